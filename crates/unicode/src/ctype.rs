@@ -58,7 +58,10 @@ pub fn is_numeric(code: u32) -> bool {
 /// `str.isalnum` for one character.
 #[inline]
 pub fn is_alnum(code: u32) -> bool {
-    has(code, flag::ALPHA | flag::DECIMAL | flag::DIGIT | flag::NUMERIC)
+    has(
+        code,
+        flag::ALPHA | flag::DECIMAL | flag::DIGIT | flag::NUMERIC,
+    )
 }
 
 /// `str.isspace`: category Zs, or bidirectional class WS, B or S.
@@ -209,7 +212,11 @@ fn special(code: u32) -> Option<&'static SpecialCase> {
 }
 
 #[inline]
-fn full(code: u32, delta: impl Fn(&CharType) -> i32, list: impl Fn(&SpecialCase) -> &'static [u32]) -> Mapped {
+fn full(
+    code: u32,
+    delta: impl Fn(&CharType) -> i32,
+    list: impl Fn(&SpecialCase) -> &'static [u32],
+) -> Mapped {
     let record = char_type(code);
     if record.flags & flag::SPECIAL_CASE != 0
         && let Some(entry) = special(code)
@@ -247,7 +254,10 @@ pub fn to_casefold(code: u32) -> Mapped {
 pub const CAPITAL_SIGMA: u32 = 0x3A3;
 
 /// Lower case of a capital sigma between `before` (going backwards from it) and `after`: final at the end of a word.
-pub fn lower_sigma(before: impl IntoIterator<Item = u32>, after: impl IntoIterator<Item = u32>) -> u32 {
+pub fn lower_sigma(
+    before: impl IntoIterator<Item = u32>,
+    after: impl IntoIterator<Item = u32>,
+) -> u32 {
     fn cased_beyond(neighbours: impl IntoIterator<Item = u32>) -> bool {
         let mut neighbours = neighbours.into_iter();
         neighbours
@@ -264,7 +274,9 @@ mod tests {
 
     #[test]
     fn classes() {
-        assert!(is_xid_start('a' as u32) && !is_xid_start('_' as u32) && is_xid_continue('_' as u32));
+        assert!(
+            is_xid_start('a' as u32) && !is_xid_start('_' as u32) && is_xid_continue('_' as u32)
+        );
         assert!(is_xid_start(0x2118) && is_xid_continue(0xB7) && !is_xid_start(0xB7));
         assert!(is_space(0x85) && is_space(0x1C) && is_space(0x3000) && !is_space(0x200B));
         assert!(is_linebreak(0x2028) && !is_linebreak(0x1F));
@@ -283,8 +295,18 @@ mod tests {
         assert_eq!(to_lower(0x130).as_slice(), [0x69, 0x307]);
         assert_eq!(to_casefold(0x1E9E).as_slice(), [0x73, 0x73]);
         assert_eq!(to_casefold(0xB5).as_slice(), [0x3BC]);
-        assert_eq!((to_lower_simple(0x130), to_upper_simple(0xDF), to_upper_simple(0x1FB3)), (0x69, 0xDF, 0x1FBC));
-        assert_eq!((to_title_simple(0x1C6), to_upper_simple(0x1C6)), (0x1C5, 0x1C4));
+        assert_eq!(
+            (
+                to_lower_simple(0x130),
+                to_upper_simple(0xDF),
+                to_upper_simple(0x1FB3)
+            ),
+            (0x69, 0xDF, 0x1FBC)
+        );
+        assert_eq!(
+            (to_title_simple(0x1C6), to_upper_simple(0x1C6)),
+            (0x1C5, 0x1C4)
+        );
         assert_eq!(lower_sigma([0x41], []), 0x3C2);
         assert_eq!(lower_sigma([0x41], [0x41]), 0x3C3);
         assert_eq!(lower_sigma([0x27, 0x41], [0x27]), 0x3C2);

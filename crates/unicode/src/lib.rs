@@ -17,9 +17,9 @@ pub use ctype::*;
 pub use names::{Named, lookup_name, name, name_or_alias, old_name};
 pub use normalize::{Form, Quick, Version, is_normalized, nfkc, normalize, quick_check};
 pub use properties::{
-    bidirectional, category, combining, decomposition, east_asian_width, mirrored, old_bidirectional, old_category,
-    old_combining, old_decimal_value, old_decomposition, old_digit_value, old_east_asian_width, old_is_assigned,
-    old_mirrored, old_numeric_value,
+    bidirectional, category, combining, decomposition, east_asian_width, mirrored,
+    old_bidirectional, old_category, old_combining, old_decimal_value, old_decomposition,
+    old_digit_value, old_east_asian_width, old_is_assigned, old_mirrored, old_numeric_value,
 };
 
 /// The version of the data.

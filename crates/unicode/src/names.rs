@@ -12,15 +12,16 @@ use crate::properties::{HANGUL, old_is_assigned};
 use crate::trie::{read_u16, read_u32};
 
 const LEADS: [&str; 19] = [
-    "G", "GG", "N", "D", "DD", "R", "M", "B", "BB", "S", "SS", "", "J", "JJ", "C", "K", "T", "P", "H",
+    "G", "GG", "N", "D", "DD", "R", "M", "B", "BB", "S", "SS", "", "J", "JJ", "C", "K", "T", "P",
+    "H",
 ];
 const VOWELS: [&str; 21] = [
-    "A", "AE", "YA", "YAE", "EO", "E", "YEO", "YE", "O", "WA", "WAE", "OE", "YO", "U", "WEO", "WE", "WI", "YU", "EU", "YI",
-    "I",
+    "A", "AE", "YA", "YAE", "EO", "E", "YEO", "YE", "O", "WA", "WAE", "OE", "YO", "U", "WEO", "WE",
+    "WI", "YU", "EU", "YI", "I",
 ];
 const TAILS: [&str; 28] = [
-    "", "G", "GG", "GS", "N", "NJ", "NH", "D", "L", "LG", "LM", "LB", "LS", "LT", "LP", "LH", "M", "B", "BS", "S", "SS",
-    "NG", "J", "C", "K", "T", "P", "H",
+    "", "G", "GG", "GS", "N", "NJ", "NH", "D", "L", "LG", "LM", "LB", "LS", "LT", "LP", "LH", "M",
+    "B", "BS", "S", "SS", "NG", "J", "C", "K", "T", "P", "H",
 ];
 const HANGUL_PREFIX: &str = "HANGUL SYLLABLE ";
 const END: u8 = 255;
@@ -154,7 +155,10 @@ pub fn name_or_alias(code: u32) -> Option<String> {
     if HANGUL.contains(&code) {
         let index = (code - HANGUL.start) as usize;
         let (lead, vowel, tail) = (index / 588, index % 588 / 28, index % 28);
-        return Some(format!("{HANGUL_PREFIX}{}{}{}", LEADS[lead], VOWELS[vowel], TAILS[tail]));
+        return Some(format!(
+            "{HANGUL_PREFIX}{}{}{}",
+            LEADS[lead], VOWELS[vowel], TAILS[tail]
+        ));
     }
     if let Some(prefix) = prefix_of(code) {
         return Some(format!("{prefix}{code:X}"));
@@ -169,7 +173,11 @@ pub fn name_or_alias(code: u32) -> Option<String> {
 
 /// `name` in Unicode 3.2.0.
 pub fn old_name(code: u32) -> Option<String> {
-    if old_is_assigned(code) { name(code) } else { None }
+    if old_is_assigned(code) {
+        name(code)
+    } else {
+        None
+    }
 }
 
 /// Finds a character, alias or sequence by name, in any case.
@@ -182,7 +190,8 @@ pub fn lookup_name(name: &str) -> Option<Named> {
         && matches!(digits.len(), 4 | 5)
         && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         && let Ok(code) = u32::from_str_radix(digits, 16)
-        && let Some(prefix) = prefix_of(code).or_else(|| is_tangut(code).then_some("TANGUT IDEOGRAPH-"))
+        && let Some(prefix) =
+            prefix_of(code).or_else(|| is_tangut(code).then_some("TANGUT IDEOGRAPH-"))
         && upper.strip_suffix(digits) == Some(prefix)
         && !digits.starts_with('0')
     {
@@ -255,10 +264,17 @@ mod tests {
 
     #[test]
     fn both_ways() {
-        for code in [0x20, 0x41, 0xE9, 0x2603, 0x1F600, 0x1F40D, 0xE0100, 0xAC00, 0xD7A3, 0x4E00, 0x20000, 0x10FFFD, 0xF900] {
+        for code in [
+            0x20, 0x41, 0xE9, 0x2603, 0x1F600, 0x1F40D, 0xE0100, 0xAC00, 0xD7A3, 0x4E00, 0x20000,
+            0x10FFFD, 0xF900,
+        ] {
             if let Some(text) = name(code) {
                 assert_eq!(lookup_name(&text), Some(Named::Character(code)), "{text}");
-                assert_eq!(lookup_name(&text.to_lowercase()), Some(Named::Character(code)), "{text}");
+                assert_eq!(
+                    lookup_name(&text.to_lowercase()),
+                    Some(Named::Character(code)),
+                    "{text}"
+                );
             }
         }
         assert_eq!(name(0x41).as_deref(), Some("LATIN CAPITAL LETTER A"));
@@ -266,8 +282,19 @@ mod tests {
         assert_eq!(name(0x4E00).as_deref(), Some("CJK UNIFIED IDEOGRAPH-4E00"));
         assert_eq!((name(0), name(0xF0000), name(0x110000)), (None, None, None));
         assert_eq!(lookup_name("NULL"), Some(Named::Character(0)));
-        assert_eq!(lookup_name("LATIN SMALL LETTER A WITH MACRON AND GRAVE"), Some(Named::Sequence(&[0x101, 0x300])));
-        for bad in ["", "A", "LATIN", "LATIN CAPITAL LETTER A ", "CJK UNIFIED IDEOGRAPH-+E00", "HANGUL SYLLABLE X", "é"] {
+        assert_eq!(
+            lookup_name("LATIN SMALL LETTER A WITH MACRON AND GRAVE"),
+            Some(Named::Sequence(&[0x101, 0x300]))
+        );
+        for bad in [
+            "",
+            "A",
+            "LATIN",
+            "LATIN CAPITAL LETTER A ",
+            "CJK UNIFIED IDEOGRAPH-+E00",
+            "HANGUL SYLLABLE X",
+            "é",
+        ] {
             assert_eq!(lookup_name(bad), None, "{bad}");
         }
     }

@@ -97,7 +97,11 @@ pub fn quick_check(form: Form, text: impl IntoIterator<Item = u32>) -> Quick {
 }
 
 /// Is the text in the form?
-pub fn is_normalized(form: Form, text: impl IntoIterator<Item = u32> + Clone, version: Version) -> bool {
+pub fn is_normalized(
+    form: Form,
+    text: impl IntoIterator<Item = u32> + Clone,
+    version: Version,
+) -> bool {
     if version == Version::Current {
         match quick_check(form, text.clone()) {
             Quick::Yes => return true,
@@ -127,7 +131,11 @@ pub fn nfkc(text: &str) -> Cow<'_, str> {
     Cow::Owned(codes.into_iter().filter_map(char::from_u32).collect())
 }
 
-fn decompose(text: impl IntoIterator<Item = u32>, compatibility: bool, version: Version) -> Vec<u32> {
+fn decompose(
+    text: impl IntoIterator<Item = u32>,
+    compatibility: bool,
+    version: Version,
+) -> Vec<u32> {
     let text = text.into_iter();
     let mut out = Vec::with_capacity(text.size_hint().0);
     let mut stack = Vec::new();
@@ -233,7 +241,8 @@ fn compose(text: &mut Vec<u32>) {
                 Some(previous) => previous >= class,
             };
             if !blocked {
-                let joined = composite(text[start], code).or_else(|| compose_hangul(text[start], code));
+                let joined =
+                    composite(text[start], code).or_else(|| compose_hangul(text[start], code));
                 if let Some(joined) = joined {
                     text[start] = joined;
                     continue;
@@ -272,10 +281,17 @@ mod tests {
         assert_eq!(run(Form::Nfc, "\u{212b}\u{344}"), "\u{c5}\u{308}\u{301}");
         assert_eq!(nfkc("\u{fb01}x\u{2460}"), "fix1");
         assert!(matches!(nfkc("abc\u{e9}"), Cow::Borrowed(_)));
-        assert_eq!(normalize(Form::Nfc, [0x65, 0xD800, 0x301], Version::Current), [0x65, 0xD800, 0x301]);
+        assert_eq!(
+            normalize(Form::Nfc, [0x65, 0xD800, 0x301], Version::Current),
+            [0x65, 0xD800, 0x301]
+        );
         assert!(is_normalized(Form::Nfc, [0xE9], Version::Current));
         assert!(!is_normalized(Form::Nfc, [0x65, 0x301], Version::Current));
-        assert!(!is_normalized(Form::Nfc, [0x1100, 0x1161], Version::Current));
+        assert!(!is_normalized(
+            Form::Nfc,
+            [0x1100, 0x1161],
+            Version::Current
+        ));
     }
 
     #[test]

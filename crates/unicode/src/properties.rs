@@ -13,9 +13,7 @@ pub(crate) const HANGUL: std::ops::Range<u32> = 0xAC00..0xD7A4;
 
 #[inline]
 pub(crate) fn properties(code: u32) -> &'static Properties {
-    PROPERTIES
-        .get(PROPERTY.get(code))
-        .unwrap_or(&PROPERTIES[0])
+    PROPERTIES.get(PROPERTY.get(code)).unwrap_or(&PROPERTIES[0])
 }
 
 #[inline]
@@ -154,11 +152,27 @@ mod tests {
 
     #[test]
     fn current_and_old() {
-        assert_eq!((category(0x41), bidirectional(0x660), combining(0x301)), ("Lu", "AN", 230));
-        assert_eq!((category(0xD800), category(0x110000), east_asian_width(0x4E00)), ("Cs", "Cn", "W"));
+        assert_eq!(
+            (category(0x41), bidirectional(0x660), combining(0x301)),
+            ("Lu", "AN", 230)
+        );
+        assert_eq!(
+            (
+                category(0xD800),
+                category(0x110000),
+                east_asian_width(0x4E00)
+            ),
+            ("Cs", "Cn", "W")
+        );
         assert!(mirrored(0x28) && !mirrored(0x41));
         assert_eq!(decomposition(0xFDFA).split(' ').count(), 19);
-        assert_eq!((decomposition(0xE9).as_str(), decomposition(0x1D15F).as_str()), ("0065 0301", "1D158 1D165"));
+        assert_eq!(
+            (
+                decomposition(0xE9).as_str(),
+                decomposition(0x1D15F).as_str()
+            ),
+            ("0065 0301", "1D158 1D165")
+        );
         assert_eq!((old_category(0x221), category(0x221)), ("Cn", "Ll"));
         assert_eq!(old_decomposition(0x1E9B), "017F 0307");
     }
