@@ -148,7 +148,12 @@ impl Heap {
     ///
     /// Errors where the budget or the system's memory is used up. Panics if `ty` is of another payload.
     #[inline]
-    pub fn alloc_object<T: Payload>(&self, ty: &TypeLayout, extra: usize, payload: T) -> Result<Ref<T>, AllocError> {
+    pub fn alloc_object<T: Payload>(
+        &self,
+        ty: &TypeLayout,
+        extra: usize,
+        payload: T,
+    ) -> Result<Ref<T>, AllocError> {
         if !ptr::eq(ty.payload, T::INFO) {
             wrong_payload(ty, T::NAME)
         }
@@ -280,5 +285,8 @@ fn no_heap() -> ! {
 
 #[cold]
 fn wrong_payload(ty: &TypeLayout, name: &str) -> ! {
-    panic!("a type of payload {} is given a payload {name}", ty.payload.name)
+    panic!(
+        "a type of payload {} is given a payload {name}",
+        ty.payload.name
+    )
 }

@@ -65,7 +65,10 @@ pub struct Collection {
 impl GcState {
     pub(crate) fn new() -> GcState {
         let generation = |threshold| Generation {
-            head: GcHead { next: Cell::new(ptr::null_mut()), prev: Cell::new(ptr::null_mut()) },
+            head: GcHead {
+                next: Cell::new(ptr::null_mut()),
+                prev: Cell::new(ptr::null_mut()),
+            },
             threshold: Cell::new(threshold),
             count: Cell::new(0),
             collections: Cell::new(0),
@@ -73,7 +76,12 @@ impl GcState {
             uncollectable: Cell::new(0),
         };
         GcState {
-            generations: [generation(2000), generation(10), generation(10), generation(0)],
+            generations: [
+                generation(2000),
+                generation(10),
+                generation(10),
+                generation(0),
+            ],
             enabled: Cell::new(true),
             debug: Cell::new(0),
             collecting: Cell::new(false),
@@ -141,7 +149,8 @@ impl GcState {
 
     #[cold]
     fn ask(&self) {
-        if self.enabled.get() && self.generations[0].threshold.get() != 0 && !self.collecting.get() {
+        if self.enabled.get() && self.generations[0].threshold.get() != 0 && !self.collecting.get()
+        {
             // SAFETY: `set_breaker`'s contract.
             if let Some(word) = unsafe { self.breaker.get().as_ref() } {
                 word.fetch_or(self.breaker_bit.get(), Ordering::Relaxed);

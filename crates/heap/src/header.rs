@@ -81,7 +81,11 @@ impl Header {
 
     #[inline(always)]
     pub(crate) fn new(ty: *const TypeLayout, flags: u32) -> Header {
-        Header { refcount: Cell::new(1), flags: Cell::new(flags), ty: Cell::new(ty) }
+        Header {
+            refcount: Cell::new(1),
+            flags: Cell::new(flags),
+            ty: Cell::new(ty),
+        }
     }
 
     #[inline(always)]
@@ -137,7 +141,8 @@ impl Header {
     #[inline(always)]
     pub fn set_flag(&self, flag: u32, on: bool) {
         let flags = self.flags.get();
-        self.flags.set(if on { flags | flag } else { flags & !flag });
+        self.flags
+            .set(if on { flags | flag } else { flags & !flag });
     }
 
     #[inline(always)]

@@ -122,8 +122,15 @@ unsafe fn make_entry(heap: &Heap, header: *mut Header) -> *mut GcHead {
             }
             entry
         };
-        let owner = if (*header).layout().pre.get() != 0 { ptr::null_mut() } else { header as *mut GcHead };
-        entry.write(GcHead { next: Cell::new(ptr::null_mut()), prev: Cell::new(owner) });
+        let owner = if (*header).layout().pre.get() != 0 {
+            ptr::null_mut()
+        } else {
+            header as *mut GcHead
+        };
+        entry.write(GcHead {
+            next: Cell::new(ptr::null_mut()),
+            prev: Cell::new(owner),
+        });
         entry
     }
 }
@@ -205,7 +212,11 @@ unsafe fn empty_trash(local: &Local, heap: &Heap) {
         unsafe {
             let (header, next) = take_entry(entry);
             local.trash.set(next);
-            if (*header).refcount() == 0 { destroy(heap, header) } else { heap.track(&*header) }
+            if (*header).refcount() == 0 {
+                destroy(heap, header)
+            } else {
+                heap.track(&*header)
+            }
         }
     }
 }
@@ -282,7 +293,12 @@ pub(crate) fn slots(object: &Header) -> &[Cell<Option<Value>>] {
     let ty = object.layout();
     let first = (object as *const Header as *const u8).wrapping_add(ty.slots_offset.get() as usize);
     // SAFETY: the type says that so many words stand there; they were zeroed when the object was made.
-    unsafe { std::slice::from_raw_parts(first as *const Cell<Option<Value>>, ty.slot_count.get() as usize) }
+    unsafe {
+        std::slice::from_raw_parts(
+            first as *const Cell<Option<Value>>,
+            ty.slot_count.get() as usize,
+        )
+    }
 }
 
 pub(crate) fn drop_slots(object: &Header) {
@@ -301,7 +317,10 @@ unsafe fn free(heap: &Heap, header: *mut Header) {
         if pre & TypeLayout::PRE_GC != 0 {
             heap.gc.count_freed();
         }
-        heap.free_block((header as *mut u8).sub((*ty).pre_size()), (*header).all_flags());
+        heap.free_block(
+            (header as *mut u8).sub((*ty).pre_size()),
+            (*header).all_flags(),
+        );
         if counted {
             (*type_header(ty)).decref();
         }

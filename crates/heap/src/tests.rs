@@ -18,7 +18,8 @@ impl Payload for Node {
     };
 
     fn traverse(&self, visitor: &mut Visitor) {
-        self.links.with(|links| links.iter().for_each(|value| visitor.value(value)))
+        self.links
+            .with(|links| links.iter().for_each(|value| visitor.value(value)))
     }
 
     fn clear(&self) {
@@ -68,7 +69,15 @@ fn with_heap(hooks: Hooks, f: impl FnOnce(&Heap)) {
 }
 
 fn node(heap: &Heap, ty: &TypeLayout, id: i64, links: Vec<Value>) -> Ref<Node> {
-    heap.alloc_object(ty, 0, Node { id, links: MutCell::new(links) }).unwrap()
+    heap.alloc_object(
+        ty,
+        0,
+        Node {
+            id,
+            links: MutCell::new(links),
+        },
+    )
+    .unwrap()
 }
 
 #[test]
@@ -128,7 +137,8 @@ fn slots_are_dropped_before_the_payload() {
     let plain = layout(TypeLayout::PRE_GC, 0, 0);
     with_heap(Hooks::default(), |heap| {
         let object = node(heap, &ty, 1, vec![]);
-        crate::release::slots(object.header())[1].set(Some(node(heap, &plain, 2, vec![]).into_value()));
+        crate::release::slots(object.header())[1]
+            .set(Some(node(heap, &plain, 2, vec![]).into_value()));
         drop(object);
         assert_eq!(log(), "drop 2, drop 1");
     });
@@ -139,7 +149,17 @@ fn the_budget_is_an_error_not_an_abort() {
     let ty = layout(TypeLayout::PRE_GC, 0, 0);
     with_heap(Hooks::default(), |heap| {
         heap.set_limit(1000);
-        assert!(heap.alloc_object(&ty, 2000, Node { id: 0, links: MutCell::new(vec![]) }).is_err());
+        assert!(
+            heap.alloc_object(
+                &ty,
+                2000,
+                Node {
+                    id: 0,
+                    links: MutCell::new(vec![])
+                }
+            )
+            .is_err()
+        );
         assert_eq!(heap.charge(2000), Err(AllocError));
         heap.charge(500).unwrap();
         heap.discharge(500);

@@ -58,7 +58,11 @@ impl Value {
     /// The int `n`, if it fits a word.
     #[inline(always)]
     pub const fn try_int(n: i64) -> Option<Value> {
-        if n >= Self::INT_MIN && n <= Self::INT_MAX { Some(Self::small_int(n)) } else { None }
+        if n >= Self::INT_MIN && n <= Self::INT_MAX {
+            Some(Self::small_int(n))
+        } else {
+            None
+        }
     }
 
     /// The int `n`, whose top two bits must be equal (any `i32`, length or index is).
@@ -75,7 +79,11 @@ impl Value {
     #[inline(always)]
     pub fn try_float(f: f64) -> Option<Value> {
         let word = f.to_bits().wrapping_add(FLOAT_OFFSET).rotate_left(3);
-        if word & 2 != 0 { NonZeroU64::new(word).map(Value) } else { None }
+        if word & 2 != 0 {
+            NonZeroU64::new(word).map(Value)
+        } else {
+            None
+        }
     }
 
     #[inline(always)]
@@ -146,7 +154,11 @@ impl Value {
     /// The unboxed int (not bool, not a big int).
     #[inline(always)]
     pub const fn as_small_int(&self) -> Option<i64> {
-        if self.is_small_int() { Some(self.bits() as i64 >> 2) } else { None }
+        if self.is_small_int() {
+            Some(self.bits() as i64 >> 2)
+        } else {
+            None
+        }
     }
 
     /// Whether the word is an unboxed float.
@@ -159,7 +171,9 @@ impl Value {
     #[inline(always)]
     pub fn as_small_float(&self) -> Option<f64> {
         if self.is_small_float() {
-            Some(f64::from_bits(self.bits().rotate_right(3).wrapping_sub(FLOAT_OFFSET)))
+            Some(f64::from_bits(
+                self.bits().rotate_right(3).wrapping_sub(FLOAT_OFFSET),
+            ))
         } else {
             None
         }
