@@ -24,7 +24,10 @@ impl Arena {
 
     /// An arena whose first chunk suits a source text of `length` bytes.
     pub fn for_source(length: usize) -> Self {
-        Self { bump: bumpalo::Bump::with_capacity(length.saturating_mul(4).min(1 << 24)), ints: typed_arena::Arena::new() }
+        Self {
+            bump: bumpalo::Bump::with_capacity(length.saturating_mul(4).min(1 << 24)),
+            ints: typed_arena::Arena::new(),
+        }
     }
 
     #[inline]
@@ -34,7 +37,11 @@ impl Arena {
 
     #[inline]
     pub fn slice<T: Copy>(&self, values: &[T]) -> &[T] {
-        if values.is_empty() { &[] } else { self.bump.alloc_slice_copy(values) }
+        if values.is_empty() {
+            &[]
+        } else {
+            self.bump.alloc_slice_copy(values)
+        }
     }
 
     #[inline]
@@ -78,13 +85,23 @@ pub struct Range {
 
 impl Range {
     pub const fn new(lineno: i32, col_offset: i32, end_lineno: i32, end_col_offset: i32) -> Self {
-        Self { lineno, col_offset, end_lineno, end_col_offset }
+        Self {
+            lineno,
+            col_offset,
+            end_lineno,
+            end_col_offset,
+        }
     }
 
     /// From the start of `self` to the end of `other`.
     #[inline]
     pub const fn to(self, other: Range) -> Self {
-        Self::new(self.lineno, self.col_offset, other.end_lineno, other.end_col_offset)
+        Self::new(
+            self.lineno,
+            self.col_offset,
+            other.end_lineno,
+            other.end_col_offset,
+        )
     }
 }
 
@@ -95,10 +112,20 @@ pub type PatternRef<'a> = &'a Pattern<'a>;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Mod<'a> {
-    Module { body: &'a [&'a Stmt<'a>], type_ignores: &'a [TypeIgnore<'a>] },
-    Interactive { body: &'a [&'a Stmt<'a>] },
-    Expression { body: &'a Expr<'a> },
-    FunctionType { argtypes: &'a [&'a Expr<'a>], returns: &'a Expr<'a> },
+    Module {
+        body: &'a [&'a Stmt<'a>],
+        type_ignores: &'a [TypeIgnore<'a>],
+    },
+    Interactive {
+        body: &'a [&'a Stmt<'a>],
+    },
+    Expression {
+        body: &'a Expr<'a>,
+    },
+    FunctionType {
+        argtypes: &'a [&'a Expr<'a>],
+        returns: &'a Expr<'a>,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -135,12 +162,33 @@ pub enum StmtKind<'a> {
         decorator_list: &'a [&'a Expr<'a>],
         type_params: &'a [TypeParam<'a>],
     },
-    Return { value: Option<&'a Expr<'a>> },
-    Delete { targets: &'a [&'a Expr<'a>] },
-    Assign { targets: &'a [&'a Expr<'a>], value: &'a Expr<'a>, type_comment: Option<&'a str> },
-    TypeAlias { name: &'a Expr<'a>, type_params: &'a [TypeParam<'a>], value: &'a Expr<'a> },
-    AugAssign { target: &'a Expr<'a>, op: Operator, value: &'a Expr<'a> },
-    AnnAssign { target: &'a Expr<'a>, annotation: &'a Expr<'a>, value: Option<&'a Expr<'a>>, simple: bool },
+    Return {
+        value: Option<&'a Expr<'a>>,
+    },
+    Delete {
+        targets: &'a [&'a Expr<'a>],
+    },
+    Assign {
+        targets: &'a [&'a Expr<'a>],
+        value: &'a Expr<'a>,
+        type_comment: Option<&'a str>,
+    },
+    TypeAlias {
+        name: &'a Expr<'a>,
+        type_params: &'a [TypeParam<'a>],
+        value: &'a Expr<'a>,
+    },
+    AugAssign {
+        target: &'a Expr<'a>,
+        op: Operator,
+        value: &'a Expr<'a>,
+    },
+    AnnAssign {
+        target: &'a Expr<'a>,
+        annotation: &'a Expr<'a>,
+        value: Option<&'a Expr<'a>>,
+        simple: bool,
+    },
     For {
         target: &'a Expr<'a>,
         iter: &'a Expr<'a>,
@@ -155,12 +203,34 @@ pub enum StmtKind<'a> {
         orelse: &'a [&'a Stmt<'a>],
         type_comment: Option<&'a str>,
     },
-    While { test: &'a Expr<'a>, body: &'a [&'a Stmt<'a>], orelse: &'a [&'a Stmt<'a>] },
-    If { test: &'a Expr<'a>, body: &'a [&'a Stmt<'a>], orelse: &'a [&'a Stmt<'a>] },
-    With { items: &'a [WithItem<'a>], body: &'a [&'a Stmt<'a>], type_comment: Option<&'a str> },
-    AsyncWith { items: &'a [WithItem<'a>], body: &'a [&'a Stmt<'a>], type_comment: Option<&'a str> },
-    Match { subject: &'a Expr<'a>, cases: &'a [MatchCase<'a>] },
-    Raise { exc: Option<&'a Expr<'a>>, cause: Option<&'a Expr<'a>> },
+    While {
+        test: &'a Expr<'a>,
+        body: &'a [&'a Stmt<'a>],
+        orelse: &'a [&'a Stmt<'a>],
+    },
+    If {
+        test: &'a Expr<'a>,
+        body: &'a [&'a Stmt<'a>],
+        orelse: &'a [&'a Stmt<'a>],
+    },
+    With {
+        items: &'a [WithItem<'a>],
+        body: &'a [&'a Stmt<'a>],
+        type_comment: Option<&'a str>,
+    },
+    AsyncWith {
+        items: &'a [WithItem<'a>],
+        body: &'a [&'a Stmt<'a>],
+        type_comment: Option<&'a str>,
+    },
+    Match {
+        subject: &'a Expr<'a>,
+        cases: &'a [MatchCase<'a>],
+    },
+    Raise {
+        exc: Option<&'a Expr<'a>>,
+        cause: Option<&'a Expr<'a>>,
+    },
     Try {
         body: &'a [&'a Stmt<'a>],
         handlers: &'a [ExceptHandler<'a>],
@@ -173,12 +243,27 @@ pub enum StmtKind<'a> {
         orelse: &'a [&'a Stmt<'a>],
         finalbody: &'a [&'a Stmt<'a>],
     },
-    Assert { test: &'a Expr<'a>, msg: Option<&'a Expr<'a>> },
-    Import { names: &'a [Alias<'a>] },
-    ImportFrom { module: Option<Identifier<'a>>, names: &'a [Alias<'a>], level: i32 },
-    Global { names: &'a [Identifier<'a>] },
-    Nonlocal { names: &'a [Identifier<'a>] },
-    Expr { value: &'a Expr<'a> },
+    Assert {
+        test: &'a Expr<'a>,
+        msg: Option<&'a Expr<'a>>,
+    },
+    Import {
+        names: &'a [Alias<'a>],
+    },
+    ImportFrom {
+        module: Option<Identifier<'a>>,
+        names: &'a [Alias<'a>],
+        level: i32,
+    },
+    Global {
+        names: &'a [Identifier<'a>],
+    },
+    Nonlocal {
+        names: &'a [Identifier<'a>],
+    },
+    Expr {
+        value: &'a Expr<'a>,
+    },
     Pass,
     Break,
     Continue,
@@ -192,43 +277,130 @@ pub struct Expr<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub enum ExprKind<'a> {
-    BoolOp { op: BoolOperator, values: &'a [&'a Expr<'a>] },
-    NamedExpr { target: &'a Expr<'a>, value: &'a Expr<'a> },
-    BinOp { left: &'a Expr<'a>, op: Operator, right: &'a Expr<'a> },
-    UnaryOp { op: UnaryOperator, operand: &'a Expr<'a> },
-    Lambda { args: &'a Arguments<'a>, body: &'a Expr<'a> },
-    IfExp { test: &'a Expr<'a>, body: &'a Expr<'a>, orelse: &'a Expr<'a> },
+    BoolOp {
+        op: BoolOperator,
+        values: &'a [&'a Expr<'a>],
+    },
+    NamedExpr {
+        target: &'a Expr<'a>,
+        value: &'a Expr<'a>,
+    },
+    BinOp {
+        left: &'a Expr<'a>,
+        op: Operator,
+        right: &'a Expr<'a>,
+    },
+    UnaryOp {
+        op: UnaryOperator,
+        operand: &'a Expr<'a>,
+    },
+    Lambda {
+        args: &'a Arguments<'a>,
+        body: &'a Expr<'a>,
+    },
+    IfExp {
+        test: &'a Expr<'a>,
+        body: &'a Expr<'a>,
+        orelse: &'a Expr<'a>,
+    },
     /// A key of `None` stands for `**value`.
-    Dict { keys: &'a [Option<&'a Expr<'a>>], values: &'a [&'a Expr<'a>] },
-    Set { elts: &'a [&'a Expr<'a>] },
-    ListComp { elt: &'a Expr<'a>, generators: &'a [Comprehension<'a>] },
-    SetComp { elt: &'a Expr<'a>, generators: &'a [Comprehension<'a>] },
-    DictComp { key: &'a Expr<'a>, value: &'a Expr<'a>, generators: &'a [Comprehension<'a>] },
-    GeneratorExp { elt: &'a Expr<'a>, generators: &'a [Comprehension<'a>] },
-    Await { value: &'a Expr<'a> },
-    Yield { value: Option<&'a Expr<'a>> },
-    YieldFrom { value: &'a Expr<'a> },
-    Compare { left: &'a Expr<'a>, ops: &'a [CmpOp], comparators: &'a [&'a Expr<'a>] },
-    Call { func: &'a Expr<'a>, args: &'a [&'a Expr<'a>], keywords: &'a [Keyword<'a>] },
+    Dict {
+        keys: &'a [Option<&'a Expr<'a>>],
+        values: &'a [&'a Expr<'a>],
+    },
+    Set {
+        elts: &'a [&'a Expr<'a>],
+    },
+    ListComp {
+        elt: &'a Expr<'a>,
+        generators: &'a [Comprehension<'a>],
+    },
+    SetComp {
+        elt: &'a Expr<'a>,
+        generators: &'a [Comprehension<'a>],
+    },
+    DictComp {
+        key: &'a Expr<'a>,
+        value: &'a Expr<'a>,
+        generators: &'a [Comprehension<'a>],
+    },
+    GeneratorExp {
+        elt: &'a Expr<'a>,
+        generators: &'a [Comprehension<'a>],
+    },
+    Await {
+        value: &'a Expr<'a>,
+    },
+    Yield {
+        value: Option<&'a Expr<'a>>,
+    },
+    YieldFrom {
+        value: &'a Expr<'a>,
+    },
+    Compare {
+        left: &'a Expr<'a>,
+        ops: &'a [CmpOp],
+        comparators: &'a [&'a Expr<'a>],
+    },
+    Call {
+        func: &'a Expr<'a>,
+        args: &'a [&'a Expr<'a>],
+        keywords: &'a [Keyword<'a>],
+    },
     /// `conversion` is -1 for none, else the character's code: 's', 'r' or 'a'.
-    FormattedValue { value: &'a Expr<'a>, conversion: i32, format_spec: Option<&'a Expr<'a>> },
+    FormattedValue {
+        value: &'a Expr<'a>,
+        conversion: i32,
+        format_spec: Option<&'a Expr<'a>>,
+    },
     Interpolation {
         value: &'a Expr<'a>,
         str: &'a Constant<'a>,
         conversion: i32,
         format_spec: Option<&'a Expr<'a>>,
     },
-    JoinedStr { values: &'a [&'a Expr<'a>] },
-    TemplateStr { values: &'a [&'a Expr<'a>] },
+    JoinedStr {
+        values: &'a [&'a Expr<'a>],
+    },
+    TemplateStr {
+        values: &'a [&'a Expr<'a>],
+    },
     /// `kind` is `Some("u")` for a string literal with that prefix.
-    Constant { value: Constant<'a>, kind: Option<&'a str> },
-    Attribute { value: &'a Expr<'a>, attr: Identifier<'a>, ctx: ExprContext },
-    Subscript { value: &'a Expr<'a>, slice: &'a Expr<'a>, ctx: ExprContext },
-    Starred { value: &'a Expr<'a>, ctx: ExprContext },
-    Name { id: Identifier<'a>, ctx: ExprContext },
-    List { elts: &'a [&'a Expr<'a>], ctx: ExprContext },
-    Tuple { elts: &'a [&'a Expr<'a>], ctx: ExprContext },
-    Slice { lower: Option<&'a Expr<'a>>, upper: Option<&'a Expr<'a>>, step: Option<&'a Expr<'a>> },
+    Constant {
+        value: Constant<'a>,
+        kind: Option<&'a str>,
+    },
+    Attribute {
+        value: &'a Expr<'a>,
+        attr: Identifier<'a>,
+        ctx: ExprContext,
+    },
+    Subscript {
+        value: &'a Expr<'a>,
+        slice: &'a Expr<'a>,
+        ctx: ExprContext,
+    },
+    Starred {
+        value: &'a Expr<'a>,
+        ctx: ExprContext,
+    },
+    Name {
+        id: Identifier<'a>,
+        ctx: ExprContext,
+    },
+    List {
+        elts: &'a [&'a Expr<'a>],
+        ctx: ExprContext,
+    },
+    Tuple {
+        elts: &'a [&'a Expr<'a>],
+        ctx: ExprContext,
+    },
+    Slice {
+        lower: Option<&'a Expr<'a>>,
+        upper: Option<&'a Expr<'a>>,
+        step: Option<&'a Expr<'a>>,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -377,19 +549,36 @@ pub struct Pattern<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub enum PatternKind<'a> {
-    MatchValue { value: &'a Expr<'a> },
-    MatchSingleton { value: Constant<'a> },
-    MatchSequence { patterns: &'a [&'a Pattern<'a>] },
-    MatchMapping { keys: &'a [&'a Expr<'a>], patterns: &'a [&'a Pattern<'a>], rest: Option<Identifier<'a>> },
+    MatchValue {
+        value: &'a Expr<'a>,
+    },
+    MatchSingleton {
+        value: Constant<'a>,
+    },
+    MatchSequence {
+        patterns: &'a [&'a Pattern<'a>],
+    },
+    MatchMapping {
+        keys: &'a [&'a Expr<'a>],
+        patterns: &'a [&'a Pattern<'a>],
+        rest: Option<Identifier<'a>>,
+    },
     MatchClass {
         cls: &'a Expr<'a>,
         patterns: &'a [&'a Pattern<'a>],
         kwd_attrs: &'a [Identifier<'a>],
         kwd_patterns: &'a [&'a Pattern<'a>],
     },
-    MatchStar { name: Option<Identifier<'a>> },
-    MatchAs { pattern: Option<&'a Pattern<'a>>, name: Option<Identifier<'a>> },
-    MatchOr { patterns: &'a [&'a Pattern<'a>] },
+    MatchStar {
+        name: Option<Identifier<'a>>,
+    },
+    MatchAs {
+        pattern: Option<&'a Pattern<'a>>,
+        name: Option<Identifier<'a>>,
+    },
+    MatchOr {
+        patterns: &'a [&'a Pattern<'a>],
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -406,16 +595,29 @@ pub struct TypeParam<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub enum TypeParamKind<'a> {
-    TypeVar { name: Identifier<'a>, bound: Option<&'a Expr<'a>>, default_value: Option<&'a Expr<'a>> },
-    ParamSpec { name: Identifier<'a>, default_value: Option<&'a Expr<'a>> },
-    TypeVarTuple { name: Identifier<'a>, default_value: Option<&'a Expr<'a>> },
+    TypeVar {
+        name: Identifier<'a>,
+        bound: Option<&'a Expr<'a>>,
+        default_value: Option<&'a Expr<'a>>,
+    },
+    ParamSpec {
+        name: Identifier<'a>,
+        default_value: Option<&'a Expr<'a>>,
+    },
+    TypeVarTuple {
+        name: Identifier<'a>,
+        default_value: Option<&'a Expr<'a>>,
+    },
 }
 
 impl<'a> Expr<'a> {
     /// Whether this is a literal string (not bytes, not an f-string): what makes a docstring.
     pub fn as_str_constant(&self) -> Option<&'a Wtf8> {
         match self.kind {
-            ExprKind::Constant { value: Constant::Str(text), .. } => Some(text),
+            ExprKind::Constant {
+                value: Constant::Str(text),
+                ..
+            } => Some(text),
             _ => None,
         }
     }
