@@ -1,1 +1,7 @@
-//! (see ARCHITECTURE.md)
+//! From the syntax tree to code objects.
+//!
+//! `instruction_sequence` is the border between code generation and the flow graph; `constants` decides when two
+//! constants are one. CPython: `Python/compile.c`, `Python/codegen.c`, `Python/flowgraph.c`, `Python/assemble.c`.
+
+pub mod constants;
+pub mod instruction_sequence;
