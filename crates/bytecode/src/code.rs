@@ -267,7 +267,11 @@ pub struct Code {
 impl Code {
     fn names_of(&self, bits: u8) -> impl Iterator<Item = &Text> {
         let kinds = self.localspluskinds.iter();
-        self.localsplusnames.iter().zip(kinds).filter(move |(_, k)| **k & bits != 0).map(|(n, _)| n)
+        self.localsplusnames
+            .iter()
+            .zip(kinds)
+            .filter(move |(_, k)| **k & bits != 0)
+            .map(|(n, _)| n)
     }
 
     /// `co_varnames`.
@@ -298,7 +302,10 @@ mod tests {
     #[test]
     fn text_code_points() {
         let text = Text::from_wtf8(*b"a\xed\xa0\x80\xf0\x9f\x98\x80\xc3\xa9");
-        assert_eq!(text.code_points().collect::<Vec<_>>(), [0x61, 0xd800, 0x1f600, 0xe9]);
+        assert_eq!(
+            text.code_points().collect::<Vec<_>>(),
+            [0x61, 0xd800, 0x1f600, 0xe9]
+        );
         assert_eq!(text.len_chars(), 4);
         assert_eq!(text.as_str(), None);
         assert_eq!(Text::from_wtf8(*b"\xf0\x9f").code_points().count(), 0);

@@ -485,12 +485,17 @@ pub fn deopt(opcode: u8) -> u8 {
 
 /// The specialised forms of an instruction.
 pub fn specializations(opcode: u16) -> impl Iterator<Item = &'static OpInfo> {
-    TABLE.iter().filter(move |i| i.kind == Kind::Specialized && i.base == opcode)
+    TABLE
+        .iter()
+        .filter(move |i| i.kind == Kind::Specialized && i.base == opcode)
 }
 
 /// The instrumented form of an instruction, if it has one of its own.
 pub fn instrumented(opcode: u16) -> Option<u8> {
-    TABLE.iter().find(|i| i.kind == Kind::Instrumented && i.base == opcode).map(|i| i.number as u8)
+    TABLE
+        .iter()
+        .find(|i| i.kind == Kind::Instrumented && i.base == opcode)
+        .map(|i| i.number as u8)
 }
 
 /// Net stack effect as `dis.stack_effect` reports it: of the jump (`Some(true)`), of going on (`Some(false)`), or the
@@ -669,7 +674,14 @@ pub mod compare {
     /// Outcome: equal.
     pub const EQUAL: u8 = 8;
     /// Mask of the outcomes for which each operation holds.
-    pub const MASK: [u8; 6] = [LESS, LESS | EQUAL, EQUAL, UNORDERED | LESS | GREATER, GREATER, GREATER | EQUAL];
+    pub const MASK: [u8; 6] = [
+        LESS,
+        LESS | EQUAL,
+        EQUAL,
+        UNORDERED | LESS | GREATER,
+        GREATER,
+        GREATER | EQUAL,
+    ];
 
     /// The argument for an operation (without [`TO_BOOL`]).
     pub const fn oparg(operation: u8) -> u8 {
@@ -678,7 +690,13 @@ pub mod compare {
 }
 
 /// What `LOAD_COMMON_CONSTANT` loads, by argument.
-pub static COMMON_CONSTANTS: [&str; 5] = ["AssertionError", "NotImplementedError", "tuple", "all", "any"];
+pub static COMMON_CONSTANTS: [&str; 5] = [
+    "AssertionError",
+    "NotImplementedError",
+    "tuple",
+    "all",
+    "any",
+];
 
 /// Arguments of `LOAD_COMMON_CONSTANT`.
 pub mod common_constant {
@@ -778,6 +796,9 @@ mod tests {
         assert_eq!(stack_effect(wide::SETUP_CLEANUP, 0, Some(false)), Some(0));
         assert_eq!(stack_effect(wide::SETUP_CLEANUP, 0, None), Some(2));
         assert_eq!(stack_effect(u16::from(op::CALL_LEN), 1, None), None);
-        assert_eq!(stack_effect(u16::from(op::INSTRUMENTED_CALL), 1, None), Some(-2));
+        assert_eq!(
+            stack_effect(u16::from(op::INSTRUMENTED_CALL), 1, None),
+            Some(-2)
+        );
     }
 }

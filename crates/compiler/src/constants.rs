@@ -67,7 +67,9 @@ impl ConstKey {
             Const::Str(s) => ConstKey::Str(s.clone()),
             Const::Bytes(b) => ConstKey::Bytes(b.clone()),
             Const::Tuple(items) => ConstKey::Tuple(items.iter().map(ConstKey::of).collect()),
-            Const::FrozenSet(items) => ConstKey::FrozenSet(items.iter().map(ConstKey::of).collect()),
+            Const::FrozenSet(items) => {
+                ConstKey::FrozenSet(items.iter().map(ConstKey::of).collect())
+            }
             Const::Slice(parts) => ConstKey::Slice(parts.iter().map(ConstKey::of).collect()),
             Const::Code(code) => ConstKey::Code(Arc::as_ptr(code) as *const Code as usize),
         }

@@ -23,13 +23,33 @@ pub struct Location {
 
 impl Location {
     /// No position: filled in from a neighbour if possible.
-    pub const NONE: Location = Location { lineno: -1, end_lineno: -1, col_offset: -1, end_col_offset: -1 };
+    pub const NONE: Location = Location {
+        lineno: -1,
+        end_lineno: -1,
+        col_offset: -1,
+        end_col_offset: -1,
+    };
     /// Takes the position of the instruction that follows.
-    pub const NEXT: Location = Location { lineno: -2, end_lineno: -2, col_offset: -2, end_col_offset: -2 };
+    pub const NEXT: Location = Location {
+        lineno: -2,
+        end_lineno: -2,
+        col_offset: -2,
+        end_col_offset: -2,
+    };
 
     /// A position in full.
-    pub const fn new(lineno: i32, end_lineno: i32, col_offset: i32, end_col_offset: i32) -> Location {
-        Location { lineno, end_lineno, col_offset, end_col_offset }
+    pub const fn new(
+        lineno: i32,
+        end_lineno: i32,
+        col_offset: i32,
+        end_col_offset: i32,
+    ) -> Location {
+        Location {
+            lineno,
+            end_lineno,
+            col_offset,
+            end_col_offset,
+        }
     }
 }
 
@@ -55,7 +75,11 @@ pub struct ExceptHandlerInfo {
 
 impl ExceptHandlerInfo {
     /// Not covered.
-    pub const NONE: ExceptHandlerInfo = ExceptHandlerInfo { label: -1, start_depth: -1, preserve_lasti: false };
+    pub const NONE: ExceptHandlerInfo = ExceptHandlerInfo {
+        label: -1,
+        start_depth: -1,
+        preserve_lasti: false,
+    };
 }
 
 /// One instruction.
@@ -105,7 +129,9 @@ impl InstructionSequence {
 
     /// Places a label before the next instruction.
     pub fn use_label(&mut self, label: Label) {
-        let Ok(index) = usize::try_from(label.0) else { return };
+        let Ok(index) = usize::try_from(label.0) else {
+            return;
+        };
         if self.labels.len() <= index {
             self.labels.resize(index + 1, -1);
         }
@@ -114,7 +140,12 @@ impl InstructionSequence {
 
     /// Appends an instruction.
     pub fn addop(&mut self, opcode: impl Into<u16>, oparg: i32, loc: Location) {
-        self.instrs.push(Instruction { opcode: opcode.into(), oparg, loc, except: ExceptHandlerInfo::NONE });
+        self.instrs.push(Instruction {
+            opcode: opcode.into(),
+            oparg,
+            loc,
+            except: ExceptHandlerInfo::NONE,
+        });
     }
 
     /// Appends a jump or a block opener.
@@ -124,7 +155,12 @@ impl InstructionSequence {
 
     /// Inserts an instruction; labels at or after the place move with what they point to.
     pub fn insert(&mut self, pos: usize, opcode: impl Into<u16>, oparg: i32, loc: Location) {
-        let instr = Instruction { opcode: opcode.into(), oparg, loc, except: ExceptHandlerInfo::NONE };
+        let instr = Instruction {
+            opcode: opcode.into(),
+            oparg,
+            loc,
+            except: ExceptHandlerInfo::NONE,
+        };
         self.instrs.insert(pos.min(self.instrs.len()), instr);
         for index in &mut self.labels {
             if *index >= pos as i32 {
@@ -168,7 +204,9 @@ impl InstructionSequence {
 
     /// Index of the annotations placeholder, if any.
     pub fn annotations_placeholder(&self) -> Option<usize> {
-        self.instrs.iter().position(|i| i.opcode == wide::ANNOTATIONS_PLACEHOLDER)
+        self.instrs
+            .iter()
+            .position(|i| i.opcode == wide::ANNOTATIONS_PLACEHOLDER)
     }
 }
 
