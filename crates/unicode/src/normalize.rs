@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use crate::data::{COMPOSITIONS, OLD_CORRECTIONS};
-use crate::properties::{HANGUL, combining, decomposition_step, old_is_assigned, properties};
+use crate::properties::{HANGUL, combining, decomposition_step, jamo, old_is_assigned, properties};
 use crate::trie::read_u32;
 
 /// A normal form.
@@ -147,12 +147,7 @@ fn decompose(
         stack.push(code);
         while let Some(code) = stack.pop() {
             if HANGUL.contains(&code) {
-                let index = code - HANGUL.start;
-                out.push(L_BASE + index / (V_COUNT * T_COUNT));
-                out.push(V_BASE + index % (V_COUNT * T_COUNT) / T_COUNT);
-                if index % T_COUNT != 0 {
-                    out.push(T_BASE + index % T_COUNT);
-                }
+                out.extend(jamo(code));
                 continue;
             }
             if version == Version::Old {

@@ -75,8 +75,21 @@ pub(crate) fn decomposition_step(code: u32) -> Option<(&'static str, impl Iterat
     Some((text(&DECOMPOSITION_TAGS, (head >> 8) as u8), codes))
 }
 
+/// The two or three jamo of a Hangul syllable.
+pub(crate) fn jamo(code: u32) -> impl Iterator<Item = u32> {
+    let index = code - HANGUL.start;
+    let (lead, vowel, tail) = (index / 588, index % 588 / 28, index % 28);
+    [0x1100 + lead, 0x1161 + vowel]
+        .into_iter()
+        .chain((tail != 0).then_some(0x11A7 + tail))
+}
+
 /// The decomposition mapping as `unicodedata.decomposition` writes it ("" when there is none).
 pub fn decomposition(code: u32) -> String {
+    if HANGUL.contains(&code) {
+        let parts: Vec<String> = jamo(code).map(|part| format!("{part:04X}")).collect();
+        return parts.join(" ");
+    }
     let Some((tag, codes)) = decomposition_step(code) else {
         return String::new();
     };
