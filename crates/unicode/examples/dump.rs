@@ -29,7 +29,10 @@ fn bits(code: u32) -> String {
         u::mirrored,
         u::old_mirrored,
     ];
-    tests.iter().map(|test| if test(code) { '1' } else { '0' }).collect()
+    tests
+        .iter()
+        .map(|test| if test(code) { '1' } else { '0' })
+        .collect()
 }
 
 fn properties(out: &mut impl Write) -> std::io::Result<()> {
