@@ -7,13 +7,15 @@
 //!
 //! CPython: Objects/obmalloc.c, Objects/object.c, Modules/gcmodule.c (`gc_alloc`).
 
-use crate::gc::GcState;
+use crate::gc::{Collection, GcState, Note, Phase};
 use crate::header::{Flags, Header, TypeLayout};
 use crate::object::{Payload, Ref, Visitor};
+use crate::pool::{self, MAX_SMALL, Pools};
 use crate::release::LOCAL;
 use crate::value::Value;
+use std::alloc::Layout;
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// The system's memory or the heap's byte budget is used up (Python's `MemoryError`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +37,17 @@ pub struct Hooks {
     pub finalize: fn(&Header),
     /// Clears all weak references to a dying object ([`Flags::HAS_WEAKREFS`]), then calls their callbacks.
     pub clear_weakrefs: fn(&Header),
-    /// For the collector: clears the weak references to an unreachable object (those with a callback, or, if the
-    /// `bool` is set, all) without calling anything, and hands over those that have a callback.
-    pub detach_weakrefs: fn(&Header, bool, &mut Vec<Value>),
+    /// For the collector: clears the weak references to an unreachable object (and, if the object is a weak reference
+    /// itself, that one) without calling anything, and hands over those that have a callback.
+    pub detach_weakrefs: fn(&Header, &mut Vec<Value>),
     /// Calls the callback of a weak reference that `detach_weakrefs` handed over.
     pub call_weakref: fn(Value),
+    /// Told when a collection starts and stops (`gc.callbacks`).
+    pub collection: fn(Phase, &Collection),
+    /// Appends an object to `gc.garbage` ([`GcState::DEBUG_SAVEALL`]).
+    pub save_garbage: fn(&Header),
+    /// Prints what `gc.set_debug` asks for to stderr.
+    pub gc_note: fn(Note),
     /// Reports the references held by the attributes (inline values, storage, dict) of an object with
     /// [`TypeLayout::PRE_ATTRS`].
     pub traverse_attrs: fn(&Header, &mut Visitor),
@@ -55,8 +63,11 @@ impl Default for Hooks {
         Hooks {
             finalize: |_| {},
             clear_weakrefs: |_| {},
-            detach_weakrefs: |_, _, _| {},
+            detach_weakrefs: |_, _| {},
             call_weakref: drop,
+            collection: |_, _| {},
+            save_garbage: |_| {},
+            gc_note: |_| {},
             traverse_attrs: |_, _| {},
             clear_attrs: |_| {},
             drop_attrs: |_| {},
@@ -69,22 +80,28 @@ impl Default for Hooks {
 pub struct HeapStats {
     /// Bytes in live blocks and charged external memory.
     pub used: usize,
-    /// The budget for `used`.
+    /// Bytes that count against the budget: pools in use (whole), large blocks, and charged external memory.
+    pub taken: usize,
+    /// The budget for `taken`.
     pub limit: usize,
     /// Bytes charged with [`Heap::charge`].
     pub external: usize,
-    /// Live blocks.
+    /// Live blocks (`sys.getallocatedblocks()`).
     pub blocks: usize,
+    /// Arenas of 1 MiB.
+    pub arenas: usize,
 }
 
 /// One interpreter's objects. Used by one thread at a time: the one that holds the interpreter's lock.
 pub struct Heap {
     pub(crate) hooks: Hooks,
     pub(crate) gc: GcState,
-    used: Cell<usize>,
+    pub(crate) pools: Pools,
+    taken: Cell<usize>,
     external: Cell<usize>,
     limit: Cell<usize>,
-    blocks: Cell<usize>,
+    large_blocks: Cell<usize>,
+    large_bytes: Cell<usize>,
 }
 
 // SAFETY: a heap is used under its interpreter's lock only; the lock orders the accesses of different threads.
@@ -102,11 +119,14 @@ impl Heap {
         let heap = Box::new(Heap {
             hooks,
             gc: GcState::new(),
-            used: Cell::new(0),
+            pools: Pools::new(),
+            taken: Cell::new(0),
             external: Cell::new(0),
             limit: Cell::new(usize::MAX),
-            blocks: Cell::new(0),
+            large_blocks: Cell::new(0),
+            large_bytes: Cell::new(0),
         });
+        heap.pools.init();
         heap.gc.init();
         heap
     }
@@ -172,10 +192,7 @@ impl Heap {
             }
             header.write(Header::new(ty, flags));
             (header.add(1) as *mut T).write(payload);
-            let rest = fixed + extra - filled;
-            if rest != 0 {
-                ptr::write_bytes((header as *mut u8).add(filled), 0, rest);
-            }
+            zero((header as *mut u8).add(filled), fixed + extra - filled);
             if ty.flags.get() & TypeLayout::COUNTED != 0 {
                 (*type_header(ty)).incref();
             }
@@ -221,53 +238,170 @@ impl Heap {
     pub fn discharge(&self, bytes: usize) {
         debug_assert!(self.external.get() >= bytes);
         self.external.set(self.external.get().saturating_sub(bytes));
-        self.used.set(self.used.get().saturating_sub(bytes));
+        self.give_back(bytes);
     }
 
     pub fn stats(&self) -> HeapStats {
+        let pools = self.pools.stats();
         HeapStats {
-            used: self.used.get(),
+            used: pools.bytes() + self.large_bytes.get() + self.external.get(),
+            taken: self.taken.get(),
             limit: self.limit.get(),
             external: self.external.get(),
-            blocks: self.blocks.get(),
+            blocks: pools.blocks() + self.large_blocks.get(),
+            arenas: pools.arenas,
         }
+    }
+
+    /// Gives empty pools and arenas back.
+    pub fn trim(&self) {
+        self.give_back(self.pools.trim())
     }
 
     #[inline]
     fn take(&self, bytes: usize) -> Result<(), AllocError> {
-        let used = self.used.get().checked_add(bytes).ok_or(AllocError)?;
-        if used > self.limit.get() {
-            return Err(AllocError);
+        let taken = self.taken.get().checked_add(bytes).ok_or(AllocError)?;
+        if taken > self.limit.get() {
+            return self.take_after_trim(bytes);
         }
-        self.used.set(used);
+        self.taken.set(taken);
         Ok(())
     }
 
-    /// A block of at least `bytes`, and the flags that its object must carry for `free_block`.
+    #[cold]
+    fn take_after_trim(&self, bytes: usize) -> Result<(), AllocError> {
+        self.trim();
+        let taken = self.taken.get().checked_add(bytes).ok_or(AllocError)?;
+        if taken > self.limit.get() {
+            return Err(AllocError);
+        }
+        self.taken.set(taken);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn give_back(&self, bytes: usize) {
+        if bytes != 0 {
+            self.taken.set(self.taken.get().saturating_sub(bytes));
+        }
+    }
+
+    /// A block of at least `bytes`, aligned to 16, and the flags that its object must carry for `free_block`.
+    #[inline(always)]
     fn alloc_block(&self, bytes: usize) -> Result<(*mut u8, u32), AllocError> {
-        self.take(bytes)?;
-        // SAFETY: plain malloc; 16 bytes in front keep the size and the alignment.
-        unsafe {
-            let base = libc::malloc(bytes.saturating_add(16)) as *mut usize;
-            if base.is_null() {
-                self.used.set(self.used.get() - bytes);
-                return Err(AllocError);
-            }
-            *base = bytes;
-            self.blocks.set(self.blocks.get() + 1);
-            Ok(((base as *mut u8).add(16), 0))
+        if bytes <= MAX_SMALL {
+            let block = match self.pools.pop(bytes) {
+                Some(block) => block,
+                None => self.pools.pop_slow(bytes, &|bytes| self.take(bytes))?,
+            };
+            Ok((block, 0))
+        } else {
+            Ok((self.alloc_large(bytes)?, Flags::LARGE))
         }
     }
 
     /// # Safety
     /// `block` came from `alloc_block` with these flags, and is not used afterwards.
-    pub(crate) unsafe fn free_block(&self, block: *mut u8, _flags: u32) {
+    #[inline(always)]
+    pub(crate) unsafe fn free_block(&self, block: *mut u8, flags: u32) {
         // SAFETY: by contract.
         unsafe {
-            let base = block.sub(16) as *mut usize;
-            self.used.set(self.used.get().saturating_sub(*base));
-            self.blocks.set(self.blocks.get() - 1);
-            libc::free(base as *mut libc::c_void)
+            if flags & Flags::LARGE == 0 {
+                self.give_back(self.pools.push(block))
+            } else {
+                self.free_large(block)
+            }
+        }
+    }
+
+    /// A block from the system; its size stands in the 16 bytes before it.
+    #[cold]
+    #[inline(never)]
+    fn alloc_large(&self, bytes: usize) -> Result<*mut u8, AllocError> {
+        let size = bytes.checked_next_multiple_of(pool::ALIGN).and_then(|n| n.checked_add(16)).ok_or(AllocError)?;
+        let layout = Layout::from_size_align(size, pool::ALIGN).map_err(|_| AllocError)?;
+        self.take(size)?;
+        // SAFETY: the size is not zero.
+        unsafe {
+            let base = std::alloc::alloc(layout);
+            if base.is_null() {
+                self.give_back(size);
+                return Err(AllocError);
+            }
+            *(base as *mut usize) = size;
+            self.large_blocks.set(self.large_blocks.get() + 1);
+            self.large_bytes.set(self.large_bytes.get() + size);
+            Ok(base.add(16))
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn free_large(&self, block: *mut u8) {
+        // SAFETY: `alloc_large` wrote the size, and made the layout of it.
+        unsafe {
+            let base = block.sub(16);
+            let size = *(base as *mut usize);
+            self.large_blocks.set(self.large_blocks.get() - 1);
+            self.large_bytes.set(self.large_bytes.get() - size);
+            self.give_back(size);
+            std::alloc::dealloc(base, Layout::from_size_align_unchecked(size, pool::ALIGN));
+        }
+    }
+
+    /// Raw memory of the heap, zeroed and aligned to 16, for parts of objects that the machine manages itself.
+    pub fn alloc_bytes(&self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
+        let (block, _) = self.alloc_block(bytes)?;
+        // SAFETY: the block has that many bytes.
+        unsafe { ptr::write_bytes(block, 0, bytes) }
+        NonNull::new(block).ok_or(AllocError)
+    }
+
+    /// Frees what [`Heap::alloc_bytes`] gave.
+    ///
+    /// # Safety
+    /// The block came from this heap with this size, and is not used afterwards.
+    pub unsafe fn free_bytes(&self, block: NonNull<u8>, bytes: usize) {
+        let flags = if bytes <= MAX_SMALL { 0 } else { Flags::LARGE };
+        // SAFETY: by contract.
+        unsafe { self.free_block(block.as_ptr(), flags) }
+    }
+
+    /// Ends the heap together with every object in it, without running anything: their outside memory leaks.
+    ///
+    /// # Safety
+    /// No reference to an object of the heap is used, not even dropped, afterwards; no thread has the heap entered.
+    pub unsafe fn destroy(self: Box<Heap>) {
+        // SAFETY: by contract.
+        unsafe { self.pools.unmap_all() }
+    }
+}
+
+impl Drop for Heap {
+    /// Returns the memory if all objects are gone; otherwise it leaks, because somebody may still refer to them.
+    fn drop(&mut self) {
+        if self.pools.stats().blocks() == 0 {
+            // SAFETY: no block is in use.
+            unsafe { self.pools.unmap_all() }
+        }
+    }
+}
+
+/// Zeroes `bytes` at `at`, rounded up to whole words. `at` is aligned to 8 or `bytes` is zeroed exactly.
+///
+/// # Safety
+/// The memory lies in a block, whose size is a multiple of 16.
+#[inline(always)]
+unsafe fn zero(at: *mut u8, bytes: usize) {
+    // SAFETY: by contract.
+    unsafe {
+        if bytes <= 64 && at as usize % 8 == 0 {
+            let words = at as *mut u64;
+            for index in 0..bytes.div_ceil(8) {
+                words.add(index).write(0);
+            }
+        } else {
+            ptr::write_bytes(at, 0, bytes)
         }
     }
 }

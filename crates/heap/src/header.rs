@@ -33,6 +33,8 @@ impl Flags {
     pub const UNREACHABLE: u32 = 1 << 4;
     /// Waits on the list of objects whose count reached zero where nothing may run.
     pub const DEFERRED: u32 = 1 << 5;
+    /// The block is larger than the pools' and comes from the system.
+    pub const LARGE: u32 = 1 << 6;
     /// Free for the payload's own use (a str's "interned", for one).
     pub const USER_0: u32 = 1 << 8;
     pub const USER_1: u32 = 1 << 9;
@@ -63,6 +65,8 @@ impl TypeLayout {
     pub const HAS_FINALIZER: u64 = 1;
     /// Set in `flags`: the type is a heap object that its instances own a reference to.
     pub const COUNTED: u64 = 2;
+    /// Set in `flags`: the instances are weak references, which the collector clears before their referents.
+    pub const WEAK: u64 = 4;
 
     /// Bytes that stand before the header.
     #[inline(always)]
@@ -113,16 +117,28 @@ impl Header {
 
     #[inline(always)]
     pub fn incref(&self) {
+        #[cfg(naja_paranoid)]
+        self.check();
         let n = self.refcount.get();
         if (n as i32) >= 0 {
             self.refcount.set(n + 1); // 2^31 references make an object immortal: it leaks, and stays sound
         }
     }
 
+    /// Stops at a freed object, and at a count of zero where the object waits for nothing.
+    #[cfg(naja_paranoid)]
+    fn check(&self) {
+        let poison = usize::from_ne_bytes([crate::pool::POISON; size_of::<usize>()]);
+        assert!(self.ty.get() as usize != poison, "a freed object is used");
+        assert!(self as *const Header as usize % 16 == 0, "a header is not aligned");
+    }
+
     /// # Safety
     /// The caller gives up a reference that it owned.
     #[inline(always)]
     pub unsafe fn decref(&self) {
+        #[cfg(naja_paranoid)]
+        self.check();
         let n = self.refcount.get();
         if (n as i32) >= 0 {
             self.refcount.set(n - 1);

@@ -16,15 +16,17 @@ mod cell;
 mod gc;
 mod header;
 mod object;
+mod pool;
 mod release;
 pub mod slot;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use alloc::{AllocError, Heap, HeapStats, Hooks, Previous};
 pub use cell::MutCell;
-pub use gc::{Collection, GcState, Generation};
+pub use gc::{Collection, GcState, Generation, Note, Phase};
 pub use header::{Flags, Header, TypeLayout};
 pub use object::{Obj, Payload, PayloadInfo, Ref, Visitor};
 pub use release::DeferGuard;

@@ -67,6 +67,12 @@ pub trait Payload: Sized + 'static {
     }
 
     fn clear(&self) {}
+
+    /// Whether the object holds nothing that could ever lead back to it, so that the collector need not look at it any
+    /// more (asked at collections, of instances without attributes; see CPython's tuples).
+    fn gc_untrack(&self) -> bool {
+        false
+    }
 }
 
 /// The clean-up functions of one payload struct. Its address is the payload's identity.
@@ -80,6 +86,7 @@ pub struct PayloadInfo {
     pub(crate) drop: unsafe fn(*mut u8),
     pub(crate) traverse: unsafe fn(*const u8, &mut Visitor),
     pub(crate) clear: unsafe fn(*const u8),
+    pub(crate) untrack: unsafe fn(*const u8) -> bool,
 }
 
 impl PayloadInfo {
@@ -97,6 +104,10 @@ impl PayloadInfo {
             // SAFETY: `p` is the payload of a live object.
             unsafe { (*(p as *const T)).clear() }
         }
+        unsafe fn untrack<T: Payload>(p: *const u8) -> bool {
+            // SAFETY: `p` is the payload of a live object.
+            unsafe { (*(p as *const T)).gc_untrack() }
+        }
         assert!(align_of::<T>() <= 16);
         PayloadInfo {
             name: T::NAME,
@@ -107,6 +118,7 @@ impl PayloadInfo {
             drop: drop::<T>,
             traverse: traverse::<T>,
             clear: clear::<T>,
+            untrack: untrack::<T>,
         }
     }
 

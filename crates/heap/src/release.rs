@@ -66,6 +66,11 @@ impl Drop for DeferGuard {
     }
 }
 
+/// Whether a [`DeferGuard`] of this thread lives.
+pub(crate) fn guarded() -> bool {
+    LOCAL.with(|local| local.guards.get() != 0)
+}
+
 /// Frees, or puts aside, an object whose count has reached zero.
 ///
 /// # Safety

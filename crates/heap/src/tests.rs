@@ -37,15 +37,15 @@ impl Drop for Node {
     }
 }
 
-fn note(line: String) {
+pub(crate) fn note(line: String) {
     LOG.with(|log| log.borrow_mut().push(line))
 }
 
-fn log() -> String {
+pub(crate) fn log() -> String {
     LOG.with(|log| std::mem::take(&mut *log.borrow_mut()).join(", "))
 }
 
-fn layout(pre: u32, slots: u32, flags: u64) -> TypeLayout {
+pub(crate) fn layout(pre: u32, slots: u32, flags: u64) -> TypeLayout {
     let fixed = (size_of::<Obj<Node>>() as u32).next_multiple_of(8);
     TypeLayout {
         payload: Node::INFO,
@@ -58,7 +58,7 @@ fn layout(pre: u32, slots: u32, flags: u64) -> TypeLayout {
 }
 
 /// Runs `f` with a heap of its own; all blocks must be gone afterwards.
-fn with_heap(hooks: Hooks, f: impl FnOnce(&Heap)) {
+pub(crate) fn with_heap(hooks: Hooks, f: impl FnOnce(&Heap)) {
     let heap = Heap::new(hooks);
     let previous = heap.enter();
     f(&heap);
@@ -68,7 +68,7 @@ fn with_heap(hooks: Hooks, f: impl FnOnce(&Heap)) {
     log();
 }
 
-fn node(heap: &Heap, ty: &TypeLayout, id: i64, links: Vec<Value>) -> Ref<Node> {
+pub(crate) fn node(heap: &Heap, ty: &TypeLayout, id: i64, links: Vec<Value>) -> Ref<Node> {
     heap.alloc_object(
         ty,
         0,
@@ -164,5 +164,65 @@ fn the_budget_is_an_error_not_an_abort() {
         heap.charge(500).unwrap();
         heap.discharge(500);
         heap.set_limit(usize::MAX);
+    });
+}
+
+#[test]
+fn blocks_of_all_sizes_are_reused_and_arenas_return() {
+    let ty = layout(TypeLayout::PRE_GC, 0, 0);
+    with_heap(Hooks::default(), |heap| {
+        let mut all = Vec::new();
+        for round in 0..3 {
+            for index in 0..40_000usize {
+                let extra = (index * 37 + round) % 700;
+                all.push(heap.alloc_object(&ty, extra, Node { id: 0, links: MutCell::new(vec![]) }).unwrap());
+            }
+            assert!(heap.stats().arenas > 5);
+            assert_eq!(heap.stats().blocks, all.len());
+            let mut index = 0;
+            all.retain(|_| {
+                index += 1;
+                index % 3 == 0
+            });
+        }
+        assert!(heap.debug_malloc_stats().contains("Small block threshold = 512, in 32 size classes."));
+        all.clear();
+        heap.trim();
+        assert!(heap.stats().arenas <= 1);
+        assert_eq!(heap.stats().taken, 0);
+    });
+}
+
+#[test]
+fn what_follows_the_payload_is_zeroed() {
+    let ty = layout(0, 3, 0);
+    with_heap(Hooks::default(), |heap| {
+        for extra in [0, 8, 16, 100, 600] {
+            let block = heap.alloc_bytes(size_of::<Obj<Node>>() + 24 + extra).unwrap();
+            // SAFETY: the block has that size, and is freed once.
+            unsafe {
+                std::ptr::write_bytes(block.as_ptr(), 0xAA, size_of::<Obj<Node>>() + 24 + extra);
+                heap.free_bytes(block, size_of::<Obj<Node>>() + 24 + extra);
+            }
+            let object = heap.alloc_object(&ty, extra, Node { id: 0, links: MutCell::new(vec![]) }).unwrap();
+            let start = object.as_ptr() as *const u8;
+            for offset in size_of::<Obj<Node>>()..size_of::<Obj<Node>>() + 24 + extra {
+                // SAFETY: inside of the object.
+                assert_eq!(unsafe { *start.add(offset) }, 0);
+            }
+        }
+    });
+}
+
+#[test]
+fn raw_blocks_count_as_blocks() {
+    with_heap(Hooks::default(), |heap| {
+        let (small, large) = (heap.alloc_bytes(512).unwrap(), heap.alloc_bytes(513).unwrap());
+        assert_eq!(heap.stats().blocks, 2);
+        // SAFETY: each is freed once.
+        unsafe {
+            heap.free_bytes(small, 512);
+            heap.free_bytes(large, 513);
+        }
     });
 }

@@ -219,6 +219,14 @@ impl Value {
         }
     }
 
+    /// A new reference to a live object.
+    #[inline(always)]
+    pub fn of_header(header: &Header) -> Value {
+        header.incref();
+        // SAFETY: an object's address is a valid word, and its count was raised for it.
+        unsafe { Value::from_bits(header as *const Header as u64) }
+    }
+
     /// The word, the reference now being the caller's to give back.
     #[inline(always)]
     pub const fn into_bits(self) -> u64 {

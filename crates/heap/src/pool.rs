@@ -1,0 +1,540 @@
+//! Memory for blocks up to 512 bytes: arenas of 1 MiB from the system, cut into pools of 16 KiB of equal blocks.
+//!
+//! Block sizes are the multiples of 16. A pool starts at an address that is a multiple of its size, so that a block's
+//! pool is found by masking its address. Each size class has a ring of pools with room; the class's *current* pool is
+//! where allocation pops the first free block. A pool whose free list is used up is extended by a page's worth of blocks
+//! never used before, and, when there are none left, taken off its ring until a block comes back. A pool whose blocks
+//! are all free goes back to its arena, unless it is the current one; an arena whose pools are all free goes back to
+//! the system, unless it is the only one with free pools. Arenas are kept by their number of free pools, and the
+//! fullest one serves first, so that the others can become empty.
+//!
+//! The budget counts whole pools. CPython: Objects/obmalloc.c.
+
+use crate::alloc::AllocError;
+use std::cell::Cell;
+use std::ptr;
+
+pub(crate) const ARENA_SIZE: usize = 1 << 20;
+pub(crate) const POOL_SIZE: usize = 1 << 14;
+const POOLS: usize = ARENA_SIZE / POOL_SIZE;
+pub(crate) const ALIGN: usize = 16;
+/// The largest block that comes from a pool.
+pub(crate) const MAX_SMALL: usize = 512;
+pub(crate) const CLASSES: usize = MAX_SMALL / ALIGN;
+const POOL_HEADER: usize = size_of::<Pool>().next_multiple_of(ALIGN);
+/// Blocks are put on a pool's free list a page at a time.
+const BATCH: usize = 4096;
+/// `Pool::class` of a pool that its arena holds.
+const FREE: u16 = u16::MAX;
+/// Fills freed blocks in checking builds.
+#[cfg(naja_paranoid)]
+pub(crate) const POISON: u8 = 0xDB;
+
+#[repr(C, align(16))]
+pub(crate) struct Pool {
+    /// The first free block; each holds the address of the next.
+    free: Cell<*mut u8>,
+    /// The ring of the class's pools with room; for a free pool, `next` is the arena's next free one.
+    next: Cell<*mut Pool>,
+    prev: Cell<*mut Pool>,
+    arena: Cell<*mut Arena>,
+    /// Blocks in use.
+    used: Cell<u16>,
+    class: Cell<u16>,
+    /// Offset of the first byte never used.
+    fresh: Cell<u16>,
+    /// Off its ring, because no block is free.
+    full: Cell<bool>,
+}
+
+struct Arena {
+    base: *mut u8,
+    /// Pools that were used and came back.
+    free: Cell<*mut Pool>,
+    /// Number of free pools, and the first one that was never used.
+    free_count: Cell<usize>,
+    fresh: Cell<usize>,
+    /// The list of arenas with the same number of free pools.
+    next: Cell<*mut Arena>,
+    prev: Cell<*mut Arena>,
+}
+
+/// A heap's small blocks.
+pub(crate) struct Pools {
+    current: [Cell<*mut Pool>; CLASSES],
+    /// Stands in where a class has no pool: it never has a free block.
+    none: Pool,
+    /// Arenas by their number of free pools.
+    arenas: [Cell<*mut Arena>; POOLS + 1],
+    arena_count: Cell<usize>,
+    arenas_made: Cell<usize>,
+    arenas_most: Cell<usize>,
+    pool_count: Cell<usize>,
+}
+
+/// Figures of one size class.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ClassStats {
+    pub(crate) pools: usize,
+    pub(crate) used: usize,
+    pub(crate) free: usize,
+}
+
+/// Figures of all pools and arenas.
+#[derive(Default)]
+pub(crate) struct PoolStats {
+    pub(crate) classes: [ClassStats; CLASSES],
+    pub(crate) free_pools: usize,
+    pub(crate) arenas: usize,
+    pub(crate) arenas_made: usize,
+    pub(crate) arenas_most: usize,
+}
+
+#[inline(always)]
+fn class_of(bytes: usize) -> usize {
+    bytes.saturating_sub(1) / ALIGN
+}
+
+const fn block_size(class: usize) -> usize {
+    (class + 1) * ALIGN
+}
+
+/// How many blocks of a class fit a pool.
+pub(crate) const fn blocks_per_pool(class: usize) -> usize {
+    (POOL_SIZE - POOL_HEADER) / block_size(class)
+}
+
+pub(crate) const fn pool_header_size() -> usize {
+    POOL_HEADER
+}
+
+impl Pools {
+    pub(crate) fn new() -> Pools {
+        Pools {
+            current: [const { Cell::new(ptr::null_mut()) }; CLASSES],
+            none: Pool {
+                free: Cell::new(ptr::null_mut()),
+                next: Cell::new(ptr::null_mut()),
+                prev: Cell::new(ptr::null_mut()),
+                arena: Cell::new(ptr::null_mut()),
+                used: Cell::new(0),
+                class: Cell::new(FREE),
+                fresh: Cell::new(0),
+                full: Cell::new(true),
+            },
+            arenas: [const { Cell::new(ptr::null_mut()) }; POOLS + 1],
+            arena_count: Cell::new(0),
+            arenas_made: Cell::new(0),
+            arenas_most: Cell::new(0),
+            pool_count: Cell::new(0),
+        }
+    }
+
+    /// To be called when the pools are where they stay.
+    pub(crate) fn init(&self) {
+        for current in &self.current {
+            current.set(self.nothing());
+        }
+    }
+
+    fn nothing(&self) -> *mut Pool {
+        &self.none as *const Pool as *mut Pool
+    }
+
+    /// A block of at least `bytes` (at most `MAX_SMALL`), if the class's current pool has one at hand.
+    #[inline(always)]
+    pub(crate) fn pop(&self, bytes: usize) -> Option<*mut u8> {
+        debug_assert!(bytes <= MAX_SMALL);
+        // SAFETY: a current pool is a pool of ours or `none`; the first word of a free block is the next one's address.
+        unsafe {
+            let pool = &*self.current.get_unchecked(class_of(bytes)).get();
+            let block = pool.free.get();
+            if block.is_null() {
+                return None;
+            }
+            pool.free.set(*(block as *mut *mut u8));
+            pool.used.set(pool.used.get() + 1);
+            Some(block)
+        }
+    }
+
+    /// As `pop`, finding room first. `charge` is asked before a further pool is taken into use.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn pop_slow(
+        &self,
+        bytes: usize,
+        charge: &dyn Fn(usize) -> Result<(), AllocError>,
+    ) -> Result<*mut u8, AllocError> {
+        let class = class_of(bytes);
+        loop {
+            if let Some(block) = self.pop(bytes) {
+                return Ok(block);
+            }
+            let pool = self.current[class].get();
+            if ptr::eq(pool, self.nothing()) {
+                charge(POOL_SIZE)?;
+                match self.take_pool(class) {
+                    Some(pool) => self.enter_ring(class, pool),
+                    None => return Err(AllocError),
+                }
+                continue;
+            }
+            // SAFETY: a pool of ours.
+            unsafe {
+                if !extend(&*pool, class) {
+                    (*pool).full.set(true);
+                    self.leave_ring(class, pool);
+                }
+            }
+        }
+    }
+
+    /// Takes a block back; gives the number of bytes that the budget gets back.
+    ///
+    /// # Safety
+    /// The block came from these pools and is not used any more.
+    #[inline(always)]
+    pub(crate) unsafe fn push(&self, block: *mut u8) -> usize {
+        // SAFETY: the pool of a block starts at the multiple of `POOL_SIZE` below it.
+        unsafe {
+            let pool = &*pool_of(block);
+            #[cfg(naja_paranoid)]
+            check_freed(pool, block);
+            *(block as *mut *mut u8) = pool.free.get();
+            pool.free.set(block);
+            let used = pool.used.get() - 1;
+            pool.used.set(used);
+            if used == 0 || pool.full.get() { self.push_slow(pool, used) } else { 0 }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_slow(&self, pool: &Pool, used: u16) -> usize {
+        let class = pool.class.get() as usize;
+        let address = pool as *const Pool as *mut Pool;
+        if pool.full.replace(false) {
+            self.enter_ring(class, address);
+        }
+        if used != 0 || ptr::eq(self.current[class].get(), address) {
+            return 0;
+        }
+        self.leave_ring(class, address);
+        self.give_pool(address);
+        POOL_SIZE
+    }
+
+    /// Gives empty pools back that were kept because they are current; gives the number of bytes.
+    pub(crate) fn trim(&self) -> usize {
+        let mut bytes = 0;
+        for (class, current) in self.current.iter().enumerate() {
+            let pool = current.get();
+            // SAFETY: a pool of ours or `none`.
+            if !ptr::eq(pool, self.nothing()) && unsafe { (*pool).used.get() } == 0 {
+                self.leave_ring(class, pool);
+                self.give_pool(pool);
+                bytes += POOL_SIZE;
+            }
+        }
+        bytes
+    }
+
+    /// Links a pool with room behind the current one, or makes it the current one.
+    fn enter_ring(&self, class: usize, pool: *mut Pool) {
+        let current = self.current[class].get();
+        // SAFETY: the pools of a ring are ours and alive.
+        unsafe {
+            if ptr::eq(current, self.nothing()) {
+                (*pool).next.set(pool);
+                (*pool).prev.set(pool);
+                self.current[class].set(pool);
+            } else {
+                let next = (*current).next.get();
+                (*pool).next.set(next);
+                (*pool).prev.set(current);
+                (*next).prev.set(pool);
+                (*current).next.set(pool);
+            }
+        }
+    }
+
+    fn leave_ring(&self, class: usize, pool: *mut Pool) {
+        // SAFETY: as above; the pool is in the class's ring.
+        unsafe {
+            let (next, prev) = ((*pool).next.get(), (*pool).prev.get());
+            (*prev).next.set(next);
+            (*next).prev.set(prev);
+            if ptr::eq(self.current[class].get(), pool) {
+                self.current[class].set(if ptr::eq(next, pool) { self.nothing() } else { next });
+            }
+        }
+    }
+
+    /// A pool for blocks of `class`, all free, from the fullest arena that has one.
+    fn take_pool(&self, class: usize) -> Option<*mut Pool> {
+        let arena = match self.arenas[1..].iter().find(|list| !list.get().is_null()) {
+            Some(list) => list.get(),
+            None => self.map_arena()?,
+        };
+        // SAFETY: the arena is ours and has a free pool: one that came back, or one never used.
+        unsafe {
+            self.move_arena(arena, (*arena).free_count.get() - 1);
+            let mut pool = (*arena).free.get();
+            if pool.is_null() {
+                let index = (*arena).fresh.get();
+                (*arena).fresh.set(index + 1);
+                pool = (*arena).base.add(index * POOL_SIZE) as *mut Pool;
+            } else {
+                (*arena).free.set((*pool).next.get());
+            }
+            pool.write(Pool {
+                free: Cell::new(ptr::null_mut()),
+                next: Cell::new(ptr::null_mut()),
+                prev: Cell::new(ptr::null_mut()),
+                arena: Cell::new(arena),
+                used: Cell::new(0),
+                class: Cell::new(class as u16),
+                fresh: Cell::new(POOL_HEADER as u16),
+                full: Cell::new(false),
+            });
+            self.pool_count.set(self.pool_count.get() + 1);
+            Some(pool)
+        }
+    }
+
+    fn give_pool(&self, pool: *mut Pool) {
+        // SAFETY: the pool is ours, empty and off its ring.
+        unsafe {
+            let arena = (*pool).arena.get();
+            (*pool).class.set(FREE);
+            (*pool).next.set((*arena).free.replace(pool));
+            self.pool_count.set(self.pool_count.get() - 1);
+            let free = (*arena).free_count.get() + 1;
+            self.move_arena(arena, free);
+            let only = self.arenas[1..POOLS].iter().all(|list| list.get().is_null()) && (*arena).next.get().is_null();
+            if free == POOLS && !only {
+                self.unmap_arena(arena)
+            }
+        }
+    }
+
+    fn map_arena(&self) -> Option<*mut Arena> {
+        let base = system::map()?;
+        let arena = Box::into_raw(Box::new(Arena {
+            base,
+            free: Cell::new(ptr::null_mut()),
+            free_count: Cell::new(POOLS),
+            fresh: Cell::new(0),
+            next: Cell::new(ptr::null_mut()),
+            prev: Cell::new(ptr::null_mut()),
+        }));
+        self.link_arena(arena);
+        self.arenas_made.set(self.arenas_made.get() + 1);
+        self.arena_count.set(self.arena_count.get() + 1);
+        self.arenas_most.set(self.arenas_most.get().max(self.arena_count.get()));
+        Some(arena)
+    }
+
+    /// # Safety
+    /// Nothing in the arena is used any more.
+    unsafe fn unmap_arena(&self, arena: *mut Arena) {
+        self.unlink_arena(arena);
+        self.arena_count.set(self.arena_count.get() - 1);
+        // SAFETY: `map_arena` made both.
+        unsafe {
+            system::unmap((*arena).base);
+            drop(Box::from_raw(arena));
+        }
+    }
+
+    fn move_arena(&self, arena: *mut Arena, free_count: usize) {
+        self.unlink_arena(arena);
+        // SAFETY: the arena is ours.
+        unsafe { (*arena).free_count.set(free_count) }
+        self.link_arena(arena);
+    }
+
+    fn link_arena(&self, arena: *mut Arena) {
+        // SAFETY: the arenas on the lists are ours and alive.
+        unsafe {
+            let list = &self.arenas[(*arena).free_count.get()];
+            let next = list.replace(arena);
+            (*arena).next.set(next);
+            (*arena).prev.set(ptr::null_mut());
+            if !next.is_null() {
+                (*next).prev.set(arena);
+            }
+        }
+    }
+
+    fn unlink_arena(&self, arena: *mut Arena) {
+        // SAFETY: as above.
+        unsafe {
+            let (next, prev) = ((*arena).next.get(), (*arena).prev.get());
+            if !next.is_null() {
+                (*next).prev.set(prev);
+            }
+            if prev.is_null() {
+                self.arenas[(*arena).free_count.get()].set(next);
+            } else {
+                (*prev).next.set(next);
+            }
+        }
+    }
+
+    /// Unmaps all arenas.
+    ///
+    /// # Safety
+    /// No block is used any more.
+    pub(crate) unsafe fn unmap_all(&self) {
+        for list in &self.arenas {
+            while !list.get().is_null() {
+                // SAFETY: by contract.
+                unsafe { self.unmap_arena(list.get()) }
+            }
+        }
+        self.init();
+    }
+
+    /// Counts everything, pool by pool.
+    pub(crate) fn stats(&self) -> PoolStats {
+        let mut stats = PoolStats {
+            arenas: self.arena_count.get(),
+            arenas_made: self.arenas_made.get(),
+            arenas_most: self.arenas_most.get(),
+            ..PoolStats::default()
+        };
+        for list in &self.arenas {
+            let mut arena = list.get();
+            while !arena.is_null() {
+                // SAFETY: the arenas are ours, and their pools below `fresh` have headers.
+                unsafe {
+                    stats.free_pools += (*arena).free_count.get();
+                    for index in 0..(*arena).fresh.get() {
+                        let pool = &*((*arena).base.add(index * POOL_SIZE) as *const Pool);
+                        if let Some(class) = stats.classes.get_mut(pool.class.get() as usize) {
+                            let used = pool.used.get() as usize;
+                            class.pools += 1;
+                            class.used += used;
+                            class.free += blocks_per_pool(pool.class.get() as usize) - used;
+                        }
+                    }
+                    arena = (*arena).next.get();
+                }
+            }
+        }
+        stats
+    }
+}
+
+impl PoolStats {
+    pub(crate) fn blocks(&self) -> usize {
+        self.classes.iter().map(|class| class.used).sum()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.classes.iter().enumerate().map(|(class, stats)| stats.used * block_size(class)).sum()
+    }
+}
+
+#[inline(always)]
+fn pool_of(block: *mut u8) -> *mut Pool {
+    block.wrapping_sub(block as usize % POOL_SIZE) as *mut Pool
+}
+
+/// Puts a page's worth of never used blocks on the pool's (empty) free list, in order of address. Whether there were any.
+fn extend(pool: &Pool, class: usize) -> bool {
+    let size = block_size(class);
+    let first = pool.fresh.get() as usize;
+    let count = ((POOL_SIZE - first) / size).min((BATCH / size).max(1));
+    if count == 0 {
+        return false;
+    }
+    let base = pool as *const Pool as *mut u8;
+    let mut next = ptr::null_mut();
+    for index in (0..count).rev() {
+        // SAFETY: the block lies inside of the pool, and nobody has it.
+        unsafe {
+            let block = base.add(first + index * size);
+            *(block as *mut *mut u8) = next;
+            next = block;
+        }
+    }
+    pool.free.set(next);
+    pool.fresh.set((first + count * size) as u16);
+    true
+}
+
+/// Stops at a block that is no block, or is free already, and poisons it.
+#[cfg(naja_paranoid)]
+unsafe fn check_freed(pool: &Pool, block: *mut u8) {
+    let class = pool.class.get() as usize;
+    let offset = block as usize % POOL_SIZE;
+    assert!(class < CLASSES && pool.used.get() > 0, "a block of a free pool is freed");
+    assert!(offset >= POOL_HEADER && (offset - POOL_HEADER) % block_size(class) == 0, "no block is freed");
+    // SAFETY: a block of at least 16 bytes.
+    unsafe {
+        let second = *(block.add(8) as *const u64);
+        assert!(second != u64::from_ne_bytes([POISON; 8]), "a block is freed twice");
+        ptr::write_bytes(block, POISON, block_size(class));
+    }
+}
+
+/// Arenas from the operating system.
+mod system {
+    use super::{ARENA_SIZE, POOL_SIZE};
+
+    /// An arena whose address is a multiple of `POOL_SIZE`.
+    #[cfg(unix)]
+    pub(super) fn map() -> Option<*mut u8> {
+        let all = ARENA_SIZE + POOL_SIZE;
+        // SAFETY: a fresh anonymous mapping; its unaligned ends are given back.
+        unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let base = libc::mmap(std::ptr::null_mut(), all, access, libc::MAP_PRIVATE | libc::MAP_ANON, -1, 0);
+            if base == libc::MAP_FAILED {
+                return None;
+            }
+            let start = base as *mut u8;
+            let head = (POOL_SIZE - start as usize % POOL_SIZE) % POOL_SIZE;
+            if head != 0 {
+                libc::munmap(base, head);
+            }
+            libc::munmap(start.add(head + ARENA_SIZE) as *mut libc::c_void, POOL_SIZE - head);
+            Some(start.add(head))
+        }
+    }
+
+    /// # Safety
+    /// `base` came from `map`.
+    #[cfg(unix)]
+    pub(super) unsafe fn unmap(base: *mut u8) {
+        // SAFETY: by contract.
+        unsafe {
+            libc::munmap(base as *mut libc::c_void, ARENA_SIZE);
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn layout() -> Option<std::alloc::Layout> {
+        std::alloc::Layout::from_size_align(ARENA_SIZE, POOL_SIZE).ok()
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn map() -> Option<*mut u8> {
+        // SAFETY: the size is not zero.
+        let base = unsafe { std::alloc::alloc(layout()?) };
+        if base.is_null() { None } else { Some(base) }
+    }
+
+    /// # Safety
+    /// `base` came from `map`.
+    #[cfg(not(unix))]
+    pub(super) unsafe fn unmap(base: *mut u8) {
+        if let Some(layout) = layout() {
+            // SAFETY: by contract.
+            unsafe { std::alloc::dealloc(base, layout) }
+        }
+    }
+}
