@@ -318,7 +318,10 @@ impl Heap {
     #[cold]
     #[inline(never)]
     fn alloc_large(&self, bytes: usize) -> Result<*mut u8, AllocError> {
-        let size = bytes.checked_next_multiple_of(pool::ALIGN).and_then(|n| n.checked_add(16)).ok_or(AllocError)?;
+        let size = bytes
+            .checked_next_multiple_of(pool::ALIGN)
+            .and_then(|n| n.checked_add(16))
+            .ok_or(AllocError)?;
         let layout = Layout::from_size_align(size, pool::ALIGN).map_err(|_| AllocError)?;
         self.take(size)?;
         // SAFETY: the size is not zero.

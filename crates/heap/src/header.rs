@@ -130,7 +130,10 @@ impl Header {
     fn check(&self) {
         let poison = usize::from_ne_bytes([crate::pool::POISON; size_of::<usize>()]);
         assert!(self.ty.get() as usize != poison, "a freed object is used");
-        assert!(self as *const Header as usize % 16 == 0, "a header is not aligned");
+        assert!(
+            self as *const Header as usize % 16 == 0,
+            "a header is not aligned"
+        );
     }
 
     /// # Safety

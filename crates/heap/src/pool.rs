@@ -205,7 +205,11 @@ impl Pools {
             pool.free.set(block);
             let used = pool.used.get() - 1;
             pool.used.set(used);
-            if used == 0 || pool.full.get() { self.push_slow(pool, used) } else { 0 }
+            if used == 0 || pool.full.get() {
+                self.push_slow(pool, used)
+            } else {
+                0
+            }
         }
     }
 
@@ -266,7 +270,11 @@ impl Pools {
             (*prev).next.set(next);
             (*next).prev.set(prev);
             if ptr::eq(self.current[class].get(), pool) {
-                self.current[class].set(if ptr::eq(next, pool) { self.nothing() } else { next });
+                self.current[class].set(if ptr::eq(next, pool) {
+                    self.nothing()
+                } else {
+                    next
+                });
             }
         }
     }
@@ -312,7 +320,10 @@ impl Pools {
             self.pool_count.set(self.pool_count.get() - 1);
             let free = (*arena).free_count.get() + 1;
             self.move_arena(arena, free);
-            let only = self.arenas[1..POOLS].iter().all(|list| list.get().is_null()) && (*arena).next.get().is_null();
+            let only = self.arenas[1..POOLS]
+                .iter()
+                .all(|list| list.get().is_null())
+                && (*arena).next.get().is_null();
             if free == POOLS && !only {
                 self.unmap_arena(arena)
             }
@@ -332,7 +343,8 @@ impl Pools {
         self.link_arena(arena);
         self.arenas_made.set(self.arenas_made.get() + 1);
         self.arena_count.set(self.arena_count.get() + 1);
-        self.arenas_most.set(self.arenas_most.get().max(self.arena_count.get()));
+        self.arenas_most
+            .set(self.arenas_most.get().max(self.arena_count.get()));
         Some(arena)
     }
 
@@ -434,7 +446,11 @@ impl PoolStats {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.classes.iter().enumerate().map(|(class, stats)| stats.used * block_size(class)).sum()
+        self.classes
+            .iter()
+            .enumerate()
+            .map(|(class, stats)| stats.used * block_size(class))
+            .sum()
     }
 }
 
@@ -471,12 +487,21 @@ fn extend(pool: &Pool, class: usize) -> bool {
 unsafe fn check_freed(pool: &Pool, block: *mut u8) {
     let class = pool.class.get() as usize;
     let offset = block as usize % POOL_SIZE;
-    assert!(class < CLASSES && pool.used.get() > 0, "a block of a free pool is freed");
-    assert!(offset >= POOL_HEADER && (offset - POOL_HEADER) % block_size(class) == 0, "no block is freed");
+    assert!(
+        class < CLASSES && pool.used.get() > 0,
+        "a block of a free pool is freed"
+    );
+    assert!(
+        offset >= POOL_HEADER && (offset - POOL_HEADER) % block_size(class) == 0,
+        "no block is freed"
+    );
     // SAFETY: a block of at least 16 bytes.
     unsafe {
         let second = *(block.add(8) as *const u64);
-        assert!(second != u64::from_ne_bytes([POISON; 8]), "a block is freed twice");
+        assert!(
+            second != u64::from_ne_bytes([POISON; 8]),
+            "a block is freed twice"
+        );
         ptr::write_bytes(block, POISON, block_size(class));
     }
 }
@@ -492,7 +517,14 @@ mod system {
         // SAFETY: a fresh anonymous mapping; its unaligned ends are given back.
         unsafe {
             let access = libc::PROT_READ | libc::PROT_WRITE;
-            let base = libc::mmap(std::ptr::null_mut(), all, access, libc::MAP_PRIVATE | libc::MAP_ANON, -1, 0);
+            let base = libc::mmap(
+                std::ptr::null_mut(),
+                all,
+                access,
+                libc::MAP_PRIVATE | libc::MAP_ANON,
+                -1,
+                0,
+            );
             if base == libc::MAP_FAILED {
                 return None;
             }
@@ -501,7 +533,10 @@ mod system {
             if head != 0 {
                 libc::munmap(base, head);
             }
-            libc::munmap(start.add(head + ARENA_SIZE) as *mut libc::c_void, POOL_SIZE - head);
+            libc::munmap(
+                start.add(head + ARENA_SIZE) as *mut libc::c_void,
+                POOL_SIZE - head,
+            );
             Some(start.add(head))
         }
     }

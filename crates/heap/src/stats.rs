@@ -40,18 +40,31 @@ impl Heap {
                 continue;
             }
             let size = (index + 1) * pool::ALIGN;
-            let _ = writeln!(out, "{index:5} {size:6} {:11} {:15} {:13}", class.pools, class.used, class.free);
+            let _ = writeln!(
+                out,
+                "{index:5} {size:6} {:11} {:15} {:13}",
+                class.pools, class.used, class.free
+            );
             used += class.used * size;
             free += class.free * size;
             headers += class.pools * pool::pool_header_size();
-            lost += class.pools * (POOL_SIZE - pool::pool_header_size() - pool::blocks_per_pool(index) * size);
+            lost += class.pools
+                * (POOL_SIZE - pool::pool_header_size() - pool::blocks_per_pool(index) * size);
         }
         out.push('\n');
         line(&mut out, "# arenas allocated total", stats.arenas_made);
-        line(&mut out, "# arenas reclaimed", stats.arenas_made - stats.arenas);
+        line(
+            &mut out,
+            "# arenas reclaimed",
+            stats.arenas_made - stats.arenas,
+        );
         line(&mut out, "# arenas highwater mark", stats.arenas_most);
         line(&mut out, "# arenas allocated current", stats.arenas);
-        line(&mut out, &format!("{} arenas * {ARENA_SIZE} bytes/arena", stats.arenas), stats.arenas * ARENA_SIZE);
+        line(
+            &mut out,
+            &format!("{} arenas * {ARENA_SIZE} bytes/arena", stats.arenas),
+            stats.arenas * ARENA_SIZE,
+        );
         out.push('\n');
         let mut total = line(&mut out, "# bytes in allocated blocks", used);
         total += line(&mut out, "# bytes in available blocks", free);

@@ -175,7 +175,17 @@ fn blocks_of_all_sizes_are_reused_and_arenas_return() {
         for round in 0..3 {
             for index in 0..40_000usize {
                 let extra = (index * 37 + round) % 700;
-                all.push(heap.alloc_object(&ty, extra, Node { id: 0, links: MutCell::new(vec![]) }).unwrap());
+                all.push(
+                    heap.alloc_object(
+                        &ty,
+                        extra,
+                        Node {
+                            id: 0,
+                            links: MutCell::new(vec![]),
+                        },
+                    )
+                    .unwrap(),
+                );
             }
             assert!(heap.stats().arenas > 5);
             assert_eq!(heap.stats().blocks, all.len());
@@ -185,7 +195,10 @@ fn blocks_of_all_sizes_are_reused_and_arenas_return() {
                 index % 3 == 0
             });
         }
-        assert!(heap.debug_malloc_stats().contains("Small block threshold = 512, in 32 size classes."));
+        assert!(
+            heap.debug_malloc_stats()
+                .contains("Small block threshold = 512, in 32 size classes.")
+        );
         all.clear();
         heap.trim();
         assert!(heap.stats().arenas <= 1);
@@ -198,13 +211,24 @@ fn what_follows_the_payload_is_zeroed() {
     let ty = layout(0, 3, 0);
     with_heap(Hooks::default(), |heap| {
         for extra in [0, 8, 16, 100, 600] {
-            let block = heap.alloc_bytes(size_of::<Obj<Node>>() + 24 + extra).unwrap();
+            let block = heap
+                .alloc_bytes(size_of::<Obj<Node>>() + 24 + extra)
+                .unwrap();
             // SAFETY: the block has that size, and is freed once.
             unsafe {
                 std::ptr::write_bytes(block.as_ptr(), 0xAA, size_of::<Obj<Node>>() + 24 + extra);
                 heap.free_bytes(block, size_of::<Obj<Node>>() + 24 + extra);
             }
-            let object = heap.alloc_object(&ty, extra, Node { id: 0, links: MutCell::new(vec![]) }).unwrap();
+            let object = heap
+                .alloc_object(
+                    &ty,
+                    extra,
+                    Node {
+                        id: 0,
+                        links: MutCell::new(vec![]),
+                    },
+                )
+                .unwrap();
             let start = object.as_ptr() as *const u8;
             for offset in size_of::<Obj<Node>>()..size_of::<Obj<Node>>() + 24 + extra {
                 // SAFETY: inside of the object.
@@ -217,7 +241,10 @@ fn what_follows_the_payload_is_zeroed() {
 #[test]
 fn raw_blocks_count_as_blocks() {
     with_heap(Hooks::default(), |heap| {
-        let (small, large) = (heap.alloc_bytes(512).unwrap(), heap.alloc_bytes(513).unwrap());
+        let (small, large) = (
+            heap.alloc_bytes(512).unwrap(),
+            heap.alloc_bytes(513).unwrap(),
+        );
         assert_eq!(heap.stats().blocks, 2);
         // SAFETY: each is freed once.
         unsafe {

@@ -98,7 +98,10 @@ impl Heap {
 
     fn collect_now(&self, generation: usize) -> Collection {
         let gc = &self.gc;
-        let mut result = Collection { generation, ..Collection::default() };
+        let mut result = Collection {
+            generation,
+            ..Collection::default()
+        };
         (self.hooks.collection)(Phase::Start, &result);
         let debug = gc.debug.get();
         let start = (debug & GcState::DEBUG_STATS != 0).then(|| {
@@ -112,13 +115,17 @@ impl Heap {
         self.untrack_simple(young);
         gc.age(generation, young, old);
         if debug & GcState::DEBUG_COLLECTABLE != 0 {
-            unreachable.0.each(|object| (self.hooks.gc_note)(Note::Collectable(object)));
+            unreachable
+                .0
+                .each(|object| (self.hooks.gc_note)(Note::Collectable(object)));
         }
         result.collected += self.call_weakref_callbacks(&unreachable.0);
         self.finalize_all(&unreachable.0);
 
         let dead = Ring::new();
-        unreachable.0.each(|object| object.set_flag(Flags::COLLECTING, false));
+        unreachable
+            .0
+            .each(|object| object.set_flag(Flags::COLLECTING, false));
         self.split(&unreachable.0, &dead.0);
         old.merge(&unreachable.0);
         result.collected += dead.0.len();
@@ -135,7 +142,9 @@ impl Heap {
         }
         let stats = &gc.generations[generation];
         stats.collections.set(stats.collections.get() + 1);
-        stats.collected.set(stats.collected.get() + result.collected);
+        stats
+            .collected
+            .set(stats.collected.get() + result.collected);
         (self.hooks.collection)(Phase::Stop, &result);
         result
     }
@@ -145,7 +154,10 @@ impl Heap {
         for text in [
             format!("gc: collecting generation {generation}...\n"),
             format!("gc: objects in each generation: {young} {middle} {old}\n"),
-            format!("gc: objects in permanent generation: {}\n", self.gc.freeze_count()),
+            format!(
+                "gc: objects in permanent generation: {}\n",
+                self.gc.freeze_count()
+            ),
         ] {
             (self.hooks.gc_note)(Note::Text(&text));
         }
@@ -164,7 +176,11 @@ impl Heap {
             while entry != base.address() {
                 let object = &*GcHead::header(entry);
                 if outside(&*entry) > 0 {
-                    traverse(self, object, &mut Visitor::new(&mut |seen| reach(seen, base)));
+                    traverse(
+                        self,
+                        object,
+                        &mut Visitor::new(&mut |seen| reach(seen, base)),
+                    );
                     (*entry).prev.set(last);
                     object.set_flag(Flags::COLLECTING, false);
                     last = entry;
@@ -202,17 +218,28 @@ impl Heap {
         base.each(|object| {
             object.set_flag(Flags::COLLECTING, true);
             // SAFETY: a tracked object has a collector part.
-            set_outside(unsafe { &*GcHead::of(object as *const Header as *mut Header) }, object.refcount() as usize)
+            set_outside(
+                unsafe { &*GcHead::of(object as *const Header as *mut Header) },
+                object.refcount() as usize,
+            )
         });
         base.each(|object| {
-            traverse(self, object, &mut Visitor::new(&mut |seen| {
-                if seen.has_flag(Flags::COLLECTING) {
-                    // SAFETY: an object with this mark has a collector part.
-                    let entry = unsafe { &*GcHead::of(seen as *const Header as *mut Header) };
-                    debug_assert!(outside(entry) > 0, "a {} has too small a count", seen.layout().payload.name);
-                    set_outside(entry, outside(entry).saturating_sub(1));
-                }
-            }))
+            traverse(
+                self,
+                object,
+                &mut Visitor::new(&mut |seen| {
+                    if seen.has_flag(Flags::COLLECTING) {
+                        // SAFETY: an object with this mark has a collector part.
+                        let entry = unsafe { &*GcHead::of(seen as *const Header as *mut Header) };
+                        debug_assert!(
+                            outside(entry) > 0,
+                            "a {} has too small a count",
+                            seen.layout().payload.name
+                        );
+                        set_outside(entry, outside(entry).saturating_sub(1));
+                    }
+                }),
+            )
         });
         candidates
     }
@@ -241,14 +268,17 @@ impl Heap {
     fn call_weakref_callbacks(&self, unreachable: &GcHead) -> usize {
         let mut found = Vec::new();
         unreachable.each(|object| {
-            if object.has_flag(Flags::HAS_WEAKREFS) || object.layout().flags.get() & TypeLayout::WEAK != 0 {
+            if object.has_flag(Flags::HAS_WEAKREFS)
+                || object.layout().flags.get() & TypeLayout::WEAK != 0
+            {
                 (self.hooks.detach_weakrefs)(object, &mut found)
             }
         });
         let mut freed = 0;
         // A weak reference that is garbage itself is not called: its callback could see the garbage.
-        let (trash, alive): (Vec<Value>, Vec<Value>) =
-            found.into_iter().partition(|weak| weak.header().is_some_and(|h| h.has_flag(Flags::COLLECTING)));
+        let (trash, alive): (Vec<Value>, Vec<Value>) = found
+            .into_iter()
+            .partition(|weak| weak.header().is_some_and(|h| h.has_flag(Flags::COLLECTING)));
         drop(trash);
         for weak in alive {
             (self.hooks.call_weakref)(weak.clone());
@@ -338,7 +368,8 @@ impl Drop for Ring {
         if !self.0.is_empty()
             && let Some(heap) = Heap::try_current()
         {
-            self.0.each(|object| object.set_flag(Flags::COLLECTING | Flags::UNREACHABLE, false));
+            self.0
+                .each(|object| object.set_flag(Flags::COLLECTING | Flags::UNREACHABLE, false));
             heap.gc.generations[2].head.merge(&self.0);
         }
     }
@@ -359,7 +390,8 @@ impl GcState {
     fn due(&self) -> Option<usize> {
         (0..3).rev().find(|&n| {
             let generation = &self.generations[n];
-            let young_enough = n == 2 && self.long_lived_pending.get() < self.long_lived_total.get() / 4;
+            let young_enough =
+                n == 2 && self.long_lived_pending.get() < self.long_lived_total.get() / 4;
             generation.count.get() > generation.threshold.get() && !young_enough
         })
     }
@@ -384,7 +416,8 @@ impl GcState {
         match generation {
             0 => old.merge(young),
             1 => {
-                self.long_lived_pending.set(self.long_lived_pending.get() + young.len());
+                self.long_lived_pending
+                    .set(self.long_lived_pending.get() + young.len());
                 old.merge(young);
             }
             _ => {

@@ -30,7 +30,10 @@ pub(crate) struct GcHead {
 
 impl GcHead {
     pub(crate) const fn new() -> GcHead {
-        GcHead { next: Cell::new(ptr::null_mut()), prev: Cell::new(ptr::null_mut()) }
+        GcHead {
+            next: Cell::new(ptr::null_mut()),
+            prev: Cell::new(ptr::null_mut()),
+        }
     }
 
     #[inline(always)]
@@ -212,7 +215,9 @@ impl GcState {
 
     /// Closes the empty rings; the state does not move afterwards.
     pub(crate) fn init(&self) {
-        self.generations.iter().for_each(|generation| generation.head.close());
+        self.generations
+            .iter()
+            .for_each(|generation| generation.head.close());
         self.permanent.close();
     }
 
@@ -234,7 +239,10 @@ impl GcState {
         // SAFETY: by contract.
         unsafe {
             GcHead::remove(GcHead::of(header));
-            (*header).set_flag(Flags::TRACKED | Flags::COLLECTING | Flags::UNREACHABLE, false);
+            (*header).set_flag(
+                Flags::TRACKED | Flags::COLLECTING | Flags::UNREACHABLE,
+                false,
+            );
         }
     }
 
@@ -260,7 +268,8 @@ impl GcState {
         let young = &self.generations[0];
         let mut due = young.count.get() > young.threshold.get();
         if cfg!(naja_paranoid) {
-            self.since_stress.set(self.since_stress.get().wrapping_add(1));
+            self.since_stress
+                .set(self.since_stress.get().wrapping_add(1));
             due |= self.stress_is_due();
         }
         if due && self.is_automatic() {
@@ -327,7 +336,8 @@ impl GcState {
         let mut found = Vec::new();
         for (index, ring) in self.generations.iter().enumerate() {
             if generation.is_none_or(|wanted| wanted == index) {
-                ring.head.each(|object| found.push(Value::of_header(object)))
+                ring.head
+                    .each(|object| found.push(Value::of_header(object)))
             }
         }
         found
@@ -340,9 +350,12 @@ impl GcState {
         for ring in &self.generations {
             ring.head.each(|object| {
                 let mut refers = false;
-                heap.traverse(object, &mut Visitor::new(&mut |seen| {
-                    refers |= targets.iter().any(|target| ptr::eq(*target, seen));
-                }));
+                heap.traverse(
+                    object,
+                    &mut Visitor::new(&mut |seen| {
+                        refers |= targets.iter().any(|target| ptr::eq(*target, seen));
+                    }),
+                );
                 if refers {
                     found.push(Value::of_header(object))
                 }
@@ -371,7 +384,10 @@ impl Heap {
     pub fn referents(&self, object: &Header) -> Vec<Value> {
         let mut found = Vec::new();
         if object.layout().pre.get() != 0 {
-            self.traverse(object, &mut Visitor::new(&mut |seen| found.push(Value::of_header(seen))));
+            self.traverse(
+                object,
+                &mut Visitor::new(&mut |seen| found.push(Value::of_header(seen))),
+            );
         }
         found
     }

@@ -18,12 +18,16 @@ fn save(object: &Header) {
 }
 
 fn id(object: &Header) -> i64 {
-    Value::of_header(object).downcast::<Node>().map_or(-1, |node| node.id)
+    Value::of_header(object)
+        .downcast::<Node>()
+        .map_or(-1, |node| node.id)
 }
 
 /// `n` nodes, each referring to the next, the last to the first.
 fn cycle(heap: &Heap, ty: &TypeLayout, first: i64, n: i64) -> Vec<Ref<Node>> {
-    let nodes: Vec<_> = (first..first + n).map(|id| node(heap, ty, id, vec![])).collect();
+    let nodes: Vec<_> = (first..first + n)
+        .map(|id| node(heap, ty, id, vec![]))
+        .collect();
     for (index, node) in nodes.iter().enumerate() {
         let next = nodes[(index + 1) % nodes.len()].to_value();
         node.links.with_mut(|links| links.push(next));
@@ -136,7 +140,10 @@ fn weak_references_are_cleared_before_finalizers_and_called_if_reachable() {
         nodes[0].header().set_flag(Flags::HAS_WEAKREFS, true);
         drop((nodes, weak));
         assert_eq!(heap.collect(2).unwrap().collected, 3);
-        assert_eq!(log(), "detach 0, call 50, final 50, drop 50, final 0, final 1, drop 1, drop 0");
+        assert_eq!(
+            log(),
+            "detach 0, call 50, final 50, drop 50, final 0, final 1, drop 1, drop 0"
+        );
     });
 }
 
@@ -148,7 +155,10 @@ fn a_full_youngest_generation_asks_and_is_collected() {
         // SAFETY: the word outlives its use.
         unsafe { heap.set_breaker(&*word, 4) }
         let kept: Vec<_> = (0..2000).map(|id| node(heap, &ty, id, vec![])).collect();
-        assert_eq!((word.load(Ordering::Relaxed), heap.collect_if_needed()), (0, None));
+        assert_eq!(
+            (word.load(Ordering::Relaxed), heap.collect_if_needed()),
+            (0, None)
+        );
         let more = node(heap, &ty, 0, vec![]);
         assert_eq!(word.load(Ordering::Relaxed), 4);
         assert_eq!(heap.collect_if_needed().unwrap().candidates, 2001);
@@ -163,14 +173,20 @@ fn a_full_youngest_generation_asks_and_is_collected() {
 #[test]
 fn saved_garbage_is_not_cleared() {
     let ty = layout(GC, 0, 0);
-    with_heap(Hooks { save_garbage: save, ..Hooks::default() }, |heap| {
-        heap.gc().debug.set(GcState::DEBUG_SAVEALL);
-        drop(cycle(heap, &ty, 0, 2));
-        assert_eq!(heap.collect(2).unwrap().collected, 2);
-        assert_eq!((log(), saved().len()), (String::new(), 2));
-        heap.gc().debug.set(0);
-        assert_eq!(heap.collect(2).unwrap().collected, 2);
-    });
+    with_heap(
+        Hooks {
+            save_garbage: save,
+            ..Hooks::default()
+        },
+        |heap| {
+            heap.gc().debug.set(GcState::DEBUG_SAVEALL);
+            drop(cycle(heap, &ty, 0, 2));
+            assert_eq!(heap.collect(2).unwrap().collected, 2);
+            assert_eq!((log(), saved().len()), (String::new(), 2));
+            heap.gc().debug.set(0);
+            assert_eq!(heap.collect(2).unwrap().collected, 2);
+        },
+    );
 }
 
 #[test]
