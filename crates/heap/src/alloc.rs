@@ -10,8 +10,8 @@
 use crate::gc::{Collection, GcState, Note, Phase};
 use crate::header::{Flags, Header, TypeLayout};
 use crate::object::{Payload, Ref, Visitor};
-use crate::pool::{self, MAX_SMALL, Pools};
-use crate::release::LOCAL;
+use crate::pool::{self, MAX_SMALL, Pool, Pools};
+use crate::release::local;
 use crate::value::Value;
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -37,9 +37,10 @@ pub struct Hooks {
     pub finalize: fn(&Header),
     /// Clears all weak references to a dying object ([`Flags::HAS_WEAKREFS`]), then calls their callbacks.
     pub clear_weakrefs: fn(&Header),
-    /// For the collector: clears the weak references to an unreachable object (and, if the object is a weak reference
-    /// itself, that one) without calling anything, and hands over those that have a callback.
-    pub detach_weakrefs: fn(&Header, &mut Vec<Value>),
+    /// For the collector: clears the weak references to an unreachable object (those with a callback; all, if the `bool`
+    /// is set, as CPython 3.14 has it) and the object itself if it is one, without calling anything, and hands over
+    /// those that have a callback.
+    pub detach_weakrefs: fn(&Header, bool, &mut Vec<Value>),
     /// Calls the callback of a weak reference that `detach_weakrefs` handed over.
     pub call_weakref: fn(Value),
     /// Told when a collection starts and stops (`gc.callbacks`).
@@ -63,7 +64,7 @@ impl Default for Hooks {
         Hooks {
             finalize: |_| {},
             clear_weakrefs: |_| {},
-            detach_weakrefs: |_, _| {},
+            detach_weakrefs: |_, _, _| {},
             call_weakref: drop,
             collection: |_, _| {},
             save_garbage: |_| {},
@@ -133,18 +134,23 @@ impl Heap {
 
     /// Makes this the calling thread's current heap, until [`Heap::leave`]. The heap must outlive that.
     pub fn enter(&self) -> Previous {
-        LOCAL.with(|local| Previous(local.heap.replace(self)))
+        Previous(local().heap.replace(self))
     }
 
     /// Makes `previous` the current heap again.
     pub fn leave(previous: Previous) {
-        LOCAL.with(|local| local.heap.set(previous.0))
+        local().heap.set(previous.0)
+    }
+
+    /// Leaves the thread without a current heap.
+    pub fn forget_current() {
+        local().heap.set(ptr::null())
     }
 
     /// The calling thread's current heap. Panics where no interpreter is attached.
     #[inline(always)]
     pub fn current() -> &'static Heap {
-        let heap = LOCAL.with(|local| local.heap.get());
+        let heap = local().heap.get();
         // SAFETY: whoever entered the heap keeps it alive until it leaves.
         match unsafe { heap.as_ref() } {
             Some(heap) => heap,
@@ -155,7 +161,7 @@ impl Heap {
     /// The calling thread's current heap, if it has one.
     pub fn try_current() -> Option<&'static Heap> {
         // SAFETY: as in `current`.
-        unsafe { LOCAL.with(|local| local.heap.get()).as_ref() }
+        unsafe { local().heap.get().as_ref() }
     }
 
     /// The collector's state and settings.
@@ -306,12 +312,24 @@ impl Heap {
     pub(crate) unsafe fn free_block(&self, block: *mut u8, flags: u32) {
         // SAFETY: by contract.
         unsafe {
-            if flags & Flags::LARGE == 0 {
-                self.give_back(self.pools.push(block))
-            } else {
-                self.free_large(block)
-            }
+            if flags & Flags::LARGE == 0 { self.free_small(block) } else { self.free_large(block) }
         }
+    }
+
+    /// # Safety
+    /// As for `free_block`, of a block from the pools.
+    #[inline(always)]
+    pub(crate) unsafe fn free_small(&self, block: *mut u8) {
+        // SAFETY: by contract.
+        if let Some(pool) = unsafe { self.pools.push(block) } {
+            self.settle_pool(pool)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle_pool(&self, pool: &Pool) {
+        self.give_back(self.pools.settle(pool))
     }
 
     /// A block from the system; its size stands in the 16 bytes before it.

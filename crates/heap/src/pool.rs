@@ -190,12 +190,12 @@ impl Pools {
         }
     }
 
-    /// Takes a block back; gives the number of bytes that the budget gets back.
+    /// Takes a block back; gives the pool if it is to be settled: it was full, or has become empty.
     ///
     /// # Safety
     /// The block came from these pools and is not used any more.
     #[inline(always)]
-    pub(crate) unsafe fn push(&self, block: *mut u8) -> usize {
+    pub(crate) unsafe fn push(&self, block: *mut u8) -> Option<&Pool> {
         // SAFETY: the pool of a block starts at the multiple of `POOL_SIZE` below it.
         unsafe {
             let pool = &*pool_of(block);
@@ -205,23 +205,19 @@ impl Pools {
             pool.free.set(block);
             let used = pool.used.get() - 1;
             pool.used.set(used);
-            if used == 0 || pool.full.get() {
-                self.push_slow(pool, used)
-            } else {
-                0
-            }
+            (used == 0 || pool.full.get()).then_some(pool)
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn push_slow(&self, pool: &Pool, used: u16) -> usize {
+    /// Puts a pool that has room again on its ring, and gives an empty one back to its arena. Gives the number of bytes
+    /// that the budget gets back.
+    pub(crate) fn settle(&self, pool: &Pool) -> usize {
         let class = pool.class.get() as usize;
         let address = pool as *const Pool as *mut Pool;
         if pool.full.replace(false) {
             self.enter_ring(class, address);
         }
-        if used != 0 || ptr::eq(self.current[class].get(), address) {
+        if pool.used.get() != 0 || ptr::eq(self.current[class].get(), address) {
             return 0;
         }
         self.leave_ring(class, address);

@@ -42,13 +42,22 @@ thread_local! {
     };
 }
 
+/// This thread's state. (A pointer, so that the closure of `with` is small enough to be inlined everywhere.)
+#[inline(always)]
+pub(crate) fn local() -> &'static Local {
+    // SAFETY: the state has no destructor and lives as long as its thread, which the reference does not leave: `Local`
+    // is not `Sync`.
+    unsafe { &*LOCAL.with(|local| local as *const Local) }
+}
+
 /// While one of these lives, objects of this thread whose count reaches zero are put aside.
 pub struct DeferGuard(());
 
 impl DeferGuard {
     #[inline(always)]
     pub fn enter() -> DeferGuard {
-        LOCAL.with(|local| local.guards.set(local.guards.get() + 1));
+        let local = local();
+        local.guards.set(local.guards.get() + 1);
         DeferGuard(())
     }
 }
@@ -56,56 +65,71 @@ impl DeferGuard {
 impl Drop for DeferGuard {
     #[inline(always)]
     fn drop(&mut self) {
-        LOCAL.with(|local| {
-            let guards = local.guards.get() - 1;
-            local.guards.set(guards);
-            if guards == 0 && !local.deferred.get().is_null() {
-                flush()
-            }
-        })
+        let local = local();
+        let guards = local.guards.get() - 1;
+        local.guards.set(guards);
+        if guards == 0 && !local.deferred.get().is_null() {
+            flush()
+        }
     }
 }
 
 /// Whether a [`DeferGuard`] of this thread lives.
 pub(crate) fn guarded() -> bool {
-    LOCAL.with(|local| local.guards.get() != 0)
+    local().guards.get() != 0
 }
 
 /// Frees, or puts aside, an object whose count has reached zero.
 ///
 /// # Safety
 /// The last reference to the object is gone.
+#[inline(never)]
 pub(crate) unsafe fn release(header: *mut Header) {
     // SAFETY: nobody else has a reference; the object is intact until `destroy`.
     unsafe {
-        let ty = (*header).layout();
-        if (*header).has_flag(Flags::DEFERRED) {
-            return; // revived and dropped again: still on its list
+        let local = local();
+        let Some(heap) = local.heap.get().as_ref() else {
+            return; // no interpreter attached: the object leaks
+        };
+        let object = &*header;
+        let ty = object.layout();
+        let bare = ty.pre.get() | ty.slot_count.get() == 0
+            && ty.flags.get() & (TypeLayout::HAS_FINALIZER | TypeLayout::COUNTED) == 0
+            && !object.has_flag(Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE)
+            && !ty.payload.needs_drop;
+        if bare { heap.free_small(header as *mut u8) } else { release_parts(local, heap, header) }
+    }
+}
+
+/// As `release`, for objects that consist of more than their block.
+///
+/// # Safety
+/// As for `release`.
+#[inline(never)]
+unsafe fn release_parts(local: &Local, heap: &Heap, header: *mut Header) {
+    // SAFETY: by contract.
+    unsafe {
+        let object = &*header;
+        let ty = object.layout();
+        let quiet = ty.pre.get() == 0
+            && ty.flags.get() & TypeLayout::HAS_FINALIZER == 0
+            && !object.has_flag(Flags::HAS_WEAKREFS);
+        if object.has_flag(Flags::DEFERRED) {
+            return; // revived and dropped again: it is still on its list
         }
-        LOCAL.with(|local| {
-            let Some(heap) = local.heap.get().as_ref() else {
-                return; // no interpreter attached: the object leaks
-            };
-            let quiet = ty.pre.get() == 0
-                && ty.flags.get() & TypeLayout::HAS_FINALIZER == 0
-                && !(*header).has_flag(Flags::HAS_WEAKREFS);
-            if quiet && !ty.payload.needs_drop {
-                return free(heap, header);
-            }
-            if !quiet && local.guards.get() != 0 {
-                return defer(local, heap, header);
-            }
-            let nesting = local.nesting.get();
-            if nesting >= MAX_NESTING {
-                return put_in_trash(local, heap, header);
-            }
-            local.nesting.set(nesting + 1);
-            destroy(heap, header);
-            if nesting == 0 {
-                empty_trash(local, heap);
-            }
-            local.nesting.set(nesting);
-        })
+        if !quiet && local.guards.get() != 0 {
+            return defer(local, heap, header);
+        }
+        let nesting = local.nesting.get();
+        if nesting >= MAX_NESTING {
+            return put_in_trash(local, heap, header);
+        }
+        local.nesting.set(nesting + 1);
+        destroy(heap, header);
+        if nesting == 0 && !local.trash.get().is_null() {
+            empty_trash(local, heap);
+        }
+        local.nesting.set(nesting);
     }
 }
 
@@ -172,6 +196,7 @@ unsafe fn put_in_trash(local: &Local, heap: &Heap, header: *mut Header) {
     }
 }
 
+#[cold]
 unsafe fn defer(local: &Local, heap: &Heap, header: *mut Header) {
     // SAFETY: by the caller's contract; the tail is valid while the list is not empty.
     unsafe {
@@ -192,7 +217,7 @@ unsafe fn defer(local: &Local, heap: &Heap, header: *mut Header) {
 #[cold]
 #[inline(never)]
 fn flush() {
-    let mut entry = LOCAL.with(|local| local.deferred.replace(ptr::null_mut()));
+    let mut entry = local().deferred.replace(ptr::null_mut());
     while !entry.is_null() {
         // SAFETY: the list is ours since we took it; each entry is taken once.
         unsafe {
@@ -207,6 +232,7 @@ fn flush() {
     }
 }
 
+#[cold]
 unsafe fn empty_trash(local: &Local, heap: &Heap) {
     loop {
         let entry = local.trash.get();
@@ -230,6 +256,7 @@ unsafe fn empty_trash(local: &Local, heap: &Heap) {
 ///
 /// # Safety
 /// The object's count is 0.
+#[inline]
 unsafe fn destroy(heap: &Heap, header: *mut Header) {
     // SAFETY: we are the only one who knows the object, except where hooks are told of it with a count of 1.
     unsafe {
@@ -261,6 +288,7 @@ unsafe fn destroy(heap: &Heap, header: *mut Header) {
 }
 
 /// Calls the finalizer of a dying object; whether the object still dies.
+#[cold]
 unsafe fn finalize(heap: &Heap, object: &Header) -> bool {
     let gc = object.layout().pre.get() & TypeLayout::PRE_GC != 0;
     if gc && object.has_flag(Flags::FINALIZED) {
@@ -313,6 +341,7 @@ pub(crate) fn drop_slots(object: &Header) {
 }
 
 /// Frees the block of an object whose parts are dropped, and its reference to its type.
+#[inline(always)]
 unsafe fn free(heap: &Heap, header: *mut Header) {
     // SAFETY: nothing in the block is used afterwards.
     unsafe {

@@ -271,7 +271,7 @@ impl Heap {
             if object.has_flag(Flags::HAS_WEAKREFS)
                 || object.layout().flags.get() & TypeLayout::WEAK != 0
             {
-                (self.hooks.detach_weakrefs)(object, &mut found)
+                (self.hooks.detach_weakrefs)(object, true, &mut found)
             }
         });
         let mut freed = 0;

@@ -123,7 +123,7 @@ fn weak_references_are_cleared_before_finalizers_and_called_if_reachable() {
     let ty = layout(GC, 0, TypeLayout::HAS_FINALIZER);
     let hooks = Hooks {
         finalize: |object| note(format!("final {}", id(object))),
-        detach_weakrefs: |object, found| {
+        detach_weakrefs: |object, _, found| {
             note(format!("detach {}", id(object)));
             object.set_flag(Flags::HAS_WEAKREFS, false);
             found.append(&mut saved());
