@@ -51,7 +51,10 @@ fn layout<T: Payload>(pre: u32) -> TypeLayout {
 fn time(what: &str, n: u64, f: impl FnOnce()) {
     let start = Instant::now();
     f();
-    println!("{what:<45}{:7.2} ns", start.elapsed().as_nanos() as f64 / n as f64);
+    println!(
+        "{what:<45}{:7.2} ns",
+        start.elapsed().as_nanos() as f64 / n as f64
+    );
 }
 
 fn main() {
@@ -60,7 +63,10 @@ fn main() {
     let previous = heap.enter();
     let number = layout::<Number>(0);
     let pair = layout::<Pair>(TypeLayout::PRE_GC);
-    let new_pair = |a, b| heap.alloc_object(&pair, 0, Pair(MutCell::new(a), MutCell::new(b))).unwrap();
+    let new_pair = |a, b| {
+        heap.alloc_object(&pair, 0, Pair(MutCell::new(a), MutCell::new(b)))
+            .unwrap()
+    };
     time("for comparison: Box", N, || {
         for n in 0..N {
             black_box(Box::new([n, n, n]));
@@ -78,7 +84,9 @@ fn main() {
     });
     time("million plain objects, made, then freed", N, || {
         for _ in 0..N / 1_000_000 {
-            let all: Vec<_> = (0..1_000_000).map(|n| heap.alloc_object(&number, 0, Number(n as f64)).unwrap()).collect();
+            let all: Vec<_> = (0..1_000_000)
+                .map(|n| heap.alloc_object(&number, 0, Number(n as f64)).unwrap())
+                .collect();
             drop(black_box(all));
         }
     });
@@ -91,7 +99,9 @@ fn main() {
     time("write to a cell", N, || {
         let object = new_pair(None, None);
         for n in 0..N {
-            black_box(&object).0.with_mut(|value| *value = Value::try_int(n as i64));
+            black_box(&object)
+                .0
+                .with_mut(|value| *value = Value::try_int(n as i64));
         }
     });
     let all: Vec<Ref<Pair>> = (0..1_000_000).map(|_| new_pair(None, None)).collect();

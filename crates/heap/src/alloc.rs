@@ -312,7 +312,11 @@ impl Heap {
     pub(crate) unsafe fn free_block(&self, block: *mut u8, flags: u32) {
         // SAFETY: by contract.
         unsafe {
-            if flags & Flags::LARGE == 0 { self.free_small(block) } else { self.free_large(block) }
+            if flags & Flags::LARGE == 0 {
+                self.free_small(block)
+            } else {
+                self.free_large(block)
+            }
         }
     }
 
@@ -416,7 +420,7 @@ impl Drop for Heap {
 unsafe fn zero(at: *mut u8, bytes: usize) {
     // SAFETY: by contract.
     unsafe {
-        if bytes <= 64 && at as usize % 8 == 0 {
+        if bytes <= 64 && (at as usize).is_multiple_of(8) {
             let words = at as *mut u64;
             for index in 0..bytes.div_ceil(8) {
                 words.add(index).write(0);

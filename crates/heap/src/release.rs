@@ -97,7 +97,11 @@ pub(crate) unsafe fn release(header: *mut Header) {
             && ty.flags.get() & (TypeLayout::HAS_FINALIZER | TypeLayout::COUNTED) == 0
             && !object.has_flag(Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE)
             && !ty.payload.needs_drop;
-        if bare { heap.free_small(header as *mut u8) } else { release_parts(local, heap, header) }
+        if bare {
+            heap.free_small(header as *mut u8)
+        } else {
+            release_parts(local, heap, header)
+        }
     }
 }
 

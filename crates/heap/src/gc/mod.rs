@@ -383,7 +383,7 @@ impl Heap {
     /// `gc.get_referents(object)`.
     pub fn referents(&self, object: &Header) -> Vec<Value> {
         let mut found = Vec::new();
-        if object.layout().pre.get() != 0 {
+        if object.layout().pre.get() & crate::TypeLayout::PRE_GC != 0 {
             self.traverse(
                 object,
                 &mut Visitor::new(&mut |seen| found.push(Value::of_header(seen))),

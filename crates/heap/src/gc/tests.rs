@@ -2,7 +2,7 @@
 
 use crate::tests::{Node, layout, log, node, note, with_heap};
 use crate::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const GC: u32 = TypeLayout::PRE_GC;
@@ -151,6 +151,7 @@ fn weak_references_are_cleared_before_finalizers_and_called_if_reachable() {
 fn a_full_youngest_generation_asks_and_is_collected() {
     let ty = layout(GC, 0, 0);
     with_heap(Hooks::default(), |heap| {
+        heap.gc().stress.set(0);
         let word = Box::new(AtomicU32::new(0));
         // SAFETY: the word outlives its use.
         unsafe { heap.set_breaker(&*word, 4) }
@@ -204,4 +205,99 @@ fn a_large_tangle_is_collected() {
         drop(one);
         assert_eq!(heap.collect(2).unwrap().collected, 20_000);
     });
+}
+
+/// Numbers without pattern (xorshift).
+struct Dice(Cell<u64>);
+
+impl Dice {
+    fn roll(&self, sides: usize) -> usize {
+        let mut x = self.0.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.0.set(x);
+        (x >> 20) as usize % sides
+    }
+}
+
+thread_local!(static DICE: Dice = const { Dice(Cell::new(0x9E37_79B9_7F4A_7C15)) });
+
+fn roll(sides: usize) -> usize {
+    DICE.with(|dice| dice.roll(sides))
+}
+
+/// A finalizer that does all that finalizers should not do.
+fn unruly(object: &Header) {
+    let value = Value::of_header(object);
+    let Some(node) = value.downcast::<Node>() else {
+        return;
+    };
+    match roll(8) {
+        0 => save(object),
+        1 => drop(node.links.take()),
+        2 => node.links.with_mut(|links| links.push(value.clone())),
+        3 => drop(Heap::current().collect(roll(3))),
+        4 => drop(saved()),
+        5 => {
+            let heap = Heap::current();
+            let new = self::node(heap, DICE_LAYOUT.with(|ty| *ty), -1, vec![value.clone()]);
+            node.links.with_mut(|links| links.push(new.into_value()));
+        }
+        _ => (),
+    }
+}
+
+thread_local!(static DICE_LAYOUT: &'static TypeLayout = Box::leak(Box::new(layout(GC, 1, TypeLayout::HAS_FINALIZER))));
+
+#[test]
+fn random_graphs_with_unruly_finalizers_leave_nothing() {
+    let plain = layout(GC, 2, 0);
+    let wild = DICE_LAYOUT.with(|ty| *ty);
+    with_heap(
+        Hooks {
+            finalize: unruly,
+            ..Hooks::default()
+        },
+        |heap| {
+            let mut roots: Vec<Ref<Node>> = Vec::new();
+            for round in 0..60_000 {
+                match roll(10) {
+                    0..=3 => {
+                        let links = (0..roll(4))
+                            .filter_map(|_| roots.get(roll(roots.len().max(1))))
+                            .map(Ref::to_value)
+                            .collect();
+                        roots.push(node(
+                            heap,
+                            if roll(4) == 0 { wild } else { &plain },
+                            round,
+                            links,
+                        ));
+                    }
+                    4 | 5 if !roots.is_empty() => {
+                        let (a, b) = (roll(roots.len()), roll(roots.len()));
+                        let value = roots[b].to_value();
+                        roots[a].links.with_mut(|links| links.push(value));
+                    }
+                    6 if !roots.is_empty() => {
+                        let (a, b) = (roll(roots.len()), roll(roots.len()));
+                        crate::release::slots(roots[a].header())[0].set(Some(roots[b].to_value()));
+                    }
+                    7 if roots.len() > 50 => drop(roots.split_off(roots.len() - roll(40))),
+                    8 if !roots.is_empty() => drop(roots.swap_remove(roll(roots.len()))),
+                    9 if roll(40) == 0 => drop(heap.collect(roll(3))),
+                    9 if !roots.is_empty() => roots[roll(roots.len())]
+                        .links
+                        .with_mut(|links| links.truncate(roll(3))),
+                    _ => (),
+                }
+            }
+            roots.clear();
+            for _ in 0..50 {
+                drop(saved());
+                heap.collect(2);
+            }
+        },
+    );
 }
