@@ -84,7 +84,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if bench {
             let started = Instant::now();
             let mut count = 0;
-            find_all(&mut state, &pattern, request, &mut env, |_| count += 1).map_err(|error| format!("{error:?}"))?;
+            find_all(&mut state, &pattern, request, &mut env, |_| count += 1)
+                .map_err(|error| format!("{error:?}"))?;
             writeln!(out, "{} {count}", started.elapsed().as_secs_f64())?;
             continue;
         }

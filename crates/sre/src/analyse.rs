@@ -20,7 +20,12 @@ pub fn analyse(program: &mut Program) {
             firsts[index] = first(program, &firsts, index);
         }
     }
-    let at = |index: u32| firsts.get(index as usize).copied().unwrap_or(First::UNKNOWN);
+    let at = |index: u32| {
+        firsts
+            .get(index as usize)
+            .copied()
+            .unwrap_or(First::UNKNOWN)
+    };
     for alternative in &mut program.alternatives {
         alternative.first = at(alternative.start);
     }
@@ -44,7 +49,10 @@ pub fn analyse(program: &mut Program) {
     }
     program.start = start(program, &firsts);
     program.literal_only = program.groups == 0
-        && matches!(program.insts[..], [Inst::Literal { .. } | Inst::Byte(_), Inst::Success])
+        && matches!(
+            program.insts[..],
+            [Inst::Literal { .. } | Inst::Byte(_), Inst::Success]
+        )
         && matches!(program.start, Start::Prefix(_) | Start::Few(_));
 }
 
@@ -79,7 +87,12 @@ fn single(byte: u8) -> First {
 
 fn first(program: &Program, firsts: &[First], index: usize) -> First {
     let next = firsts[index + 1];
-    let at = |index: u32| firsts.get(index as usize).copied().unwrap_or(First::UNKNOWN);
+    let at = |index: u32| {
+        firsts
+            .get(index as usize)
+            .copied()
+            .unwrap_or(First::UNKNOWN)
+    };
     match program.insts[index] {
         Inst::Byte(byte) => single(byte),
         Inst::Literal { at, .. } => single(program.literals[at as usize]),
@@ -109,9 +122,15 @@ fn first(program: &Program, firsts: &[First], index: usize) -> First {
         }
         Inst::Repeat(number) => {
             let entry = &program.loops[number as usize];
-            if entry.min > 0 { at(entry.body) } else { at(entry.until) }
+            if entry.min > 0 {
+                at(entry.body)
+            } else {
+                at(entry.until)
+            }
         }
-        Inst::MaxUntil(number) | Inst::MinUntil(number) => at(program.loops[number as usize].body).or(next),
+        Inst::MaxUntil(number) | Inst::MinUntil(number) => {
+            at(program.loops[number as usize].body).or(next)
+        }
         Inst::PossessiveLoop(number) => {
             let entry = &program.loops[number as usize];
             let body = at(entry.body);
@@ -140,7 +159,9 @@ fn start(program: &Program, firsts: &[First]) -> Start {
             Inst::Literal { at, length } => {
                 prefix.extend_from_slice(&program.literals[at as usize..(at + length) as usize]);
             }
-            Inst::At(At::Beginning | At::BeginningString) if prefix.is_empty() => return Start::Anchored,
+            Inst::At(At::Beginning | At::BeginningString) if prefix.is_empty() => {
+                return Start::Anchored;
+            }
             Inst::At(At::BeginningLine) if prefix.is_empty() => return Start::Line,
             _ => break,
         }

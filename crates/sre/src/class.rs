@@ -33,7 +33,10 @@ impl ByteSet {
     }
 
     pub fn is_disjoint(&self, other: &ByteSet) -> bool {
-        self.0.iter().zip(other.0).all(|(mine, theirs)| mine & theirs == 0)
+        self.0
+            .iter()
+            .zip(other.0)
+            .all(|(mine, theirs)| mine & theirs == 0)
     }
 
     /// The members, if there are at most three.
@@ -70,11 +73,15 @@ impl Locale {
     };
 
     fn to_lower(&self, code: u32) -> u32 {
-        self.lower.get(code as usize).map_or(code, |&byte| byte.into())
+        self.lower
+            .get(code as usize)
+            .map_or(code, |&byte| byte.into())
     }
 
     fn to_upper(&self, code: u32) -> u32 {
-        self.upper.get(code as usize).map_or(code, |&byte| byte.into())
+        self.upper
+            .get(code as usize)
+            .map_or(code, |&byte| byte.into())
     }
 
     /// Is a word character in this locale.
@@ -107,7 +114,11 @@ impl Fold {
 
 /// `_sre.ascii_tolower`.
 pub fn ascii_to_lower(code: u32) -> u32 {
-    if (0x41..=0x5A).contains(&code) { code + 0x20 } else { code }
+    if (0x41..=0x5A).contains(&code) {
+        code + 0x20
+    } else {
+        code
+    }
 }
 
 /// `_sre.unicode_tolower`.
@@ -164,7 +175,8 @@ pub fn category(number: u32, code: u32, locale: &Locale) -> bool {
 /// Is the character in the set whose code starts at `at`?
 pub fn in_set(codes: &[u32], mut at: usize, code: u32, locale: &Locale) -> bool {
     let word = |index: usize| codes.get(index).copied().unwrap_or(0);
-    let bitmap = |start: usize, index: u32| word(start + (index >> 5) as usize) >> (index & 31) & 1 != 0;
+    let bitmap =
+        |start: usize, index: u32| word(start + (index >> 5) as usize) >> (index & 31) & 1 != 0;
     let mut answer = true;
     loop {
         let found = match word(at) {
@@ -199,7 +211,8 @@ pub fn in_set(codes: &[u32], mut at: usize, code: u32, locale: &Locale) -> bool 
                 let blocks = at + 2 + 64;
                 let count = word(at + 1) as usize;
                 let found = code < 0x10000 && {
-                    let block = word(at + 2 + (code >> 10) as usize) >> (8 * (code >> 8 & 3)) & 0xFF;
+                    let block =
+                        word(at + 2 + (code >> 10) as usize) >> (8 * (code >> 8 & 3)) & 0xFF;
                     bitmap(blocks, block * 256 + (code & 255))
                 };
                 at = blocks + count * 8;
@@ -216,8 +229,15 @@ pub fn in_set(codes: &[u32], mut at: usize, code: u32, locale: &Locale) -> bool 
 /// A test of one character.
 #[derive(Clone, Copy, Debug)]
 pub enum Test {
-    Set { at: usize, fold: Fold },
-    Literal { code: u32, fold: Fold, negated: bool },
+    Set {
+        at: usize,
+        fold: Fold,
+    },
+    Literal {
+        code: u32,
+        fold: Fold,
+        negated: bool,
+    },
     Category(u32),
     Nothing,
 }
@@ -226,12 +246,22 @@ impl Test {
     /// Does the character pass?
     pub fn eval(&self, codes: &[u32], code: u32, locale: &Locale) -> bool {
         match *self {
-            Test::Set { at, fold: Fold::Locale } => {
+            Test::Set {
+                at,
+                fold: Fold::Locale,
+            } => {
                 let lower = locale.to_lower(code);
                 let upper = locale.to_upper(code);
-                let (low, up) = (in_set(codes, at, lower, locale), in_set(codes, at, upper, locale));
+                let (low, up) = (
+                    in_set(codes, at, lower, locale),
+                    in_set(codes, at, upper, locale),
+                );
                 // A negated set excludes what either case is in.
-                if codes.get(at) == Some(&NEGATE) { low && up } else { low || up }
+                if codes.get(at) == Some(&NEGATE) {
+                    low && up
+                } else {
+                    low || up
+                }
             }
             Test::Set { at, fold } => in_set(codes, at, fold.apply(code, locale), locale),
             Test::Literal {
@@ -239,7 +269,9 @@ impl Test {
                 fold: Fold::Locale,
                 negated,
             } => {
-                let equal = code == literal || locale.to_lower(code) == literal || locale.to_upper(code) == literal;
+                let equal = code == literal
+                    || locale.to_lower(code) == literal
+                    || locale.to_upper(code) == literal;
                 equal != negated
             }
             Test::Literal {
@@ -255,8 +287,14 @@ impl Test {
     /// Does the answer depend on the locale of the moment?
     fn is_local(&self, codes: &[u32]) -> bool {
         match *self {
-            Test::Set { fold: Fold::Locale, .. } | Test::Literal { fold: Fold::Locale, .. } => true,
-            Test::Set { at, .. } => set_items(codes, at).any(|item| codes[item] == CATEGORY && is_local_category(codes[item + 1])),
+            Test::Set {
+                fold: Fold::Locale, ..
+            }
+            | Test::Literal {
+                fold: Fold::Locale, ..
+            } => true,
+            Test::Set { at, .. } => set_items(codes, at)
+                .any(|item| codes[item] == CATEGORY && is_local_category(codes[item + 1])),
             Test::Category(number) => is_local_category(number),
             _ => false,
         }
@@ -266,7 +304,11 @@ impl Test {
     fn beyond_ascii(&self, codes: &[u32]) -> Option<bool> {
         let (answer, fold) = match *self {
             Test::Set { at, fold } => (set_beyond_ascii(codes, at)?, fold),
-            Test::Literal { code, fold, negated } => {
+            Test::Literal {
+                code,
+                fold,
+                negated,
+            } => {
                 if code >= 0x80 {
                     return None;
                 }

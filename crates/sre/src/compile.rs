@@ -80,7 +80,11 @@ impl Compiler<'_> {
     /// Where the skip word at `at` leads.
     fn skip(&self, at: usize) -> Checked<usize> {
         let target = at + self.word(at)? as usize;
-        if target > self.codes.len() { Err(InvalidCode) } else { Ok(target) }
+        if target > self.codes.len() {
+            Err(InvalidCode)
+        } else {
+            Ok(target)
+        }
     }
 
     fn emit(&mut self, inst: Inst) -> usize {
@@ -179,8 +183,12 @@ impl Compiler<'_> {
                 self.emit(Inst::Success);
                 let here = self.here();
                 match &mut self.program.insts[inst] {
-                    Inst::Assert { tail, .. } | Inst::AssertNot { tail, .. } | Inst::Atomic { tail } => *tail = here,
-                    Inst::PossessiveLoop(number) => self.program.loops[*number as usize].tail = here,
+                    Inst::Assert { tail, .. }
+                    | Inst::AssertNot { tail, .. }
+                    | Inst::Atomic { tail } => *tail = here,
+                    Inst::PossessiveLoop(number) => {
+                        self.program.loops[*number as usize].tail = here
+                    }
                     _ => {}
                 }
                 Ok(Some(at + 1))
@@ -241,16 +249,21 @@ impl Compiler<'_> {
             }
             let first = self.program.alternatives.len() as u32;
             let count = starts.len() as u32;
-            self.program.alternatives.extend(starts.into_iter().map(|start| Alternative {
-                start,
-                first: First::UNKNOWN,
-            }));
+            self.program
+                .alternatives
+                .extend(starts.into_iter().map(|start| Alternative {
+                    start,
+                    first: First::UNKNOWN,
+                }));
             self.program.insts[branch] = Inst::Branch { first, count };
             return Ok(at + 1);
         }
         let next = self.skip(at)?;
         // The JUMP and its operand come before the next skip word.
-        let end = next.checked_sub(2).filter(|&end| end > at).ok_or(InvalidCode)?;
+        let end = next
+            .checked_sub(2)
+            .filter(|&end| end > at)
+            .ok_or(InvalidCode)?;
         starts.push(self.here());
         self.growing = false;
         self.opens.push(Open::Alternative {
@@ -330,7 +343,10 @@ impl Compiler<'_> {
                 if end > self.codes.len() || end < at + 3 {
                     return Err(InvalidCode);
                 }
-                let inst = self.emit(Inst::GroupExists { group, otherwise: 0 });
+                let inst = self.emit(Inst::GroupExists {
+                    group,
+                    otherwise: 0,
+                });
                 self.opens.push(Open::Then { end, inst });
                 return Ok(at + 3);
             }
@@ -361,7 +377,11 @@ impl Compiler<'_> {
 
     fn group(&self, at: usize) -> Checked<u32> {
         let group = self.word(at)?;
-        if group as usize >= self.groups { Err(InvalidCode) } else { Ok(group) }
+        if group as usize >= self.groups {
+            Err(InvalidCode)
+        } else {
+            Ok(group)
+        }
     }
 
     fn literal(&mut self, code: u32) {
@@ -442,7 +462,11 @@ impl Compiler<'_> {
         if negated && fold == Fold::None && code < one_byte {
             return Ok((Item::NotByte(code as u8), at + 2));
         }
-        let class = self.class(Test::Literal { code, fold, negated })?;
+        let class = self.class(Test::Literal {
+            code,
+            fold,
+            negated,
+        })?;
         Ok((Item::Class(class), at + 2))
     }
 
@@ -454,7 +478,9 @@ impl Compiler<'_> {
         }
         self.check_set(at + 2, end - 1)?;
         let start = self.program.sets.len();
-        self.program.sets.extend_from_slice(&self.codes[at + 2..end]);
+        self.program
+            .sets
+            .extend_from_slice(&self.codes[at + 2..end]);
         let class = self.class(Test::Set { at: start, fold })?;
         Ok((Item::Class(class), end))
     }
@@ -470,7 +496,11 @@ impl Compiler<'_> {
                 BIGCHARSET => {
                     let count = self.word(at + 1)? as usize;
                     let indices = self.codes.get(at + 2..at + 66).ok_or(InvalidCode)?;
-                    let in_range = |word: &u32| word.to_le_bytes().iter().all(|&block| (block as usize) < count);
+                    let in_range = |word: &u32| {
+                        word.to_le_bytes()
+                            .iter()
+                            .all(|&block| (block as usize) < count)
+                    };
                     if !indices.iter().all(in_range) {
                         return Err(InvalidCode);
                     }
@@ -491,7 +521,11 @@ impl Compiler<'_> {
 
     fn bounds(&self, at: usize) -> Checked<(u32, u32)> {
         let (min, max) = (self.word(at)?, self.word(at + 1)?);
-        if min > max { Err(InvalidCode) } else { Ok((min, max)) }
+        if min > max {
+            Err(InvalidCode)
+        } else {
+            Ok((min, max))
+        }
     }
 
     fn one(&mut self, at: usize, mode: Mode) -> Checked<usize> {
@@ -548,7 +582,9 @@ impl Compiler<'_> {
         if end < at + 5 || flags & !(INFO_PREFIX | INFO_LITERAL | INFO_CHARSET) != 0 {
             return Err(InvalidCode);
         }
-        if flags & INFO_PREFIX != 0 && flags & INFO_CHARSET != 0 || flags & INFO_LITERAL != 0 && flags & INFO_PREFIX == 0 {
+        if flags & INFO_PREFIX != 0 && flags & INFO_CHARSET != 0
+            || flags & INFO_LITERAL != 0 && flags & INFO_PREFIX == 0
+        {
             return Err(InvalidCode);
         }
         let mut next = at + 5;
@@ -560,7 +596,10 @@ impl Compiler<'_> {
             if next > end {
                 return Err(InvalidCode);
             }
-            if self.codes[overlap..next].iter().any(|&back| back as usize >= length) {
+            if self.codes[overlap..next]
+                .iter()
+                .any(|&back| back as usize >= length)
+            {
                 return Err(InvalidCode);
             }
         }
@@ -571,6 +610,10 @@ impl Compiler<'_> {
             self.check_set(next, end - 1)?;
             next = end;
         }
-        if next == end { Ok(end) } else { Err(InvalidCode) }
+        if next == end {
+            Ok(end)
+        } else {
+            Err(InvalidCode)
+        }
     }
 }

@@ -128,12 +128,22 @@ enum Task {
 
 impl State {
     /// Finds the first match at or after `pos`: `Pattern.search`.
-    pub fn search(&mut self, pattern: &Pattern, request: &Request, env: &mut Env) -> Result<bool, Error> {
+    pub fn search(
+        &mut self,
+        pattern: &Pattern,
+        request: &Request,
+        env: &mut Env,
+    ) -> Result<bool, Error> {
         self.start(pattern, request, env, Task::Search)
     }
 
     /// Matches at `pos`: `Pattern.match`.
-    pub fn match_prefix(&mut self, pattern: &Pattern, request: &Request, env: &mut Env) -> Result<bool, Error> {
+    pub fn match_prefix(
+        &mut self,
+        pattern: &Pattern,
+        request: &Request,
+        env: &mut Env,
+    ) -> Result<bool, Error> {
         let demand = Demand {
             all: false,
             advance: request.must_advance,
@@ -142,7 +152,12 @@ impl State {
     }
 
     /// Matches from `pos` to the end: `Pattern.fullmatch`.
-    pub fn match_all(&mut self, pattern: &Pattern, request: &Request, env: &mut Env) -> Result<bool, Error> {
+    pub fn match_all(
+        &mut self,
+        pattern: &Pattern,
+        request: &Request,
+        env: &mut Env,
+    ) -> Result<bool, Error> {
         let demand = Demand {
             all: true,
             advance: request.must_advance,
@@ -150,7 +165,13 @@ impl State {
         self.start(pattern, request, env, Task::Match(demand))
     }
 
-    fn start(&mut self, pattern: &Pattern, request: &Request, env: &mut Env, task: Task) -> Result<bool, Error> {
+    fn start(
+        &mut self,
+        pattern: &Pattern,
+        request: &Request,
+        env: &mut Env,
+        task: Task,
+    ) -> Result<bool, Error> {
         let bytes = request.subject.bytes();
         let bytes = &bytes[..request.end.min(bytes.len())];
         self.prepare(pattern.groups)?;
@@ -174,9 +195,15 @@ impl State {
     ) -> Result<bool, Error> {
         let length = text.bytes().len();
         match task {
-            Task::Search => search::search(program, text, self, env, request.pos, request.must_advance),
+            Task::Search => {
+                search::search(program, text, self, env, request.pos, request.must_advance)
+            }
             // A match that starts past its end can succeed, when it asks nothing of its place.
-            Task::Match(_) if request.pos <= length && length - request.pos < program.min_length => Ok(false),
+            Task::Match(_)
+                if request.pos <= length && length - request.pos < program.min_length =>
+            {
+                Ok(false)
+            }
             Task::Match(demand) => {
                 let found = machine::run(program, text, self, env, request.pos, demand)?;
                 if let Some(finish) = found {

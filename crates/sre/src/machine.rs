@@ -36,7 +36,11 @@ const KEPT: usize = 1 << 14;
 #[derive(Clone, Copy)]
 enum Entry {
     /// Undo: a mark, and the number of the group that ended last.
-    Mark { index: u32, last_index: u32, old: usize },
+    Mark {
+        index: u32,
+        last_index: u32,
+        old: usize,
+    },
     /// Undo: a loop's counters.
     Counters { rep: u32, done: u32, last: usize },
     /// Undo: forget the newest loop.
@@ -44,13 +48,33 @@ enum Entry {
     /// A barrier; its details are the last of `State::subs`.
     Sub,
     /// Choice: the alternatives `next..end`.
-    Branch { next: u32, end: u32, repeat: u32, ptr: usize },
+    Branch {
+        next: u32,
+        end: u32,
+        repeat: u32,
+        ptr: usize,
+    },
     /// Choice: `ptr` was tried, positions down to `floor` remain.
-    Greedy { pc: u32, repeat: u32, ptr: usize, floor: usize },
+    Greedy {
+        pc: u32,
+        repeat: u32,
+        ptr: usize,
+        floor: usize,
+    },
     /// Choice: `ptr` was tried after `count` characters; take one more.
-    Lazy { pc: u32, repeat: u32, ptr: usize, count: u32 },
+    Lazy {
+        pc: u32,
+        repeat: u32,
+        ptr: usize,
+        count: u32,
+    },
     /// Choice: leave the loop here.
-    Leave { rep: u32, done: u32, ptr: usize, last: usize },
+    Leave {
+        rep: u32,
+        done: u32,
+        ptr: usize,
+        last: usize,
+    },
     /// Choice: go round the loop once more.
     Again { rep: u32, ptr: usize },
 }
@@ -140,7 +164,9 @@ impl State {
     /// Gets ready for a search of a pattern with so many groups.
     pub(crate) fn prepare(&mut self, groups: usize) -> Result<(), Error> {
         self.marks.clear();
-        self.marks.try_reserve(groups * 2).map_err(|_| Error::Memory)?;
+        self.marks
+            .try_reserve(groups * 2)
+            .map_err(|_| Error::Memory)?;
         self.marks.resize(groups * 2, UNSET);
         self.last_index = 0;
         self.fuel = FUEL;
@@ -176,7 +202,11 @@ impl State {
     #[cold]
     fn poll(&mut self, env: &mut Env) -> Result<(), Error> {
         self.fuel = FUEL;
-        if (env.interrupt)() { Err(Error::Interrupted) } else { Ok(()) }
+        if (env.interrupt)() {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 
     #[inline]
@@ -189,7 +219,11 @@ impl State {
         if index & 1 != 0 {
             self.last_index = index / 2 + 1;
         }
-        self.push(Entry::Mark { index, last_index, old })
+        self.push(Entry::Mark {
+            index,
+            last_index,
+            old,
+        })
     }
 
     #[inline]
@@ -235,7 +269,14 @@ impl State {
         }
     }
 
-    fn enter_sub(&mut self, pc: u32, repeat: u32, count: u32, ptr: usize, origin: usize) -> Result<(), Error> {
+    fn enter_sub(
+        &mut self,
+        pc: u32,
+        repeat: u32,
+        count: u32,
+        ptr: usize,
+        origin: usize,
+    ) -> Result<(), Error> {
         self.subs.try_reserve(1).map_err(|_| Error::Memory)?;
         self.subs.push(Sub {
             pc,
@@ -274,7 +315,10 @@ impl<T: Text> View<'_, T> {
             return class.bits.has(byte).then(|| self.text.after(ptr));
         }
         let (code, next) = self.text.next(ptr);
-        class.test.eval(&self.program.sets, code, self.locale).then_some(next)
+        class
+            .test
+            .eval(&self.program.sets, code, self.locale)
+            .then_some(next)
     }
 
     /// The position after one item.
@@ -419,7 +463,10 @@ impl<T: Text> View<'_, T> {
         let bytes = self.text.bytes();
         if fold == Fold::None {
             let copy = bytes.get(start..end)?;
-            return bytes.get(ptr..)?.starts_with(copy).then_some(ptr + copy.len());
+            return bytes
+                .get(ptr..)?
+                .starts_with(copy)
+                .then_some(ptr + copy.len());
         }
         let mut from = start;
         while from < end {
@@ -441,7 +488,10 @@ impl<T: Text> View<'_, T> {
     fn viable(&self, mut next: u32, end: u32, ptr: usize) -> Option<u32> {
         let bytes = self.text.bytes();
         while next < end {
-            if self.program.alternatives[next as usize].first.admits(bytes, ptr) {
+            if self.program.alternatives[next as usize]
+                .first
+                .admits(bytes, ptr)
+            {
                 return Some(next);
             }
             next += 1;
@@ -489,7 +539,9 @@ pub(crate) fn run<T: Text>(
             }
             Inst::Literal { at, length } => {
                 let literal = &program.literals[at as usize..(at + length) as usize];
-                let equal = bytes.get(ptr..).is_some_and(|rest| rest.starts_with(literal));
+                let equal = bytes
+                    .get(ptr..)
+                    .is_some_and(|rest| rest.starts_with(literal));
                 ptr += literal.len();
                 equal
             }
@@ -528,14 +580,26 @@ pub(crate) fn run<T: Text>(
                 let end = first + count;
                 if let Some(way) = view.viable(first, end, ptr) {
                     if let Some(next) = view.viable(way + 1, end, ptr) {
-                        state.push(Entry::Branch { next, end, repeat, ptr })?;
+                        state.push(Entry::Branch {
+                            next,
+                            end,
+                            repeat,
+                            ptr,
+                        })?;
                     }
                     pc = program.alternatives[way as usize].start;
                     continue;
                 }
                 false
             }
-            Inst::One(number) => match one(&view, state, &program.ones[number as usize], pc, repeat, ptr)? {
+            Inst::One(number) => match one(
+                &view,
+                state,
+                &program.ones[number as usize],
+                pc,
+                repeat,
+                ptr,
+            )? {
                 Some(next) => {
                     ptr = next;
                     true
@@ -620,14 +684,16 @@ pub(crate) fn run<T: Text>(
                 }
                 true
             }
-            Inst::Success => match succeed(program, state, &mut repeat, ptr, bytes.len(), at, demand)? {
-                Next::Done(end) => return Ok(Some(end)),
-                Next::At(target, to) => {
-                    (pc, ptr) = (target, to);
-                    continue;
+            Inst::Success => {
+                match succeed(program, state, &mut repeat, ptr, bytes.len(), at, demand)? {
+                    Next::Done(end) => return Ok(Some(end)),
+                    Next::At(target, to) => {
+                        (pc, ptr) = (target, to);
+                        continue;
+                    }
+                    Next::Fail => false,
                 }
-                Next::Fail => false,
-            },
+            }
         };
         if matched {
             pc += 1;
@@ -662,11 +728,20 @@ fn one<T: Text>(
             return Ok(None);
         };
         if count < one.max || one.max == MAX_REPEAT {
-            state.push(Entry::Lazy { pc, repeat, ptr, count })?;
+            state.push(Entry::Lazy {
+                pc,
+                repeat,
+                ptr,
+                count,
+            })?;
         }
         return Ok(Some(ptr));
     }
-    let rest = if one.max == MAX_REPEAT { MAX_REPEAT } else { one.max - one.min };
+    let rest = if one.max == MAX_REPEAT {
+        MAX_REPEAT
+    } else {
+        one.max - one.min
+    };
     let end = view.run(one.item, floor, rest);
     // Long runs count as many steps, so that quadratic searches can be interrupted.
     state.fuel = state.fuel.saturating_sub((end - floor >> 8) as u32).max(1);
@@ -677,7 +752,12 @@ fn one<T: Text>(
         return Ok(None);
     };
     if ptr > floor {
-        state.push(Entry::Greedy { pc, repeat, ptr, floor })?;
+        state.push(Entry::Greedy {
+            pc,
+            repeat,
+            ptr,
+            floor,
+        })?;
     }
     Ok(Some(ptr))
 }
@@ -712,7 +792,12 @@ fn max_until(
         return Ok(Some(entry.body));
     }
     if possible && (done < entry.max || entry.max == MAX_REPEAT) && ptr != last {
-        state.push(Entry::Leave { rep, done, ptr, last })?;
+        state.push(Entry::Leave {
+            rep,
+            done,
+            ptr,
+            last,
+        })?;
         let rep = &mut state.reps[rep as usize];
         rep.done = done.wrapping_add(1);
         rep.last = ptr;
@@ -723,7 +808,12 @@ fn max_until(
 }
 
 /// The end of a lazy loop's body: on, unless more iterations are required; the choice to go round again is kept.
-fn min_until(program: &Program, state: &mut State, repeat: &mut u32, ptr: usize) -> Result<Option<u32>, Error> {
+fn min_until(
+    program: &Program,
+    state: &mut State,
+    repeat: &mut u32,
+    ptr: usize,
+) -> Result<Option<u32>, Error> {
     let rep = *repeat;
     let Some(&Rep {
         number,
@@ -766,7 +856,12 @@ fn succeed(
         Inst::AssertNot { .. } => {
             // Marks set inside are undone before the failure goes on.
             while state.stack.len() > sub.base {
-                if let Some(Entry::Mark { index, last_index, old }) = state.stack.pop() {
+                if let Some(Entry::Mark {
+                    index,
+                    last_index,
+                    old,
+                }) = state.stack.pop()
+                {
                     state.undo_mark(index, last_index, old);
                 }
             }
@@ -800,11 +895,19 @@ fn succeed(
 }
 
 /// Goes back to the last choice and takes it up.
-fn backtrack<T: Text>(view: &View<'_, T>, state: &mut State, repeat: &mut u32) -> Result<Next, Error> {
+fn backtrack<T: Text>(
+    view: &View<'_, T>,
+    state: &mut State,
+    repeat: &mut u32,
+) -> Result<Next, Error> {
     let program = view.program;
     while let Some(entry) = state.stack.pop() {
         match entry {
-            Entry::Mark { index, last_index, old } => state.undo_mark(index, last_index, old),
+            Entry::Mark {
+                index,
+                last_index,
+                old,
+            } => state.undo_mark(index, last_index, old),
             Entry::Counters { rep, done, last } => {
                 if let Some(rep) = state.reps.get_mut(rep as usize) {
                     rep.done = done;
@@ -883,7 +986,12 @@ fn backtrack<T: Text>(view: &View<'_, T>, state: &mut State, repeat: &mut u32) -
                 }
                 return Ok(Next::At(pc + 1, ptr));
             }
-            Entry::Leave { rep, done, ptr, last } => {
+            Entry::Leave {
+                rep,
+                done,
+                ptr,
+                last,
+            } => {
                 if let Some(rep) = state.reps.get_mut(rep as usize) {
                     rep.done = done;
                     rep.last = last;
@@ -892,7 +1000,10 @@ fn backtrack<T: Text>(view: &View<'_, T>, state: &mut State, repeat: &mut u32) -
                 }
             }
             Entry::Again { rep, ptr } => {
-                let Some(&Rep { number, done, last, .. }) = state.reps.get(rep as usize) else {
+                let Some(&Rep {
+                    number, done, last, ..
+                }) = state.reps.get(rep as usize)
+                else {
                     continue;
                 };
                 let entry = &program.loops[number as usize];

@@ -14,7 +14,10 @@ use crate::opcode::At;
 pub enum Inst {
     Byte(u8),
     /// Bytes `at..at + length` of `Program::literals`.
-    Literal { at: u32, length: u32 },
+    Literal {
+        at: u32,
+        length: u32,
+    },
     Class(u32),
     /// Anything but a newline.
     Any,
@@ -22,7 +25,10 @@ pub enum Inst {
     Mark(u32),
     At(At),
     /// Tries `Program::alternatives[first..first + count]` in order.
-    Branch { first: u32, count: u32 },
+    Branch {
+        first: u32,
+        count: u32,
+    },
     Jump(u32),
     Fail,
     Success,
@@ -33,12 +39,26 @@ pub enum Inst {
     MaxUntil(u32),
     MinUntil(u32),
     PossessiveLoop(u32),
-    Atomic { tail: u32 },
-    Assert { back: u32, tail: u32 },
-    AssertNot { back: u32, tail: u32 },
-    GroupRef { group: u32, fold: Fold },
+    Atomic {
+        tail: u32,
+    },
+    Assert {
+        back: u32,
+        tail: u32,
+    },
+    AssertNot {
+        back: u32,
+        tail: u32,
+    },
+    GroupRef {
+        group: u32,
+        fold: Fold,
+    },
     /// Goes on when the group matched, else to `otherwise`.
-    GroupExists { group: u32, otherwise: u32 },
+    GroupExists {
+        group: u32,
+        otherwise: u32,
+    },
 }
 
 /// The character that `One` repeats.
@@ -111,7 +131,10 @@ impl First {
 
     /// A match that starts with one of these bytes.
     pub fn of(bytes: ByteSet) -> First {
-        First { bytes, empty: false }
+        First {
+            bytes,
+            empty: false,
+        }
     }
 
     /// Either of two.

@@ -63,7 +63,8 @@ impl Text for Wide<'_> {
             [a, ..] if a < 0x80 => (a.into(), at + 1),
             [a, b, ..] if a < 0xE0 => (u32::from(a & 0x1F) << 6 | u32::from(b & 0x3F), at + 2),
             [a, b, c, ..] if a < 0xF0 => {
-                let code = u32::from(a & 0x0F) << 12 | u32::from(b & 0x3F) << 6 | u32::from(c & 0x3F);
+                let code =
+                    u32::from(a & 0x0F) << 12 | u32::from(b & 0x3F) << 6 | u32::from(c & 0x3F);
                 (code, at + 3)
             }
             [a, b, c, d, ..] => {
