@@ -5,4 +5,6 @@
 //! CPython: `Include/cpython/code.h`, `Python/bytecodes.c`, `Python/marshal.c`, `InternalDocs/`.
 
 pub mod code;
+pub mod exception_table;
+pub mod location;
 pub mod opcode;

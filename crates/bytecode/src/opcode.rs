@@ -468,9 +468,19 @@ pub fn by_name(name: &str) -> Option<u16> {
     TABLE.iter().find(|i| i.name == name).map(|i| i.number)
 }
 
+static FLAGS: [u16; NUMBERS] = {
+    let mut flags = [0; NUMBERS];
+    let mut i = 0;
+    while i < TABLE.len() {
+        flags[TABLE[i].number as usize] = TABLE[i].flags.0;
+        i += 1;
+    }
+    flags
+};
+
 /// The flags of an instruction; none for an unknown number.
 pub fn flags(opcode: u16) -> Flags {
-    info(opcode).map_or(Flags(0), |i| i.flags)
+    Flags(FLAGS.get(usize::from(opcode)).copied().unwrap_or(0))
 }
 
 /// Number of 16-bit cache units that follow an instruction in code.
