@@ -248,7 +248,8 @@ impl Cfg {
 
     fn start_block_if_needed(&mut self) {
         let label = self.current_label;
-        let current = &mut self[self.current];
+        let id = self.current;
+        let current = &mut self[id];
         let terminated = current.instrs.last().is_some_and(|i| is_terminator(i.opcode));
         if !terminated {
             if label < 0 {
@@ -263,8 +264,7 @@ impl Cfg {
         let block = self.new_block();
         self[block].label = label;
         self.current_label = -1;
-        let current = self.current;
-        self[current].next = Some(block);
+        self[id].next = Some(block);
         self.current = block;
     }
 

@@ -239,7 +239,7 @@ fn repeat(sequence: &Const, count: &IBig) -> Option<Const> {
             if count != 0 {
                 spend_items(sequence, MAX_TOTAL_ITEMS / count)?;
             }
-            Const::tuple(items.repeat(times))
+            Const::tuple(std::iter::repeat_n(&items[..], times).flatten().cloned().collect())
         }
         Const::Bytes(b) => Const::Bytes(b.repeat(times).into()),
         Const::Str(s) => Const::Str(Text::from_wtf8(s.as_bytes().repeat(times))),
