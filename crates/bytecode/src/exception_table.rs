@@ -68,7 +68,13 @@ impl Iterator for Entries<'_> {
         let length = self.number()?;
         let target = self.number()?;
         let depth = self.number()?;
-        Some(Entry { start, end: start.checked_add(length)?, target, depth: depth >> 1, lasti: depth & 1 != 0 })
+        Some(Entry {
+            start,
+            end: start.checked_add(length)?,
+            target,
+            depth: depth >> 1,
+            lasti: depth & 1 != 0,
+        })
     }
 }
 
@@ -91,7 +97,9 @@ pub fn lookup(table: &[u8], unit: u32) -> Option<Entry> {
             low = middle;
         }
     }
-    entries(&table[low..]).take_while(|e| e.start <= unit).find(|e| unit < e.end)
+    entries(&table[low..])
+        .take_while(|e| e.start <= unit)
+        .find(|e| unit < e.end)
 }
 
 #[cfg(test)]
@@ -101,7 +109,13 @@ mod tests {
     #[test]
     fn round_trip_and_lookup() {
         let all: Vec<Entry> = (0..200)
-            .map(|i| Entry { start: i * 50, end: i * 50 + 40, target: 1 << (i % 30), depth: i % 7, lasti: i % 2 == 0 })
+            .map(|i| Entry {
+                start: i * 50,
+                end: i * 50 + 40,
+                target: 1 << (i % 30),
+                depth: i % 7,
+                lasti: i % 2 == 0,
+            })
             .collect();
         let mut table = Vec::new();
         all.iter().for_each(|e| write(&mut table, e));

@@ -20,7 +20,12 @@ pub struct Position {
 
 impl Position {
     /// No position.
-    pub const NONE: Position = Position { lineno: -1, end_lineno: -1, col_offset: -1, end_col_offset: -1 };
+    pub const NONE: Position = Position {
+        lineno: -1,
+        end_lineno: -1,
+        col_offset: -1,
+        end_col_offset: -1,
+    };
 }
 
 /// A location table being written.
@@ -33,7 +38,10 @@ pub struct LocationWriter {
 impl LocationWriter {
     /// An empty table for code that starts on a line.
     pub fn new(firstlineno: i32) -> LocationWriter {
-        LocationWriter { table: Vec::new(), lineno: firstlineno }
+        LocationWriter {
+            table: Vec::new(),
+            lineno: firstlineno,
+        }
     }
 
     /// Appends a position for a number of units.
@@ -107,7 +115,10 @@ pub struct Locations<'a> {
 
 /// The entries of a table that belongs to code starting on a line.
 pub fn locations(table: &[u8], firstlineno: i32) -> Locations<'_> {
-    Locations { table, lineno: firstlineno }
+    Locations {
+        table,
+        lineno: firstlineno,
+    }
 }
 
 impl Locations<'_> {
@@ -132,7 +143,11 @@ impl Locations<'_> {
     fn signed(&mut self) -> Option<i32> {
         let value = self.number()?;
         let magnitude = (value >> 1) as i32;
-        Some(if value & 1 != 0 { -magnitude } else { magnitude })
+        Some(if value & 1 != 0 {
+            -magnitude
+        } else {
+            magnitude
+        })
     }
 }
 
@@ -167,7 +182,15 @@ impl Iterator for Locations<'_> {
             }
         }
         let end_lineno = self.lineno.wrapping_add(end_delta);
-        Some((Position { lineno: self.lineno, end_lineno, col_offset: column, end_col_offset: end }, units))
+        Some((
+            Position {
+                lineno: self.lineno,
+                end_lineno,
+                col_offset: column,
+                end_col_offset: end,
+            },
+            units,
+        ))
     }
 }
 
@@ -194,7 +217,12 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        let at = |lineno, end_lineno, col_offset, end_col_offset| Position { lineno, end_lineno, col_offset, end_col_offset };
+        let at = |lineno, end_lineno, col_offset, end_col_offset| Position {
+            lineno,
+            end_lineno,
+            col_offset,
+            end_col_offset,
+        };
         let all = [
             (at(1, 1, 0, 5), 1),
             (at(1, 1, 79, 94), 8),

@@ -11,7 +11,9 @@ use rustc_hash::FxHashSet;
 
 use crate::flowgraph::cfg::{Cfg, is_terminator};
 use crate::flowgraph::{self, FlowError, Optimized};
-use crate::instruction_sequence::{CodeUnitMetadata, ExceptHandlerInfo, InstructionSequence, Location};
+use crate::instruction_sequence::{
+    CodeUnitMetadata, ExceptHandlerInfo, InstructionSequence, Location,
+};
 
 /// Distance in units from the `SEND` that an `END_ASYNC_FOR` names to the matching `END_SEND`.
 const END_SEND_OFFSET: i32 = 5;
@@ -29,7 +31,8 @@ pub fn optimize_and_assemble(
         + u32::from(unit.flags & co::VARKEYWORDS != 0);
     let mut cfg = Cfg::from_sequence(&mut sequence)?;
     let consts = std::mem::take(&mut unit.consts);
-    let consts = flowgraph::optimize_code_unit(&mut cfg, consts, unit.varnames.len(), nparams as usize)?;
+    let consts =
+        flowgraph::optimize_code_unit(&mut cfg, consts, unit.varnames.len(), nparams as usize)?;
     let optimized = flowgraph::to_optimized_sequence(&mut cfg, &unit)?;
     assemble(unit, consts, optimized, filename)
 }
@@ -45,7 +48,8 @@ pub fn assemble(
     direct_jumps(&mut sequence);
     let offsets = resolve_jumps(&mut sequence)?;
     let (localsplusnames, localspluskinds) = localsplus(&unit, optimized.nlocalsplus);
-    let stacksize = u32::try_from(optimized.stack_depth).map_err(|_| FlowError::value("code: co_stacksize is too large"))?;
+    let stacksize = u32::try_from(optimized.stack_depth)
+        .map_err(|_| FlowError::value("code: co_stacksize is too large"))?;
     Ok(Code {
         argcount: unit.argcount + unit.posonlyargcount,
         posonlyargcount: unit.posonlyargcount,
@@ -69,7 +73,8 @@ pub fn assemble(
 
 /// Size of an instruction in units, prefixes and caches included.
 fn size(opcode: u16, oparg: i32) -> i32 {
-    let prefixes = i32::from(oparg > 0xff) + i32::from(oparg > 0xffff) + i32::from(oparg > 0xff_ffff);
+    let prefixes =
+        i32::from(oparg > 0xff) + i32::from(oparg > 0xffff) + i32::from(oparg > 0xff_ffff);
     1 + prefixes + i32::from(opcode::cache_entries(opcode))
 }
 
@@ -127,16 +132,27 @@ fn resolve_jumps(sequence: &mut InstructionSequence) -> Result<Vec<i32>, FlowErr
 fn emit(sequence: &InstructionSequence) -> Result<Vec<u8>, FlowError> {
     let mut code = Vec::with_capacity(sequence.instrs.len() * 4);
     for instr in &sequence.instrs {
-        let (Ok(number), Ok(oparg)) = (u8::try_from(instr.opcode), u32::try_from(instr.oparg)) else {
-            return Err(FlowError::system(format!("cannot assemble opcode={}, arg={}", instr.opcode, instr.oparg)));
+        let (Ok(number), Ok(oparg)) = (u8::try_from(instr.opcode), u32::try_from(instr.oparg))
+        else {
+            return Err(FlowError::system(format!(
+                "cannot assemble opcode={}, arg={}",
+                instr.opcode, instr.oparg
+            )));
         };
         let [high, upper, lower, low] = oparg.to_be_bytes();
-        let prefixes = [(oparg > 0xff_ffff, high), (oparg > 0xffff, upper), (oparg > 0xff, lower)];
+        let prefixes = [
+            (oparg > 0xff_ffff, high),
+            (oparg > 0xffff, upper),
+            (oparg > 0xff, lower),
+        ];
         for (_, byte) in prefixes.into_iter().filter(|(needed, _)| *needed) {
             code.extend_from_slice(&[opcode::op::EXTENDED_ARG, byte]);
         }
         code.extend_from_slice(&[number, low]);
-        code.resize(code.len() + 2 * usize::from(opcode::cache_entries(instr.opcode)), 0);
+        code.resize(
+            code.len() + 2 * usize::from(opcode::cache_entries(instr.opcode)),
+            0,
+        );
     }
     Ok(code)
 }
@@ -180,13 +196,29 @@ fn exceptions(sequence: &InstructionSequence, offsets: &[i32]) -> Result<Vec<u8>
     let mut start = 0;
     let mut end = 0;
     let mut close = |handler: &ExceptHandlerInfo, start: i32, end: i32| -> Result<(), FlowError> {
-        let Ok(index) = usize::try_from(handler.label) else { return Ok(()) };
+        let Ok(index) = usize::try_from(handler.label) else {
+            return Ok(());
+        };
         let depth = handler.start_depth - 1 - i32::from(handler.preserve_lasti);
         let target = offsets.get(index).copied().unwrap_or(-1);
         let unsigned = |n: i32| u32::try_from(n).ok();
-        match (unsigned(start), unsigned(end), unsigned(target), unsigned(depth)) {
+        match (
+            unsigned(start),
+            unsigned(end),
+            unsigned(target),
+            unsigned(depth),
+        ) {
             (Some(start), Some(end), Some(target), Some(depth)) => {
-                exception_table::write(&mut table, &Entry { start, end, target, depth, lasti: handler.preserve_lasti });
+                exception_table::write(
+                    &mut table,
+                    &Entry {
+                        start,
+                        end,
+                        target,
+                        depth,
+                        lasti: handler.preserve_lasti,
+                    },
+                );
                 Ok(())
             }
             _ => Err(FlowError::system("malformed exception handler".into())),
@@ -216,7 +248,9 @@ fn localsplus(unit: &CodeUnitMetadata, nlocalsplus: usize) -> (Vec<Text>, Vec<u8
         (has(co::VARARGS), kind::ARG_VAR | kind::ARG_POS),
         (has(co::VARKEYWORDS), kind::ARG_VAR | kind::ARG_KW),
     ];
-    let mut arg_kinds = groups.into_iter().flat_map(|(count, bits)| std::iter::repeat_n(bits, count as usize));
+    let mut arg_kinds = groups
+        .into_iter()
+        .flat_map(|(count, bits)| std::iter::repeat_n(bits, count as usize));
     let cells: FxHashSet<&Text> = unit.cellvars.iter().collect();
     let hidden: FxHashSet<&Text> = unit.fasthidden.iter().collect();
     for name in &unit.varnames {
@@ -230,9 +264,16 @@ fn localsplus(unit: &CodeUnitMetadata, nlocalsplus: usize) -> (Vec<Text>, Vec<u8
         names.push(name.clone());
         kinds.push(bits);
     }
-    let locals: FxHashSet<&Text> =
-        if unit.cellvars.is_empty() { FxHashSet::default() } else { unit.varnames.iter().collect() };
-    let pure_cells = unit.cellvars.iter().filter(|c| !locals.contains(c)).map(|c| (c, kind::CELL));
+    let locals: FxHashSet<&Text> = if unit.cellvars.is_empty() {
+        FxHashSet::default()
+    } else {
+        unit.varnames.iter().collect()
+    };
+    let pure_cells = unit
+        .cellvars
+        .iter()
+        .filter(|c| !locals.contains(c))
+        .map(|c| (c, kind::CELL));
     for (name, bits) in pure_cells.chain(unit.freevars.iter().map(|f| (f, kind::FREE))) {
         names.push(name.clone());
         kinds.push(bits);

@@ -21,7 +21,10 @@ struct Ref {
     local: Option<i32>,
 }
 
-const DUMMY: Ref = Ref { instr: None, local: None };
+const DUMMY: Ref = Ref {
+    instr: None,
+    local: None,
+};
 
 /// The run of one block.
 struct Run {
@@ -32,11 +35,16 @@ struct Run {
 
 impl Run {
     fn pop(&mut self) -> Result<Ref, FlowError> {
-        self.stack.pop().ok_or_else(|| FlowError::value("Invalid CFG, stack underflow"))
+        self.stack
+            .pop()
+            .ok_or_else(|| FlowError::value("Invalid CFG, stack underflow"))
     }
 
     fn push(&mut self, instr: usize, local: Option<i32>) {
-        self.stack.push(Ref { instr: Some(instr), local });
+        self.stack.push(Ref {
+            instr: Some(instr),
+            local,
+        });
     }
 
     fn own(&mut self, instr: Option<usize>) {
@@ -76,7 +84,10 @@ pub fn borrow_loads(cfg: &mut Cfg) -> Result<(), FlowError> {
     cfg[ENTRY].start_depth = 0;
     cfg[ENTRY].visited = true;
     let mut todo = vec![ENTRY];
-    let mut run = Run { stack: Vec::new(), owned: Vec::new() };
+    let mut run = Run {
+        stack: Vec::new(),
+        owned: Vec::new(),
+    };
     while let Some(id) = todo.pop() {
         let depth = usize::try_from(cfg[id].start_depth).unwrap_or(0);
         run.stack.clear();
@@ -90,7 +101,11 @@ pub fn borrow_loads(cfg: &mut Cfg) -> Result<(), FlowError> {
             }
             step(&mut run, i, &instr)?;
         }
-        if let (Some(next), true, false) = (cfg[id].next, cfg[id].falls_through(), cfg[id].instrs.is_empty()) {
+        if let (Some(next), true, false) = (
+            cfg[id].next,
+            cfg[id].falls_through(),
+            cfg[id].instrs.is_empty(),
+        ) {
             visit(cfg, &mut todo, next);
         }
         for r in std::mem::take(&mut run.stack) {
@@ -145,7 +160,8 @@ fn step(run: &mut Run, i: usize, instr: &Instr) -> Result<(), FlowError> {
             run.stack.swap(place, top);
         }
         // These leave their operands on the stack.
-        GET_ANEXT | GET_LEN | IMPORT_FROM | MATCH_KEYS | MATCH_MAPPING | MATCH_SEQUENCE | WITH_EXCEPT_START => {
+        GET_ANEXT | GET_LEN | IMPORT_FROM | MATCH_KEYS | MATCH_MAPPING | MATCH_SEQUENCE
+        | WITH_EXCEPT_START => {
             let (popped, pushed) = effects(instr)?;
             for place in 0..pushed.saturating_sub(popped) {
                 // CPython attributes the new values to the block's first instructions, and so must we.
@@ -153,7 +169,8 @@ fn step(run: &mut Run, i: usize, instr: &Instr) -> Result<(), FlowError> {
             }
         }
         // These push back what lies below the operands they use up.
-        DICT_MERGE | DICT_UPDATE | LIST_APPEND | LIST_EXTEND | MAP_ADD | RERAISE | SET_ADD | SET_UPDATE => {
+        DICT_MERGE | DICT_UPDATE | LIST_APPEND | LIST_EXTEND | MAP_ADD | RERAISE | SET_ADD
+        | SET_UPDATE => {
             let (popped, pushed) = effects(instr)?;
             for _ in pushed..popped {
                 run.pop()?;
@@ -197,8 +214,14 @@ fn step(run: &mut Run, i: usize, instr: &Instr) -> Result<(), FlowError> {
 fn effects(instr: &Instr) -> Result<(usize, usize), FlowError> {
     let oparg = u32::try_from(instr.oparg).unwrap_or(0);
     let size = |n: Option<i64>| n.and_then(|n| usize::try_from(n).ok());
-    match (size(opcode::popped(instr.opcode, oparg)), size(opcode::pushed(instr.opcode, oparg))) {
+    match (
+        size(opcode::popped(instr.opcode, oparg)),
+        size(opcode::pushed(instr.opcode, oparg)),
+    ) {
         (Some(popped), Some(pushed)) => Ok((popped, pushed)),
-        _ => Err(FlowError::system(format!("Invalid stack effect for opcode={}, arg={oparg}", instr.opcode))),
+        _ => Err(FlowError::system(format!(
+            "Invalid stack effect for opcode={}, arg={oparg}",
+            instr.opcode
+        ))),
     }
 }

@@ -12,7 +12,9 @@ use naja_bytecode::opcode::wide::*;
 use naja_bytecode::opcode::{self, Flags};
 
 use super::FlowError;
-use crate::instruction_sequence::{ExceptHandlerInfo, Instruction, InstructionSequence, Location, has_target};
+use crate::instruction_sequence::{
+    ExceptHandlerInfo, Instruction, InstructionSequence, Location, has_target,
+};
 
 /// Names a block of one graph.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -36,7 +38,13 @@ pub struct Instr {
 impl Instr {
     /// An instruction without target and handler.
     pub fn new(opcode: u16, oparg: i32, loc: Location) -> Instr {
-        Instr { opcode, oparg, loc, target: None, except: None }
+        Instr {
+            opcode,
+            oparg,
+            loc,
+            target: None,
+            except: None,
+        }
     }
 
     /// Turns the instruction into another one, keeping position and handler.
@@ -78,12 +86,18 @@ pub fn is_scope_exit(opcode: u16) -> bool {
 
 /// Whether control always goes on at the target.
 pub fn is_unconditional_jump(opcode: u16) -> bool {
-    matches!(opcode, JUMP | JUMP_NO_INTERRUPT | JUMP_FORWARD | JUMP_BACKWARD | JUMP_BACKWARD_NO_INTERRUPT)
+    matches!(
+        opcode,
+        JUMP | JUMP_NO_INTERRUPT | JUMP_FORWARD | JUMP_BACKWARD | JUMP_BACKWARD_NO_INTERRUPT
+    )
 }
 
 /// Whether the instruction is one of the four that test the top of the stack and jump.
 pub fn is_conditional_jump(opcode: u16) -> bool {
-    matches!(opcode, POP_JUMP_IF_FALSE | POP_JUMP_IF_TRUE | POP_JUMP_IF_NONE | POP_JUMP_IF_NOT_NONE)
+    matches!(
+        opcode,
+        POP_JUMP_IF_FALSE | POP_JUMP_IF_TRUE | POP_JUMP_IF_NONE | POP_JUMP_IF_NOT_NONE
+    )
 }
 
 /// Whether the instruction must be a block's last.
@@ -143,7 +157,10 @@ impl Block {
 
     /// Whether control can reach the next block by falling through.
     pub fn falls_through(&self) -> bool {
-        !self.instrs.last().is_some_and(|i| is_scope_exit(i.opcode) || is_unconditional_jump(i.opcode))
+        !self
+            .instrs
+            .last()
+            .is_some_and(|i| is_scope_exit(i.opcode) || is_unconditional_jump(i.opcode))
     }
 
     /// Whether the block ends by leaving the code.
@@ -158,7 +175,9 @@ impl Block {
 
     /// Whether an instruction checks the eval breaker.
     pub fn has_eval_break(&self) -> bool {
-        self.instrs.iter().any(|i| opcode::flags(i.opcode).has(Flags::EVAL_BREAK))
+        self.instrs
+            .iter()
+            .any(|i| opcode::flags(i.opcode).has(Flags::EVAL_BREAK))
     }
 }
 
@@ -189,7 +208,11 @@ pub const ENTRY: BlockId = BlockId(0);
 impl Cfg {
     /// A graph of one empty block.
     fn new() -> Cfg {
-        Cfg { blocks: vec![Block::new()], current: ENTRY, current_label: -1 }
+        Cfg {
+            blocks: vec![Block::new()],
+            current: ENTRY,
+            current_label: -1,
+        }
     }
 
     /// A block that is not linked yet.
@@ -229,7 +252,11 @@ impl Cfg {
 
     /// The largest label in use.
     pub fn max_label(&self) -> i32 {
-        self.order().into_iter().map(|b| self[b].label).max().unwrap_or(-1)
+        self.order()
+            .into_iter()
+            .map(|b| self[b].label)
+            .max()
+            .unwrap_or(-1)
     }
 
     /// Appends a jump to a block.
@@ -250,7 +277,10 @@ impl Cfg {
         let label = self.current_label;
         let id = self.current;
         let current = &mut self[id];
-        let terminated = current.instrs.last().is_some_and(|i| is_terminator(i.opcode));
+        let terminated = current
+            .instrs
+            .last()
+            .is_some_and(|i| is_terminator(i.opcode));
         if !terminated {
             if label < 0 {
                 return;
@@ -276,22 +306,33 @@ impl Cfg {
     fn add(&mut self, instr: &Instruction) {
         self.start_block_if_needed();
         let current = self.current;
-        self[current].instrs.push(Instr::new(instr.opcode, instr.oparg, instr.loc));
+        self[current]
+            .instrs
+            .push(Instr::new(instr.opcode, instr.oparg, instr.loc));
     }
 
     /// Cuts a sequence into blocks.
     pub fn from_sequence(seq: &mut InstructionSequence) -> Result<Cfg, FlowError> {
-        seq.apply_label_map().map_err(|l| FlowError::system(format!("label {} is not placed", l.0)))?;
+        seq.apply_label_map()
+            .map_err(|l| FlowError::system(format!("label {} is not placed", l.0)))?;
         let count = seq.instrs.len();
         let mut is_target = vec![false; count];
         for instr in seq.instrs.iter().filter(|i| has_target(i.opcode)) {
-            match usize::try_from(instr.oparg).ok().and_then(|i| is_target.get_mut(i)) {
+            match usize::try_from(instr.oparg)
+                .ok()
+                .and_then(|i| is_target.get_mut(i))
+            {
                 Some(mark) => *mark = true,
-                None => return Err(FlowError::system("jump out of the instruction sequence".into())),
+                None => {
+                    return Err(FlowError::system(
+                        "jump out of the instruction sequence".into(),
+                    ));
+                }
             }
         }
         let mut cfg = Cfg::new();
-        cfg.blocks.reserve(is_target.iter().filter(|t| **t).count() * 2);
+        cfg.blocks
+            .reserve(is_target.iter().filter(|t| **t).count() * 2);
         for (i, instr) in seq.instrs.iter().enumerate() {
             if is_target[i] {
                 cfg.use_label(i as i32);
@@ -318,7 +359,9 @@ impl Cfg {
                 if has_target(instr.opcode) {
                     oparg = instr.target.map_or(-1, |t| start[t.0 as usize]);
                     if oparg < 0 {
-                        return Err(FlowError::system("jump to a block that is not in the code".into()));
+                        return Err(FlowError::system(
+                            "jump to a block that is not in the code".into(),
+                        ));
                     }
                 }
                 let except = match instr.except {
@@ -329,7 +372,12 @@ impl Cfg {
                     },
                     None => ExceptHandlerInfo::NONE,
                 };
-                seq.instrs.push(Instruction { opcode: instr.opcode, oparg, loc: instr.loc, except });
+                seq.instrs.push(Instruction {
+                    opcode: instr.opcode,
+                    oparg,
+                    loc: instr.loc,
+                    except,
+                });
             }
         }
         Ok(seq)

@@ -52,9 +52,14 @@ pub fn remove_unreachable(cfg: &mut Cfg) {
 
 /// Whether the no-op that ends a block is covered by the line on which the next block starts.
 fn next_block_has_line(cfg: &Cfg, id: BlockId, lineno: i32) -> bool {
-    let Some(next) = cfg.next_nonempty(cfg[id].next) else { return false };
+    let Some(next) = cfg.next_nonempty(cfg[id].next) else {
+        return false;
+    };
     // No-ops without a line will go away themselves.
-    let first = cfg[next].instrs.iter().find(|i| i.opcode != NOP || i.loc.lineno >= 0);
+    let first = cfg[next]
+        .instrs
+        .iter()
+        .find(|i| i.opcode != NOP || i.loc.lineno >= 0);
     first.map_or(-1, |i| i.loc.lineno) == lineno
 }
 
@@ -96,7 +101,10 @@ fn remove_nops_of(cfg: &mut Cfg, id: BlockId) -> usize {
 
 /// Removes superfluous no-ops everywhere; says how many.
 pub fn remove_nops(cfg: &mut Cfg) -> usize {
-    cfg.order().into_iter().map(|id| remove_nops_of(cfg, id)).sum()
+    cfg.order()
+        .into_iter()
+        .map(|id| remove_nops_of(cfg, id))
+        .sum()
 }
 
 /// Removes no-ops and pairs of instructions that push a constant or a copy and pop it at once.
@@ -140,7 +148,9 @@ pub fn remove_nops_and_pairs(cfg: &mut Cfg) {
 fn remove_jumps(cfg: &mut Cfg) -> Result<usize, FlowError> {
     let mut changes = 0;
     for id in cfg.order() {
-        let Some(last) = cfg[id].instrs.last().copied() else { continue };
+        let Some(last) = cfg[id].instrs.last().copied() else {
+            continue;
+        };
         if !is_unconditional_jump(last.opcode) {
             continue;
         }
@@ -183,8 +193,12 @@ pub fn inline_small_blocks(cfg: &mut Cfg) {
 }
 
 fn inline_target(cfg: &mut Cfg, id: BlockId) -> bool {
-    let Some(last) = cfg[id].instrs.last().copied() else { return false };
-    let Some(target) = last.target.filter(|_| is_unconditional_jump(last.opcode)) else { return false };
+    let Some(last) = cfg[id].instrs.last().copied() else {
+        return false;
+    };
+    let Some(target) = last.target.filter(|_| is_unconditional_jump(last.opcode)) else {
+        return false;
+    };
     let block = &cfg[target];
     let small_exit = block.exits_scope() && block.instrs.len() <= MAX_COPY_SIZE;
     let no_lines = block.has_no_lineno() && !block.falls_through();

@@ -24,7 +24,9 @@ impl Complex {
     pub fn add(a: Operand, b: Operand) -> Option<Complex> {
         Some(match (a, b) {
             (Operand::Complex(a), Operand::Complex(b)) => complex(a.re + b.re, a.im + b.im),
-            (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => complex(c.re + r, c.im),
+            (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => {
+                complex(c.re + r, c.im)
+            }
             (Operand::Real(a), Operand::Real(b)) => complex(a + b, 0.0),
         })
     }
@@ -54,7 +56,9 @@ impl Complex {
     pub fn div(a: Operand, b: Operand) -> Option<Complex> {
         match (a, b) {
             (Operand::Complex(a), Operand::Complex(b)) => a.quotient(b),
-            (Operand::Complex(c), Operand::Real(r)) => (r != 0.0).then(|| complex(c.re / r, c.im / r)),
+            (Operand::Complex(c), Operand::Real(r)) => {
+                (r != 0.0).then(|| complex(c.re / r, c.im / r))
+            }
             (Operand::Real(r), Operand::Complex(c)) => real_quotient(r, c),
             (Operand::Real(a), Operand::Real(b)) => (b != 0.0).then(|| complex(a / b, 0.0)),
         }
@@ -67,7 +71,13 @@ impl Complex {
         if !(plain.re.is_nan() && plain.im.is_nan()) {
             return plain;
         }
-        let unit = |x: f64| if x.is_infinite() { 1f64.copysign(x) } else { 0f64.copysign(x) };
+        let unit = |x: f64| {
+            if x.is_infinite() {
+                1f64.copysign(x)
+            } else {
+                0f64.copysign(x)
+            }
+        };
         let zero = |x: f64| if x.is_nan() { 0f64.copysign(x) } else { x };
         let mut recalculate = false;
         if a.is_infinite() || b.is_infinite() {
@@ -85,7 +95,10 @@ impl Complex {
         if !recalculate {
             return plain;
         }
-        complex(f64::INFINITY * (a * c - b * d), f64::INFINITY * (a * d + b * c))
+        complex(
+            f64::INFINITY * (a * c - b * d),
+            f64::INFINITY * (a * d + b * c),
+        )
     }
 
     fn quotient(self, other: Complex) -> Option<Complex> {
@@ -97,11 +110,17 @@ impl Complex {
             }
             let ratio = b.im / b.re;
             let denominator = b.re + b.im * ratio;
-            result = complex((a.re + a.im * ratio) / denominator, (a.im - a.re * ratio) / denominator);
+            result = complex(
+                (a.re + a.im * ratio) / denominator,
+                (a.im - a.re * ratio) / denominator,
+            );
         } else if b.im.abs() >= b.re.abs() {
             let ratio = b.re / b.im;
             let denominator = b.re * ratio + b.im;
-            result = complex((a.re * ratio + a.im) / denominator, (a.im * ratio - a.re) / denominator);
+            result = complex(
+                (a.re * ratio + a.im) / denominator,
+                (a.im * ratio - a.re) / denominator,
+            );
         } else {
             result = complex(f64::NAN, f64::NAN);
         }
@@ -109,8 +128,14 @@ impl Complex {
             if (a.re.is_infinite() || a.im.is_infinite()) && b.re.is_finite() && b.im.is_finite() {
                 let unit = |x: f64| (if x.is_infinite() { 1f64 } else { 0f64 }).copysign(x);
                 let (x, y) = (unit(a.re), unit(a.im));
-                result = complex(f64::INFINITY * (x * b.re + y * b.im), f64::INFINITY * (y * b.re - x * b.im));
-            } else if (b.re.is_infinite() || b.im.is_infinite()) && a.re.is_finite() && a.im.is_finite() {
+                result = complex(
+                    f64::INFINITY * (x * b.re + y * b.im),
+                    f64::INFINITY * (y * b.re - x * b.im),
+                );
+            } else if (b.re.is_infinite() || b.im.is_infinite())
+                && a.re.is_finite()
+                && a.im.is_finite()
+            {
                 let unit = |x: f64| (if x.is_infinite() { 1f64 } else { 0f64 }).copysign(x);
                 let (x, y) = (unit(b.re), unit(b.im));
                 result = complex(0.0 * (a.re * x + a.im * y), 0.0 * (a.im * x - a.re * y));
@@ -121,8 +146,13 @@ impl Complex {
 
     /// `self ** exponent`; small whole exponents by multiplication.
     pub fn pow(self, exponent: Complex) -> Option<Complex> {
-        let whole = exponent.im == 0.0 && exponent.re == exponent.re.floor() && exponent.re.abs() <= 100.0;
-        let result = if whole { self.whole_power(exponent.re as i64)? } else { self.general_power(exponent)? };
+        let whole =
+            exponent.im == 0.0 && exponent.re == exponent.re.floor() && exponent.re.abs() <= 100.0;
+        let result = if whole {
+            self.whole_power(exponent.re as i64)?
+        } else {
+            self.general_power(exponent)?
+        };
         let overflow = result.re.is_infinite() || result.im.is_infinite();
         (!overflow).then_some(result)
     }
@@ -181,7 +211,11 @@ fn real_quotient(a: f64, b: Complex) -> Option<Complex> {
     } else {
         result = complex(f64::NAN, f64::NAN);
     }
-    if result.re.is_nan() && result.im.is_nan() && a.is_finite() && (b.re.is_infinite() || b.im.is_infinite()) {
+    if result.re.is_nan()
+        && result.im.is_nan()
+        && a.is_finite()
+        && (b.re.is_infinite() || b.im.is_infinite())
+    {
         let unit = |x: f64| (if x.is_infinite() { 1f64 } else { 0f64 }).copysign(x);
         let (x, y) = (unit(b.re), unit(b.im));
         result = complex(0.0 * (a * x), 0.0 * (-a * y));
@@ -197,7 +231,10 @@ mod tests {
     fn mixed_operands_keep_signs() {
         let c = Complex::sub(Operand::Real(0.0), Operand::Complex(complex(0.0, 0.0)));
         assert!(c.is_some_and(|c| c.im.is_sign_negative()));
-        assert_eq!(complex(0.0, 1.0).pow(complex(2.0, 0.0)), Some(complex(-1.0, 0.0)));
+        assert_eq!(
+            complex(0.0, 1.0).pow(complex(2.0, 0.0)),
+            Some(complex(-1.0, 0.0))
+        );
         assert_eq!(complex(0.0, 0.0).pow(complex(-1.0, 0.0)), None);
     }
 }

@@ -104,7 +104,13 @@ pub fn invert(value: &Const) -> Option<Const> {
 pub fn binary(left: &Const, operation: u8, right: &Const) -> Option<Const> {
     match operation {
         nb::ADD => add(left, right),
-        nb::SUBTRACT => arithmetic(left, right, |a, b| Some(Const::int(a - b)), |a, b| Some(a - b), Complex::sub),
+        nb::SUBTRACT => arithmetic(
+            left,
+            right,
+            |a, b| Some(Const::int(a - b)),
+            |a, b| Some(a - b),
+            Complex::sub,
+        ),
         nb::MULTIPLY => multiply(left, right),
         nb::TRUE_DIVIDE => arithmetic(
             left,
@@ -113,12 +119,20 @@ pub fn binary(left: &Const, operation: u8, right: &Const) -> Option<Const> {
             |a, b| (b != 0.0).then(|| a / b),
             Complex::div,
         ),
-        nb::FLOOR_DIVIDE => {
-            arithmetic(left, right, |a, b| Some(Const::int(floor_div_mod(&a, &b)?.0)), float_floor_div, no_complex)
-        }
-        nb::REMAINDER => {
-            arithmetic(left, right, |a, b| Some(Const::int(floor_div_mod(&a, &b)?.1)), float_mod, no_complex)
-        }
+        nb::FLOOR_DIVIDE => arithmetic(
+            left,
+            right,
+            |a, b| Some(Const::int(floor_div_mod(&a, &b)?.0)),
+            float_floor_div,
+            no_complex,
+        ),
+        nb::REMAINDER => arithmetic(
+            left,
+            right,
+            |a, b| Some(Const::int(floor_div_mod(&a, &b)?.1)),
+            float_mod,
+            no_complex,
+        ),
         nb::POWER => power(left, right),
         nb::LSHIFT => lshift(left, right),
         nb::RSHIFT => rshift(left, right),
@@ -177,7 +191,13 @@ fn add(left: &Const, right: &Const) -> Option<Const> {
         (Const::Str(a), Const::Str(b)) => Some(Const::Str(concat_text(a, b))),
         (Const::Bytes(a), Const::Bytes(b)) => Some(Const::Bytes(concat(a, b).into())),
         (Const::Tuple(a), Const::Tuple(b)) => Some(Const::tuple(concat(a, b))),
-        _ => arithmetic(left, right, |a, b| Some(Const::int(a + b)), |a, b| Some(a + b), Complex::add),
+        _ => arithmetic(
+            left,
+            right,
+            |a, b| Some(Const::int(a + b)),
+            |a, b| Some(a + b),
+            Complex::add,
+        ),
     }
 }
 
@@ -239,7 +259,12 @@ fn repeat(sequence: &Const, count: &IBig) -> Option<Const> {
             if count != 0 {
                 spend_items(sequence, MAX_TOTAL_ITEMS / count)?;
             }
-            Const::tuple(std::iter::repeat_n(&items[..], times).flatten().cloned().collect())
+            Const::tuple(
+                std::iter::repeat_n(&items[..], times)
+                    .flatten()
+                    .cloned()
+                    .collect(),
+            )
         }
         Const::Bytes(b) => Const::Bytes(b.repeat(times).into()),
         Const::Str(s) => Const::Str(Text::from_wtf8(s.as_bytes().repeat(times))),
@@ -252,7 +277,11 @@ fn floor_div_mod(a: &IBig, b: &IBig) -> Option<(IBig, IBig)> {
         return None;
     }
     let (q, r) = a.div_rem(b);
-    if !r.is_zero() && r.sign() != b.sign() { Some((q - IBig::ONE, r + b)) } else { Some((q, r)) }
+    if !r.is_zero() && r.sign() != b.sign() {
+        Some((q - IBig::ONE, r + b))
+    } else {
+        Some((q, r))
+    }
 }
 
 /// The float nearest to `a / b`, ties to even.
@@ -261,7 +290,11 @@ fn int_true_divide(a: &IBig, b: &IBig) -> Option<f64> {
         return None;
     }
     if a.is_zero() {
-        return Some(if b.sign() == Sign::Negative { -0.0 } else { 0.0 });
+        return Some(if b.sign() == Sign::Negative {
+            -0.0
+        } else {
+            0.0
+        });
     }
     let negative = a.sign() != b.sign();
     let (a, b): (UBig, UBig) = (a.unsigned_abs(), b.unsigned_abs());
@@ -286,7 +319,11 @@ fn round_scaled(mantissa: u128, exponent: i64) -> Option<f64> {
     // The result's last place: 53 bits below the top, not below the smallest subnormal.
     let last = (top - 53).max(-1074);
     let drop = last - exponent;
-    let mut kept = if drop >= 128 { 0 } else { mantissa >> drop.max(0) };
+    let mut kept = if drop >= 128 {
+        0
+    } else {
+        mantissa >> drop.max(0)
+    };
     if (1..128).contains(&drop) {
         let rest = mantissa & ((1u128 << drop) - 1);
         match rest.cmp(&(1u128 << (drop - 1))) {
@@ -317,7 +354,11 @@ fn float_div_mod(a: f64, b: f64) -> Option<(f64, f64)> {
     }
     let floor = if div != 0.0 {
         let floor = div.floor();
-        if div - floor > 0.5 { floor + 1.0 } else { floor }
+        if div - floor > 0.5 {
+            floor + 1.0
+        } else {
+            floor
+        }
     } else {
         0f64.copysign(a / b)
     };
@@ -352,7 +393,10 @@ fn real(n: &Number) -> Option<f64> {
 fn to_complex(n: &Number) -> Option<Complex> {
     match n {
         Number::Complex(c) => Some(*c),
-        other => Some(Complex { re: real(other)?, im: 0.0 }),
+        other => Some(Complex {
+            re: real(other)?,
+            im: 0.0,
+        }),
     }
 }
 
@@ -447,10 +491,15 @@ fn subscript(container: &Const, index: &Const) -> Option<Const> {
             let pick = |i: usize| chars.get(i).copied();
             return match index {
                 Const::Slice(parts) => {
-                    let picked = slice_indices(parts, chars.len())?.into_iter().filter_map(pick);
+                    let picked = slice_indices(parts, chars.len())?
+                        .into_iter()
+                        .filter_map(pick);
                     Some(Const::Str(text_of(picked)))
                 }
-                _ => Some(Const::Str(text_of(std::iter::once(pick(single_index(index, chars.len())?)?)))),
+                _ => Some(Const::Str(text_of(std::iter::once(pick(single_index(
+                    index,
+                    chars.len(),
+                )?)?)))),
             };
         }
         _ => return None,
@@ -458,7 +507,9 @@ fn subscript(container: &Const, index: &Const) -> Option<Const> {
     if let Const::Slice(parts) = index {
         let indices = slice_indices(parts, len)?.into_iter();
         return Some(match container {
-            Const::Tuple(items) => Const::tuple(indices.filter_map(|i| items.get(i).cloned()).collect()),
+            Const::Tuple(items) => {
+                Const::tuple(indices.filter_map(|i| items.get(i).cloned()).collect())
+            }
             Const::Bytes(b) => Const::Bytes(indices.filter_map(|i| b.get(i).copied()).collect()),
             _ => return None,
         });
@@ -477,7 +528,11 @@ fn text_of(code_points: impl Iterator<Item = u32>) -> Text {
     for c in code_points {
         match char::from_u32(c) {
             Some(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-            None => bytes.extend_from_slice(&[0xe0 | (c >> 12) as u8, 0x80 | (c >> 6 & 63) as u8, 0x80 | (c & 63) as u8]),
+            None => bytes.extend_from_slice(&[
+                0xe0 | (c >> 12) as u8,
+                0x80 | (c >> 6 & 63) as u8,
+                0x80 | (c & 63) as u8,
+            ]),
         }
     }
     Text::from_wtf8(bytes)
@@ -498,7 +553,11 @@ fn slice_indices(parts: &Arc<[Const; 3]>, len: usize) -> Option<Vec<usize>> {
             return Some(None);
         }
         let i = as_int(c)?;
-        let clipped = if i.sign() == Sign::Negative { i64::MIN + 1 } else { i64::MAX };
+        let clipped = if i.sign() == Sign::Negative {
+            i64::MIN + 1
+        } else {
+            i64::MAX
+        };
         Some(Some(i64::try_from(&i).unwrap_or(clipped).max(i64::MIN + 1)))
     };
     let step = bound(&parts[2])?.unwrap_or(1);
@@ -517,7 +576,9 @@ fn slice_indices(parts: &Arc<[Const; 3]>, len: usize) -> Option<Vec<usize>> {
     let mut at = start;
     while if step < 0 { at > stop } else { at < stop } {
         picked.push(usize::try_from(at).ok()?);
-        let Some(next) = at.checked_add(step) else { break };
+        let Some(next) = at.checked_add(step) else {
+            break;
+        };
         at = next;
     }
     Some(picked)
@@ -537,7 +598,9 @@ pub fn python_eq(a: &Const, b: &Const) -> bool {
             (Const::FrozenSet(a), Const::FrozenSet(b)) => {
                 a.len() == b.len() && a.iter().all(|a| b.iter().any(|b| python_eq(a, b)))
             }
-            (Const::Slice(a), Const::Slice(b)) => a.iter().zip(b.iter()).all(|(a, b)| python_eq(a, b)),
+            (Const::Slice(a), Const::Slice(b)) => {
+                a.iter().zip(b.iter()).all(|(a, b)| python_eq(a, b))
+            }
             (Const::Code(a), Const::Code(b)) => Arc::ptr_eq(a, b),
             _ => false,
         },
@@ -549,9 +612,13 @@ fn numbers_equal(a: &Number, b: &Number) -> bool {
     match (a, b) {
         (Number::Int(a), Number::Int(b)) => a == b,
         (Number::Float(a), Number::Float(b)) => a == b,
-        (Number::Int(i), Number::Float(f)) | (Number::Float(f), Number::Int(i)) => int_equals_float(i, *f),
+        (Number::Int(i), Number::Float(f)) | (Number::Float(f), Number::Int(i)) => {
+            int_equals_float(i, *f)
+        }
         (Number::Complex(a), Number::Complex(b)) => a.re == b.re && a.im == b.im,
-        (Number::Complex(c), Number::Float(f)) | (Number::Float(f), Number::Complex(c)) => c.im == 0.0 && c.re == *f,
+        (Number::Complex(c), Number::Float(f)) | (Number::Float(f), Number::Complex(c)) => {
+            c.im == 0.0 && c.re == *f
+        }
         (Number::Complex(c), Number::Int(i)) | (Number::Int(i), Number::Complex(c)) => {
             c.im == 0.0 && int_equals_float(i, c.re)
         }
@@ -603,12 +670,18 @@ mod tests {
         assert_eq!(op("2", nb::POWER, "64"), "18446744073709551616");
         assert_eq!(op("2", nb::POWER, "-1"), "0.5");
         assert_eq!(op("0", nb::POWER, "-1"), "-");
-        assert_eq!(op("1", nb::LSHIFT, "127"), "170141183460469231731687303715884105728");
+        assert_eq!(
+            op("1", nb::LSHIFT, "127"),
+            "170141183460469231731687303715884105728"
+        );
         assert_eq!(op("1", nb::LSHIFT, "128"), "-");
         assert_eq!(op("-5", nb::RSHIFT, "1"), "-3");
         assert_eq!(op("-5", nb::RSHIFT, "99999999999999999999"), "-1");
         assert_eq!(op("6", nb::XOR, "-1"), "-7");
-        assert_eq!(op("9007199254740993", nb::TRUE_DIVIDE, "1"), "9007199254740992.0");
+        assert_eq!(
+            op("9007199254740993", nb::TRUE_DIVIDE, "1"),
+            "9007199254740992.0"
+        );
         assert_eq!(op("1", nb::TRUE_DIVIDE, "3"), "0.3333333333333333");
         assert_eq!(op("-1", nb::TRUE_DIVIDE, "3"), "-0.3333333333333333");
     }
@@ -616,9 +689,15 @@ mod tests {
     #[test]
     fn quotients_at_the_ends_of_the_range() {
         let big = IBig::ONE << 1080;
-        assert_eq!(int_true_divide(&IBig::ONE, &(IBig::ONE << 1074)), Some(5e-324));
+        assert_eq!(
+            int_true_divide(&IBig::ONE, &(IBig::ONE << 1074)),
+            Some(5e-324)
+        );
         assert_eq!(int_true_divide(&IBig::ONE, &(IBig::ONE << 1075)), Some(0.0));
-        assert_eq!(int_true_divide(&big, &(IBig::ONE << 57)), Some(2f64.powi(1023)));
+        assert_eq!(
+            int_true_divide(&big, &(IBig::ONE << 57)),
+            Some(2f64.powi(1023))
+        );
         assert_eq!(int_true_divide(&big, &IBig::ONE), None);
     }
 
@@ -642,8 +721,23 @@ mod tests {
         assert_eq!(show(binary(&text, nb::SUBSCR, &backwards)), "\"olh\"");
         let wide = slice(Const::Int(-100), Const::Int(i64::MAX), Const::Int(i64::MAX));
         assert_eq!(show(binary(&text, nb::SUBSCR, &wide)), "\"h\"");
-        assert_eq!(show(binary(&Const::Int(2), nb::MULTIPLY, &Const::str("ab"))), "\"abab\"");
-        assert_eq!(show(binary(&Const::Int(5000), nb::MULTIPLY, &Const::str("a"))), "-");
-        assert_eq!(distinct(vec![Const::Int(1), Const::Float(1.0), Const::True, Const::Int(2)]).len(), 2);
+        assert_eq!(
+            show(binary(&Const::Int(2), nb::MULTIPLY, &Const::str("ab"))),
+            "\"abab\""
+        );
+        assert_eq!(
+            show(binary(&Const::Int(5000), nb::MULTIPLY, &Const::str("a"))),
+            "-"
+        );
+        assert_eq!(
+            distinct(vec![
+                Const::Int(1),
+                Const::Float(1.0),
+                Const::True,
+                Const::Int(2)
+            ])
+            .len(),
+            2
+        );
     }
 }

@@ -12,12 +12,22 @@ use crate::instruction_sequence::has_target;
 
 fn effect(instr: &Instr, jump: bool) -> Result<i32, FlowError> {
     let oparg = u32::try_from(instr.oparg).ok();
-    oparg.and_then(|oparg| opcode::stack_effect(instr.opcode, oparg, Some(jump))).ok_or_else(|| {
-        FlowError::system(format!("Invalid stack effect for opcode={}, arg={}", instr.opcode, instr.oparg))
-    })
+    oparg
+        .and_then(|oparg| opcode::stack_effect(instr.opcode, oparg, Some(jump)))
+        .ok_or_else(|| {
+            FlowError::system(format!(
+                "Invalid stack effect for opcode={}, arg={}",
+                instr.opcode, instr.oparg
+            ))
+        })
 }
 
-fn reach(cfg: &mut Cfg, todo: &mut Vec<BlockId>, block: BlockId, depth: i32) -> Result<(), FlowError> {
+fn reach(
+    cfg: &mut Cfg,
+    todo: &mut Vec<BlockId>,
+    block: BlockId,
+    depth: i32,
+) -> Result<(), FlowError> {
     let start = &mut cfg[block].start_depth;
     if *start >= 0 && *start != depth {
         return Err(FlowError::value("Invalid CFG, inconsistent stackdepth"));
@@ -47,7 +57,10 @@ pub fn stack_depth(cfg: &mut Cfg) -> Result<i32, FlowError> {
                 return Err(FlowError::value("Invalid CFG, stack underflow"));
             }
             largest = largest.max(depth);
-            if let (true, Some(target)) = (has_target(instr.opcode) && instr.opcode != END_ASYNC_FOR, instr.target) {
+            if let (true, Some(target)) = (
+                has_target(instr.opcode) && instr.opcode != END_ASYNC_FOR,
+                instr.target,
+            ) {
                 let there = depth + effect(&instr, true)?;
                 reach(cfg, &mut todo, target, there)?;
             }

@@ -24,9 +24,14 @@ pub fn resolve_targets(cfg: &mut Cfg) -> Result<(), FlowError> {
     }
     for id in order {
         for instr in cfg[id].instrs.iter_mut().filter(|i| has_target(i.opcode)) {
-            let target = usize::try_from(instr.oparg).ok().and_then(|l| by_label.get(l).copied().flatten());
+            let target = usize::try_from(instr.oparg)
+                .ok()
+                .and_then(|l| by_label.get(l).copied().flatten());
             if target.is_none() {
-                return Err(FlowError::system(format!("no block for label {}", instr.oparg)));
+                return Err(FlowError::system(format!(
+                    "no block for label {}",
+                    instr.oparg
+                )));
             }
             instr.target = target;
         }

@@ -29,8 +29,13 @@ pub fn const_value(opcode: u16, oparg: i32, consts: &ConstTable) -> Result<Const
     if opcode == LOAD_SMALL_INT {
         return Ok(Const::Int(i64::from(oparg)));
     }
-    let value = usize::try_from(oparg).ok().and_then(|i| consts.get(i)).filter(|_| opcode == LOAD_CONST);
-    value.cloned().ok_or_else(|| FlowError::system("Internal error: failed to get value of a constant".into()))
+    let value = usize::try_from(oparg)
+        .ok()
+        .and_then(|i| consts.get(i))
+        .filter(|_| opcode == LOAD_CONST);
+    value.cloned().ok_or_else(|| {
+        FlowError::system("Internal error: failed to get value of a constant".into())
+    })
 }
 
 /// Appends a constant and gives its number as an argument.
@@ -49,7 +54,11 @@ pub fn make_load_small_int(instr: &mut Instr, value: &Const) -> bool {
     }
 }
 
-fn make_load_const(instr: &mut Instr, value: Const, consts: &mut ConstTable) -> Result<(), FlowError> {
+fn make_load_const(
+    instr: &mut Instr,
+    value: Const,
+    consts: &mut ConstTable,
+) -> Result<(), FlowError> {
     if !make_load_small_int(instr, &value) {
         let index = add_const(consts, value)?;
         instr.set(LOAD_CONST, index);
@@ -77,7 +86,10 @@ fn const_loads(block: &Block, end: usize, size: usize) -> Option<Vec<usize>> {
 }
 
 fn values(block: &Block, loads: &[usize], consts: &ConstTable) -> Result<Vec<Const>, FlowError> {
-    loads.iter().map(|at| const_value(block.instrs[*at].opcode, block.instrs[*at].oparg, consts)).collect()
+    loads
+        .iter()
+        .map(|at| const_value(block.instrs[*at].opcode, block.instrs[*at].oparg, consts))
+        .collect()
 }
 
 fn clear(block: &mut Block, loads: &[usize]) {
@@ -88,12 +100,15 @@ fn clear(block: &mut Block, loads: &[usize]) {
 }
 
 fn display_size(instr: &Instr) -> Option<usize> {
-    (0..=STACK_USE_GUIDELINE).contains(&instr.oparg).then_some(instr.oparg as usize)
+    (0..=STACK_USE_GUIDELINE)
+        .contains(&instr.oparg)
+        .then_some(instr.oparg as usize)
 }
 
 /// `BUILD_TUPLE` of constants.
 pub fn tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
-    let Some(loads) = display_size(&block.instrs[i]).and_then(|size| const_loads(block, i, size)) else {
+    let Some(loads) = display_size(&block.instrs[i]).and_then(|size| const_loads(block, i, size))
+    else {
         return Ok(());
     };
     let items = values(block, &loads, consts)?;
@@ -102,7 +117,11 @@ pub fn tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(),
 }
 
 /// A long tuple of constants, built as a list first.
-pub fn list_to_tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
+pub fn list_to_tuple(
+    block: &mut Block,
+    i: usize,
+    consts: &mut ConstTable,
+) -> Result<(), FlowError> {
     let mut loads = Vec::new();
     let mut expect_append = true;
     let mut start = None;
@@ -130,16 +149,25 @@ pub fn list_to_tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Re
     let Some(start) = start else { return Ok(()) };
     loads.reverse();
     let items = values(block, &loads, consts)?;
-    let replaced: Vec<usize> = (start..i).filter(|at| block.instrs[*at].opcode != NOP).collect();
+    let replaced: Vec<usize> = (start..i)
+        .filter(|at| block.instrs[*at].opcode != NOP)
+        .collect();
     clear(block, &replaced);
     make_load_const(&mut block.instrs[i], Const::tuple(items), consts)
 }
 
 /// List and set displays of constants: one constant to iterate over or to search, or one to extend an empty one with.
-pub fn list_or_set(block: &mut Block, i: usize, next: u16, consts: &mut ConstTable) -> Result<(), FlowError> {
+pub fn list_or_set(
+    block: &mut Block,
+    i: usize,
+    next: u16,
+    consts: &mut ConstTable,
+) -> Result<(), FlowError> {
     let instr = block.instrs[i];
     let only_read = matches!(next, GET_ITER | CONTAINS_OP);
-    let Some(size) = display_size(&instr).filter(|_| only_read || instr.oparg >= MIN_CONST_SEQUENCE_SIZE) else {
+    let Some(size) =
+        display_size(&instr).filter(|_| only_read || instr.oparg >= MIN_CONST_SEQUENCE_SIZE)
+    else {
         return Ok(());
     };
     let Some(loads) = const_loads(block, i, size) else {
@@ -161,7 +189,11 @@ pub fn list_or_set(block: &mut Block, i: usize, next: u16, consts: &mut ConstTab
         return Ok(());
     }
     // At least three loads came before, so there is room for the two instructions before this one.
-    let extend = if instr.opcode == BUILD_LIST { LIST_EXTEND } else { SET_UPDATE };
+    let extend = if instr.opcode == BUILD_LIST {
+        LIST_EXTEND
+    } else {
+        SET_UPDATE
+    };
     block.instrs[i - 2].loc = instr.loc;
     block.instrs[i - 2].set(instr.opcode, 0);
     block.instrs[i - 1].set(LOAD_CONST, index);
@@ -171,7 +203,9 @@ pub fn list_or_set(block: &mut Block, i: usize, next: u16, consts: &mut ConstTab
 
 /// A binary operation on two constants.
 pub fn binary(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
-    let Some(loads) = const_loads(block, i, 2) else { return Ok(()) };
+    let Some(loads) = const_loads(block, i, 2) else {
+        return Ok(());
+    };
     let operands = values(block, &loads, consts)?;
     let operation = u8::try_from(block.instrs[i].oparg).unwrap_or(u8::MAX);
     let result = match operands.as_slice() {
@@ -185,14 +219,22 @@ pub fn binary(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<()
 
 /// A unary operation on a constant.
 pub fn unary(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
-    let Some(loads) = const_loads(block, i, 1) else { return Ok(()) };
-    let operand = const_value(block.instrs[loads[0]].opcode, block.instrs[loads[0]].oparg, consts)?;
+    let Some(loads) = const_loads(block, i, 1) else {
+        return Ok(());
+    };
+    let operand = const_value(
+        block.instrs[loads[0]].opcode,
+        block.instrs[loads[0]].oparg,
+        consts,
+    )?;
     let instr = block.instrs[i];
     let result = match instr.opcode {
         UNARY_NEGATIVE => const_eval::negative(&operand),
         UNARY_INVERT => const_eval::invert(&operand),
         UNARY_NOT => Some(Const::bool(!const_eval::truth(&operand))),
-        CALL_INTRINSIC_1 if instr.oparg == i32::from(intrinsic::UNARY_POSITIVE) => const_eval::positive(&operand),
+        CALL_INTRINSIC_1 if instr.oparg == i32::from(intrinsic::UNARY_POSITIVE) => {
+            const_eval::positive(&operand)
+        }
         _ => None,
     };
     let Some(result) = result else { return Ok(()) };
@@ -209,8 +251,15 @@ pub fn remove_unused_consts(cfg: &mut Cfg, consts: Vec<Const>) -> Result<Vec<Con
     let mut used = vec![false; consts.len()];
     used[0] = true;
     for id in &order {
-        for instr in cfg[*id].instrs.iter().filter(|i| opcode::flags(i.opcode).has(Flags::CONST)) {
-            match usize::try_from(instr.oparg).ok().and_then(|i| used.get_mut(i)) {
+        for instr in cfg[*id]
+            .instrs
+            .iter()
+            .filter(|i| opcode::flags(i.opcode).has(Flags::CONST))
+        {
+            match usize::try_from(instr.oparg)
+                .ok()
+                .and_then(|i| used.get_mut(i))
+            {
                 Some(mark) => *mark = true,
                 None => return Err(FlowError::system("constant index out of range".into())),
             }
@@ -228,10 +277,17 @@ pub fn remove_unused_consts(cfg: &mut Cfg, consts: Vec<Const>) -> Result<Vec<Con
         })
         .collect();
     for id in order {
-        for instr in cfg[id].instrs.iter_mut().filter(|i| opcode::flags(i.opcode).has(Flags::CONST)) {
+        for instr in cfg[id]
+            .instrs
+            .iter_mut()
+            .filter(|i| opcode::flags(i.opcode).has(Flags::CONST))
+        {
             instr.oparg = new_index[instr.oparg as usize];
         }
     }
     let mut keep = used.into_iter();
-    Ok(consts.into_iter().filter(|_| keep.next() == Some(true)).collect())
+    Ok(consts
+        .into_iter()
+        .filter(|_| keep.next() == Some(true))
+        .collect())
 }

@@ -23,7 +23,10 @@ pub fn insert_superinstructions(cfg: &mut Cfg) {
                 _ => continue,
             };
             let (line1, line2) = (first.loc.lineno, second.loc.lineno);
-            if (line1 >= 0 && line2 >= 0 && line1 != line2) || first.oparg >= 16 || second.oparg >= 16 {
+            if (line1 >= 0 && line2 >= 0 && line1 != line2)
+                || first.oparg >= 16
+                || second.oparg >= 16
+            {
                 continue;
             }
             instrs[i - 1].set(joined, first.oparg << 4 | second.oparg);
@@ -52,7 +55,11 @@ fn mark_warm(cfg: &mut Cfg) {
 fn successors(cfg: &Cfg, id: BlockId) -> Vec<BlockId> {
     let block = &cfg[id];
     let next = block.next.filter(|_| block.falls_through());
-    let jumps = block.instrs.iter().filter(|i| i.is_jump()).filter_map(|i| i.target);
+    let jumps = block
+        .instrs
+        .iter()
+        .filter(|i| i.is_jump())
+        .filter_map(|i| i.target);
     next.into_iter().chain(jumps).collect()
 }
 
@@ -86,7 +93,10 @@ pub fn move_cold_blocks(cfg: &mut Cfg) -> Result<(), FlowError> {
     let mut next_label = cfg.max_label() + 1;
     for id in cfg.order() {
         let block = &cfg[id];
-        let Some(next) = block.next.filter(|next| block.cold && block.falls_through() && cfg[*next].warm) else {
+        let Some(next) = block
+            .next
+            .filter(|next| block.cold && block.falls_through() && cfg[*next].warm)
+        else {
             continue;
         };
         if cfg[next].label < 0 {
@@ -129,7 +139,10 @@ pub fn lower_conditional_jumps(cfg: &mut Cfg) {
             };
             let loc = instrs[i].loc;
             instrs[i].opcode = jump;
-            instrs.splice(i..i, [Instr::new(COPY, 1, loc), Instr::new(TO_BOOL, 0, loc)]);
+            instrs.splice(
+                i..i,
+                [Instr::new(COPY, 1, loc), Instr::new(TO_BOOL, 0, loc)],
+            );
             i += 3;
         }
     }
@@ -162,7 +175,14 @@ pub fn normalize_jumps(cfg: &mut Cfg) {
 }
 
 fn normalize_jump_of(cfg: &mut Cfg, id: BlockId) {
-    let Some(last) = cfg[id].instrs.last().copied().filter(|i| is_conditional_jump(i.opcode)) else { return };
+    let Some(last) = cfg[id]
+        .instrs
+        .last()
+        .copied()
+        .filter(|i| is_conditional_jump(i.opcode))
+    else {
+        return;
+    };
     let Some(target) = last.target else { return };
     let not_taken = Instr::new(NOT_TAKEN, 0, last.loc);
     if !cfg[target].visited {

@@ -23,8 +23,12 @@ fn duplicate_exits(cfg: &mut Cfg) {
     let mut at = Some(super::cfg::ENTRY);
     while let Some(id) = at {
         at = cfg[id].next;
-        let Some(last) = cfg[id].instrs.last().copied().filter(|i| i.is_jump()) else { continue };
-        let Some(target) = cfg.next_nonempty(last.target) else { continue };
+        let Some(last) = cfg[id].instrs.last().copied().filter(|i| i.is_jump()) else {
+            continue;
+        };
+        let Some(target) = cfg.next_nonempty(last.target) else {
+            continue;
+        };
         if !is_bare_exit(cfg, target) || cfg[target].predecessors <= 1 {
             continue;
         }
@@ -47,7 +51,11 @@ fn duplicate_exits(cfg: &mut Cfg) {
     }
     for id in cfg.order() {
         let block = &cfg[id];
-        let (true, Some(next), Some(last)) = (block.falls_through(), block.next, block.instrs.last()) else { continue };
+        let (true, Some(next), Some(last)) =
+            (block.falls_through(), block.next, block.instrs.last())
+        else {
+            continue;
+        };
         let loc = last.loc;
         if is_bare_exit(cfg, next)
             && let Some(first) = cfg[next].instrs.first_mut()
@@ -67,7 +75,9 @@ fn propagate(cfg: &mut Cfg) {
                 previous = instr.loc;
             }
         }
-        let Some(last) = cfg[id].instrs.last().copied() else { continue };
+        let Some(last) = cfg[id].instrs.last().copied() else {
+            continue;
+        };
         let next = cfg[id].next.filter(|_| cfg[id].falls_through());
         let target = last.target.filter(|_| last.is_jump());
         for to in [next, target].into_iter().flatten() {

@@ -76,7 +76,11 @@ fn scan(cfg: &mut Cfg, id: BlockId, todo: &mut Vec<BlockId>) {
     if let (Some(next), true) = (cfg[id].next, cfg[id].falls_through()) {
         push(cfg, next, unsafe_locals, todo);
     }
-    let target = cfg[id].instrs.last().filter(|i| i.is_jump()).and_then(|i| i.target);
+    let target = cfg[id]
+        .instrs
+        .last()
+        .filter(|i| i.is_jump())
+        .and_then(|i| i.target);
     if let Some(target) = target {
         push(cfg, target, unsafe_locals, todo);
     }
@@ -88,7 +92,10 @@ fn check_untracked(cfg: &mut Cfg, nlocals: usize) {
     for (number, id) in cfg.order().into_iter().enumerate() {
         let number = number + 1;
         for instr in &mut cfg[id].instrs {
-            let Some(state) = usize::try_from(instr.oparg - TRACKED).ok().and_then(|i| bound_in.get_mut(i)) else {
+            let Some(state) = usize::try_from(instr.oparg - TRACKED)
+                .ok()
+                .and_then(|i| bound_in.get_mut(i))
+            else {
                 continue;
             };
             match instr.opcode {
@@ -123,7 +130,12 @@ pub fn prepare_localsplus(cfg: &mut Cfg, unit: &CodeUnitMetadata) -> Result<usiz
         for instr in &mut cfg[id].instrs {
             let uses_cell = matches!(
                 instr.opcode,
-                MAKE_CELL | LOAD_CLOSURE | LOAD_DEREF | STORE_DEREF | DELETE_DEREF | LOAD_FROM_DICT_OR_DEREF
+                MAKE_CELL
+                    | LOAD_CLOSURE
+                    | LOAD_DEREF
+                    | STORE_DEREF
+                    | DELETE_DEREF
+                    | LOAD_FROM_DICT_OR_DEREF
             );
             if uses_cell {
                 let slot = usize::try_from(instr.oparg).ok().and_then(|i| fixed.get(i));
@@ -143,10 +155,16 @@ fn cell_slots(unit: &CodeUnitMetadata) -> Vec<usize> {
     let locals: FxHashMap<_, _> = if unit.cellvars.is_empty() {
         FxHashMap::default()
     } else {
-        unit.varnames.iter().enumerate().map(|(i, name)| (name, i)).collect()
+        unit.varnames
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (name, i))
+            .collect()
     };
     let cells = unit.cellvars.iter().enumerate();
-    let mut slots: Vec<usize> = cells.map(|(i, name)| locals.get(name).copied().unwrap_or(nlocals + i)).collect();
+    let mut slots: Vec<usize> = cells
+        .map(|(i, name)| locals.get(name).copied().unwrap_or(nlocals + i))
+        .collect();
     slots.extend((0..unit.freevars.len()).map(|i| nlocals + unit.cellvars.len() + i));
     slots
 }
@@ -155,11 +173,19 @@ fn cell_slots(unit: &CodeUnitMetadata) -> Vec<usize> {
 fn insert_prologue(cfg: &mut Cfg, unit: &CodeUnitMetadata, fixed: &[usize]) {
     let mut prologue = Vec::new();
     if !unit.freevars.is_empty() {
-        prologue.push(Instr::new(COPY_FREE_VARS, unit.freevars.len() as i32, Location::NONE));
+        prologue.push(Instr::new(
+            COPY_FREE_VARS,
+            unit.freevars.len() as i32,
+            Location::NONE,
+        ));
     }
     let mut cells: Vec<usize> = (0..unit.cellvars.len()).collect();
     cells.sort_by_key(|cell| fixed[*cell]);
-    prologue.extend(cells.into_iter().map(|cell| Instr::new(MAKE_CELL, cell as i32, Location::NONE)));
+    prologue.extend(
+        cells
+            .into_iter()
+            .map(|cell| Instr::new(MAKE_CELL, cell as i32, Location::NONE)),
+    );
     if unit.flags & (co::GENERATOR | co::COROUTINE | co::ASYNC_GENERATOR) != 0 {
         let loc = Location::new(unit.firstlineno, unit.firstlineno, -1, -1);
         prologue.push(Instr::new(RETURN_GENERATOR, 0, loc));

@@ -47,15 +47,24 @@ pub struct FlowError {
 
 impl FlowError {
     pub(crate) fn system(message: String) -> FlowError {
-        FlowError { kind: FlowErrorKind::System, message }
+        FlowError {
+            kind: FlowErrorKind::System,
+            message,
+        }
     }
 
     pub(crate) fn value(message: &str) -> FlowError {
-        FlowError { kind: FlowErrorKind::Value, message: message.into() }
+        FlowError {
+            kind: FlowErrorKind::Value,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn overflow(message: &str) -> FlowError {
-        FlowError { kind: FlowErrorKind::Overflow, message: message.into() }
+        FlowError {
+            kind: FlowErrorKind::Overflow,
+            message: message.into(),
+        }
     }
 }
 
@@ -92,14 +101,21 @@ pub struct Optimized {
 }
 
 /// Lowers an optimised graph: pseudo operations go, prologue and borrowed loads come, jumps get their direction.
-pub fn to_optimized_sequence(cfg: &mut Cfg, unit: &CodeUnitMetadata) -> Result<Optimized, FlowError> {
+pub fn to_optimized_sequence(
+    cfg: &mut Cfg,
+    unit: &CodeUnitMetadata,
+) -> Result<Optimized, FlowError> {
     layout::lower_conditional_jumps(cfg);
     let stack_depth = depth::stack_depth(cfg)?;
     let nlocalsplus = locals::prepare_localsplus(cfg, unit)?;
     layout::lower_pseudo_ops(cfg)?;
     layout::normalize_jumps(cfg);
     borrow::borrow_loads(cfg)?;
-    Ok(Optimized { sequence: cfg.to_sequence()?, stack_depth, nlocalsplus })
+    Ok(Optimized {
+        sequence: cfg.to_sequence()?,
+        stack_depth,
+        nlocalsplus,
+    })
 }
 
 /// Resolves labels and handlers of a graph that is not optimised (for assembling hand-made sequences).

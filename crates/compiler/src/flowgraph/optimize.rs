@@ -31,7 +31,11 @@ pub fn optimize(cfg: &mut Cfg, consts: &mut ConstTable) -> Result<(), FlowError>
 }
 
 /// Small ints get their own instruction; tests of constants are decided; tests for None get their own jumps.
-fn optimize_const_loads(cfg: &mut Cfg, id: BlockId, consts: &mut ConstTable) -> Result<(), FlowError> {
+fn optimize_const_loads(
+    cfg: &mut Cfg,
+    id: BlockId,
+    consts: &mut ConstTable,
+) -> Result<(), FlowError> {
     let instrs = &mut cfg[id].instrs;
     let (mut opcode, mut oparg) = (0, 0);
     for i in 0..instrs.len() {
@@ -46,7 +50,9 @@ fn optimize_const_loads(cfg: &mut Cfg, id: BlockId, consts: &mut ConstTable) -> 
         if !matches!(opcode, LOAD_CONST | LOAD_SMALL_INT) {
             continue;
         }
-        let Some(next) = instrs.get(i + 1).map(|n| n.opcode) else { continue };
+        let Some(next) = instrs.get(i + 1).map(|n| n.opcode) else {
+            continue;
+        };
         match next {
             POP_JUMP_IF_FALSE | POP_JUMP_IF_TRUE | JUMP_IF_FALSE | JUMP_IF_TRUE => {
                 let truth = const_eval::truth(&fold::const_value(opcode, oparg, consts)?);
@@ -86,7 +92,9 @@ fn fuse_none_test(instrs: &mut [Instr], i: usize) {
         }
         _ => {}
     }
-    let Some(opcode) = instrs.get(jump).map(|j| j.opcode) else { return };
+    let Some(opcode) = instrs.get(jump).map(|j| j.opcode) else {
+        return;
+    };
     let negated = instrs[i + 1].oparg != 0;
     let jumps_if_not_none = match opcode {
         POP_JUMP_IF_FALSE => !negated,
@@ -95,7 +103,11 @@ fn fuse_none_test(instrs: &mut [Instr], i: usize) {
     };
     instrs[i].nop();
     instrs[i + 1].nop();
-    instrs[jump].opcode = if jumps_if_not_none { POP_JUMP_IF_NOT_NONE } else { POP_JUMP_IF_NONE };
+    instrs[jump].opcode = if jumps_if_not_none {
+        POP_JUMP_IF_NOT_NONE
+    } else {
+        POP_JUMP_IF_NONE
+    };
 }
 
 /// What to do after a rule: look at the same instruction again, or go on.
@@ -124,12 +136,16 @@ fn optimize_block(cfg: &mut Cfg, id: BlockId, consts: &mut ConstTable) -> Result
 /// Follows jumps to jumps.
 fn optimize_jump(cfg: &mut Cfg, id: BlockId, i: usize) -> Step {
     let instr = cfg[id].instrs[i];
-    let Some(target) = instr.target else { return Step::Next };
-    let Some(landing) = cfg[target].instrs.first().copied() else { return Step::Next };
+    let Some(target) = instr.target else {
+        return Step::Next;
+    };
+    let Some(landing) = cfg[target].instrs.first().copied() else {
+        return Step::Next;
+    };
     let threaded = match (instr.opcode, landing.opcode) {
         (
-            POP_JUMP_IF_NONE | POP_JUMP_IF_NOT_NONE | POP_JUMP_IF_FALSE | POP_JUMP_IF_TRUE | JUMP_IF_FALSE
-            | JUMP_IF_TRUE,
+            POP_JUMP_IF_NONE | POP_JUMP_IF_NOT_NONE | POP_JUMP_IF_FALSE | POP_JUMP_IF_TRUE
+            | JUMP_IF_FALSE | JUMP_IF_TRUE,
             JUMP,
         )
         | (JUMP_IF_FALSE, JUMP_IF_FALSE)
@@ -148,13 +164,23 @@ fn optimize_jump(cfg: &mut Cfg, id: BlockId, i: usize) -> Step {
 
 /// Replaces the last instruction, a jump, by one to where the jump it lands on goes; not when both go to the same place.
 fn thread(cfg: &mut Cfg, id: BlockId, i: usize, landing: &Instr, opcode: u16) -> bool {
-    let Some(target) = landing.target.filter(|t| Some(*t) != cfg[id].instrs[i].target) else { return false };
+    let Some(target) = landing
+        .target
+        .filter(|t| Some(*t) != cfg[id].instrs[i].target)
+    else {
+        return false;
+    };
     cfg[id].instrs[i].nop();
     cfg.add_jump(id, opcode, target, landing.loc);
     true
 }
 
-fn optimize_instr(cfg: &mut Cfg, id: BlockId, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
+fn optimize_instr(
+    cfg: &mut Cfg,
+    id: BlockId,
+    i: usize,
+    consts: &mut ConstTable,
+) -> Result<(), FlowError> {
     let block = &mut cfg[id];
     let instr = block.instrs[i];
     let following = block.instrs.get(i + 1).copied();
@@ -180,8 +206,9 @@ fn optimize_instr(cfg: &mut Cfg, id: BlockId, i: usize, consts: &mut ConstTable)
         }
         BUILD_LIST | BUILD_SET => fold::list_or_set(block, i, next, consts)?,
         STORE_FAST => {
-            let overwritten =
-                following.is_some_and(|n| (n.opcode, n.oparg, n.loc.lineno) == (STORE_FAST, instr.oparg, instr.loc.lineno));
+            let overwritten = following.is_some_and(|n| {
+                (n.opcode, n.oparg, n.loc.lineno) == (STORE_FAST, instr.oparg, instr.loc.lineno)
+            });
             if overwritten {
                 block.instrs[i].set(POP_TOP, 0);
             }
@@ -197,7 +224,11 @@ fn optimize_instr(cfg: &mut Cfg, id: BlockId, i: usize, consts: &mut ConstTable)
         }
         CONTAINS_OP | IS_OP if matches!(next, TO_BOOL | UNARY_NOT) => {
             block.instrs[i].nop();
-            let oparg = if next == UNARY_NOT { instr.oparg ^ 1 } else { instr.oparg };
+            let oparg = if next == UNARY_NOT {
+                instr.oparg ^ 1
+            } else {
+                instr.oparg
+            };
             block.instrs[i + 1].set(instr.opcode, oparg);
         }
         TO_BOOL if next == TO_BOOL => block.instrs[i].nop(),
@@ -217,7 +248,9 @@ fn optimize_instr(cfg: &mut Cfg, id: BlockId, i: usize, consts: &mut ConstTable)
                 fold::list_to_tuple(block, i, consts)?;
             }
         }
-        CALL_INTRINSIC_1 if instr.oparg == i32::from(intrinsic::UNARY_POSITIVE) => fold::unary(block, i, consts)?,
+        CALL_INTRINSIC_1 if instr.oparg == i32::from(intrinsic::UNARY_POSITIVE) => {
+            fold::unary(block, i, consts)?
+        }
         BINARY_OP => fold::binary(block, i, consts)?,
         _ => {}
     }

@@ -22,13 +22,18 @@ pub fn optimize(block: &mut Block) {
 /// Rewrites the run of `SWAP`s and no-ops at `start` to the shortest with the same effect; gives its last index, or
 /// `start` if the run has one `SWAP` only.
 fn minimize_run(block: &mut Block, start: usize) -> usize {
-    let len = block.instrs[start..].iter().take_while(|i| matches!(i.opcode, SWAP | NOP)).count();
+    let len = block.instrs[start..]
+        .iter()
+        .take_while(|i| matches!(i.opcode, SWAP | NOP))
+        .count();
     let run = &mut block.instrs[start..start + len];
     if run[1..].iter().all(|i| i.opcode == NOP) {
         return start;
     }
     let swaps = run.iter().filter(|i| i.opcode == SWAP);
-    let depths: Vec<usize> = swaps.map(|i| usize::try_from(i.oparg).unwrap_or(1).max(1)).collect();
+    let depths: Vec<usize> = swaps
+        .map(|i| usize::try_from(i.oparg).unwrap_or(1).max(1))
+        .collect();
     let depth = depths.iter().copied().max().unwrap_or(1);
     let mut stack: Vec<usize> = (0..depth).collect();
     for with in depths {
@@ -96,7 +101,9 @@ fn apply_statically(block: &mut Block, last: usize) {
             }
             return;
         }
-        let Some(first) = next_swappable(block, i, -1) else { return };
+        let Some(first) = next_swappable(block, i, -1) else {
+            return;
+        };
         let lineno = block.instrs[first].loc.lineno;
         let mut second = first;
         for _ in 1..swap.oparg {
@@ -105,13 +112,20 @@ fn apply_statically(block: &mut Block, last: usize) {
                 None => return,
             }
         }
-        let (a, b) = (stored_local(&block.instrs[first]), stored_local(&block.instrs[second]));
+        let (a, b) = (
+            stored_local(&block.instrs[first]),
+            stored_local(&block.instrs[second]),
+        );
         if a.is_some() || b.is_some() {
             if a == b {
                 return;
             }
             let between = block.instrs.get(first + 1..second).unwrap_or_default();
-            if between.iter().filter_map(stored_local).any(|s| Some(s) == a || Some(s) == b) {
+            if between
+                .iter()
+                .filter_map(stored_local)
+                .any(|s| Some(s) == a || Some(s) == b)
+            {
                 return;
             }
         }
@@ -133,7 +147,12 @@ mod tests {
         }
         let mut cfg = Cfg::from_sequence(&mut seq).unwrap();
         super::optimize(&mut cfg[super::super::cfg::ENTRY]);
-        cfg[super::super::cfg::ENTRY].instrs.iter().filter(|i| i.opcode != NOP).map(|i| (i.opcode, i.oparg)).collect()
+        cfg[super::super::cfg::ENTRY]
+            .instrs
+            .iter()
+            .filter(|i| i.opcode != NOP)
+            .map(|i| (i.opcode, i.oparg))
+            .collect()
     }
 
     #[test]
