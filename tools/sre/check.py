@@ -2,6 +2,7 @@
 
 Run with CPython 3.14 after `cargo build -p naja-sre --example run`:
     python3.14 tools/sre/check.py target/debug/examples/run [seed [count]]
+    python3.14 tools/sre/check.py --fuzz target/debug/examples/run [seed [count]]
     python3.14 tools/sre/check.py --bench target/release/examples/run
 """
 
@@ -176,6 +177,46 @@ def check(program, seed=1, count=40000):
     return errors
 
 
+def fuzz(program, seed=1, count=100000):
+    """Garbled code must be refused or run, never crash."""
+    rng = random.Random(seed)
+    lines = []
+    for case in itertools.islice(randoms(seed, count), count):
+        try:
+            line, _ = request(*case)
+        except (re.PatternError, ValueError, OverflowError, RecursionError):
+            continue
+        fields = line.split(" ")
+        codes = list(map(int, fields[5].split(",")))
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(codes))
+            action = rng.randrange(4)
+            if action == 0:
+                codes[at] = rng.choice((0, 1, 2, 3, 5, 8, 43, 255, 2**31, 2**32 - 1, rng.randrange(43)))
+            elif action == 1:
+                codes[at] = max(0, min(2**32 - 1, codes[at] + rng.choice((-2, -1, 1, 2))))
+            elif action == 2:
+                del codes[at]
+            else:
+                codes.insert(at, rng.randrange(43))
+            if not codes:
+                codes = [1]
+        if rng.random() < 0.5:
+            codes[-1] = 1
+        fields[0] = rng.choice(("text", "bytes", fields[0]))
+        fields[3] = str(rng.randrange(8))
+        fields[5] = ",".join(map(str, codes))
+        fields[6] = fields[6] if rng.random() < 0.5 else rng.randbytes(rng.randrange(9)).hex()
+        lines.append(" ".join(fields))
+    done = subprocess.run([program, "--fuzz"], input="\n".join(lines) + "\n", capture_output=True, text=True)
+    answers = done.stdout.splitlines()
+    print(len(lines), "cases,", answers.count("invalid"), "refused,", len(lines) - len(answers), "unanswered")
+    print(done.stderr[-2000:])
+    if done.returncode:
+        print(lines[len(answers)])
+    return done.returncode
+
+
 def bench(program):
     words = "the quick brown fox jumps over the lazy dog, naïve café 1234 foo@example.com http://example.org/x?y=1\n"
     ascii_text = words.replace("ï", "i").replace("é", "e") * 4000
@@ -207,5 +248,7 @@ def bench(program):
 
 if sys.argv[1] == "--bench":
     bench(sys.argv[2])
+elif sys.argv[1] == "--fuzz":
+    sys.exit(fuzz(sys.argv[2], *map(int, sys.argv[3:])))
 else:
     sys.exit(bool(check(sys.argv[1], *map(int, sys.argv[2:]))))

@@ -1,4 +1,5 @@
 //! Answers requests from standard input, for tools/sre/check.py to compare with CPython, or times one with `--bench`.
+//! With `--fuzz` it gives up early.
 //!
 //! A line: kind (`text`, `ascii`, `bytes`), task (`search`, `match`, `fullmatch`, `iter`), groups, pos, end, code words
 //! joined by commas, subject in hexadecimal. Answers: `none`, `invalid`, or spans with the last index.
@@ -36,7 +37,10 @@ fn find_all(
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let bench = std::env::args().nth(1).as_deref() == Some("--bench");
+    let option = std::env::args().nth(1).unwrap_or_default();
+    let bench = option == "--bench";
+    // Made-up code may loop for ages.
+    let patience = if option == "--fuzz" { 5 } else { 100_000 };
     let mut out = BufWriter::new(stdout().lock());
     let mut state = State::new();
     for line in stdin().lock().lines() {
@@ -69,7 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut polls = 0;
         let mut interrupt = || {
             polls += 1;
-            polls > 2000
+            polls > patience
         };
         let mut env = Env {
             locale: &Locale::C,

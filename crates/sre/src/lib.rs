@@ -12,6 +12,8 @@ mod machine;
 pub mod opcode;
 mod program;
 mod search;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::OnceLock;

@@ -7,7 +7,7 @@
 //! above the barrier are dropped, save the undo entries of marks. Nothing recurses. A failed run leaves all marks unset.
 //! CPython: `SRE(match)` in Modules/_sre/sre_lib.h, with a stack of contexts.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use crate::class::{CharClass, Fold, Locale};
 use crate::class::{is_unicode_word, is_word};
@@ -192,11 +192,13 @@ impl State {
 
     #[cold]
     fn grow(&mut self) -> Result<(), Error> {
-        if self.stack.len() + self.reps.len() >= self.limit {
+        let length = self.stack.len();
+        let room = self.limit.saturating_sub(length);
+        if room == 0 {
             return Err(Error::Memory);
         }
-        let more = self.stack.len().clamp(64, self.limit.max(64));
-        self.stack.try_reserve(more).map_err(|_| Error::Memory)
+        let more = length.max(64).min(room);
+        self.stack.try_reserve_exact(more).map_err(|_| Error::Memory)
     }
 
     #[cold]
@@ -409,6 +411,18 @@ impl<T: Text> View<'_, T> {
     #[inline]
     fn advance(&self, one: &One, mut ptr: usize, count: &mut u32) -> Option<usize> {
         let bytes = self.text.bytes();
+        if one.max == MAX_REPEAT
+            && let Some(byte) = one.follow_byte
+        {
+            let rest = bytes.get(ptr..)?;
+            let stop = match one.item {
+                Item::AnyAll => memchr(byte, rest)?,
+                Item::Any => memchr2(byte, b'\n', rest)?,
+                Item::NotByte(not) => memchr2(byte, not, rest)?,
+                Item::Class(_) => 0,
+            };
+            ptr += stop;
+        }
         while !one.follow.admits(bytes, ptr) {
             if *count >= one.max && one.max != MAX_REPEAT {
                 return None;
@@ -744,7 +758,7 @@ fn one<T: Text>(
     };
     let end = view.run(one.item, floor, rest);
     // Long runs count as many steps, so that quadratic searches can be interrupted.
-    state.fuel = state.fuel.saturating_sub((end - floor >> 8) as u32).max(1);
+    state.fuel = state.fuel.saturating_sub(((end - floor) >> 8) as u32).max(1);
     if one.committed {
         return Ok(Some(end));
     }
