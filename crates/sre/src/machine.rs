@@ -198,7 +198,9 @@ impl State {
             return Err(Error::Memory);
         }
         let more = length.max(64).min(room);
-        self.stack.try_reserve_exact(more).map_err(|_| Error::Memory)
+        self.stack
+            .try_reserve_exact(more)
+            .map_err(|_| Error::Memory)
     }
 
     #[cold]
@@ -758,7 +760,10 @@ fn one<T: Text>(
     };
     let end = view.run(one.item, floor, rest);
     // Long runs count as many steps, so that quadratic searches can be interrupted.
-    state.fuel = state.fuel.saturating_sub(((end - floor) >> 8) as u32).max(1);
+    state.fuel = state
+        .fuel
+        .saturating_sub(((end - floor) >> 8) as u32)
+        .max(1);
     if one.committed {
         return Ok(Some(end));
     }

@@ -57,7 +57,11 @@ const CASES: &[(&str, &[u32], &str, &str)] = &[
 
 fn describe(state: &State, groups: usize) -> String {
     let spans: Vec<String> = (0..=groups)
-        .map(|group| state.span(group).map_or("-".into(), |(start, end)| format!("{start}:{end}")))
+        .map(|group| {
+            state
+                .span(group)
+                .map_or("-".into(), |(start, end)| format!("{start}:{end}"))
+        })
         .collect();
     format!("{} {}", spans.join(","), state.last_index().unwrap_or(0))
 }
@@ -113,7 +117,11 @@ fn as_cpython() {
                 }
             }
         }
-        assert_eq!(found.join(";"), expected.trim_start_matches("all "), "{head} {hex} {codes:?}");
+        assert_eq!(
+            found.join(";"),
+            expected.trim_start_matches("all "),
+            "{head} {hex} {codes:?}"
+        );
     }
 }
 
@@ -130,7 +138,11 @@ fn invalid_code() {
         &[14, 2, 1],
     ];
     for codes in bad {
-        assert_eq!(Pattern::new(codes.to_vec(), 1).err(), Some(InvalidCode), "{codes:?}");
+        assert_eq!(
+            Pattern::new(codes.to_vec(), 1).err(),
+            Some(InvalidCode),
+            "{codes:?}"
+        );
     }
     for codes in [[16, 97, 1], [17, 0, 1]] {
         assert!(Pattern::new(codes.to_vec(), 1).is_ok());
@@ -140,7 +152,38 @@ fn invalid_code() {
 /// `(?:(?:ab|a)*)*c`, which fails after trying very many ways, and needs room for each character.
 #[test]
 fn limits() {
-    let codes = vec![14, 4, 0, 1, u32::MAX, 23, 20, 0, u32::MAX, 23, 15, 0, u32::MAX, 16, 97, 7, 5, 16, 98, 15, 5, 3, 15, 2, 0, 18, 18, 16, 99, 1];
+    let codes = vec![
+        14,
+        4,
+        0,
+        1,
+        u32::MAX,
+        23,
+        20,
+        0,
+        u32::MAX,
+        23,
+        15,
+        0,
+        u32::MAX,
+        16,
+        97,
+        7,
+        5,
+        16,
+        98,
+        15,
+        5,
+        3,
+        15,
+        2,
+        0,
+        18,
+        18,
+        16,
+        99,
+        1,
+    ];
     let pattern = Pattern::new(codes, 0).unwrap();
     let text = "aab".repeat(50_000);
     let request = Request::new(Subject::Ascii(text.as_bytes()));
@@ -155,7 +198,13 @@ fn limits() {
     };
     let mut state = State::new();
     state.set_memory_limit(100_000);
-    assert_eq!(state.match_prefix(&pattern, &request, &mut env), Err(Error::Memory));
+    assert_eq!(
+        state.match_prefix(&pattern, &request, &mut env),
+        Err(Error::Memory)
+    );
     state.set_memory_limit(1 << 30);
-    assert_eq!(state.match_prefix(&pattern, &request, &mut env), Err(Error::Interrupted));
+    assert_eq!(
+        state.match_prefix(&pattern, &request, &mut env),
+        Err(Error::Interrupted)
+    );
 }
