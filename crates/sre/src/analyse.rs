@@ -8,7 +8,7 @@
 use memchr::memmem::Finder;
 
 use crate::class::{ByteSet, Fold};
-use crate::opcode::At;
+use crate::opcode::{At, MAX_REPEAT};
 use crate::program::*;
 
 /// Fills in the hints of a program.
@@ -48,6 +48,7 @@ pub fn analyse(program: &mut Program) {
         }
     }
     program.start = start(program, &firsts);
+    program.run = leading_run(program);
     program.literal_only = program.groups == 0
         && matches!(
             program.insts[..],
@@ -62,6 +63,22 @@ fn ends(program: &Program, mut index: usize) -> bool {
         index += 1;
     }
     matches!(program.insts.get(index), Some(Inst::Success))
+}
+
+/// The item of an unbounded run that everything starts with, unless what groups captured has an influence.
+fn leading_run(program: &Program) -> Option<Item> {
+    let looks_back = |inst: &Inst| matches!(inst, Inst::GroupRef { .. } | Inst::GroupExists { .. });
+    if program.insts.iter().any(looks_back) {
+        return None;
+    }
+    let mut leading = program.insts.iter();
+    match leading.find(|inst| !matches!(inst, Inst::Mark(_) | Inst::At(_))) {
+        Some(Inst::One(number)) => {
+            let one = &program.ones[*number as usize];
+            (one.max == MAX_REPEAT).then_some(one.item)
+        }
+        _ => None,
+    }
 }
 
 fn not(byte: u8) -> ByteSet {

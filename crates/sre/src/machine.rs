@@ -516,6 +516,16 @@ impl<T: Text> View<'_, T> {
     }
 }
 
+/// The end of the longest run of an item.
+pub(crate) fn run_end<T: Text>(program: &Program, text: T, env: &Env, item: Item, ptr: usize) -> usize {
+    let view = View {
+        program,
+        text,
+        locale: env.locale,
+    };
+    view.run(item, ptr, MAX_REPEAT)
+}
+
 /// Where a run goes on.
 enum Next {
     At(u32, usize),

@@ -195,6 +195,9 @@ pub struct Program {
     /// No match is shorter, in characters.
     pub min_length: usize,
     pub start: Start,
+    /// The pattern begins with an unbounded run of these, and where it can go on depends on the place alone: if it
+    /// fails at one place, it fails at all others of the same run.
+    pub run: Option<Item>,
     /// The prefix is the whole pattern, and there are no groups.
     pub literal_only: bool,
 }
@@ -212,6 +215,7 @@ impl Default for Program {
             groups: 0,
             min_length: 0,
             start: Start::Anywhere,
+            run: None,
             literal_only: false,
         }
     }

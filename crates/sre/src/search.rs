@@ -4,7 +4,7 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
-use crate::machine::{Demand, Env, Error, State, run};
+use crate::machine::{Demand, Env, Error, State, run, run_end};
 use crate::program::{Program, Start};
 use crate::text::Text;
 
@@ -64,6 +64,9 @@ pub(crate) fn search<T: Text>(
             return Ok(false);
         }
         at = text.after(begin);
+        if let Some(item) = program.run {
+            at = at.max(run_end(program, text, env, item, begin));
+        }
     }
     Ok(false)
 }
