@@ -517,7 +517,13 @@ impl<T: Text> View<'_, T> {
 }
 
 /// The end of the longest run of an item.
-pub(crate) fn run_end<T: Text>(program: &Program, text: T, env: &Env, item: Item, ptr: usize) -> usize {
+pub(crate) fn run_end<T: Text>(
+    program: &Program,
+    text: T,
+    env: &Env,
+    item: Item,
+    ptr: usize,
+) -> usize {
     let view = View {
         program,
         text,
