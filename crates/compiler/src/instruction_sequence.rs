@@ -6,7 +6,7 @@
 //! indices. CPython: `Python/instruction_sequence.c`, `Include/internal/pycore_instruction_sequence.h`.
 
 use naja_bytecode::code::{Const, Text};
-use naja_bytecode::opcode::{Flags, flags, wide};
+use naja_bytecode::opcode::{Flags, flags};
 
 /// A source position: lines from 1, columns in UTF-8 bytes from 0; -1 (or `lineno` of -2, "next location") for none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -129,13 +129,18 @@ impl InstructionSequence {
 
     /// Places a label before the next instruction.
     pub fn use_label(&mut self, label: Label) {
+        self.place_label(label, self.instrs.len());
+    }
+
+    /// Places a label before a given instruction.
+    pub fn place_label(&mut self, label: Label, instr: usize) {
         let Ok(index) = usize::try_from(label.0) else {
             return;
         };
         if self.labels.len() <= index {
             self.labels.resize(index + 1, -1);
         }
-        self.labels[index] = self.instrs.len() as i32;
+        self.labels[index] = instr as i32;
     }
 
     /// Appends an instruction.
@@ -200,13 +205,6 @@ impl InstructionSequence {
             }
         }
         Ok(())
-    }
-
-    /// Index of the annotations placeholder, if any.
-    pub fn annotations_placeholder(&self) -> Option<usize> {
-        self.instrs
-            .iter()
-            .position(|i| i.opcode == wide::ANNOTATIONS_PLACEHOLDER)
     }
 }
 

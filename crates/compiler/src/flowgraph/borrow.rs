@@ -193,6 +193,15 @@ fn step(run: &mut Run, i: usize, instr: &Instr) -> Result<(), FlowError> {
                 run.stack.push(receiver);
             }
         }
+        // The object itself stays, below the special method.
+        LOAD_SPECIAL => {
+            let receiver = run.pop()?;
+            run.push(i, None);
+            run.stack.push(receiver);
+        }
+        // A generator is its own iterator, a string its own format: they stay on the stack.
+        GET_YIELD_FROM_ITER | FORMAT_SIMPLE => {}
+        DELETE_FAST => run.kill(oparg),
         SEND => {
             run.pop()?;
             run.push(i, None);

@@ -337,6 +337,11 @@ impl Cfg {
             if is_target[i] {
                 cfg.use_label(i as i32);
             }
+            if instr.opcode == ANNOTATIONS_PLACEHOLDER {
+                let annotations = seq.annotations_code.as_deref();
+                annotations.map_or(&[][..], |a| &a.instrs).iter().for_each(|a| cfg.add(a));
+                continue;
+            }
             cfg.add(instr);
         }
         Ok(cfg)

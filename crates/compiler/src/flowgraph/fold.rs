@@ -116,44 +116,57 @@ pub fn tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(),
     make_load_const(&mut block.instrs[i], Const::tuple(items), consts)
 }
 
-/// A long tuple of constants, built as a list first.
-pub fn list_to_tuple(
-    block: &mut Block,
-    i: usize,
-    consts: &mut ConstTable,
-) -> Result<(), FlowError> {
-    let mut loads = Vec::new();
+/// Of a display that is built item by item and complete before `end`: the places of its loads and of all its
+/// instructions, if it holds only constants.
+fn appended_consts(block: &Block, end: usize, build: u16, append: u16) -> Option<(Vec<usize>, Vec<usize>)> {
+    let (mut loads, mut all) = (Vec::new(), Vec::new());
     let mut expect_append = true;
-    let mut start = None;
-    for at in (0..i).rev() {
+    for at in (0..end).rev() {
         let instr = block.instrs[at];
         if instr.opcode == NOP {
             continue;
         }
-        if instr.opcode == BUILD_LIST && instr.oparg == 0 {
-            start = expect_append.then_some(at);
-            break;
+        all.push(at);
+        if expect_append && (instr.opcode, instr.oparg) == (build, 0) {
+            loads.reverse();
+            return Some((loads, all));
         }
         if expect_append {
-            if instr.opcode != LIST_APPEND || instr.oparg != 1 {
-                break;
+            if (instr.opcode, instr.oparg) != (append, 1) {
+                return None;
             }
         } else {
             if !loads_const(instr.opcode) {
-                break;
+                return None;
             }
             loads.push(at);
         }
         expect_append = !expect_append;
     }
-    let Some(start) = start else { return Ok(()) };
-    loads.reverse();
+    None
+}
+
+/// A long tuple of constants, built as a list first; `i` is the conversion.
+pub fn list_to_tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
+    let Some((loads, all)) = appended_consts(block, i, BUILD_LIST, LIST_APPEND) else { return Ok(()) };
     let items = values(block, &loads, consts)?;
-    let replaced: Vec<usize> = (start..i)
-        .filter(|at| block.instrs[*at].opcode != NOP)
-        .collect();
-    clear(block, &replaced);
+    clear(block, &all);
     make_load_const(&mut block.instrs[i], Const::tuple(items), consts)
+}
+
+/// A long list or set of constants that is only read; `i` is the instruction that appends the last item.
+pub fn long_list_or_set(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
+    let append = block.instrs[i].opcode;
+    let build = if append == LIST_APPEND { BUILD_LIST } else { BUILD_SET };
+    let Some((loads, all)) = appended_consts(block, i + 1, build, append) else { return Ok(()) };
+    let items = values(block, &loads, consts)?;
+    let value = if append == LIST_APPEND {
+        Const::tuple(items)
+    } else {
+        Const::FrozenSet(const_eval::distinct(items).into())
+    };
+    clear(block, &all);
+    make_load_const(&mut block.instrs[i], value, consts)
 }
 
 /// List and set displays of constants: one constant to iterate over or to search, or one to extend an empty one with.

@@ -242,12 +242,12 @@ fn optimize_instr(
         }
         UNARY_NOT | UNARY_INVERT | UNARY_NEGATIVE => fold::unary(block, i, consts)?,
         CALL_INTRINSIC_1 if instr.oparg == i32::from(intrinsic::LIST_TO_TUPLE) => {
-            if next == GET_ITER {
+            fold::list_to_tuple(block, i, consts)?;
+            if next == GET_ITER && block.instrs[i].opcode == CALL_INTRINSIC_1 {
                 block.instrs[i].nop();
-            } else {
-                fold::list_to_tuple(block, i, consts)?;
             }
         }
+        LIST_APPEND | SET_ADD if matches!(next, GET_ITER | CONTAINS_OP) => fold::long_list_or_set(block, i, consts)?,
         CALL_INTRINSIC_1 if instr.oparg == i32::from(intrinsic::UNARY_POSITIVE) => {
             fold::unary(block, i, consts)?
         }
