@@ -339,7 +339,10 @@ impl Cfg {
             }
             if instr.opcode == ANNOTATIONS_PLACEHOLDER {
                 let annotations = seq.annotations_code.as_deref();
-                annotations.map_or(&[][..], |a| &a.instrs).iter().for_each(|a| cfg.add(a));
+                annotations
+                    .map_or(&[][..], |a| &a.instrs)
+                    .iter()
+                    .for_each(|a| cfg.add(a));
                 continue;
             }
             cfg.add(instr);

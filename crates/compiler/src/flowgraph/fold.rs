@@ -118,7 +118,12 @@ pub fn tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(),
 
 /// Of a display that is built item by item and complete before `end`: the places of its loads and of all its
 /// instructions, if it holds only constants.
-fn appended_consts(block: &Block, end: usize, build: u16, append: u16) -> Option<(Vec<usize>, Vec<usize>)> {
+fn appended_consts(
+    block: &Block,
+    end: usize,
+    build: u16,
+    append: u16,
+) -> Option<(Vec<usize>, Vec<usize>)> {
     let (mut loads, mut all) = (Vec::new(), Vec::new());
     let mut expect_append = true;
     for at in (0..end).rev() {
@@ -147,18 +152,34 @@ fn appended_consts(block: &Block, end: usize, build: u16, append: u16) -> Option
 }
 
 /// A long tuple of constants, built as a list first; `i` is the conversion.
-pub fn list_to_tuple(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
-    let Some((loads, all)) = appended_consts(block, i, BUILD_LIST, LIST_APPEND) else { return Ok(()) };
+pub fn list_to_tuple(
+    block: &mut Block,
+    i: usize,
+    consts: &mut ConstTable,
+) -> Result<(), FlowError> {
+    let Some((loads, all)) = appended_consts(block, i, BUILD_LIST, LIST_APPEND) else {
+        return Ok(());
+    };
     let items = values(block, &loads, consts)?;
     clear(block, &all);
     make_load_const(&mut block.instrs[i], Const::tuple(items), consts)
 }
 
 /// A long list or set of constants that is only read; `i` is the instruction that appends the last item.
-pub fn long_list_or_set(block: &mut Block, i: usize, consts: &mut ConstTable) -> Result<(), FlowError> {
+pub fn long_list_or_set(
+    block: &mut Block,
+    i: usize,
+    consts: &mut ConstTable,
+) -> Result<(), FlowError> {
     let append = block.instrs[i].opcode;
-    let build = if append == LIST_APPEND { BUILD_LIST } else { BUILD_SET };
-    let Some((loads, all)) = appended_consts(block, i + 1, build, append) else { return Ok(()) };
+    let build = if append == LIST_APPEND {
+        BUILD_LIST
+    } else {
+        BUILD_SET
+    };
+    let Some((loads, all)) = appended_consts(block, i + 1, build, append) else {
+        return Ok(());
+    };
     let items = values(block, &loads, consts)?;
     let value = if append == LIST_APPEND {
         Const::tuple(items)

@@ -247,7 +247,9 @@ fn optimize_instr(
                 block.instrs[i].nop();
             }
         }
-        LIST_APPEND | SET_ADD if matches!(next, GET_ITER | CONTAINS_OP) => fold::long_list_or_set(block, i, consts)?,
+        LIST_APPEND | SET_ADD if matches!(next, GET_ITER | CONTAINS_OP) => {
+            fold::long_list_or_set(block, i, consts)?
+        }
         CALL_INTRINSIC_1 if instr.oparg == i32::from(intrinsic::UNARY_POSITIVE) => {
             fold::unary(block, i, consts)?
         }
