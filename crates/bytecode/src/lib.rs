@@ -7,4 +7,5 @@
 pub mod code;
 pub mod exception_table;
 pub mod location;
+pub mod marshal;
 pub mod opcode;

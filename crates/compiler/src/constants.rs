@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashu_int::IBig;
-use naja_bytecode::code::{Code, Const, Text};
+use naja_bytecode::code::{Const, Text};
 use rustc_hash::FxHashMap;
 
 /// The identity of a constant: equal keys, same slot in `co_consts`.
@@ -71,7 +71,7 @@ impl ConstKey {
                 ConstKey::FrozenSet(items.iter().map(ConstKey::of).collect())
             }
             Const::Slice(parts) => ConstKey::Slice(parts.iter().map(ConstKey::of).collect()),
-            Const::Code(code) => ConstKey::Code(Arc::as_ptr(code) as *const Code as usize),
+            Const::Code(code) => ConstKey::Code(Arc::as_ptr(code) as usize),
         }
     }
 }
