@@ -88,7 +88,10 @@ impl std::error::Error for Error {}
 impl Error {
     /// A ValueError.
     pub const fn value(message: &'static str) -> Error {
-        Error { kind: ErrorKind::Value, message }
+        Error {
+            kind: ErrorKind::Value,
+            message,
+        }
     }
 }
 
@@ -113,7 +116,10 @@ pub fn read(data: &[u8]) -> Result<Const, Error> {
 pub fn read_code(data: &[u8]) -> Result<Arc<Code>, Error> {
     match read(data)? {
         Const::Code(code) => Ok(code),
-        _ => Err(Error { kind: ErrorKind::Type, message: "bad marshal data (not a code object)" }),
+        _ => Err(Error {
+            kind: ErrorKind::Type,
+            message: "bad marshal data (not a code object)",
+        }),
     }
 }
 
@@ -168,7 +174,12 @@ mod tests {
     #[test]
     fn reads_what_cpython_writes() {
         let data = b"\xa9\x04\xe9\x01\x00\x00\x00\xda\x01ar\x02\x00\x00\x00\xec\x03\x00\x00\x00\x00\x00\x00\x00\x02\x00";
-        let want = Const::tuple(vec![Const::Int(1), Const::str("a"), Const::str("a"), Const::Int(1 << 31)]);
+        let want = Const::tuple(vec![
+            Const::Int(1),
+            Const::str("a"),
+            Const::str("a"),
+            Const::Int(1 << 31),
+        ]);
         assert!(same(&read(data).unwrap(), &want));
     }
 
@@ -188,8 +199,17 @@ mod tests {
             }
             let _ = read(&copy);
         }
-        assert_eq!(read(&[b')', 1].repeat(5000)).unwrap_err().message, "recursion limit exceeded");
-        assert_eq!(read(b"(\xff\xff\xff\x7fN").unwrap_err().kind, ErrorKind::Eof);
-        assert_eq!(read(b"r\x00\x00\x00\x00").unwrap_err().message, "bad marshal data (invalid reference)");
+        assert_eq!(
+            read(&[b')', 1].repeat(5000)).unwrap_err().message,
+            "recursion limit exceeded"
+        );
+        assert_eq!(
+            read(b"(\xff\xff\xff\x7fN").unwrap_err().kind,
+            ErrorKind::Eof
+        );
+        assert_eq!(
+            read(b"r\x00\x00\x00\x00").unwrap_err().message,
+            "bad marshal data (invalid reference)"
+        );
     }
 }

@@ -52,7 +52,12 @@ pub trait Builder {
         Err(UNKNOWN_TYPE)
     }
     /// Adds an item to a list or set, or a key and its value to a dict.
-    fn fill(&mut self, _container: &Self::Value, _item: Self::Value, _value: Option<Self::Value>) -> Result<(), Error> {
+    fn fill(
+        &mut self,
+        _container: &Self::Value,
+        _item: Self::Value,
+        _value: Option<Self::Value>,
+    ) -> Result<(), Error> {
         Err(UNKNOWN_TYPE)
     }
 }
@@ -66,7 +71,10 @@ pub struct CodeParts<V> {
 }
 
 const UNKNOWN_TYPE: Error = Error::value("bad marshal data (unknown type code)");
-const TOO_SHORT: Error = Error { kind: ErrorKind::Eof, message: "marshal data too short" };
+const TOO_SHORT: Error = Error {
+    kind: ErrorKind::Eof,
+    message: "marshal data too short",
+};
 const INVALID_REF: Error = Error::value("bad marshal data (invalid reference)");
 
 /// A container that is not complete yet.
@@ -99,7 +107,11 @@ pub struct Reader<'a, V> {
 impl<'a, V: Clone> Reader<'a, V> {
     /// Starts at the first byte.
     pub fn new(data: &'a [u8]) -> Self {
-        Reader { data, at: 0, refs: Vec::new() }
+        Reader {
+            data,
+            at: 0,
+            refs: Vec::new(),
+        }
     }
 
     /// How many bytes have been read.
@@ -133,7 +145,8 @@ impl<'a, V: Clone> Reader<'a, V> {
     fn text_float(&mut self) -> Result<f64, Error> {
         let size = usize::from(self.byte()?);
         let text = std::str::from_utf8(self.take(size)?).ok();
-        text.and_then(|t| t.parse().ok()).ok_or(Error::value("could not convert string to float"))
+        text.and_then(|t| t.parse().ok())
+            .ok_or(Error::value("could not convert string to float"))
     }
 
     fn size(&mut self, message: &'static str) -> Result<usize, Error> {
@@ -161,7 +174,9 @@ impl<'a, V: Clone> Reader<'a, V> {
                         other => return Err(null_inside(other.map(|o| o.kind))),
                     },
                 };
-                let Some(mut container) = open.pop() else { return Ok(value) };
+                let Some(mut container) = open.pop() else {
+                    return Ok(value);
+                };
                 self.add(builder, &mut container, value)?;
                 read = Read::Open(container);
             }
@@ -169,7 +184,12 @@ impl<'a, V: Clone> Reader<'a, V> {
     }
 
     /// Hands a value to an unfinished container.
-    fn add<B: Builder<Value = V>>(&mut self, builder: &mut B, into: &mut Open<V>, value: V) -> Result<(), Error> {
+    fn add<B: Builder<Value = V>>(
+        &mut self,
+        builder: &mut B,
+        into: &mut Open<V>,
+        value: V,
+    ) -> Result<(), Error> {
         if into.kind != code::DICT {
             into.missing -= 1;
         }
@@ -192,8 +212,19 @@ impl<'a, V: Clone> Reader<'a, V> {
     }
 
     /// Makes the value of a complete container.
-    fn close<B: Builder<Value = V>>(&mut self, builder: &mut B, container: Open<V>) -> Result<V, Error> {
-        let Open { kind, items, value, reference, numbers, .. } = container;
+    fn close<B: Builder<Value = V>>(
+        &mut self,
+        builder: &mut B,
+        container: Open<V>,
+    ) -> Result<V, Error> {
+        let Open {
+            kind,
+            items,
+            value,
+            reference,
+            numbers,
+            ..
+        } = container;
         let value = match (value, kind) {
             (Some(value), _) => return Ok(value),
             (None, code::TUPLE) => builder.tuple(items)?,
@@ -212,7 +243,10 @@ impl<'a, V: Clone> Reader<'a, V> {
 
     /// Reads a type code and what belongs to it, up to the items of a container.
     fn object<B: Builder<Value = V>>(&mut self, builder: &mut B) -> Result<Read<V>, Error> {
-        const NO_OBJECT: Error = Error { kind: ErrorKind::Eof, message: "EOF read where object expected" };
+        const NO_OBJECT: Error = Error {
+            kind: ErrorKind::Eof,
+            message: "EOF read where object expected",
+        };
         let head = self.byte().map_err(|_| NO_OBJECT)?;
         let flagged = head & code::FLAG_REF != 0;
         let kind = head & !code::FLAG_REF;
@@ -227,7 +261,13 @@ impl<'a, V: Clone> Reader<'a, V> {
                 let value = self.refs.get(index).cloned().flatten().ok_or(INVALID_REF)?;
                 return Ok(Read::Value(value));
             }
-            code::TUPLE | code::SMALL_TUPLE | code::FROZENSET | code::SLICE | code::CODE | code::LIST | code::SET
+            code::TUPLE
+            | code::SMALL_TUPLE
+            | code::FROZENSET
+            | code::SLICE
+            | code::CODE
+            | code::LIST
+            | code::SET
             | code::DICT => return self.container(builder, kind, flagged),
             code::INT => {
                 let value = self.long()?;
@@ -307,7 +347,9 @@ impl<'a, V: Clone> Reader<'a, V> {
         for pair in bytes.chunks_exact(2) {
             let digit = u32::from(pair[0]) | u32::from(pair[1]) << 8;
             if digit > 0x7fff {
-                return Err(Error::value("bad marshal data (digit out of range in long)"));
+                return Err(Error::value(
+                    "bad marshal data (digit out of range in long)",
+                ));
             }
             last = digit;
             pending |= digit << bits;
@@ -323,11 +365,20 @@ impl<'a, V: Clone> Reader<'a, V> {
             return Err(Error::value("bad marshal data (unnormalized long data)"));
         }
         let magnitude = UBig::from_le_bytes(&packed);
-        let sign = if count < 0 && magnitude.bit_len() > 0 { Sign::Negative } else { Sign::Positive };
+        let sign = if count < 0 && magnitude.bit_len() > 0 {
+            Sign::Negative
+        } else {
+            Sign::Positive
+        };
         Ok(IBig::from_parts(sign, magnitude))
     }
 
-    fn container<B: Builder<Value = V>>(&mut self, builder: &mut B, kind: u8, flagged: bool) -> Result<Read<V>, Error> {
+    fn container<B: Builder<Value = V>>(
+        &mut self,
+        builder: &mut B,
+        kind: u8,
+        flagged: bool,
+    ) -> Result<Read<V>, Error> {
         let mut numbers = [0; 6];
         let missing = match kind {
             code::SMALL_TUPLE => usize::from(self.byte()?),
@@ -343,15 +394,34 @@ impl<'a, V: Clone> Reader<'a, V> {
                 10
             }
         };
-        let kind = if kind == code::SMALL_TUPLE { code::TUPLE } else { kind };
+        let kind = if kind == code::SMALL_TUPLE {
+            code::TUPLE
+        } else {
+            kind
+        };
         let fillable = matches!(kind, code::LIST | code::SET | code::DICT);
-        let value = if fillable { Some(builder.empty(kind)?) } else { None };
+        let value = if fillable {
+            Some(builder.empty(kind)?)
+        } else {
+            None
+        };
         let reference = flagged.then_some(self.refs.len());
         if flagged {
             self.refs.push(value.clone());
         }
-        let room = if fillable { 0 } else { missing.min(self.data.len() - self.at) };
-        Ok(Read::Open(Open { kind, missing, items: Vec::with_capacity(room), value, reference, numbers }))
+        let room = if fillable {
+            0
+        } else {
+            missing.min(self.data.len() - self.at)
+        };
+        Ok(Read::Open(Open {
+            kind,
+            missing,
+            items: Vec::with_capacity(room),
+            value,
+            reference,
+            numbers,
+        }))
     }
 }
 
@@ -362,7 +432,10 @@ fn null_inside(kind: Option<u8>) -> Error {
         Some(code::SET | code::FROZENSET) => "NULL object in marshal data for set",
         _ => "NULL object in marshal data for object",
     };
-    Error { kind: ErrorKind::Type, message }
+    Error {
+        kind: ErrorKind::Type,
+        message,
+    }
 }
 
 /// Whether bytes are UTF-8 in which surrogates may stand alone.
@@ -432,13 +505,55 @@ impl Builder for ConstBuilder {
 
     fn code(&mut self, parts: CodeParts<Const>) -> Result<Const, Error> {
         const MALFORMED: Error = Error::value("bad marshal data (malformed code object)");
-        let text = |c: Const| if let Const::Str(text) = c { Ok(text) } else { Err(MALFORMED) };
-        let bytes = |c: Const| if let Const::Bytes(bytes) = c { Ok(bytes.into_vec()) } else { Err(MALFORMED) };
-        let items = |c: Const| if let Const::Tuple(items) = c { Ok(items) } else { Err(MALFORMED) };
-        let texts = |c: Const| items(c)?.iter().cloned().map(text).collect::<Result<Vec<_>, Error>>();
+        let text = |c: Const| {
+            if let Const::Str(text) = c {
+                Ok(text)
+            } else {
+                Err(MALFORMED)
+            }
+        };
+        let bytes = |c: Const| {
+            if let Const::Bytes(bytes) = c {
+                Ok(bytes.into_vec())
+            } else {
+                Err(MALFORMED)
+            }
+        };
+        let items = |c: Const| {
+            if let Const::Tuple(items) = c {
+                Ok(items)
+            } else {
+                Err(MALFORMED)
+            }
+        };
+        let texts = |c: Const| {
+            items(c)?
+                .iter()
+                .cloned()
+                .map(text)
+                .collect::<Result<Vec<_>, Error>>()
+        };
         let count = |n: i32| u32::try_from(n).map_err(|_| MALFORMED);
-        let [argcount, posonlyargcount, kwonlyargcount, stacksize, flags, firstlineno] = parts.numbers;
-        let [code, consts, names, locals, kinds, filename, name, qualname, linetable, exceptions] = parts.objects;
+        let [
+            argcount,
+            posonlyargcount,
+            kwonlyargcount,
+            stacksize,
+            flags,
+            firstlineno,
+        ] = parts.numbers;
+        let [
+            code,
+            consts,
+            names,
+            locals,
+            kinds,
+            filename,
+            name,
+            qualname,
+            linetable,
+            exceptions,
+        ] = parts.objects;
         let code = Code {
             argcount: count(argcount)?,
             posonlyargcount: count(posonlyargcount)?,

@@ -101,7 +101,11 @@ impl Writer {
         while count > 0 && digit(count - 1) == 0 {
             count -= 1;
         }
-        self.long(if value.sign() == Sign::Negative { -(count as i32) } else { count as i32 });
+        self.long(if value.sign() == Sign::Negative {
+            -(count as i32)
+        } else {
+            count as i32
+        });
         for i in 0..count {
             self.raw(&digit(i).to_le_bytes());
         }
@@ -110,13 +114,31 @@ impl Writer {
     /// A string in WTF-8.
     pub fn string(&mut self, text: &[u8], interned: bool, flag: u8) -> Result<(), Error> {
         if !text.is_ascii() {
-            self.byte(flag | if interned { code::INTERNED } else { code::UNICODE });
+            self.byte(
+                flag | if interned {
+                    code::INTERNED
+                } else {
+                    code::UNICODE
+                },
+            );
             self.size(text.len())?;
         } else if let Ok(short) = u8::try_from(text.len()) {
-            self.byte(flag | if interned { code::SHORT_ASCII_INTERNED } else { code::SHORT_ASCII });
+            self.byte(
+                flag | if interned {
+                    code::SHORT_ASCII_INTERNED
+                } else {
+                    code::SHORT_ASCII
+                },
+            );
             self.byte(short);
         } else {
-            self.byte(flag | if interned { code::ASCII_INTERNED } else { code::ASCII });
+            self.byte(
+                flag | if interned {
+                    code::ASCII_INTERNED
+                } else {
+                    code::ASCII
+                },
+            );
             self.size(text.len())?;
         }
         self.raw(text);
@@ -143,7 +165,10 @@ impl Writer {
     }
 
     /// Stores a leaf once: what `store` writes is replaced by a back reference if the same was written before.
-    fn shared(&mut self, store: impl FnOnce(&mut Writer) -> Result<(), Error>) -> Result<(), Error> {
+    fn shared(
+        &mut self,
+        store: impl FnOnce(&mut Writer) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let start = self.out.len();
         store(self)?;
         let bytes = &self.out[start..];
@@ -233,7 +258,13 @@ impl Writer {
         self.byte(code::CODE | code::FLAG_REF);
         let index = self.next_ref();
         self.codes.insert(address, index);
-        for number in [code.argcount, code.posonlyargcount, code.kwonlyargcount, code.stacksize, code.flags] {
+        for number in [
+            code.argcount,
+            code.posonlyargcount,
+            code.kwonlyargcount,
+            code.stacksize,
+            code.flags,
+        ] {
             self.long(number as i32);
         }
         self.bytes(&code.code, 0)?;
@@ -255,5 +286,7 @@ impl Writer {
 
 /// Whether a string constant looks like a name; such are interned when code is made.
 pub fn is_name_like(text: &Text) -> bool {
-    text.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    text.as_bytes()
+        .iter()
+        .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
