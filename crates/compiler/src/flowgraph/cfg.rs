@@ -135,6 +135,9 @@ pub struct Block {
     pub cold: bool,
     /// Reached by normal flow.
     pub warm: bool,
+    /// Handlers of instructions that stood beyond the present end of the block. CPython reuses those places without
+    /// clearing the handler, so an instruction appended there is covered by it.
+    leftover_handlers: Vec<Option<BlockId>>,
 }
 
 impl Block {
@@ -152,6 +155,23 @@ impl Block {
             except_handler: false,
             cold: false,
             warm: false,
+            leftover_handlers: Vec::new(),
+        }
+    }
+
+    /// Appends an instruction that the optimiser makes.
+    pub fn append(&mut self, mut instr: Instr) {
+        instr.except = self.leftover_handlers.get(self.instrs.len()).copied().flatten();
+        self.instrs.push(instr);
+    }
+
+    /// Notes the handlers of the instructions from `kept` on, which are about to go.
+    pub fn leave_handlers(&mut self, kept: usize) {
+        if self.leftover_handlers.len() < self.instrs.len() {
+            self.leftover_handlers.resize(self.instrs.len(), None);
+        }
+        for (place, instr) in self.leftover_handlers.iter_mut().zip(&self.instrs).skip(kept) {
+            *place = instr.except;
         }
     }
 
@@ -263,7 +283,7 @@ impl Cfg {
     pub fn add_jump(&mut self, block: BlockId, opcode: u16, target: BlockId, loc: Location) {
         let mut jump = Instr::new(opcode, self[target].label, loc);
         jump.target = Some(target);
-        self[block].instrs.push(jump);
+        self[block].append(jump);
     }
 
     /// Links a new block with a copy of another's instructions; it must not fall through.

@@ -44,6 +44,7 @@ pub fn remove_unreachable(cfg: &mut Cfg) {
     for id in order {
         let block = &mut cfg[id];
         if block.predecessors == 0 {
+            block.leave_handlers(0);
             block.instrs.clear();
             block.except_handler = false;
         }
@@ -69,7 +70,7 @@ fn remove_nops_of(cfg: &mut Cfg, id: BlockId) -> usize {
         return 0;
     }
     let count = cfg[id].instrs.len();
-    let mut kept = 0;
+    let mut kept = Vec::with_capacity(count);
     let mut previous_line = -1;
     for i in 0..count {
         let instr = cfg[id].instrs[i];
@@ -91,12 +92,15 @@ fn remove_nops_of(cfg: &mut Cfg, id: BlockId) -> usize {
                 continue;
             }
         }
-        cfg[id].instrs[kept] = instr;
-        kept += 1;
+        kept.push(instr);
         previous_line = lineno;
     }
-    cfg[id].instrs.truncate(kept);
-    count - kept
+    let removed = count - kept.len();
+    if removed > 0 {
+        cfg[id].leave_handlers(kept.len());
+        cfg[id].instrs = kept;
+    }
+    removed
 }
 
 /// Removes superfluous no-ops everywhere; says how many.

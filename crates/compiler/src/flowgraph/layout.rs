@@ -137,12 +137,11 @@ pub fn lower_conditional_jumps(cfg: &mut Cfg) {
                     continue;
                 }
             };
-            let loc = instrs[i].loc;
+            let at = Instr { target: None, ..instrs[i] };
             instrs[i].opcode = jump;
-            instrs.splice(
-                i..i,
-                [Instr::new(COPY, 1, loc), Instr::new(TO_BOOL, 0, loc)],
-            );
+            let copy = Instr { opcode: COPY, oparg: 1, ..at };
+            let test = Instr { opcode: TO_BOOL, oparg: 0, ..at };
+            instrs.splice(i..i, [copy, test]);
             i += 3;
         }
     }
@@ -186,7 +185,7 @@ fn normalize_jump_of(cfg: &mut Cfg, id: BlockId) {
     let Some(target) = last.target else { return };
     let not_taken = Instr::new(NOT_TAKEN, 0, last.loc);
     if !cfg[target].visited {
-        cfg[id].instrs.push(not_taken);
+        cfg[id].append(not_taken);
         return;
     }
     let reversed = match last.opcode {
@@ -196,7 +195,7 @@ fn normalize_jump_of(cfg: &mut Cfg, id: BlockId) {
         _ => POP_JUMP_IF_FALSE,
     };
     let back = cfg.new_block();
-    cfg[back].instrs.push(not_taken);
+    cfg[back].append(not_taken);
     cfg.add_jump(back, JUMP, target, last.loc);
     cfg[back].start_depth = cfg[target].start_depth;
     cfg[back].cold = cfg[id].cold;
