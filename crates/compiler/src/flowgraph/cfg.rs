@@ -161,7 +161,11 @@ impl Block {
 
     /// Appends an instruction that the optimiser makes.
     pub fn append(&mut self, mut instr: Instr) {
-        instr.except = self.leftover_handlers.get(self.instrs.len()).copied().flatten();
+        instr.except = self
+            .leftover_handlers
+            .get(self.instrs.len())
+            .copied()
+            .flatten();
         self.instrs.push(instr);
     }
 
@@ -170,7 +174,12 @@ impl Block {
         if self.leftover_handlers.len() < self.instrs.len() {
             self.leftover_handlers.resize(self.instrs.len(), None);
         }
-        for (place, instr) in self.leftover_handlers.iter_mut().zip(&self.instrs).skip(kept) {
+        for (place, instr) in self
+            .leftover_handlers
+            .iter_mut()
+            .zip(&self.instrs)
+            .skip(kept)
+        {
             *place = instr.except;
         }
     }

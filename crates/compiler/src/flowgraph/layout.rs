@@ -137,10 +137,21 @@ pub fn lower_conditional_jumps(cfg: &mut Cfg) {
                     continue;
                 }
             };
-            let at = Instr { target: None, ..instrs[i] };
+            let at = Instr {
+                target: None,
+                ..instrs[i]
+            };
             instrs[i].opcode = jump;
-            let copy = Instr { opcode: COPY, oparg: 1, ..at };
-            let test = Instr { opcode: TO_BOOL, oparg: 0, ..at };
+            let copy = Instr {
+                opcode: COPY,
+                oparg: 1,
+                ..at
+            };
+            let test = Instr {
+                opcode: TO_BOOL,
+                oparg: 0,
+                ..at
+            };
             instrs.splice(i..i, [copy, test]);
             i += 3;
         }
