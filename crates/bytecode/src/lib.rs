@@ -5,7 +5,9 @@
 //! CPython: `Include/cpython/code.h`, `Python/bytecodes.c`, `Python/marshal.c`, `InternalDocs/`.
 
 pub mod code;
+pub mod dis;
 pub mod exception_table;
 pub mod location;
 pub mod marshal;
 pub mod opcode;
+pub mod repr;

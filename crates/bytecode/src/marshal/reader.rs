@@ -572,7 +572,7 @@ impl Builder for ConstBuilder {
             linetable: bytes(linetable)?,
             exceptiontable: bytes(exceptions)?,
         };
-        if code.code.len() % 2 != 0 || code.localspluskinds.len() != code.localsplusnames.len() {
+        if !code.code.len().is_multiple_of(2) || code.localspluskinds.len() != code.localsplusnames.len() {
             return Err(MALFORMED);
         }
         Ok(Const::Code(Arc::new(code)))

@@ -200,7 +200,10 @@ impl Writer {
             Const::False => self.byte(code::FALSE),
             Const::Ellipsis => self.byte(code::ELLIPSIS),
             Const::Int(i) => self.int(*i, 0),
-            Const::BigInt(i) => self.shared(|w| Ok(w.big_int(i, REF)))?,
+            Const::BigInt(i) => self.shared(|w| {
+                w.big_int(i, REF);
+                Ok(())
+            })?,
             Const::Float(f) => self.shared(|w| {
                 w.byte(code::BINARY_FLOAT | REF);
                 w.raw(&f.to_le_bytes());
