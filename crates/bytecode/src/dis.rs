@@ -37,7 +37,9 @@ impl Instruction {
         let distance = self.oparg as usize;
         match base {
             // END_ASYNC_FOR names the END_SEND of its loop, for monitoring.
-            op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_INTERRUPT | op::END_ASYNC_FOR => self.end.checked_sub(distance),
+            op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_INTERRUPT | op::END_ASYNC_FOR => {
+                self.end.checked_sub(distance)
+            }
             _ => self.end.checked_add(distance),
         }
     }
@@ -71,7 +73,13 @@ impl Iterator for Instructions<'_> {
                 continue;
             }
             self.at += usize::from(opcode::cache_entries(u16::from(opcode)));
-            return Some(Instruction { start, offset, opcode, oparg, end: self.at });
+            return Some(Instruction {
+                start,
+                offset,
+                opcode,
+                oparg,
+                end: self.at,
+            });
         }
     }
 }
@@ -83,7 +91,13 @@ pub fn listing(code: &Code, nested: bool) -> String {
     while let Some(code) = todo.pop() {
         list_one(&mut out, code);
         if nested {
-            let inner = code.consts.iter().rev().filter_map(|c| if let Const::Code(c) = c { Some(&**c) } else { None });
+            let inner = code.consts.iter().rev().filter_map(|c| {
+                if let Const::Code(c) = c {
+                    Some(&**c)
+                } else {
+                    None
+                }
+            });
             todo.extend(inner);
         }
     }
@@ -91,7 +105,11 @@ pub fn listing(code: &Code, nested: bool) -> String {
 }
 
 fn list_one(out: &mut String, code: &Code) {
-    _ = writeln!(out, "{} (line {}, stack {}, flags {:#x}):", code.qualname, code.firstlineno, code.stacksize, code.flags);
+    _ = writeln!(
+        out,
+        "{} (line {}, stack {}, flags {:#x}):",
+        code.qualname, code.firstlineno, code.stacksize, code.flags
+    );
     let handlers: Vec<_> = exception_table::entries(&code.exceptiontable).collect();
     let mut labels: BTreeMap<usize, usize> = BTreeMap::new();
     for target in instructions(&code.code).filter_map(|i| i.jump_target()) {
@@ -113,7 +131,9 @@ fn list_one(out: &mut String, code: &Code) {
             (false, line) => line.to_string(),
         };
         last_line = line;
-        let label = labels.get(&instr.start).map_or(String::new(), |n| format!("L{n}:"));
+        let label = labels
+            .get(&instr.start)
+            .map_or(String::new(), |n| format!("L{n}:"));
         let name = opcode::name(u16::from(instr.opcode)).unwrap_or("<?>");
         let mut text = format!("{shown_line:>5} {label:>5} {:>5} {name}", 2 * instr.offset);
         if opcode::flags(u16::from(instr.opcode)).has(Flags::ARG) {
@@ -127,7 +147,13 @@ fn list_one(out: &mut String, code: &Code) {
     for e in handlers {
         let lasti = if e.lasti { " lasti" } else { "" };
         let label = labels.get(&(e.target as usize)).copied().unwrap_or(0);
-        _ = writeln!(out, "  {} to {} -> L{label} [{}]{lasti}", 2 * e.start, 2 * e.end, e.depth);
+        _ = writeln!(
+            out,
+            "  {} to {} -> L{label} [{}]{lasti}",
+            2 * e.start,
+            2 * e.end,
+            e.depth
+        );
     }
 }
 
@@ -163,10 +189,14 @@ fn meaning(code: &Code, instr: &Instruction, labels: &BTreeMap<usize, usize>) ->
         wide::LOAD_FAST_LOAD_FAST
         | wide::LOAD_FAST_BORROW_LOAD_FAST_BORROW
         | wide::STORE_FAST_LOAD_FAST
-        | wide::STORE_FAST_STORE_FAST => Some(format!("{}, {}", local(arg >> 4)?, local(arg & 15)?)),
+        | wide::STORE_FAST_STORE_FAST => {
+            Some(format!("{}, {}", local(arg >> 4)?, local(arg & 15)?))
+        }
         _ if flags.has(Flags::LOCAL) || flags.has(Flags::FREE) => local(arg),
         wide::BINARY_OP => opcode::NB_OPS.get(arg).map(|(_, symbol)| (*symbol).into()),
-        wide::COMPARE_OP => opcode::COMPARE_OPS.get(arg >> 5).map(|symbol| (*symbol).into()),
+        wide::COMPARE_OP => opcode::COMPARE_OPS
+            .get(arg >> 5)
+            .map(|symbol| (*symbol).into()),
         wide::CALL_INTRINSIC_1 => opcode::INTRINSIC_1.get(arg).map(|name| (*name).into()),
         wide::CALL_INTRINSIC_2 => opcode::INTRINSIC_2.get(arg).map(|name| (*name).into()),
         wide::LOAD_COMMON_CONSTANT => opcode::COMMON_CONSTANTS.get(arg).map(|name| (*name).into()),
@@ -181,9 +211,43 @@ mod tests {
 
     #[test]
     fn joins_prefixes_and_skips_caches() {
-        let code = [op::EXTENDED_ARG, 1, op::LOAD_ATTR, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, op::NOP, 0];
+        let code = [
+            op::EXTENDED_ARG,
+            1,
+            op::LOAD_ATTR,
+            2,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            op::NOP,
+            0,
+        ];
         let all: Vec<_> = instructions(&code).collect();
-        assert_eq!(all[0], Instruction { start: 0, offset: 1, opcode: op::LOAD_ATTR, oparg: 0x102, end: 11 });
+        assert_eq!(
+            all[0],
+            Instruction {
+                start: 0,
+                offset: 1,
+                opcode: op::LOAD_ATTR,
+                oparg: 0x102,
+                end: 11
+            }
+        );
         assert_eq!(all[1].opcode, op::NOP);
         assert_eq!(instructions(&code[..3]).count(), 0);
     }
@@ -191,7 +255,18 @@ mod tests {
     #[test]
     fn lists() {
         let code = Code {
-            code: vec![op::RESUME, 0, op::LOAD_CONST, 0, op::RETURN_VALUE, 0, op::JUMP_BACKWARD, 3, 0, 0],
+            code: vec![
+                op::RESUME,
+                0,
+                op::LOAD_CONST,
+                0,
+                op::RETURN_VALUE,
+                0,
+                op::JUMP_BACKWARD,
+                3,
+                0,
+                0,
+            ],
             consts: vec![Const::str("x")],
             qualname: "f".into(),
             firstlineno: 3,

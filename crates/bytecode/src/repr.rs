@@ -44,7 +44,11 @@ fn constant(out: &mut String, value: &Const) {
             out.push(')');
         }
         Const::Code(code) => {
-            _ = write!(out, "<code object {}, file \"{}\", line {}>", code.name, code.filename, code.firstlineno);
+            _ = write!(
+                out,
+                "<code object {}, file \"{}\", line {}>",
+                code.name, code.filename, code.firstlineno
+            );
         }
     }
 }
@@ -135,7 +139,10 @@ fn bare_float(out: &mut String, value: f64) {
 pub fn float(out: &mut String, value: f64) {
     let start = out.len();
     bare_float(out, value);
-    if out[start..].bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+    if out[start..]
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b == b'-')
+    {
         out.push_str(".0");
     }
 }
@@ -170,8 +177,14 @@ mod tests {
         assert_eq!(float(0.0001), "0.0001");
         assert_eq!(repr(&Const::Complex(0.0, 2.0)), "2j");
         assert_eq!(repr(&Const::Complex(-0.0, -2.5)), "(-0-2.5j)");
-        assert_eq!(repr(&Const::str("it's\n\u{e9}\u{200b}")), "\"it's\\né\\u200b\"");
-        assert_eq!(repr(&Const::Bytes(b"'\"\0".as_slice().into())), "b'\\'\"\\x00'");
+        assert_eq!(
+            repr(&Const::str("it's\n\u{e9}\u{200b}")),
+            "\"it's\\né\\u200b\""
+        );
+        assert_eq!(
+            repr(&Const::Bytes(b"'\"\0".as_slice().into())),
+            "b'\\'\"\\x00'"
+        );
         assert_eq!(repr(&Const::tuple(vec![Const::None])), "(None,)");
     }
 }

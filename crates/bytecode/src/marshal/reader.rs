@@ -572,7 +572,9 @@ impl Builder for ConstBuilder {
             linetable: bytes(linetable)?,
             exceptiontable: bytes(exceptions)?,
         };
-        if !code.code.len().is_multiple_of(2) || code.localspluskinds.len() != code.localsplusnames.len() {
+        if !code.code.len().is_multiple_of(2)
+            || code.localspluskinds.len() != code.localsplusnames.len()
+        {
             return Err(MALFORMED);
         }
         Ok(Const::Code(Arc::new(code)))
