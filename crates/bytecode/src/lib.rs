@@ -11,3 +11,4 @@ pub mod location;
 pub mod marshal;
 pub mod opcode;
 pub mod repr;
+pub mod verify;
