@@ -22,7 +22,12 @@ pub struct Fault {
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "invalid code at offset {}: {}", self.unit * 2, self.message)
+        write!(
+            f,
+            "invalid code at offset {}: {}",
+            self.unit * 2,
+            self.message
+        )
     }
 }
 
@@ -54,8 +59,15 @@ pub fn verify(code: &Code) -> Result<(), Fault> {
     }
     let mut entries = exception_table::entries(&code.exceptiontable);
     let table: Vec<Entry> = entries.by_ref().collect();
-    Flow { code, instrs: &instrs, starts: &starts, table: &table, depths: vec![-1; instrs.len()], todo: Vec::new() }
-        .run()
+    Flow {
+        code,
+        instrs: &instrs,
+        starts: &starts,
+        table: &table,
+        depths: vec![-1; instrs.len()],
+        todo: Vec::new(),
+    }
+    .run()
 }
 
 /// Checks a code object and all code among its constants.
@@ -84,14 +96,22 @@ fn check_shape(code: &Code) -> Result<(), Fault> {
         + u64::from(code.kwonlyargcount)
         + u64::from(code.flags & co::VARARGS != 0)
         + u64::from(code.flags & co::VARKEYWORDS != 0);
-    let locals = code.localspluskinds.iter().take_while(|k| **k & kind::LOCAL != 0).count();
+    let locals = code
+        .localspluskinds
+        .iter()
+        .take_while(|k| **k & kind::LOCAL != 0)
+        .count();
     if code.posonlyargcount > code.argcount || args > locals as u64 {
         return fail(0, "more parameters than locals");
     }
     let rest = &code.localspluskinds[locals..];
     let cells = rest.iter().take_while(|k| **k & kind::CELL != 0).count();
-    let ordered = rest[..cells].iter().all(|k| *k & (kind::LOCAL | kind::FREE) == 0)
-        && rest[cells..].iter().all(|k| *k & (kind::LOCAL | kind::CELL | kind::FREE) == kind::FREE);
+    let ordered = rest[..cells]
+        .iter()
+        .all(|k| *k & (kind::LOCAL | kind::FREE) == 0)
+        && rest[cells..]
+            .iter()
+            .all(|k| *k & (kind::LOCAL | kind::CELL | kind::FREE) == kind::FREE);
     if !ordered {
         return fail(0, "slots are out of order");
     }
@@ -100,13 +120,17 @@ fn check_shape(code: &Code) -> Result<(), Fault> {
 
 fn check_instruction(code: &Code, instr: &Instruction) -> Result<(), Fault> {
     let at = instr.offset;
-    let Some(info) = opcode::info(u16::from(instr.opcode)).filter(|i| i.kind == Kind::Normal) else {
+    let Some(info) = opcode::info(u16::from(instr.opcode)).filter(|i| i.kind == Kind::Normal)
+    else {
         return fail(at, "unknown instruction");
     };
     if at - instr.start > 3 || i32::try_from(instr.oparg).is_err() {
         return fail(at, "argument out of range");
     }
-    if code.code[2 * (at + 1)..2 * instr.end].iter().any(|b| *b != 0) {
+    if code.code[2 * (at + 1)..2 * instr.end]
+        .iter()
+        .any(|b| *b != 0)
+    {
         return fail(at, "caches are not empty");
     }
     let arg = instr.oparg as usize;
@@ -133,7 +157,11 @@ fn check_instruction(code: &Code, instr: &Instruction) -> Result<(), Fault> {
                 | op::STORE_FAST_LOAD_FAST
                 | op::STORE_FAST_STORE_FAST
         );
-        let fits = if pair { arg >> 4 < slots && (arg & 15) < slots } else { arg < slots };
+        let fits = if pair {
+            arg >> 4 < slots && (arg & 15) < slots
+        } else {
+            arg < slots
+        };
         if !fits {
             return fail(at, "slot out of range");
         }
@@ -148,7 +176,9 @@ fn check_instruction(code: &Code, instr: &Instruction) -> Result<(), Fault> {
 fn argument_fits(code: &Code, opcode: u8, arg: usize) -> bool {
     let cell = |bits: u8| code.localspluskinds.get(arg).is_some_and(|k| k & bits != 0);
     match opcode {
-        op::CACHE | op::RESERVED | op::INTERPRETER_EXIT | op::ENTER_EXECUTOR | op::EXTENDED_ARG => false,
+        op::CACHE | op::RESERVED | op::INTERPRETER_EXIT | op::ENTER_EXECUTOR | op::EXTENDED_ARG => {
+            false
+        }
         op::INSTRUMENTED_LINE | op::INSTRUMENTED_INSTRUCTION => false,
         op::LOAD_DEREF | op::STORE_DEREF | op::DELETE_DEREF | op::LOAD_FROM_DICT_OR_DEREF => {
             cell(kind::CELL | kind::FREE)
@@ -202,7 +232,10 @@ impl Flow<'_> {
     fn check_table(&self) -> Result<(), Fault> {
         let mut end = 0;
         for entry in self.table {
-            if entry.start < end || entry.end <= entry.start || entry.end as usize > self.starts.len() {
+            if entry.start < end
+                || entry.end <= entry.start
+                || entry.end as usize > self.starts.len()
+            {
                 return fail(entry.start as usize, "handler ranges overlap");
             }
             end = entry.end;
@@ -213,7 +246,10 @@ impl Flow<'_> {
     /// Control reaches a unit with a depth.
     fn reach(&mut self, from: usize, unit: usize, depth: i64) -> Result<(), Fault> {
         let Some(i) = self.starts.get(unit).copied().filter(|i| *i != usize::MAX) else {
-            return fail(from, "control leaves the code or lands inside of an instruction");
+            return fail(
+                from,
+                "control leaves the code or lands inside of an instruction",
+            );
         };
         if depth > i64::from(self.code.stacksize) {
             return fail(from, "stack overflow");
@@ -233,8 +269,10 @@ impl Flow<'_> {
         let instr = self.instrs[i];
         let (at, opcode) = (instr.offset, u16::from(instr.opcode));
         let depth = self.depths[i];
-        let (Some(popped), Some(pushed)) = (opcode::popped(opcode, instr.oparg), opcode::pushed(opcode, instr.oparg))
-        else {
+        let (Some(popped), Some(pushed)) = (
+            opcode::popped(opcode, instr.oparg),
+            opcode::pushed(opcode, instr.oparg),
+        ) else {
             return fail(at, "unknown instruction");
         };
         if depth < popped {
@@ -244,7 +282,11 @@ impl Flow<'_> {
         if after > i64::from(self.code.stacksize) {
             return fail(at, "stack overflow");
         }
-        let covering = self.table.partition_point(|e| e.start as usize <= at).checked_sub(1).map(|k| self.table[k]);
+        let covering = self
+            .table
+            .partition_point(|e| e.start as usize <= at)
+            .checked_sub(1)
+            .map(|k| self.table[k]);
         if let Some(entry) = covering.filter(|e| at < e.end as usize) {
             if depth < i64::from(entry.depth) {
                 return fail(at, "handler wants a deeper stack");
@@ -252,7 +294,10 @@ impl Flow<'_> {
             let there = i64::from(entry.depth) + i64::from(entry.lasti) + 1;
             self.reach(at, entry.target as usize, there)?;
         }
-        if let Some(target) = instr.jump_target().filter(|_| instr.opcode != op::END_ASYNC_FOR) {
+        if let Some(target) = instr
+            .jump_target()
+            .filter(|_| instr.opcode != op::END_ASYNC_FOR)
+        {
             self.check_landing(&instr, target)?;
             self.reach(at, target, after)?;
         }
@@ -265,7 +310,11 @@ impl Flow<'_> {
                 | op::JUMP_BACKWARD
                 | op::JUMP_BACKWARD_NO_INTERRUPT
         );
-        if ends { Ok(()) } else { self.reach(at, instr.end, after) }
+        if ends {
+            Ok(())
+        } else {
+            self.reach(at, instr.end, after)
+        }
     }
 
     /// Loops and delegations skip the instruction they jump to, so it must be the right one.
@@ -276,7 +325,11 @@ impl Flow<'_> {
             op::SEND => lands_on(op::END_SEND),
             _ => true,
         };
-        if right { Ok(()) } else { fail(instr.offset, "jump to the wrong instruction") }
+        if right {
+            Ok(())
+        } else {
+            fail(instr.offset, "jump to the wrong instruction")
+        }
     }
 }
 
@@ -286,21 +339,50 @@ mod tests {
     use crate::code::Const;
 
     fn message(code: &[u8], stacksize: u32) -> &'static str {
-        let code = Code { code: code.to_vec(), stacksize, consts: vec![Const::None], ..Code::default() };
+        let code = Code {
+            code: code.to_vec(),
+            stacksize,
+            consts: vec![Const::None],
+            ..Code::default()
+        };
         verify(&code).map_or_else(|f| f.message, |()| "")
     }
 
     #[test]
     fn faults() {
-        assert_eq!(message(&[op::RESUME, 0, op::LOAD_CONST, 0, op::RETURN_VALUE, 0], 1), "");
-        assert_eq!(message(&[op::LOAD_CONST, 1, op::RETURN_VALUE, 0], 1), "constant out of range");
-        assert_eq!(message(&[op::LOAD_CONST, 0, op::RETURN_VALUE, 0], 0), "stack overflow");
+        assert_eq!(
+            message(&[op::RESUME, 0, op::LOAD_CONST, 0, op::RETURN_VALUE, 0], 1),
+            ""
+        );
+        assert_eq!(
+            message(&[op::LOAD_CONST, 1, op::RETURN_VALUE, 0], 1),
+            "constant out of range"
+        );
+        assert_eq!(
+            message(&[op::LOAD_CONST, 0, op::RETURN_VALUE, 0], 0),
+            "stack overflow"
+        );
         assert_eq!(message(&[op::RETURN_VALUE, 0], 1), "stack underflow");
-        assert_eq!(message(&[op::NOP, 0], 1), "control leaves the code or lands inside of an instruction");
-        assert_eq!(message(&[op::JUMP_FORWARD, 9], 1), "control leaves the code or lands inside of an instruction");
-        assert_eq!(message(&[op::LOAD_FAST, 0, op::RETURN_VALUE, 0], 1), "slot out of range");
-        assert_eq!(message(&[op::CALL_LEN, 0, 0, 0, 0, 0, 0, 0], 9), "unknown instruction");
-        assert_eq!(message(&[op::LOAD_CONST, 0, op::JUMP_BACKWARD, 3, 0, 0], 9), "stack depths differ");
+        assert_eq!(
+            message(&[op::NOP, 0], 1),
+            "control leaves the code or lands inside of an instruction"
+        );
+        assert_eq!(
+            message(&[op::JUMP_FORWARD, 9], 1),
+            "control leaves the code or lands inside of an instruction"
+        );
+        assert_eq!(
+            message(&[op::LOAD_FAST, 0, op::RETURN_VALUE, 0], 1),
+            "slot out of range"
+        );
+        assert_eq!(
+            message(&[op::CALL_LEN, 0, 0, 0, 0, 0, 0, 0], 9),
+            "unknown instruction"
+        );
+        assert_eq!(
+            message(&[op::LOAD_CONST, 0, op::JUMP_BACKWARD, 3, 0, 0], 9),
+            "stack depths differ"
+        );
         assert_eq!(message(&[op::TO_BOOL, 0, 0, 0], 9), "caches are cut off");
     }
 }
