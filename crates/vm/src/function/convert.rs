@@ -1,0 +1,216 @@
+//! Conversion of arguments to Rust types and of results to Python's, with argument clinic's messages.
+
+use super::signature::Signature;
+use crate::objects::str_::Str;
+use crate::protocols::{number, object};
+use crate::vm::{PyResult, Raised, Vm};
+use naja_heap::{Payload, Ref, Value};
+
+/// A type that an argument can be converted to. `index` is the parameter's place in the signature.
+pub trait FromArg<'a>: Sized {
+    fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self>;
+}
+
+/// An optional argument for which None means the same as leaving it out.
+#[derive(Clone, Debug)]
+pub struct OrNone<T>(pub Option<T>);
+
+impl<'a> FromArg<'a> for &'a Value {
+    #[inline(always)]
+    fn from_arg(_: &Vm, value: &'a Value, _: &Signature, _: usize) -> PyResult<Self> {
+        Ok(value)
+    }
+}
+
+impl FromArg<'_> for Value {
+    #[inline(always)]
+    fn from_arg(_: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+        Ok(value.clone())
+    }
+}
+
+/// The error for an argument of a wrong class.
+#[cold]
+pub fn wrong_type(vm: &Vm, value: &Value, sig: &Signature, index: usize, wanted: &str) -> Raised {
+    let got = if value.is_none() { "None".to_string() } else { vm.type_of(value).full_name() };
+    vm.type_error(format!("{}() {} must be {wanted}, not {got}", sig.name, sig.describe(index)))
+}
+
+impl<'a, T: Payload> FromArg<'a> for &'a Ref<T> {
+    #[inline(always)]
+    fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self> {
+        value.downcast::<T>().ok_or_else(|| wrong_type(vm, value, sig, index, T::NAME))
+    }
+}
+
+impl<'a, T: Payload> FromArg<'a> for Ref<T> {
+    #[inline(always)]
+    fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self> {
+        <&Ref<T>>::from_arg(vm, value, sig, index).cloned()
+    }
+}
+
+impl<'a, T: FromArg<'a>> FromArg<'a> for OrNone<T> {
+    fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self> {
+        if value.is_none() { Ok(OrNone(None)) } else { T::from_arg(vm, value, sig, index).map(|v| OrNone(Some(v))) }
+    }
+}
+
+impl FromArg<'_> for bool {
+    fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+        object::is_true(vm, value)
+    }
+}
+
+impl FromArg<'_> for f64 {
+    #[inline]
+    fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+        match value.as_small_float() {
+            Some(f) => Ok(f),
+            None => number::as_f64(vm, value),
+        }
+    }
+}
+
+impl FromArg<'_> for String {
+    fn from_arg(vm: &Vm, value: &Value, sig: &Signature, index: usize) -> PyResult<Self> {
+        match value.downcast::<Str>() {
+            Some(text) => match text.as_str() {
+                Some(text) => Ok(text.to_string()),
+                None => Err(crate::objects::exception::surrogates_not_allowed(vm, text)),
+            },
+            None => Err(wrong_type(vm, value, sig, index, "str")),
+        }
+    }
+}
+
+impl FromArg<'_> for isize {
+    #[inline]
+    fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+        match value.as_small_int() {
+            Some(n) => Ok(n as isize),
+            None => number::index_isize(vm, value),
+        }
+    }
+}
+
+macro_rules! signed {
+    ($($ty:ty: $c:literal;)*) => { $(
+        impl FromArg<'_> for $ty {
+            #[inline]
+            fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+                let n = match value.as_small_int() {
+                    Some(n) => Some(n),
+                    None => number::index_i64(vm, value)?,
+                };
+                n.and_then(|n| <$ty>::try_from(n).ok())
+                    .ok_or_else(|| vm.overflow_error(concat!("Python int too large to convert to C ", $c)))
+            }
+        }
+    )* };
+}
+
+signed! { i64: "long"; i32: "int"; i16: "short"; i8: "char"; }
+
+macro_rules! unsigned {
+    ($($ty:ty: $c:literal;)*) => { $(
+        impl FromArg<'_> for $ty {
+            fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+                let n = number::index_i128(vm, value)?;
+                match n {
+                    Some(n) if n < 0 => Err(vm.value_error("value must be positive")),
+                    Some(n) => <$ty>::try_from(n)
+                        .map_err(|_| vm.overflow_error(concat!("Python int too large to convert to C ", $c))),
+                    None => Err(vm.overflow_error(concat!("Python int too large to convert to C ", $c))),
+                }
+            }
+        }
+    )* };
+}
+
+unsigned! { u64: "unsigned long"; u32: "unsigned int"; u16: "unsigned short"; u8: "unsigned char"; usize: "size_t"; }
+
+/// A type that a native function can give back.
+pub trait IntoPyResult {
+    fn into_py_result(self, vm: &Vm) -> PyResult;
+}
+
+impl IntoPyResult for Value {
+    #[inline(always)]
+    fn into_py_result(self, _: &Vm) -> PyResult {
+        Ok(self)
+    }
+}
+
+impl<T: Payload> IntoPyResult for Ref<T> {
+    #[inline(always)]
+    fn into_py_result(self, _: &Vm) -> PyResult {
+        Ok(self.into_value())
+    }
+}
+
+impl IntoPyResult for () {
+    #[inline(always)]
+    fn into_py_result(self, _: &Vm) -> PyResult {
+        Ok(Value::NONE)
+    }
+}
+
+impl IntoPyResult for bool {
+    #[inline(always)]
+    fn into_py_result(self, _: &Vm) -> PyResult {
+        Ok(Value::from_bool(self))
+    }
+}
+
+impl IntoPyResult for f64 {
+    #[inline(always)]
+    fn into_py_result(self, vm: &Vm) -> PyResult {
+        vm.new_float(self)
+    }
+}
+
+impl IntoPyResult for String {
+    fn into_py_result(self, vm: &Vm) -> PyResult {
+        vm.new_str(&self).map(Ref::into_value)
+    }
+}
+
+impl IntoPyResult for &str {
+    fn into_py_result(self, vm: &Vm) -> PyResult {
+        vm.new_str(self).map(Ref::into_value)
+    }
+}
+
+impl<T: IntoPyResult> IntoPyResult for Option<T> {
+    #[inline(always)]
+    fn into_py_result(self, vm: &Vm) -> PyResult {
+        match self {
+            Some(value) => value.into_py_result(vm),
+            None => Ok(Value::NONE),
+        }
+    }
+}
+
+impl<T: IntoPyResult> IntoPyResult for PyResult<T> {
+    #[inline(always)]
+    fn into_py_result(self, vm: &Vm) -> PyResult {
+        self?.into_py_result(vm)
+    }
+}
+
+macro_rules! ints {
+    ($($ty:ty)*) => { $(
+        impl IntoPyResult for $ty {
+            #[inline]
+            fn into_py_result(self, vm: &Vm) -> PyResult {
+                match i64::try_from(self) {
+                    Ok(n) => vm.new_int(n),
+                    Err(_) => vm.new_bigint(dashu_int::IBig::from(self)),
+                }
+            }
+        }
+    )* };
+}
+
+ints! { i64 isize i32 i16 i8 u64 usize u32 u16 u8 i128 }
