@@ -37,11 +37,16 @@ impl Parse for ClassArgs {
                 "flags" => {
                     let inner;
                     syn::parenthesized!(inner in input);
-                    args.flags = Punctuated::<Ident, Token![,]>::parse_terminated(&inner)?.into_iter().collect();
+                    args.flags = Punctuated::<Ident, Token![,]>::parse_terminated(&inner)?
+                        .into_iter()
+                        .collect();
                 }
                 other => {
                     let known = "name, module, doc, base, extends, gc, flags";
-                    return Err(Error::new(key.span(), format!("no such option: {other} ({known})")));
+                    return Err(Error::new(
+                        key.span(),
+                        format!("no such option: {other} ({known})"),
+                    ));
                 }
             }
             if !input.is_empty() {
@@ -63,8 +68,12 @@ pub fn pyclass(args: ClassArgs, item: ItemStruct) -> Result<TokenStream> {
         Some(name) => name.value(),
         None => ident.to_string(),
     };
-    let module = args.module.map_or_else(|| "builtins".to_string(), |m| m.value());
-    let doc = args.doc.map_or_else(|| function::doc(&item.attrs), |d| d.value());
+    let module = args
+        .module
+        .map_or_else(|| "builtins".to_string(), |m| m.value());
+    let doc = args
+        .doc
+        .map_or_else(|| function::doc(&item.attrs), |d| d.value());
     let gc = args.gc;
     let base_info = match &args.extends {
         Some(text) => {
@@ -80,7 +89,10 @@ pub fn pyclass(args: ClassArgs, item: ItemStruct) -> Result<TokenStream> {
         }
         None => quote!(None),
     };
-    let flags = args.flags.iter().map(|f| quote!(| ::naja_vm::type_::TypeFlags::#f));
+    let flags = args
+        .flags
+        .iter()
+        .map(|f| quote!(| ::naja_vm::type_::TypeFlags::#f));
     let forward = gc.then(|| {
         quote! {
             fn traverse(&self, visitor: &mut ::naja_vm::Visitor) {
@@ -134,9 +146,16 @@ impl Parse for MethodsArgs {
                 "with" => {
                     let inner;
                     syn::parenthesized!(inner in input);
-                    args.with = Punctuated::<Path, Token![,]>::parse_terminated(&inner)?.into_iter().collect();
+                    args.with = Punctuated::<Path, Token![,]>::parse_terminated(&inner)?
+                        .into_iter()
+                        .collect();
                 }
-                other => return Err(Error::new(key.span(), format!("no such option: {other} (extra, with)"))),
+                other => {
+                    return Err(Error::new(
+                        key.span(),
+                        format!("no such option: {other} (extra, with)"),
+                    ));
+                }
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -157,14 +176,31 @@ struct Tables {
     class_signature: Option<LitStr>,
 }
 
-const MARKS: [&str; 8] =
-    ["pymethod", "pyclassmethod", "pystaticmethod", "pygetter", "pysetter", "pyattr", "pyslot", "pymember"];
+const MARKS: [&str; 8] = [
+    "pymethod",
+    "pyclassmethod",
+    "pystaticmethod",
+    "pygetter",
+    "pysetter",
+    "pyattr",
+    "pyslot",
+    "pymember",
+];
 
 /// Takes the attribute that marks a function off it.
 fn take_mark(attrs: &mut Vec<Attribute>) -> Result<Option<(String, Options)>> {
-    let Some(at) = attrs.iter().position(|a| MARKS.iter().any(|m| a.path().is_ident(m))) else { return Ok(None) };
+    let Some(at) = attrs
+        .iter()
+        .position(|a| MARKS.iter().any(|m| a.path().is_ident(m)))
+    else {
+        return Ok(None);
+    };
     let attr = attrs.remove(at);
-    let mark = attr.path().get_ident().map(Ident::to_string).unwrap_or_default();
+    let mark = attr
+        .path()
+        .get_ident()
+        .map(Ident::to_string)
+        .unwrap_or_default();
     Ok(Some((mark, function::options(&attr)?)))
 }
 
@@ -173,10 +209,19 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
     let mut tables = Tables::default();
     for member in &mut item.items {
         let ImplItem::Fn(f) = member else { continue };
-        let Some((mark, options)) = take_mark(&mut f.attrs)? else { continue };
+        let Some((mark, options)) = take_mark(&mut f.attrs)? else {
+            continue;
+        };
         one(&mut tables, f, &mark, &options)?;
     }
-    let Tables { wrappers, methods, getters, attrs, slots, class_signature } = tables;
+    let Tables {
+        wrappers,
+        methods,
+        getters,
+        attrs,
+        slots,
+        class_signature,
+    } = tables;
     let getset = getters.iter().map(|(name, doc, get, set)| {
         let get = get.as_ref().map_or(quote!(None), |g| quote!(Some(#g)));
         let set = set.as_ref().map_or(quote!(None), |s| quote!(Some(#s)));
@@ -195,7 +240,9 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
         None => format_ident!("__PY_FILL"),
     };
     let table = {
-        let text = table.to_string().replace("__PY_FILL", &fill_name.to_string());
+        let text = table
+            .to_string()
+            .replace("__PY_FILL", &fill_name.to_string());
         text.parse::<TokenStream>()?
     };
     let fill = quote! {
@@ -261,7 +308,9 @@ fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Optio
                 "pyclassmethod" => (Shape::Class, quote!(Class)),
                 _ => (Shape::Free, quote!(Static)),
             };
-            tables.wrappers.push(function::wrapper(&mut f.sig, options, shape, path, &name, &wrapper)?);
+            tables.wrappers.push(function::wrapper(
+                &mut f.sig, options, shape, path, &name, &wrapper,
+            )?);
             let text = signature_text(options);
             tables.methods.push(quote! {
                 ::naja_vm::function::MethodDef {
@@ -276,7 +325,10 @@ fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Optio
             entry(tables, name, doc).2 = Some(quote!(Self::#wrapper));
         }
         "pysetter" => {
-            let name = options.name.clone().unwrap_or_else(|| plain.strip_prefix("set_").unwrap_or(&plain).to_string());
+            let name = options
+                .name
+                .clone()
+                .unwrap_or_else(|| plain.strip_prefix("set_").unwrap_or(&plain).to_string());
             tables.wrappers.push(accessor(f, &wrapper, true)?);
             entry(tables, name, String::new()).3 = Some(quote!(Self::#wrapper));
         }
@@ -289,7 +341,10 @@ fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Optio
             });
         }
         "pyslot" => {
-            let slot = options.name.clone().unwrap_or_else(|| plain.trim_end_matches('_').to_string());
+            let slot = options
+                .name
+                .clone()
+                .unwrap_or_else(|| plain.trim_end_matches('_').to_string());
             if slot == "new" || slot == "init" {
                 tables.class_signature = options.sig.clone().or(tables.class_signature.take());
             }
@@ -297,7 +352,12 @@ fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Optio
             tables.slots.push(init);
             tables.wrappers.push(wrapped);
         }
-        _ => return Err(Error::new(ident.span(), "write a getter instead of a member")),
+        _ => {
+            return Err(Error::new(
+                ident.span(),
+                "write a getter instead of a member",
+            ));
+        }
     }
     Ok(())
 }
@@ -312,7 +372,11 @@ pub fn signature_text(options: &Options) -> TokenStream {
 }
 
 /// The getset entry of a name, made if there is none.
-fn entry(tables: &mut Tables, name: String, doc: String) -> &mut (String, String, Option<TokenStream>, Option<TokenStream>) {
+fn entry(
+    tables: &mut Tables,
+    name: String,
+    doc: String,
+) -> &mut (String, String, Option<TokenStream>, Option<TokenStream>) {
     let at = match tables.getters.iter().position(|g| g.0 == name) {
         Some(at) => at,
         None => {
@@ -338,7 +402,10 @@ fn accessor(f: &syn::ImplItemFn, wrapper: &Ident, setter: bool) -> Result<TokenS
                 call.push(quote!(zelf));
             }
             syn::FnArg::Typed(typed) => {
-                let text = { let ty = &typed.ty; quote!(#ty).to_string().replace(' ', "") };
+                let text = {
+                    let ty = &typed.ty;
+                    quote!(#ty).to_string().replace(' ', "")
+                };
                 if text.ends_with("&Vm") || text.ends_with("::Vm") {
                     call.push(quote!(vm));
                 } else if at == 0 && text.ends_with("Value") {

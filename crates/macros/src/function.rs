@@ -5,7 +5,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, FnArg, Ident, ImplItemFn, LitStr, Result, Signature, Token, Type};
+use syn::{
+    Attribute, Error, Expr, FnArg, Ident, ImplItemFn, LitStr, Result, Signature, Token, Type,
+};
 
 /// Options of `#[pymethod(...)]` and its relatives.
 #[derive(Default)]
@@ -30,7 +32,12 @@ impl Parse for Options {
                     input.parse::<Token![=]>()?;
                     options.sig = Some(input.parse()?);
                 }
-                other => return Err(Error::new(key.span(), format!("no such option: {other} (name, sig, raw)"))),
+                other => {
+                    return Err(Error::new(
+                        key.span(),
+                        format!("no such option: {other} (name, sig, raw)"),
+                    ));
+                }
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -54,10 +61,18 @@ pub fn doc(attrs: &[Attribute]) -> String {
     for attr in attrs {
         if attr.path().is_ident("doc")
             && let syn::Meta::NameValue(pair) = &attr.meta
-            && let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &pair.value
+            && let Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(text),
+                ..
+            }) = &pair.value
         {
             let text = text.value();
-            lines.push(text.strip_prefix(' ').unwrap_or(&text).trim_end().to_string());
+            lines.push(
+                text.strip_prefix(' ')
+                    .unwrap_or(&text)
+                    .trim_end()
+                    .to_string(),
+            );
         }
     }
     lines.join("\n").trim_end().to_string()
@@ -162,7 +177,11 @@ pub fn wrapper(
             }
             FnArg::Typed(typed) if is_vm(&typed.ty) => call.push(quote!(vm)),
             FnArg::Typed(typed) if at == 0 && shape == Shape::Method => {
-                receiver = Some(if is_ref_to(&typed.ty, "Value") { Receiver::Value } else { Receiver::Reference });
+                receiver = Some(if is_ref_to(&typed.ty, "Value") {
+                    Receiver::Value
+                } else {
+                    Receiver::Reference
+                });
                 call.push(quote!(zelf));
             }
             FnArg::Typed(typed) if at == 0 && shape == Shape::Class => {
@@ -172,16 +191,31 @@ pub fn wrapper(
             }
             FnArg::Typed(typed) => {
                 let Some((index, param)) = next.next() else {
-                    return Err(Error::new(typed.span(), "the signature has no parameter for this one"));
+                    return Err(Error::new(
+                        typed.span(),
+                        "the signature has no parameter for this one",
+                    ));
                 };
                 let variable = format_ident!("p{index}");
-                lets.push(conversion(param, index, &typed.ty, default.as_ref(), &variable));
+                lets.push(conversion(
+                    param,
+                    index,
+                    &typed.ty,
+                    default.as_ref(),
+                    &variable,
+                ));
                 call.push(quote!(#variable));
             }
         }
     }
     if let Some((_, param)) = next.next() {
-        return Err(Error::new(span, format!("the function has no parameter for `{}` of its signature", param.name)));
+        return Err(Error::new(
+            span,
+            format!(
+                "the function has no parameter for `{}` of its signature",
+                param.name
+            ),
+        ));
     }
     let table = table(&params, python_name);
     let n = params.len();
@@ -224,7 +258,13 @@ pub fn wrapper(
 }
 
 /// The `let` that converts one bound argument.
-fn conversion(param: &Param, index: usize, ty: &Type, default: Option<&Expr>, variable: &Ident) -> TokenStream {
+fn conversion(
+    param: &Param,
+    index: usize,
+    ty: &Type,
+    default: Option<&Expr>,
+    variable: &Ident,
+) -> TokenStream {
     let span = ty.span();
     match param.kind {
         Kind::VarArgs => return quote_spanned! { span=> let #variable = SIG.var_args(&rest); },
@@ -272,17 +312,29 @@ fn table(params: &[Param], name: &str) -> TokenStream {
 }
 
 /// The statement that puts one slot function in, and the wrapper it needs, if any (an associated function).
-pub fn slot(item: &mut ImplItemFn, options: &Options, slot: &str) -> Result<(TokenStream, TokenStream)> {
+pub fn slot(
+    item: &mut ImplItemFn,
+    options: &Options,
+    slot: &str,
+) -> Result<(TokenStream, TokenStream)> {
     let field = format_ident!("{}", if slot == "await" { "await_" } else { slot });
     let function = item.sig.ident.clone();
     let span = function.span();
-    let takes_args = item.sig.inputs.iter().any(|arg| {
-        matches!(arg, FnArg::Typed(t) if last_ident(&t.ty).as_deref() == Some("Args"))
-    });
+    let takes_args =
+        item.sig.inputs.iter().any(
+            |arg| matches!(arg, FnArg::Typed(t) if last_ident(&t.ty).as_deref() == Some("Args")),
+        );
     if slot == "new" && !takes_args {
         // Parameters parsed by the signature: a wrapper that takes the class first.
         let inner = format_ident!("__py_slot_new");
-        let wrapped = wrapper(&mut item.sig, options, Shape::Class, quote!(Self::#function), "__new__", &inner)?;
+        let wrapped = wrapper(
+            &mut item.sig,
+            options,
+            Shape::Class,
+            quote!(Self::#function),
+            "__new__",
+            &inner,
+        )?;
         let init = quote_spanned! { span=>
             slots.new.set(Some(|vm, class, args| {
                 ::naja_vm::function::signature::with_receiver(vm, class.as_value(), args, Self::#inner)

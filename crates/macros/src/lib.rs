@@ -22,7 +22,9 @@ use syn::parse_macro_input;
 pub fn pyclass(args: TokenStream, item: TokenStream) -> TokenStream {
     let args = parse_macro_input!(args as class::ClassArgs);
     let item = parse_macro_input!(item as syn::ItemStruct);
-    class::pyclass(args, item).unwrap_or_else(|e| e.to_compile_error()).into()
+    class::pyclass(args, item)
+        .unwrap_or_else(|e| e.to_compile_error())
+        .into()
 }
 
 /// An `impl` block whose marked functions become methods, getters, slots and attributes of the class.
@@ -33,7 +35,9 @@ pub fn pyclass(args: TokenStream, item: TokenStream) -> TokenStream {
 pub fn pymethods(args: TokenStream, item: TokenStream) -> TokenStream {
     let args = parse_macro_input!(args as class::MethodsArgs);
     let item = parse_macro_input!(item as syn::ItemImpl);
-    class::pymethods(args, item).unwrap_or_else(|e| e.to_compile_error()).into()
+    class::pymethods(args, item)
+        .unwrap_or_else(|e| e.to_compile_error())
+        .into()
 }
 
 /// A Rust module as a Python module: `#[pymodule(name = "math", doc = "...", classes(Foo))] pub mod math { ... }`.
@@ -41,5 +45,7 @@ pub fn pymethods(args: TokenStream, item: TokenStream) -> TokenStream {
 pub fn pymodule(args: TokenStream, item: TokenStream) -> TokenStream {
     let args = parse_macro_input!(args as module::ModuleArgs);
     let item = parse_macro_input!(item as syn::ItemMod);
-    module::pymodule(args, item).unwrap_or_else(|e| e.to_compile_error()).into()
+    module::pymodule(args, item)
+        .unwrap_or_else(|e| e.to_compile_error())
+        .into()
 }

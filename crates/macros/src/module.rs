@@ -32,9 +32,16 @@ impl Parse for ModuleArgs {
                 "classes" => {
                     let inner;
                     syn::parenthesized!(inner in input);
-                    args.classes = Punctuated::<Path, Token![,]>::parse_terminated(&inner)?.into_iter().collect();
+                    args.classes = Punctuated::<Path, Token![,]>::parse_terminated(&inner)?
+                        .into_iter()
+                        .collect();
                 }
-                other => return Err(Error::new(key.span(), format!("no such option: {other} (name, doc, classes)"))),
+                other => {
+                    return Err(Error::new(
+                        key.span(),
+                        format!("no such option: {other} (name, doc, classes)"),
+                    ));
+                }
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -49,18 +56,30 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
     let Some((_, items)) = &mut item.content else {
         return Err(Error::new(span, "the module's content must stand here"));
     };
-    let name = args.name.map_or_else(|| item.ident.to_string(), |n| n.value());
-    let doc = args.doc.map_or_else(|| function::doc(&item.attrs), |d| d.value());
-    let (mut functions, mut attrs, mut wrappers, mut exec) = (Vec::new(), Vec::new(), Vec::new(), quote!(None));
+    let name = args
+        .name
+        .map_or_else(|| item.ident.to_string(), |n| n.value());
+    let doc = args
+        .doc
+        .map_or_else(|| function::doc(&item.attrs), |d| d.value());
+    let (mut functions, mut attrs, mut wrappers, mut exec) =
+        (Vec::new(), Vec::new(), Vec::new(), quote!(None));
     for member in items.iter_mut() {
         let Item::Fn(f) = member else { continue };
-        let marked = f.attrs.iter().position(|a| ["pyfunction", "pyattr", "pyexec"].iter().any(|m| a.path().is_ident(m)));
+        let marked = f.attrs.iter().position(|a| {
+            ["pyfunction", "pyattr", "pyexec"]
+                .iter()
+                .any(|m| a.path().is_ident(m))
+        });
         let Some(at) = marked else { continue };
         let attr = f.attrs.remove(at);
         let options = function::options(&attr)?;
         let ident = f.sig.ident.clone();
         let plain = ident.to_string();
-        let python_name = options.name.clone().unwrap_or_else(|| plain.strip_prefix("r#").unwrap_or(&plain).to_string());
+        let python_name = options
+            .name
+            .clone()
+            .unwrap_or_else(|| plain.strip_prefix("r#").unwrap_or(&plain).to_string());
         if attr.path().is_ident("pyexec") {
             exec = quote!(Some(#ident));
         } else if attr.path().is_ident("pyattr") {
@@ -72,7 +91,14 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
         } else {
             let doc = function::doc(&f.attrs);
             let wrapper = format_ident!("__py_{}", plain.strip_prefix("r#").unwrap_or(&plain));
-            wrappers.push(function::wrapper(&mut f.sig, &options, Shape::Free, quote!(#ident), &python_name, &wrapper)?);
+            wrappers.push(function::wrapper(
+                &mut f.sig,
+                &options,
+                Shape::Free,
+                quote!(#ident),
+                &python_name,
+                &wrapper,
+            )?);
             let text = match (&options.sig, options.raw) {
                 (None, false) => quote!(Some("($module, /)")),
                 _ => signature_text(&options),
@@ -85,7 +111,10 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
             });
         }
     }
-    let classes = args.classes.iter().map(|c| quote!(|vm| vm.class::<#c>().clone()));
+    let classes = args
+        .classes
+        .iter()
+        .map(|c| quote!(|vm| vm.class::<#c>().clone()));
     let generated = quote! {
         #(#wrappers)*
         #[doc = "The module's definition."]

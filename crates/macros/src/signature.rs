@@ -29,12 +29,23 @@ pub fn parse(text: &str) -> Result<Vec<Param>, String> {
         let part = part.trim();
         match part {
             "" => {}
-            "/" => params.iter_mut().filter(|p| p.kind == Kind::PosOrKw).for_each(|p| p.kind = Kind::PosOnly),
+            "/" => params
+                .iter_mut()
+                .filter(|p| p.kind == Kind::PosOrKw)
+                .for_each(|p| p.kind = Kind::PosOnly),
             "*" => kind = Kind::KwOnly,
             _ if part.starts_with('$') => {}
-            _ if part.starts_with("**") => params.push(Param { name: part[2..].into(), kind: Kind::VarKw, required: false }),
+            _ if part.starts_with("**") => params.push(Param {
+                name: part[2..].into(),
+                kind: Kind::VarKw,
+                required: false,
+            }),
             _ if part.starts_with('*') => {
-                params.push(Param { name: part[1..].into(), kind: Kind::VarArgs, required: false });
+                params.push(Param {
+                    name: part[1..].into(),
+                    kind: Kind::VarArgs,
+                    required: false,
+                });
                 kind = Kind::KwOnly;
             }
             _ => {
@@ -45,7 +56,11 @@ pub fn parse(text: &str) -> Result<Vec<Param>, String> {
                 if !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
                     return Err(format!("not a parameter: {part:?}"));
                 }
-                params.push(Param { name: name.into(), kind, required: default.is_none() });
+                params.push(Param {
+                    name: name.into(),
+                    kind,
+                    required: default.is_none(),
+                });
             }
         }
     }
@@ -80,7 +95,10 @@ mod tests {
     #[test]
     fn kinds_and_defaults() {
         let p = parse("($self, a, b=(1, 2), /, c=',', *args, d, e=None, **kw)").unwrap();
-        let shape: Vec<_> = p.iter().map(|p| (p.name.as_str(), p.kind, p.required)).collect();
+        let shape: Vec<_> = p
+            .iter()
+            .map(|p| (p.name.as_str(), p.kind, p.required))
+            .collect();
         use Kind::*;
         assert_eq!(
             shape,
