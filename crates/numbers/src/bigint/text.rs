@@ -1,0 +1,261 @@
+//! Ints as text: `int()`, `str()`, literals, `bin`/`oct`/`hex` and every base between.
+//!
+//! Large decimal numbers are split by powers of ten on both ways, so the work grows like a multiplication's, and the
+//! caller's check runs between the pieces. The digit limit (`sys.set_int_max_str_digits`) is compared with the digits
+//! as written, leading zeros counted, and does not hold for bases that are powers of two.
+//! CPython: `PyLong_FromString`, `long_to_decimal_string_internal` in Objects/longobject.c, Lib/_pylong.py.
+
+use super::is_negative;
+use crate::error::{NumError, Result, Stop, never};
+use dashu_int::ops::{BitTest, DivRem, UnsignedAbs};
+use dashu_int::{IBig, UBig};
+
+/// Why a text is no int.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParseIntError {
+    /// The base is neither 0 nor in 2..=36: "int() base must be >= 2 and <= 36, or 0".
+    Base,
+    /// "invalid literal for int() with base ...", which the caller writes with the literal's repr.
+    Invalid,
+    /// The text has this many digits, more than the limit: [`digit_limit_parse_error`].
+    TooManyDigits(usize),
+    Cancelled,
+}
+
+/// Digits of the pieces that are handed to the library's own conversion.
+const LEAF_DIGITS: usize = 20_000;
+
+/// The ValueError of `int(text)` beyond the digit limit.
+pub fn digit_limit_parse_error(limit: usize, digits: usize) -> NumError {
+    NumError::Value(
+        format!(
+            "Exceeds the limit ({limit} digits) for integer string conversion: value has {digits} digits; use \
+             sys.set_int_max_str_digits() to increase the limit"
+        )
+        .into(),
+    )
+}
+
+/// The ValueError of `str(int)` beyond the digit limit.
+pub fn digit_limit_str_error(limit: usize) -> NumError {
+    NumError::Value(
+        format!(
+            "Exceeds the limit ({limit} digits) for integer string conversion; use sys.set_int_max_str_digits() to \
+             increase the limit"
+        )
+        .into(),
+    )
+}
+
+/// Whether the value's decimal text certainly exceeds the limit (0: none), told without converting it.
+pub fn check_digit_limit(value: &IBig, limit: usize) -> Result<()> {
+    // 2**(bits-1) has more than (bits-1) * 0.30102 digits.
+    if limit > 0 && value.bit_len() > 1 && (value.bit_len() - 1) as f64 * 0.301_02 > limit as f64 {
+        return Err(digit_limit_str_error(limit));
+    }
+    Ok(())
+}
+
+/// `str(value)` without limits.
+pub fn to_decimal(value: &IBig) -> String {
+    let mut stop = never;
+    to_decimal_checked(value, 0, &mut stop).unwrap_or_default()
+}
+
+/// `str(value)`, at most `limit` digits (0: any number).
+pub fn to_decimal_checked(value: &IBig, limit: usize, stop: Stop) -> Result<String> {
+    check_digit_limit(value, limit)?;
+    let text = if value.bit_len() <= 1 << 17 { value.to_string() } else { long_to_decimal(value, stop)? };
+    if limit > 0 && text.len() - usize::from(is_negative(value)) > limit {
+        return Err(digit_limit_str_error(limit));
+    }
+    Ok(text)
+}
+
+fn long_to_decimal(value: &IBig, stop: Stop) -> Result<String> {
+    let magnitude = value.unsigned_abs();
+    let mut powers = vec![UBig::from(10u8).pow(LEAF_DIGITS)];
+    while let Some(last) = powers.last() {
+        if last.bit_len() * 2 > magnitude.bit_len() + 1 {
+            break;
+        }
+        if stop() {
+            return Err(NumError::Cancelled);
+        }
+        let next = last.sqr();
+        powers.push(next);
+    }
+    let mut out = String::new();
+    out.try_reserve((magnitude.bit_len() as f64 * 0.301_03) as usize + 3).map_err(|_| NumError::Memory)?;
+    if is_negative(value) {
+        out.push('-');
+    }
+    write_decimal(magnitude, &powers, None, &mut out, stop)?;
+    Ok(out)
+}
+
+/// Writes `value`, with leading zeros up to `width`. It is below the square of the last power.
+fn write_decimal(value: UBig, powers: &[UBig], width: Option<usize>, out: &mut String, stop: Stop) -> Result<()> {
+    let Some((power, lower)) = powers.split_last() else {
+        let text = value.to_string();
+        out.extend(std::iter::repeat_n('0', width.unwrap_or(0).saturating_sub(text.len())));
+        out.push_str(&text);
+        return Ok(());
+    };
+    if stop() {
+        return Err(NumError::Cancelled);
+    }
+    let low_digits = LEAF_DIGITS << lower.len();
+    if width.is_none() && value < *power {
+        return write_decimal(value, lower, None, out, stop);
+    }
+    let (high, low) = value.div_rem(power);
+    write_decimal(high, lower, width.map(|w| w - low_digits), out, stop)?;
+    write_decimal(low, lower, Some(low_digits), out, stop)
+}
+
+/// The value in a base from 2 to 36, lower case, without a prefix.
+pub fn to_radix(value: &IBig, base: u32) -> String {
+    value.in_radix(base.clamp(2, 36) as u8).to_string()
+}
+
+/// `int(text, base)`: ASCII text as it stands (white space around it allowed).
+pub fn parse(text: &[u8], base: u32, max_digits: usize) -> std::result::Result<IBig, ParseIntError> {
+    let mut stop = never;
+    parse_checked(text, base, max_digits, &mut stop)
+}
+
+/// [`parse`] with a check between the steps of a long conversion.
+pub fn parse_checked(
+    text: &[u8],
+    base: u32,
+    max_digits: usize,
+    stop: Stop,
+) -> std::result::Result<IBig, ParseIntError> {
+    if base == 1 || base > 36 {
+        return Err(ParseIntError::Base);
+    }
+    let text = trim(text);
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let (base, digits, only_zero) = strip_prefix(text, base);
+    let clean = clean_digits(digits, base, max_digits)?;
+    let magnitude = magnitude(&clean, base, stop)?;
+    if only_zero && !magnitude.is_zero() {
+        return Err(ParseIntError::Invalid);
+    }
+    let value = IBig::from(magnitude);
+    Ok(if negative { -value } else { value })
+}
+
+/// The white space of C's `isspace`.
+pub(crate) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// The text without ASCII white space at its ends.
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_space(*first)
+    {
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && is_space(*last)
+    {
+        text = rest;
+    }
+    text
+}
+
+/// The base that a prefix settles, the digits after it, and whether they may only spell zero (`00`, an old octal).
+fn strip_prefix(text: &[u8], base: u32) -> (u32, &[u8], bool) {
+    let prefixed = match text {
+        [b'0', b'x' | b'X', ..] => 16,
+        [b'0', b'o' | b'O', ..] => 8,
+        [b'0', b'b' | b'B', ..] => 2,
+        _ => 0,
+    };
+    if prefixed != 0 && (base == 0 || base == prefixed) {
+        let digits = text.get(2..).unwrap_or_default();
+        return (prefixed, digits.strip_prefix(b"_").unwrap_or(digits), false);
+    }
+    if base == 0 { (10, text, text.first() == Some(&b'0')) } else { (base, text, false) }
+}
+
+fn digit_value(byte: u8) -> u32 {
+    (byte as char).to_digit(36).unwrap_or(37)
+}
+
+/// The digits without underscores, or why they are none.
+fn clean_digits(text: &[u8], base: u32, max_digits: usize) -> std::result::Result<String, ParseIntError> {
+    let mut clean = String::with_capacity(text.len());
+    let mut previous_underscore = true;
+    let mut complete = true;
+    for &byte in text {
+        if byte == b'_' {
+            if previous_underscore {
+                return Err(ParseIntError::Invalid);
+            }
+            previous_underscore = true;
+        } else if digit_value(byte) < base {
+            clean.push(byte as char);
+            previous_underscore = false;
+        } else {
+            complete = false;
+            break;
+        }
+    }
+    if previous_underscore {
+        return Err(ParseIntError::Invalid);
+    }
+    // CPython counts the digits before it looks at what follows them.
+    if max_digits > 0 && !base.is_power_of_two() && clean.len() > max_digits {
+        return Err(ParseIntError::TooManyDigits(clean.len()));
+    }
+    if complete { Ok(clean) } else { Err(ParseIntError::Invalid) }
+}
+
+fn magnitude(digits: &str, base: u32, stop: Stop) -> std::result::Result<UBig, ParseIntError> {
+    if digits.len() <= 12 {
+        return Ok(UBig::from(digits.bytes().fold(0u64, |n, d| n * u64::from(base) + u64::from(digit_value(d)))));
+    }
+    if base.is_power_of_two() || digits.len() <= 2 * LEAF_DIGITS {
+        return UBig::from_str_radix(digits, base).map_err(|_| ParseIntError::Invalid);
+    }
+    let mut powers = vec![UBig::from(base).pow(LEAF_DIGITS)];
+    while let Some(last) = powers.last() {
+        if LEAF_DIGITS << powers.len() >= digits.len() {
+            break;
+        }
+        if stop() {
+            return Err(ParseIntError::Cancelled);
+        }
+        let next = last.sqr();
+        powers.push(next);
+    }
+    join_pieces(digits, base, &powers, stop)
+}
+
+fn join_pieces(
+    digits: &str,
+    base: u32,
+    powers: &[UBig],
+    stop: Stop,
+) -> std::result::Result<UBig, ParseIntError> {
+    let Some((power, lower)) = powers.split_last() else {
+        return UBig::from_str_radix(digits, base).map_err(|_| ParseIntError::Invalid);
+    };
+    let low_digits = LEAF_DIGITS << lower.len();
+    if digits.len() <= low_digits {
+        return join_pieces(digits, base, lower, stop);
+    }
+    if stop() {
+        return Err(ParseIntError::Cancelled);
+    }
+    let (high, low) = digits.split_at(digits.len() - low_digits);
+    Ok(join_pieces(high, base, lower, stop)? * power + join_pieces(low, base, lower, stop)?)
+}
