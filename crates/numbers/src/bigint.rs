@@ -10,7 +10,7 @@
 mod bytes;
 mod combinatorics;
 mod convert;
-mod text;
+pub(crate) mod text;
 
 pub use bytes::{ByteOrder, from_bytes, to_bytes, to_bytes_wrapping};
 pub use combinatorics::{comb, factorial, gcd, gcd_i64, isqrt, lcm, perm, product};
@@ -22,6 +22,7 @@ pub use text::{
     to_decimal_checked, to_radix,
 };
 
+pub(crate) use text::trim;
 use crate::error::{NumError, Result, Stop};
 use dashu_int::fast_div::ConstDivisor;
 use dashu_int::ops::{Abs, BitTest, DivRem, ExtendedGcd, UnsignedAbs};
@@ -32,7 +33,7 @@ pub const SMALL_MAX: i64 = (1 << 61) - 1;
 pub const SMALL_MIN: i64 = -(1 << 61);
 
 /// CPython's bound on the bits of any int; beyond it a shift raises `OverflowError` instead of `MemoryError`.
-const MAX_SHIFT_BITS: u64 = (i64::MAX as u64 / 8) * 30;
+const MAX_SHIFT_BITS: u64 = i64::MAX as u64 - 64;
 
 /// An int whose bits exceed this is refused even where the caller gives no limit.
 pub const HARD_LIMIT_BITS: usize = 1 << 40;

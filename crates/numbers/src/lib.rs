@@ -12,8 +12,9 @@ pub mod bigint;
 pub mod error;
 pub mod float;
 pub mod format_spec;
+pub mod wtf8;
 
-mod libm;
+pub mod libm;
 
 pub use dashu_int::{IBig, Sign, UBig};
 pub use error::{NumError, Result, Stop, never};

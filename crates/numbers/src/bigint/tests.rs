@@ -52,8 +52,8 @@ fn shifts() {
 fn hashes() {
     assert_eq!(hash(&int("0x1fffffffffffffff")), 0);
     assert_eq!((hash_i64(-1), hash(&IBig::NEG_ONE)), (-2, -2));
-    assert_eq!(hash(&big_pow(10, 50)), 1_448_159_983_284_297_760);
-    assert_eq!(hash(&-big_pow(10, 50)), -1_448_159_983_284_297_760);
+    assert_eq!(hash(&big_pow(10, 50)), 619_332_571_178_673_746);
+    assert_eq!(hash(&-big_pow(10, 50)), -619_332_571_178_673_746);
     assert_eq!(hash_i64(i64::MIN), hash(&IBig::from(i64::MIN)));
 }
 
@@ -105,7 +105,7 @@ fn text() {
     assert_eq!(parse(b"zz", 36, 0), Ok(IBig::from(1295)));
     assert_eq!(parse("0".repeat(5000).as_bytes(), 10, 4300), Err(ParseIntError::TooManyDigits(5000)));
     assert!(parse("1".repeat(5000).as_bytes(), 16, 4300).is_ok());
-    let long: String = (0..123_457u32).map(|i| char::from(b'1' + (i * i % 7) as u8)).collect();
+    let long: String = (0..123_457u64).map(|i| char::from(b'1' + (i * i % 7) as u8)).collect();
     let value = parse(long.as_bytes(), 10, 0).unwrap();
     assert_eq!(value, IBig::from_str_radix(&long, 10).unwrap());
     assert_eq!(to_decimal(&value), long);
