@@ -15,18 +15,19 @@ pub(crate) mod text;
 pub use bytes::{ByteOrder, from_bytes, to_bytes, to_bytes_wrapping};
 pub use combinatorics::{comb, factorial, gcd, gcd_i64, isqrt, lcm, perm, product};
 pub use convert::{
-    cmp_f64, from_f64, from_f64_ceil, from_f64_floor, from_f64_round, to_f64, to_f64_lossy, to_frexp, true_div, true_div_i64,
+    cmp_f64, from_f64, from_f64_ceil, from_f64_floor, from_f64_round, to_f64, to_f64_lossy,
+    to_frexp, true_div, true_div_i64,
 };
 pub use text::{
-    ParseIntError, check_digit_limit, digit_limit_parse_error, digit_limit_str_error, parse, parse_checked, to_decimal,
-    to_decimal_checked, to_radix,
+    ParseIntError, check_digit_limit, digit_limit_parse_error, digit_limit_str_error, parse,
+    parse_checked, to_decimal, to_decimal_checked, to_radix,
 };
 
-pub(crate) use text::trim;
 use crate::error::{NumError, Result, Stop};
 use dashu_int::fast_div::ConstDivisor;
 use dashu_int::ops::{Abs, BitTest, DivRem, ExtendedGcd, UnsignedAbs};
 use dashu_int::{IBig, Sign, UBig};
+pub(crate) use text::trim;
 
 /// The largest and smallest int that the machine keeps in a tagged word.
 pub const SMALL_MAX: i64 = (1 << 61) - 1;
@@ -72,7 +73,11 @@ pub fn fits_small(value: i64) -> bool {
 pub fn to_u64_wrapping(value: &IBig) -> u64 {
     let (sign, words) = value.as_sign_words();
     let low = words.first().copied().unwrap_or(0);
-    if sign == Sign::Negative { low.wrapping_neg() } else { low }
+    if sign == Sign::Negative {
+        low.wrapping_neg()
+    } else {
+        low
+    }
 }
 
 pub fn is_negative(value: &IBig) -> bool {
@@ -100,7 +105,12 @@ pub fn bit_length_i64(value: i64) -> u32 {
 
 /// The ones in the absolute value, as `int.bit_count`.
 pub fn bit_count(value: &IBig) -> usize {
-    value.as_sign_words().1.iter().map(|w| w.count_ones() as usize).sum()
+    value
+        .as_sign_words()
+        .1
+        .iter()
+        .map(|w| w.count_ones() as usize)
+        .sum()
 }
 
 pub fn trailing_zeros(value: &IBig) -> usize {
@@ -112,7 +122,11 @@ pub fn is_odd(value: &IBig) -> bool {
 }
 
 fn check_bits(bits: usize, limit: usize) -> Result<()> {
-    if bits > limit.min(HARD_LIMIT_BITS) { Err(NumError::Memory) } else { Ok(()) }
+    if bits > limit.min(HARD_LIMIT_BITS) {
+        Err(NumError::Memory)
+    } else {
+        Ok(())
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------- arithmetic
@@ -134,7 +148,11 @@ pub fn divmod(a: &IBig, b: &IBig) -> Result<(IBig, IBig)> {
         return Err(NumError::ZeroDivision("division by zero"));
     }
     let (q, r) = a.div_rem(b);
-    if !r.is_zero() && is_negative(&r) != is_negative(b) { Ok((q - IBig::ONE, r + b)) } else { Ok((q, r)) }
+    if !r.is_zero() && is_negative(&r) != is_negative(b) {
+        Ok((q - IBig::ONE, r + b))
+    } else {
+        Ok((q, r))
+    }
 }
 
 /// `a // b`
@@ -148,13 +166,21 @@ pub fn floor_mod(a: &IBig, b: &IBig) -> Result<IBig> {
         return Err(NumError::ZeroDivision("division by zero"));
     }
     let r = a % b;
-    if !r.is_zero() && is_negative(&r) != is_negative(b) { Ok(r + b) } else { Ok(r) }
+    if !r.is_zero() && is_negative(&r) != is_negative(b) {
+        Ok(r + b)
+    } else {
+        Ok(r)
+    }
 }
 
 /// `a // b` for nonzero `b`; `None` on `i64::MIN // -1` and on a zero divisor.
 pub fn floor_div_i64(a: i64, b: i64) -> Option<i64> {
     let q = a.checked_div(b)?;
-    Some(if a % b != 0 && (a < 0) != (b < 0) { q - 1 } else { q })
+    Some(if a % b != 0 && (a < 0) != (b < 0) {
+        q - 1
+    } else {
+        q
+    })
 }
 
 /// `a % b`; `None` on a zero divisor.
@@ -163,7 +189,11 @@ pub fn floor_mod_i64(a: i64, b: i64) -> Option<i64> {
         return None;
     }
     let r = a.wrapping_rem(b);
-    Some(if r != 0 && (r < 0) != (b < 0) { r + b } else { r })
+    Some(if r != 0 && (r < 0) != (b < 0) {
+        r + b
+    } else {
+        r
+    })
 }
 
 /// `a ** b` if the result fits an `i64`.
@@ -188,13 +218,19 @@ pub fn pow(base: &IBig, exponent: &IBig, limit: usize, stop: Stop) -> Result<IBi
         UBig::ONE
     } else {
         let exponent = usize::try_from(exponent).map_err(|_| NumError::Memory)?;
-        let needed = (magnitude.bit_len() - 1).checked_mul(exponent).ok_or(NumError::Memory)?;
+        let needed = (magnitude.bit_len() - 1)
+            .checked_mul(exponent)
+            .ok_or(NumError::Memory)?;
         check_bits(needed, limit)?;
         // The twos of the base become one shift at the end: 10**n squares 5**n, a third shorter.
         let twos = magnitude.trailing_zeros().unwrap_or(0);
         pow_magnitude(&(magnitude >> twos), exponent, stop)? << (twos * exponent)
     };
-    let sign = if negative { Sign::Negative } else { Sign::Positive };
+    let sign = if negative {
+        Sign::Negative
+    } else {
+        Sign::Positive
+    };
     Ok(IBig::from_parts(sign, result))
 }
 
@@ -229,10 +265,19 @@ pub fn pow_mod(base: &IBig, exponent: &IBig, modulus: &IBig, stop: Stop) -> Resu
     let result = if magnitude.is_one() {
         UBig::ZERO
     } else {
-        pow_residue(base.unsigned_abs(), &exponent.unsigned_abs(), magnitude, stop)?
+        pow_residue(
+            base.unsigned_abs(),
+            &exponent.unsigned_abs(),
+            magnitude,
+            stop,
+        )?
     };
     let result = IBig::from(result);
-    if is_negative(modulus) && !result.is_zero() { Ok(result + modulus) } else { Ok(result) }
+    if is_negative(modulus) && !result.is_zero() {
+        Ok(result + modulus)
+    } else {
+        Ok(result)
+    }
 }
 
 /// The inverse of `value` (reduced) modulo `modulus`, or the error of `pow`.
@@ -254,7 +299,12 @@ fn inverse(value: &IBig, modulus: &UBig) -> Result<IBig> {
 
 fn pow_residue(base: UBig, exponent: &UBig, modulus: UBig, stop: Stop) -> Result<UBig> {
     let bits = exponent.bit_len();
-    let cost = bits.saturating_mul(modulus.as_words().len().saturating_mul(modulus.as_words().len()));
+    let cost = bits.saturating_mul(
+        modulus
+            .as_words()
+            .len()
+            .saturating_mul(modulus.as_words().len()),
+    );
     let ring = ConstDivisor::new(modulus);
     let base = ring.reduce(base);
     if cost < 1 << 24 {
@@ -283,7 +333,12 @@ fn pow_residue(base: UBig, exponent: &UBig, modulus: UBig, stop: Stop) -> Result
 }
 
 /// `round(value, -digits)`: to a multiple of 10**digits, ties to even.
-pub fn round_to_power_of_ten(value: &IBig, digits: usize, limit: usize, stop: Stop) -> Result<IBig> {
+pub fn round_to_power_of_ten(
+    value: &IBig,
+    digits: usize,
+    limit: usize,
+    stop: Stop,
+) -> Result<IBig> {
     // 10**digits > 2 * abs(value): nothing but zero can be nearest, however many digits are asked for.
     if digits.saturating_mul(3) > value.bit_len() + 1 {
         return Ok(IBig::ZERO);
@@ -302,7 +357,11 @@ pub fn divmod_near(a: &IBig, b: &IBig) -> Result<(IBig, IBig)> {
     let (q, r) = divmod(a, b)?;
     let twice: IBig = (&r << 1).abs();
     let divisor = b.clone().abs();
-    if twice > divisor || (twice == divisor && is_odd(&q)) { Ok((q + IBig::ONE, r - b)) } else { Ok((q, r)) }
+    if twice > divisor || (twice == divisor && is_odd(&q)) {
+        Ok((q + IBig::ONE, r - b))
+    } else {
+        Ok((q, r))
+    }
 }
 
 // --------------------------------------------------------------------------------------------- shifts and bits
@@ -332,7 +391,11 @@ pub fn shr(value: &IBig, count: &IBig) -> Result<IBig> {
     }
     match usize::try_from(count) {
         Ok(count) if count < value.bit_len() => Ok(value >> count),
-        _ => Ok(if is_negative(value) { IBig::NEG_ONE } else { IBig::ZERO }),
+        _ => Ok(if is_negative(value) {
+            IBig::NEG_ONE
+        } else {
+            IBig::ZERO
+        }),
     }
 }
 

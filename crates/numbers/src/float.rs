@@ -39,7 +39,11 @@ pub(crate) fn is_odd(x: f64) -> bool {
 
 /// `a / b`
 pub fn div(a: f64, b: f64) -> Result<f64> {
-    if b == 0.0 { Err(NumError::ZeroDivision("division by zero")) } else { Ok(a / b) }
+    if b == 0.0 {
+        Err(NumError::ZeroDivision("division by zero"))
+    } else {
+        Ok(a / b)
+    }
 }
 
 /// `divmod(a, b)`
@@ -60,7 +64,11 @@ pub fn divmod(a: f64, b: f64) -> Result<(f64, f64)> {
         0.0f64.copysign(a / b)
     } else {
         let floored = quotient.floor();
-        if quotient - floored > 0.5 { floored + 1.0 } else { floored }
+        if quotient - floored > 0.5 {
+            floored + 1.0
+        } else {
+            floored
+        }
     };
     Ok((floored, modulo))
 }
@@ -134,7 +142,11 @@ pub fn pow(a: f64, b: f64) -> Result<Power> {
     if magnitude.is_infinite() {
         return Err(NumError::Range);
     }
-    float(if a < 0.0 && odd { -magnitude } else { magnitude })
+    float(if a < 0.0 && odd {
+        -magnitude
+    } else {
+        magnitude
+    })
 }
 
 /// `hash(x)`; `None` for nan, whose hash is that of its identity.
@@ -153,13 +165,18 @@ pub fn hash(x: f64) -> Option<i64> {
     let residue = mantissa % HASH_MODULUS;
     let rotation = exponent.rem_euclid(61) as u32;
     let rotated = (residue << rotation & HASH_MODULUS) | residue >> (61 - rotation);
-    Some(finish_hash(if rotated == HASH_MODULUS { 0 } else { rotated }, negative))
+    Some(finish_hash(
+        if rotated == HASH_MODULUS { 0 } else { rotated },
+        negative,
+    ))
 }
 
 /// `x.as_integer_ratio()`
 pub fn as_integer_ratio(x: f64) -> Result<(IBig, IBig)> {
     if x.is_infinite() {
-        return Err(NumError::overflow("cannot convert Infinity to integer ratio"));
+        return Err(NumError::overflow(
+            "cannot convert Infinity to integer ratio",
+        ));
     }
     if x.is_nan() {
         return Err(NumError::value("cannot convert NaN to integer ratio"));
@@ -170,7 +187,11 @@ pub fn as_integer_ratio(x: f64) -> Result<(IBig, IBig)> {
     }
     let twos = mantissa.trailing_zeros() as i32;
     let (mantissa, exponent) = (mantissa >> twos, exponent + twos);
-    let sign = if negative { Sign::Negative } else { Sign::Positive };
+    let sign = if negative {
+        Sign::Negative
+    } else {
+        Sign::Positive
+    };
     let numerator = IBig::from_parts(sign, UBig::from(mantissa) << exponent.max(0) as usize);
     Ok((numerator, IBig::ONE << (-exponent).max(0) as usize))
 }
@@ -184,7 +205,11 @@ pub fn round(x: f64, ndigits: i64) -> Result<f64> {
         return Ok(0.0 * x);
     }
     let rounded = text::round_decimal(x, ndigits as i32);
-    if rounded.is_infinite() { Err(NumError::overflow("rounded value too large to represent")) } else { Ok(rounded) }
+    if rounded.is_infinite() {
+        Err(NumError::overflow("rounded value too large to represent"))
+    } else {
+        Ok(rounded)
+    }
 }
 
 #[cfg(test)]

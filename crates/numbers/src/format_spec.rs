@@ -27,7 +27,11 @@ pub struct Locale<'a> {
 
 impl Locale<'static> {
     /// The "C" locale.
-    pub const C: Locale<'static> = Locale { decimal_point: ".", thousands_sep: "", grouping: &[] };
+    pub const C: Locale<'static> = Locale {
+        decimal_point: ".",
+        thousands_sep: "",
+        grouping: &[],
+    };
 }
 
 /// A separator between groups of digits.
@@ -79,7 +83,10 @@ fn value_error<T>(message: impl Into<String>) -> Result<T> {
 }
 
 fn unknown_code<T>(kind: u32, type_name: &str) -> Result<T> {
-    value_error(format!("Unknown format code '{}' for object of type '{type_name}'", shown(kind)))
+    value_error(format!(
+        "Unknown format code '{}' for object of type '{type_name}'",
+        shown(kind)
+    ))
 }
 
 fn both_separators<T>() -> Result<T> {
@@ -87,7 +94,11 @@ fn both_separators<T>() -> Result<T> {
 }
 
 fn separator_with<T>(grouping: Grouping, kind: u32) -> Result<T> {
-    value_error(format!("Cannot specify '{}' with '{}'.", grouping.character(), shown(kind)))
+    value_error(format!(
+        "Cannot specify '{}' with '{}'.",
+        grouping.character(),
+        shown(kind)
+    ))
 }
 
 /// Walks over the code points of a specification.
@@ -120,7 +131,10 @@ impl Cursor<'_> {
     fn number(&mut self) -> Result<Option<usize>> {
         let mut value = None;
         while let Some(digit) = self.peek().and_then(naja_unicode::decimal_value) {
-            let next = value.unwrap_or(0i64).checked_mul(10).and_then(|v| v.checked_add(i64::from(digit)));
+            let next = value
+                .unwrap_or(0i64)
+                .checked_mul(10)
+                .and_then(|v| v.checked_add(i64::from(digit)));
             let Some(next) = next else {
                 return value_error("Too many decimal digits in format string");
             };
@@ -154,7 +168,12 @@ fn as_align(code: u32) -> Option<u8> {
 }
 
 /// Parses a specification for an object of the type named `type_name`.
-pub fn parse(spec: &[u8], type_name: &str, default_kind: u8, default_align: u8) -> Result<FormatSpec> {
+pub fn parse(
+    spec: &[u8],
+    type_name: &str,
+    default_kind: u8,
+    default_align: u8,
+) -> Result<FormatSpec> {
     let mut cursor = Cursor { rest: spec };
     let mut format = FormatSpec {
         fill: u32::from(b' '),
@@ -194,7 +213,9 @@ pub fn parse(spec: &[u8], type_name: &str, default_kind: u8, default_align: u8) 
         cursor.advance();
         if !cursor.rest.is_empty() {
             let spec = wtf8::lossy(spec);
-            return value_error(format!("Invalid format specifier '{spec}' for object of type '{type_name}'"));
+            return value_error(format!(
+                "Invalid format specifier '{spec}' for object of type '{type_name}'"
+            ));
         }
         format.kind = kind;
     }
@@ -282,27 +303,49 @@ pub fn format_str(value: &[u8], spec: &[u8], type_name: &str) -> Result<Vec<u8>>
 /// `format(int, spec)`; `type_name` is that of a subclass (`bool`), `max_digits` the limit on decimal digits (0: none).
 ///
 /// An empty specification gives `str(int)`; a subclass' own `__str__` is the caller's business.
-pub fn format_int(value: &IBig, spec: &[u8], type_name: &str, max_digits: usize, locale: &Locale) -> Result<Vec<u8>> {
+pub fn format_int(
+    value: &IBig,
+    spec: &[u8],
+    type_name: &str,
+    max_digits: usize,
+    locale: &Locale,
+) -> Result<Vec<u8>> {
     if spec.is_empty() {
-        return bigint::to_decimal_checked(value, max_digits, &mut crate::never).map(String::into_bytes);
+        return bigint::to_decimal_checked(value, max_digits, &mut crate::never)
+            .map(String::into_bytes);
     }
     let format = parse(spec, type_name, b'd', b'>')?;
     match kind_byte(&format) {
-        b'b' | b'c' | b'd' | b'o' | b'x' | b'X' | b'n' => format_int_as(value, &format, max_digits, locale),
-        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'%' => format_float_as(bigint::to_f64(value)?, &format, locale),
+        b'b' | b'c' | b'd' | b'o' | b'x' | b'X' | b'n' => {
+            format_int_as(value, &format, max_digits, locale)
+        }
+        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'%' => {
+            format_float_as(bigint::to_f64(value)?, &format, locale)
+        }
         _ => unknown_code(format.kind, type_name),
     }
 }
 
 /// [`format_int`] of a small int.
-pub fn format_i64(value: i64, spec: &[u8], type_name: &str, max_digits: usize, locale: &Locale) -> Result<Vec<u8>> {
+pub fn format_i64(
+    value: i64,
+    spec: &[u8],
+    type_name: &str,
+    max_digits: usize,
+    locale: &Locale,
+) -> Result<Vec<u8>> {
     if spec.is_empty() {
         return Ok(value.to_string().into_bytes());
     }
     format_int(&IBig::from(value), spec, type_name, max_digits, locale)
 }
 
-fn format_int_as(value: &IBig, format: &FormatSpec, max_digits: usize, locale: &Locale) -> Result<Vec<u8>> {
+fn format_int_as(
+    value: &IBig,
+    format: &FormatSpec,
+    max_digits: usize,
+    locale: &Locale,
+) -> Result<Vec<u8>> {
     if format.precision.is_some() {
         return value_error("Precision not allowed in integer format specifier");
     }
@@ -319,7 +362,10 @@ fn format_int_as(value: &IBig, format: &FormatSpec, max_digits: usize, locale: &
         b'o' => ("0o", bigint::to_radix(&magnitude, 8)),
         b'x' => ("0x", bigint::to_radix(&magnitude, 16)),
         b'X' => ("0X", bigint::to_radix(&magnitude, 16).to_ascii_uppercase()),
-        _ => ("", bigint::to_decimal_checked(&magnitude, max_digits, &mut crate::never)?),
+        _ => (
+            "",
+            bigint::to_decimal_checked(&magnitude, max_digits, &mut crate::never)?,
+        ),
     };
     let number = Number {
         negative: bigint::is_negative(value),
@@ -338,14 +384,23 @@ fn format_character(value: &IBig, format: &FormatSpec, locale: &Locale) -> Resul
         return value_error("Alternate form (#) not allowed with integer format specifier 'c'");
     }
     let Some(value) = bigint::to_i64(value) else {
-        return Err(NumError::overflow("Python int too large to convert to C long"));
+        return Err(NumError::overflow(
+            "Python int too large to convert to C long",
+        ));
     };
     let Some(code) = u32::try_from(value).ok().filter(|c| *c <= 0x10ffff) else {
         return Err(NumError::overflow("%c arg not in range(0x110000)"));
     };
     let mut rest = Vec::new();
     wtf8::push(&mut rest, code);
-    layout::number(&Number { rest: &rest, ..Number::default() }, format, locale)
+    layout::number(
+        &Number {
+            rest: &rest,
+            ..Number::default()
+        },
+        format,
+        locale,
+    )
 }
 
 /// The value in a base with its prefix (`0b`, `0o`, `0x`), the sign in front: `bin`, `oct`, `hex`.
@@ -357,7 +412,10 @@ pub fn with_prefix(value: &IBig, base: u32) -> String {
         _ => "",
     };
     let sign = if bigint::is_negative(value) { "-" } else { "" };
-    format!("{sign}{prefix}{}", bigint::to_radix(&IBig::from(value.unsigned_abs()), base))
+    format!(
+        "{sign}{prefix}{}",
+        bigint::to_radix(&IBig::from(value.unsigned_abs()), base)
+    )
 }
 
 // --------------------------------------------------------------------------------------------------------- floats
@@ -369,7 +427,9 @@ pub fn format_float(value: f64, spec: &[u8], type_name: &str, locale: &Locale) -
     }
     let format = parse(spec, type_name, 0, b'>')?;
     match kind_byte(&format) {
-        0 | b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'n' | b'%' => format_float_as(value, &format, locale),
+        0 | b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'n' | b'%' => {
+            format_float_as(value, &format, locale)
+        }
         _ => unknown_code(format.kind, type_name),
     }
 }
@@ -405,7 +465,14 @@ fn split_number(text: &str) -> Number<'_> {
         }
         None => (false, "", rest),
     };
-    Number { negative, prefix: "", digits, has_point, fraction, rest: rest.as_bytes() }
+    Number {
+        negative,
+        prefix: "",
+        digits,
+        has_point,
+        fraction,
+        rest: rest.as_bytes(),
+    }
 }
 
 fn format_float_as(value: f64, format: &FormatSpec, locale: &Locale) -> Result<Vec<u8>> {
@@ -423,9 +490,18 @@ fn format_float_as(value: f64, format: &FormatSpec, locale: &Locale) -> Result<V
 // -------------------------------------------------------------------------------------------------------- complex
 
 /// `format(complex, spec)`; an empty specification gives `str(complex)`.
-pub fn format_complex(re: f64, im: f64, spec: &[u8], type_name: &str, locale: &Locale) -> Result<Vec<u8>> {
+pub fn format_complex(
+    re: f64,
+    im: f64,
+    spec: &[u8],
+    type_name: &str,
+    locale: &Locale,
+) -> Result<Vec<u8>> {
     let format = parse(spec, type_name, 0, b'>')?;
-    if !matches!(kind_byte(&format), 0 | b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'n') {
+    if !matches!(
+        kind_byte(&format),
+        0 | b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'n'
+    ) {
         return unknown_code(format.kind, type_name);
     }
     if format.precision.is_some_and(|p| p > MAX_PRECISION) {
@@ -441,16 +517,28 @@ pub fn format_complex(re: f64, im: f64, spec: &[u8], type_name: &str, locale: &L
     let only_imaginary = untyped && re == 0.0 && re.is_sign_positive();
     let parentheses = untyped && !only_imaginary;
     // The parts are laid out without padding, then the whole is padded.
-    let mut part = FormatSpec { width: None, align: b'<', ..format.clone() };
+    let mut part = FormatSpec {
+        width: None,
+        align: b'<',
+        ..format.clone()
+    };
     let mut text = Vec::new();
     if parentheses {
         text.push(b'(');
     }
     if !only_imaginary {
-        text.extend(layout::number(&split_number(&float_text(re, &format, false)?), &part, locale)?);
+        text.extend(layout::number(
+            &split_number(&float_text(re, &format, false)?),
+            &part,
+            locale,
+        )?);
         part.sign = b'+';
     }
-    text.extend(layout::number(&split_number(&float_text(im, &format, false)?), &part, locale)?);
+    text.extend(layout::number(
+        &split_number(&float_text(im, &format, false)?),
+        &part,
+        locale,
+    )?);
     text.push(b'j');
     if parentheses {
         text.push(b')');

@@ -21,9 +21,11 @@ pub fn split_first(text: &[u8]) -> Option<(u32, &[u8])> {
         _ => return Some((u32::from(first), rest)),
     };
     match rest.split_at_checked(extra) {
-        Some((tail, rest)) if tail.iter().all(|b| b & 0xc0 == 0x80) => {
-            Some((tail.iter().fold(u32::from(bits), |code, b| code << 6 | u32::from(b & 0x3f)), rest))
-        }
+        Some((tail, rest)) if tail.iter().all(|b| b & 0xc0 == 0x80) => Some((
+            tail.iter()
+                .fold(u32::from(bits), |code, b| code << 6 | u32::from(b & 0x3f)),
+            rest,
+        )),
         _ => Some((u32::from(first), rest)),
     }
 }
@@ -45,7 +47,12 @@ pub fn count(text: &[u8]) -> usize {
 
 /// The first `n` code points of the text.
 pub fn prefix(text: &[u8], n: usize) -> &[u8] {
-    match text.iter().enumerate().filter(|(_, b)| **b & 0xc0 != 0x80).nth(n) {
+    match text
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b & 0xc0 != 0x80)
+        .nth(n)
+    {
         Some((end, _)) => text.get(..end).unwrap_or(text),
         None => text,
     }
@@ -53,5 +60,8 @@ pub fn prefix(text: &[u8], n: usize) -> &[u8] {
 
 /// Text for an error message; surrogates become the replacement character.
 pub fn lossy(text: &[u8]) -> String {
-    decode(text).into_iter().map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    decode(text)
+        .into_iter()
+        .map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
 }

@@ -21,8 +21,16 @@ pub fn to_bytes(value: &IBig, length: usize, order: ByteOrder, signed: bool) -> 
     let too_big = || NumError::overflow("int too big to convert");
     // A negative -m is the complement of m - 1.
     let magnitude = value.unsigned_abs();
-    let pattern = if negative { magnitude - UBig::ONE } else { magnitude };
-    let used = if pattern.is_zero() { Box::default() } else { pattern.to_le_bytes() };
+    let pattern = if negative {
+        magnitude - UBig::ONE
+    } else {
+        magnitude
+    };
+    let used = if pattern.is_zero() {
+        Box::default()
+    } else {
+        pattern.to_le_bytes()
+    };
     if used.len() > length || (negative && length == 0) {
         return Err(too_big());
     }
@@ -36,14 +44,24 @@ pub fn to_bytes(value: &IBig, length: usize, order: ByteOrder, signed: bool) -> 
 pub fn to_bytes_wrapping(value: &IBig, length: usize, order: ByteOrder) -> Result<Vec<u8>> {
     let negative = value.sign() == Sign::Negative;
     let magnitude = value.unsigned_abs();
-    let pattern = if negative { magnitude - UBig::ONE } else { magnitude };
-    let used = if pattern.is_zero() { Box::default() } else { pattern.to_le_bytes() };
+    let pattern = if negative {
+        magnitude - UBig::ONE
+    } else {
+        magnitude
+    };
+    let used = if pattern.is_zero() {
+        Box::default()
+    } else {
+        pattern.to_le_bytes()
+    };
     lay_out(used.get(..length).unwrap_or(&used), length, order, negative)
 }
 
 fn lay_out(used: &[u8], length: usize, order: ByteOrder, invert: bool) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| NumError::Memory)?;
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| NumError::Memory)?;
     bytes.extend_from_slice(used);
     bytes.resize(length, 0);
     if invert {
@@ -68,5 +86,9 @@ pub fn from_bytes(bytes: &[u8], order: ByteOrder, signed: bool) -> IBig {
         ByteOrder::Big => UBig::from_be_bytes(bytes),
     };
     let value = IBig::from(magnitude);
-    if signed && top & 0x80 != 0 { value - (IBig::ONE << (bytes.len() * 8)) } else { value }
+    if signed && top & 0x80 != 0 {
+        value - (IBig::ONE << (bytes.len() * 8))
+    } else {
+        value
+    }
 }

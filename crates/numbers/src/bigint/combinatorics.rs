@@ -49,10 +49,14 @@ pub fn isqrt(value: &IBig) -> Result<IBig> {
 /// `math.factorial`
 pub fn factorial(n: &IBig, limit: usize, stop: Stop) -> Result<IBig> {
     if is_negative(n) {
-        return Err(NumError::value("factorial() not defined for negative values"));
+        return Err(NumError::value(
+            "factorial() not defined for negative values",
+        ));
     }
     let Some(n) = to_u64(n).filter(|n| *n <= i64::MAX as u64) else {
-        return Err(NumError::overflow("factorial() argument should not exceed 9223372036854775807"));
+        return Err(NumError::overflow(
+            "factorial() argument should not exceed 9223372036854775807",
+        ));
     };
     factorial_u64(n, limit, stop).map(IBig::from)
 }
@@ -120,7 +124,10 @@ fn falling_product(n: &IBig, k: u64, limit: usize, stop: Stop) -> Result<UBig> {
     let bits = u128::from(k) * n.bit_len() as u128;
     // An estimate from above: close enough once n is much larger than k, and k**k is the least that n! has else.
     let certain = bits.saturating_sub(u128::from(k) * 2);
-    check_bits(usize::try_from(certain).map_err(|_| NumError::Memory)? / 2, limit)?;
+    check_bits(
+        usize::try_from(certain).map_err(|_| NumError::Memory)? / 2,
+        limit,
+    )?;
     rising_product(&(n - IBig::from(k) + IBig::ONE).unsigned_abs(), k, stop)
 }
 
@@ -144,7 +151,9 @@ pub fn comb(n: &IBig, k: &IBig, limit: usize, stop: Stop) -> Result<IBig> {
     }
     let k = k.clone().min(n - k);
     let Some(k) = to_u64(&k).filter(|k| *k <= i64::MAX as u64) else {
-        return Err(NumError::overflow("min(n - k, k) must not exceed 9223372036854775807"));
+        return Err(NumError::overflow(
+            "min(n - k, k) must not exceed 9223372036854775807",
+        ));
     };
     let numerator = falling_product(n, k, limit, stop)?;
     Ok(IBig::from(numerator / factorial_u64(k, limit, stop)?))
@@ -160,7 +169,11 @@ pub fn product(values: &[IBig], limit: usize, stop: Stop) -> Result<IBig> {
                 return Err(NumError::Cancelled);
             }
             let (left, right) = values.split_at(values.len() / 2);
-            super::mul(&product(left, limit, stop)?, &product(right, limit, stop)?, limit)
+            super::mul(
+                &product(left, limit, stop)?,
+                &product(right, limit, stop)?,
+                limit,
+            )
         }
     }
 }

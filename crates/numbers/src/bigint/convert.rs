@@ -16,14 +16,22 @@ const EXACT: u64 = 1 << 53;
 /// The nearest float, or `OverflowError`.
 pub fn to_f64(value: &IBig) -> Result<f64> {
     let x = to_f64_lossy(value);
-    if x.is_infinite() { Err(NumError::overflow("int too large to convert to float")) } else { Ok(x) }
+    if x.is_infinite() {
+        Err(NumError::overflow("int too large to convert to float"))
+    } else {
+        Ok(x)
+    }
 }
 
 /// The nearest float; infinite where there is none.
 pub fn to_f64_lossy(value: &IBig) -> f64 {
     let (mantissa, exponent) = to_frexp(value);
     if exponent > 1024 {
-        return if is_negative(value) { f64::NEG_INFINITY } else { f64::INFINITY };
+        return if is_negative(value) {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
     }
     libm::ldexp(mantissa, exponent as i32)
 }
@@ -56,7 +64,14 @@ pub fn to_frexp(value: &IBig) -> (f64, i64) {
         mantissa = 0.5;
         exponent += 1;
     }
-    (if sign == Sign::Negative { -mantissa } else { mantissa }, exponent)
+    (
+        if sign == Sign::Negative {
+            -mantissa
+        } else {
+            mantissa
+        },
+        exponent,
+    )
 }
 
 /// `int(x)`: truncates; `OverflowError` for infinities, `ValueError` for nan.
@@ -65,14 +80,23 @@ pub fn from_f64(x: f64) -> Result<IBig> {
         return Err(NumError::value("cannot convert float NaN to integer"));
     }
     if x.is_infinite() {
-        return Err(NumError::overflow("cannot convert float infinity to integer"));
+        return Err(NumError::overflow(
+            "cannot convert float infinity to integer",
+        ));
     }
     if x.abs() < 9e18 {
         return Ok(IBig::from(x as i64));
     }
     let (mantissa, exponent, negative) = float::decompose(x);
     let magnitude = UBig::from(mantissa) << exponent.max(0) as usize;
-    Ok(IBig::from_parts(if negative { Sign::Negative } else { Sign::Positive }, magnitude))
+    Ok(IBig::from_parts(
+        if negative {
+            Sign::Negative
+        } else {
+            Sign::Positive
+        },
+        magnitude,
+    ))
 }
 
 /// `math.floor(x)`
@@ -96,11 +120,18 @@ pub fn cmp_f64(a: &IBig, b: f64) -> Option<Ordering> {
         return None;
     }
     if b.is_infinite() {
-        return Some(if b > 0.0 { Ordering::Less } else { Ordering::Greater });
+        return Some(if b > 0.0 {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        });
     }
     let truncated = from_f64(b).ok()?;
     let fraction = b - b.trunc();
-    Some(a.cmp(&truncated).then_with(|| 0.0f64.total_cmp(&(fraction + 0.0))))
+    Some(
+        a.cmp(&truncated)
+            .then_with(|| 0.0f64.total_cmp(&(fraction + 0.0))),
+    )
 }
 
 /// `a / b` of ints, correctly rounded.
@@ -146,7 +177,8 @@ pub fn true_div(a: &IBig, b: &IBig) -> Result<f64> {
     let extra = bits.max(-1021 - shift) - 53;
     let half = 1u64 << (extra - 1);
     let mut rounded = quotient;
-    let odd_or_inexact = rounded & (2 * half) != 0 || !remainder.is_zero() || rounded & (half - 1) != 0;
+    let odd_or_inexact =
+        rounded & (2 * half) != 0 || !remainder.is_zero() || rounded & (half - 1) != 0;
     if rounded & half != 0 && odd_or_inexact {
         rounded += half;
     }

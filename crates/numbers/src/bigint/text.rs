@@ -65,7 +65,11 @@ pub fn to_decimal(value: &IBig) -> String {
 /// `str(value)`, at most `limit` digits (0: any number).
 pub fn to_decimal_checked(value: &IBig, limit: usize, stop: Stop) -> Result<String> {
     check_digit_limit(value, limit)?;
-    let text = if value.bit_len() <= 1 << 17 { value.to_string() } else { long_to_decimal(value, stop)? };
+    let text = if value.bit_len() <= 1 << 17 {
+        value.to_string()
+    } else {
+        long_to_decimal(value, stop)?
+    };
     if limit > 0 && text.len() - usize::from(is_negative(value)) > limit {
         return Err(digit_limit_str_error(limit));
     }
@@ -86,7 +90,8 @@ fn long_to_decimal(value: &IBig, stop: Stop) -> Result<String> {
         powers.push(next);
     }
     let mut out = String::new();
-    out.try_reserve((magnitude.bit_len() as f64 * 0.301_03) as usize + 3).map_err(|_| NumError::Memory)?;
+    out.try_reserve((magnitude.bit_len() as f64 * 0.301_03) as usize + 3)
+        .map_err(|_| NumError::Memory)?;
     if is_negative(value) {
         out.push('-');
     }
@@ -95,10 +100,19 @@ fn long_to_decimal(value: &IBig, stop: Stop) -> Result<String> {
 }
 
 /// Writes `value`, with leading zeros up to `width`. It is below the square of the last power.
-fn write_decimal(value: UBig, powers: &[UBig], width: Option<usize>, out: &mut String, stop: Stop) -> Result<()> {
+fn write_decimal(
+    value: UBig,
+    powers: &[UBig],
+    width: Option<usize>,
+    out: &mut String,
+    stop: Stop,
+) -> Result<()> {
     let Some((power, lower)) = powers.split_last() else {
         let text = value.to_string();
-        out.extend(std::iter::repeat_n('0', width.unwrap_or(0).saturating_sub(text.len())));
+        out.extend(std::iter::repeat_n(
+            '0',
+            width.unwrap_or(0).saturating_sub(text.len()),
+        ));
         out.push_str(&text);
         return Ok(());
     };
@@ -120,7 +134,11 @@ pub fn to_radix(value: &IBig, base: u32) -> String {
 }
 
 /// `int(text, base)`: ASCII text as it stands (white space around it allowed).
-pub fn parse(text: &[u8], base: u32, max_digits: usize) -> std::result::Result<IBig, ParseIntError> {
+pub fn parse(
+    text: &[u8],
+    base: u32,
+    max_digits: usize,
+) -> std::result::Result<IBig, ParseIntError> {
     let mut stop = never;
     parse_checked(text, base, max_digits, &mut stop)
 }
@@ -183,7 +201,11 @@ fn strip_prefix(text: &[u8], base: u32) -> (u32, &[u8], bool) {
         let digits = text.get(2..).unwrap_or_default();
         return (prefixed, digits.strip_prefix(b"_").unwrap_or(digits), false);
     }
-    if base == 0 { (10, text, text.first() == Some(&b'0')) } else { (base, text, false) }
+    if base == 0 {
+        (10, text, text.first() == Some(&b'0'))
+    } else {
+        (base, text, false)
+    }
 }
 
 fn digit_value(byte: u8) -> u32 {
@@ -191,7 +213,11 @@ fn digit_value(byte: u8) -> u32 {
 }
 
 /// The digits without underscores, or why they are none.
-fn clean_digits(text: &[u8], base: u32, max_digits: usize) -> std::result::Result<String, ParseIntError> {
+fn clean_digits(
+    text: &[u8],
+    base: u32,
+    max_digits: usize,
+) -> std::result::Result<String, ParseIntError> {
     let mut clean = String::with_capacity(text.len());
     let mut previous_underscore = true;
     let mut complete = true;
@@ -216,12 +242,18 @@ fn clean_digits(text: &[u8], base: u32, max_digits: usize) -> std::result::Resul
     if max_digits > 0 && !base.is_power_of_two() && clean.len() > max_digits {
         return Err(ParseIntError::TooManyDigits(clean.len()));
     }
-    if complete { Ok(clean) } else { Err(ParseIntError::Invalid) }
+    if complete {
+        Ok(clean)
+    } else {
+        Err(ParseIntError::Invalid)
+    }
 }
 
 fn magnitude(digits: &str, base: u32, stop: Stop) -> std::result::Result<UBig, ParseIntError> {
     if digits.len() <= 12 {
-        return Ok(UBig::from(digits.bytes().fold(0u64, |n, d| n * u64::from(base) + u64::from(digit_value(d)))));
+        return Ok(UBig::from(digits.bytes().fold(0u64, |n, d| {
+            n * u64::from(base) + u64::from(digit_value(d))
+        })));
     }
     if base.is_power_of_two() || digits.len() <= 2 * LEAF_DIGITS {
         return UBig::from_str_radix(digits, base).map_err(|_| ParseIntError::Invalid);

@@ -17,7 +17,12 @@ pub fn to_hex(x: f64) -> String {
         return format!("{sign}0x0.0p+0");
     }
     let (mantissa, exponent, _) = super::decompose(x);
-    format!("{sign}0x{}.{:013x}p{:+}", mantissa >> 52, mantissa & ((1 << 52) - 1), exponent + 52)
+    format!(
+        "{sign}0x{}.{:013x}p{:+}",
+        mantissa >> 52,
+        mantissa & ((1 << 52) - 1),
+        exponent + 52
+    )
 }
 
 /// `float.fromhex(text)`
@@ -81,7 +86,9 @@ fn read_exponent(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let value = digits.iter().fold(0i64, |n, d| (n * 10 + i64::from(d - b'0')).min(1 << 58));
+    let value = digits
+        .iter()
+        .fold(0i64, |n, d| (n * 10 + i64::from(d - b'0')).min(1 << 58));
     Some(if negative { -value } else { value })
 }
 
@@ -102,10 +109,15 @@ fn round_once(mut value: u64, sticky: bool, exponent: i64) -> Result<f64> {
     if drop > 0 {
         // At most 61 bits, as the value has no more and its top bit is at least at the last place.
         let half = 1u64 << (drop - 1);
-        let up = value & half != 0 && (value & (half - 1) != 0 || sticky || value & (half << 1) != 0);
+        let up =
+            value & half != 0 && (value & (half - 1) != 0 || sticky || value & (half << 1) != 0);
         value = (value >> (drop - 1) >> 1) + u64::from(up);
         exponent += drop;
     }
     let result = libm::ldexp(value as f64, exponent as i32);
-    if result.is_infinite() { Err(too_large()) } else { Ok(result) }
+    if result.is_infinite() {
+        Err(too_large())
+    } else {
+        Ok(result)
+    }
 }

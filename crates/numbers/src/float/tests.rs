@@ -27,7 +27,10 @@ fn reprs() {
 
 #[test]
 fn formats() {
-    let alternate = Layout { alternate: true, ..Layout::default() };
+    let alternate = Layout {
+        alternate: true,
+        ..Layout::default()
+    };
     let plain = Layout::default();
     for (x, kind, precision, layout, expected) in [
         (0.1, b'f', 3, plain, "0.100"),
@@ -41,14 +44,52 @@ fn formats() {
         (0.0, b'g', 3, alternate, "0.00"),
         (0.0, b'e', 2, plain, "0.00e+00"),
         (1e-5, b'g', 0, plain, "1e-05"),
-        (1e100, b'f', 1, plain, "10000000000000000159028911097599180468360808563945281389781327557747838772170381060813469985856815104.0"),
+        (
+            1e100,
+            b'f',
+            1,
+            plain,
+            "10000000000000000159028911097599180468360808563945281389781327557747838772170381060813469985856815104.0",
+        ),
         (-f64::INFINITY, b'E', 2, plain, "-INF"),
-        (-0.01, b'f', 1, Layout { no_negative_zero: true, ..plain }, "0.0"),
+        (
+            -0.01,
+            b'f',
+            1,
+            Layout {
+                no_negative_zero: true,
+                ..plain
+            },
+            "0.0",
+        ),
         (1e16, b'r', 0, alternate, "1.e+16"),
-        (100.0, b'g', 3, Layout { add_dot_0: true, ..plain }, "1e+02"),
-        (100.0, b'g', 4, Layout { add_dot_0: true, ..plain }, "100.0"),
+        (
+            100.0,
+            b'g',
+            3,
+            Layout {
+                add_dot_0: true,
+                ..plain
+            },
+            "1e+02",
+        ),
+        (
+            100.0,
+            b'g',
+            4,
+            Layout {
+                add_dot_0: true,
+                ..plain
+            },
+            "100.0",
+        ),
     ] {
-        assert_eq!(format(x, kind, precision, layout).as_deref(), Ok(expected), "{x} {}", kind as char);
+        assert_eq!(
+            format(x, kind, precision, layout).as_deref(),
+            Ok(expected),
+            "{x} {}",
+            kind as char
+        );
     }
     let long = format(0.1, b'f', 5000, plain).unwrap();
     assert_eq!((long.len(), long.trim_end_matches('0').len()), (5002, 57));
@@ -113,7 +154,10 @@ fn hexadecimal() {
         (f64::MAX, "0x1.fffffffffffffp+1023"),
         (-0.0, "-0x0.0p+0"),
     ] {
-        assert_eq!((to_hex(x).as_str(), from_hex(text.as_bytes())), (text, Ok(x)));
+        assert_eq!(
+            (to_hex(x).as_str(), from_hex(text.as_bytes())),
+            (text, Ok(x))
+        );
     }
     for (text, expected) in [
         ("0x1.fffffffffffff7p1023", f64::MAX),
@@ -124,12 +168,25 @@ fn hexadecimal() {
         ("0x0p99999999999999999999999", 0.0),
         ("0x10000000000000000000000001p-99999999999999999999999", 0.0),
         ("0x1.00000000000008p0", 1.0),
-        ("0x1.000000000000080000000000000000001p0", 1.0000000000000002),
+        (
+            "0x1.000000000000080000000000000000001p0",
+            1.0000000000000002,
+        ),
         ("0x1.00000000000018p0", 1.0000000000000004),
     ] {
         assert_eq!(from_hex(text.as_bytes()), Ok(expected), "{text}");
     }
-    for bad in ["", "0x", "0x1p", ".", "0x1..", "0x1.fffffffffffff8p1023", "0x1p1024", "1g", "- 1"] {
+    for bad in [
+        "",
+        "0x",
+        "0x1p",
+        ".",
+        "0x1..",
+        "0x1.fffffffffffff8p1023",
+        "0x1p1024",
+        "1g",
+        "- 1",
+    ] {
         assert!(from_hex(bad.as_bytes()).is_err(), "{bad}");
     }
 }
@@ -142,8 +199,19 @@ fn arithmetic() {
     assert_eq!(pow(-8.0, 1.0 / 3.0), Ok(Power::Complex));
     assert_eq!(pow(-2.0, 3.0), Ok(Power::Float(-8.0)));
     assert_eq!(pow(10.0, 400.0), Err(NumError::Range));
-    assert_eq!(pow(0.0, -1.0), Err(NumError::ZeroDivision("zero to a negative power")));
+    assert_eq!(
+        pow(0.0, -1.0),
+        Err(NumError::ZeroDivision("zero to a negative power"))
+    );
     assert_eq!(pow(-1.0, f64::INFINITY), Ok(Power::Float(1.0)));
-    assert_eq!((hash(0.5), hash(-1.0), hash(1e300), hash(5e-324)), (Some(1 << 60), Some(-2), Some(1_224_995_262_755_759_164), Some(16_777_216)));
+    assert_eq!(
+        (hash(0.5), hash(-1.0), hash(1e300), hash(5e-324)),
+        (
+            Some(1 << 60),
+            Some(-2),
+            Some(1_224_995_262_755_759_164),
+            Some(16_777_216)
+        )
+    );
     assert_eq!(as_integer_ratio(-0.75), Ok((IBig::from(-3), IBig::from(4))));
 }

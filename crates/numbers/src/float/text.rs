@@ -52,9 +52,15 @@ impl Digits {
             digits.pop();
         }
         if digits.is_empty() {
-            return Digits { digits: vec![b'0'], point: 1 };
+            return Digits {
+                digits: vec![b'0'],
+                point: 1,
+            };
         }
-        Digits { digits, point: point + exponent }
+        Digits {
+            digits,
+            point: point + exponent,
+        }
     }
 
     fn shortest(x: f64) -> Digits {
@@ -110,7 +116,8 @@ pub fn repr_into(x: f64, out: &mut String) {
 pub fn format(x: f64, kind: u8, precision: usize, layout: Layout) -> Result<String> {
     let lower = kind.to_ascii_lowercase();
     let mut out = String::new();
-    out.try_reserve(precision.saturating_add(32)).map_err(|_| NumError::Memory)?;
+    out.try_reserve(precision.saturating_add(32))
+        .map_err(|_| NumError::Memory)?;
     if x.is_nan() {
         out.push_str("nan");
     } else if x.is_infinite() {
@@ -147,7 +154,14 @@ fn push_zeros(count: usize, out: &mut String) {
 fn fixed_exponent(x: f64, precision: usize, layout: Layout, out: &mut String) {
     let digits = Digits::significant(x, precision.saturating_add(1));
     push_sign(x, x == 0.0, layout, out);
-    lay_out(&digits, true, precision.saturating_add(1), false, layout.alternate, out);
+    lay_out(
+        &digits,
+        true,
+        precision.saturating_add(1),
+        false,
+        layout.alternate,
+        out,
+    );
 }
 
 fn fixed_decimals(x: f64, precision: usize, layout: Layout, out: &mut String) {
@@ -166,16 +180,37 @@ fn general(x: f64, shortest: bool, precision: usize, layout: Layout, out: &mut S
         (Digits::shortest(x), 16)
     } else {
         let plain = precision - usize::from(layout.add_dot_0);
-        (Digits::significant(x, precision), plain.min(i32::MAX as usize) as i32)
+        (
+            Digits::significant(x, precision),
+            plain.min(i32::MAX as usize) as i32,
+        )
     };
     let exponent = digits.point <= -4 || digits.point > last_plain;
-    let count = if layout.alternate && !shortest { precision } else { 0 };
+    let count = if layout.alternate && !shortest {
+        precision
+    } else {
+        0
+    };
     push_sign(x, x == 0.0, layout, out);
-    lay_out(&digits, exponent, count, layout.add_dot_0, layout.alternate, out);
+    lay_out(
+        &digits,
+        exponent,
+        count,
+        layout.add_dot_0,
+        layout.alternate,
+        out,
+    );
 }
 
 /// Writes the digits, zero-filled up to `count` significant ones, with or without an exponent.
-fn lay_out(digits: &Digits, exponent: bool, count: usize, add_dot_0: bool, keep_point: bool, out: &mut String) {
+fn lay_out(
+    digits: &Digits,
+    exponent: bool,
+    count: usize,
+    add_dot_0: bool,
+    keep_point: bool,
+    out: &mut String,
+) {
     let point = if exponent { 1 } else { digits.point };
     let have = digits.digits.len();
     let mut end = have.max(count);
@@ -203,7 +238,13 @@ fn lay_out(digits: &Digits, exponent: bool, count: usize, add_dot_0: bool, keep_
 /// The digits from `start` to `end`, with zeros for those that are not there.
 fn push_digits(digits: &[u8], start: usize, end: usize, out: &mut String) {
     let stop = end.min(digits.len());
-    out.extend(digits.get(start..stop).unwrap_or_default().iter().map(|d| char::from(*d)));
+    out.extend(
+        digits
+            .get(start..stop)
+            .unwrap_or_default()
+            .iter()
+            .map(|d| char::from(*d)),
+    );
     push_zeros(end.saturating_sub(start.max(digits.len())), out);
 }
 
@@ -222,7 +263,11 @@ pub(super) fn round_decimal(x: f64, ndigits: i32) -> f64 {
         0 => {
             // Half of the last place or more rounds to one unit; an exact half to the even zero.
             let above = exact.digits.as_slice() > b"5".as_slice();
-            if above { read(&format!("{}1e{}", if x < 0.0 { "-" } else { "" }, -ndigits)) } else { zero }
+            if above {
+                read(&format!("{}1e{}", if x < 0.0 { "-" } else { "" }, -ndigits))
+            } else {
+                zero
+            }
         }
         _ => read(&format!("{:.*e}", keep as usize - 1, x)),
     }
@@ -248,7 +293,11 @@ pub fn parse(text: &[u8]) -> Option<f64> {
         }
         previous = byte;
     }
-    if previous == b'_' { None } else { parse_plain(&clean) }
+    if previous == b'_' {
+        None
+    } else {
+        parse_plain(&clean)
+    }
 }
 
 fn parse_plain(text: &[u8]) -> Option<f64> {
@@ -261,13 +310,26 @@ pub(crate) fn parse_prefix(text: &[u8]) -> Option<(f64, usize)> {
     let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
     let body = text.get(sign..)?;
     let negative = text.first() == Some(&b'-');
-    let word = |w: &[u8]| body.get(..w.len()).is_some_and(|b| b.eq_ignore_ascii_case(w));
-    for (name, value) in [("infinity", f64::INFINITY), ("inf", f64::INFINITY), ("nan", f64::NAN)] {
+    let word = |w: &[u8]| {
+        body.get(..w.len())
+            .is_some_and(|b| b.eq_ignore_ascii_case(w))
+    };
+    for (name, value) in [
+        ("infinity", f64::INFINITY),
+        ("inf", f64::INFINITY),
+        ("nan", f64::NAN),
+    ] {
         if word(name.as_bytes()) {
             return Some((if negative { -value } else { value }, sign + name.len()));
         }
     }
-    let digits = |from: usize| body.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+    let digits = |from: usize| {
+        body.get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count()
+    };
     let whole = digits(0);
     let mut end = whole;
     let mut decimals = 0;

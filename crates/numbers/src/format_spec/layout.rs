@@ -21,10 +21,17 @@ pub(super) struct Number<'a> {
 }
 
 /// Digits with separators, collected from the right.
-fn group_digits(digits: &str, min_width: usize, separator: &str, grouping: &[u8]) -> Result<Vec<u8>> {
+fn group_digits(
+    digits: &str,
+    min_width: usize,
+    separator: &str,
+    grouping: &[u8],
+) -> Result<Vec<u8>> {
     let mut reversed: Vec<u8> = Vec::new();
     let size = digits.len().max(min_width);
-    reversed.try_reserve(size.saturating_add(size / 2 + 8)).map_err(|_| NumError::Memory)?;
+    reversed
+        .try_reserve(size.saturating_add(size / 2 + 8))
+        .map_err(|_| NumError::Memory)?;
     let mut source = digits.bytes().rev();
     let (mut remaining, mut min_width) = (digits.len(), min_width);
     let separator_width = separator.chars().count();
@@ -41,7 +48,11 @@ fn group_digits(digits: &str, min_width: usize, separator: &str, grouping: &[u8]
         // The end of the grouping takes all that is left as one group.
         let last = group == 0;
         let wanted = remaining.max(min_width).max(1);
-        let length = if last { wanted } else { wanted.min(usize::from(group)) };
+        let length = if last {
+            wanted
+        } else {
+            wanted.min(usize::from(group))
+        };
         if !first {
             reversed.extend(separator.bytes().rev());
         }
@@ -81,7 +92,11 @@ fn locale_for<'a>(format: &FormatSpec, locale: &Locale<'a>) -> Locale<'a> {
         Grouping::Underscore => ("_", &[3]),
         Grouping::UnderscoreFour => ("_", &[4]),
     };
-    Locale { decimal_point: ".", thousands_sep, grouping }
+    Locale {
+        decimal_point: ".",
+        thousands_sep,
+        grouping,
+    }
 }
 
 /// The number in its field.
@@ -93,19 +108,36 @@ pub(super) fn number(number: &Number, format: &FormatSpec, locale: &Locale) -> R
         (false, b' ') => " ",
         _ => "",
     };
-    let point = if number.has_point { locale.decimal_point } else { "" };
+    let point = if number.has_point {
+        locale.decimal_point
+    } else {
+        ""
+    };
     let fraction = match format.fraction_grouping {
         Grouping::None => number.fraction.as_bytes().to_vec(),
         grouping => group_fraction(number.fraction, grouping),
     };
-    let around = sign.len() + number.prefix.len() + point.chars().count() + fraction.len() + wtf8::count(number.rest);
+    let around = sign.len()
+        + number.prefix.len()
+        + point.chars().count()
+        + fraction.len()
+        + wtf8::count(number.rest);
     let width = format.width.unwrap_or(0);
     let zero_filled = format.fill == u32::from(b'0') && format.align == b'=';
-    let min_width = if zero_filled { width.saturating_sub(around) } else { 0 };
+    let min_width = if zero_filled {
+        width.saturating_sub(around)
+    } else {
+        0
+    };
     let digits = if number.digits.is_empty() {
         Vec::new()
     } else {
-        group_digits(number.digits, min_width, locale.thousands_sep, locale.grouping)?
+        group_digits(
+            number.digits,
+            min_width,
+            locale.thousands_sep,
+            locale.grouping,
+        )?
     };
     let padding = width.saturating_sub(around + wtf8::count(&digits));
     let (left, inner, right) = match format.align {
@@ -148,7 +180,10 @@ pub(super) fn pad(text: &[u8], format: &FormatSpec) -> Result<Vec<u8>> {
 fn reserve(content: usize, padding: usize, fill: u32) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let per_fill = if fill < 0x80 { 1 } else { 4 };
-    let size = padding.checked_mul(per_fill).and_then(|p| p.checked_add(content + 8)).ok_or(NumError::Memory)?;
+    let size = padding
+        .checked_mul(per_fill)
+        .and_then(|p| p.checked_add(content + 8))
+        .ok_or(NumError::Memory)?;
     out.try_reserve(size).map_err(|_| NumError::Memory)?;
     Ok(out)
 }
