@@ -11,6 +11,7 @@ mod cleanup;
 mod complex;
 mod const_eval;
 mod depth;
+mod dump;
 mod exceptions;
 mod fold;
 mod layout;
