@@ -180,9 +180,11 @@ fn argument_fits(code: &Code, opcode: u8, arg: usize) -> bool {
             false
         }
         op::INSTRUMENTED_LINE | op::INSTRUMENTED_INSTRUCTION => false,
-        op::MAKE_CELL | op::LOAD_DEREF | op::STORE_DEREF | op::DELETE_DEREF | op::LOAD_FROM_DICT_OR_DEREF => {
-            cell(kind::CELL | kind::FREE)
-        }
+        op::MAKE_CELL
+        | op::LOAD_DEREF
+        | op::STORE_DEREF
+        | op::DELETE_DEREF
+        | op::LOAD_FROM_DICT_OR_DEREF => cell(kind::CELL | kind::FREE),
         op::COPY_FREE_VARS => arg == code.freevars().count(),
         op::BINARY_OP => arg < opcode::NB_OPS.len(),
         op::COMPARE_OP => arg >> 5 < opcode::COMPARE_OPS.len(),

@@ -9,14 +9,18 @@ use std::sync::Arc;
 use naja_bytecode::code::{Const, Text};
 use naja_compiler::assemble::assemble;
 use naja_compiler::flowgraph::{self, cfg::Cfg};
-use naja_compiler::instruction_sequence::{CodeUnitMetadata, InstructionSequence, Label, Location, has_target};
+use naja_compiler::instruction_sequence::{
+    CodeUnitMetadata, InstructionSequence, Label, Location, has_target,
+};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+    (0..text.len() / 2)
+        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+        .collect()
 }
 
 fn float(text: &str) -> f64 {
@@ -88,15 +92,24 @@ fn optimize(head: &str, mut seq: InstructionSequence, consts: Vec<Const>) -> Vec
     let (seq, consts) = flowgraph::optimize_for_test(&mut seq, consts, nlocals).unwrap();
     let instrs = seq.instrs.iter().map(|i| {
         let at = i.loc;
-        let position = format!("{} {} {} {}", at.lineno, at.end_lineno, at.col_offset, at.end_col_offset);
+        let position = format!(
+            "{} {} {} {}",
+            at.lineno, at.end_lineno, at.col_offset, at.end_col_offset
+        );
         format!("R {} {} {position}", i.opcode, i.oparg)
     });
-    instrs.chain(consts.iter().map(|c| format!("K {}", encode(c)))).collect()
+    instrs
+        .chain(consts.iter().map(|c| format!("K {}", encode(c))))
+        .collect()
 }
 
 fn assembled(head: &str, mut seq: InstructionSequence) -> Vec<String> {
     let parts: Vec<&str> = head.split('|').collect();
-    let counts: Vec<usize> = parts[0].split(' ').skip(1).map(|n| n.parse().unwrap()).collect();
+    let counts: Vec<usize> = parts[0]
+        .split(' ')
+        .skip(1)
+        .map(|n| n.parse().unwrap())
+        .collect();
     let texts = |s: &str| s.split_whitespace().map(Text::from).collect::<Vec<_>>();
     let unit = CodeUnitMetadata {
         varnames: (0..counts[0]).map(|i| format!("v{i}").into()).collect(),
@@ -108,12 +121,29 @@ fn assembled(head: &str, mut seq: InstructionSequence) -> Vec<String> {
     let mut cfg = Cfg::from_sequence(&mut seq).unwrap();
     flowgraph::resolve_only(&mut cfg).unwrap();
     let optimized = flowgraph::to_optimized_sequence(&mut cfg, &unit).unwrap();
-    let consts = (0..counts[1]).map(|i| Const::Int(1000 + i as i64)).collect();
-    let code = assemble(unit, consts, optimized, &"x".into()).map_err(|e| format!("{head}: {e:?}")).unwrap();
-    naja_bytecode::verify::verify(&naja_bytecode::code::Code { names: vec![Text::default(); 1000], ..code.clone() })
+    let consts = (0..counts[1])
+        .map(|i| Const::Int(1000 + i as i64))
+        .collect();
+    let code = assemble(unit, consts, optimized, &"x".into())
+        .map_err(|e| format!("{head}: {e:?}"))
         .unwrap();
-    let join = |names: Vec<&Text>| names.iter().map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
-    let variables = [join(code.varnames().collect()), join(code.cellvars().collect()), join(code.freevars().collect())];
+    naja_bytecode::verify::verify(&naja_bytecode::code::Code {
+        names: vec![Text::default(); 1000],
+        ..code.clone()
+    })
+    .unwrap();
+    let join = |names: Vec<&Text>| {
+        names
+            .iter()
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let variables = [
+        join(code.varnames().collect()),
+        join(code.cellvars().collect()),
+        join(code.freevars().collect()),
+    ];
     vec![
         format!("S {}", code.stacksize),
         format!("B {}", hex(&code.code)),
@@ -126,7 +156,10 @@ fn assembled(head: &str, mut seq: InstructionSequence) -> Vec<String> {
 #[test]
 fn as_cpython() {
     let mut count = 0;
-    for case in include_str!("flowgraph.txt").split("END\n").filter(|c| !c.is_empty()) {
+    for case in include_str!("flowgraph.txt")
+        .split("END\n")
+        .filter(|c| !c.is_empty())
+    {
         let mut lines = case.lines();
         let (kind, head) = lines.next().unwrap().split_once(' ').unwrap();
         let (mut seq, mut consts, mut want) = (InstructionSequence::new(), Vec::new(), Vec::new());
@@ -143,7 +176,11 @@ fn as_cpython() {
                 _ => want.push(line.to_owned()),
             }
         }
-        let got = if kind == "CASE" { optimize(head, seq, consts) } else { assembled(head, seq) };
+        let got = if kind == "CASE" {
+            optimize(head, seq, consts)
+        } else {
+            assembled(head, seq)
+        };
         for (i, (got, want)) in got.iter().zip(&want).enumerate() {
             assert_eq!(got, want, "{kind} {head}, line {i}");
         }

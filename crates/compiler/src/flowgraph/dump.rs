@@ -25,12 +25,18 @@ impl Display for Cfg {
             }
             writeln!(f)?;
             for instr in &block.instrs {
-                let line = if instr.loc.lineno < 0 { "-".into() } else { instr.loc.lineno.to_string() };
+                let line = if instr.loc.lineno < 0 {
+                    "-".into()
+                } else {
+                    instr.loc.lineno.to_string()
+                };
                 let name = opcode::name(instr.opcode).unwrap_or("?");
                 write!(f, "  {line:>5}  {name}")?;
                 match instr.target {
                     Some(target) => write!(f, " -> block {}", target.0)?,
-                    None if opcode::flags(instr.opcode).has(Flags::ARG) => write!(f, " {}", instr.oparg)?,
+                    None if opcode::flags(instr.opcode).has(Flags::ARG) => {
+                        write!(f, " {}", instr.oparg)?
+                    }
                     None => {}
                 }
                 if let Some(handler) = instr.except {
