@@ -9,9 +9,14 @@
 //! Python/pystrtod.c, Modules/mathmodule.c, cmathmodule.c, _randommodule.c.
 
 pub mod bigint;
+pub mod complex;
 pub mod error;
 pub mod float;
 pub mod format_spec;
+pub mod half;
+pub mod percent;
+pub mod random;
+pub mod strformat;
 pub mod wtf8;
 
 pub mod libm;

@@ -161,7 +161,7 @@ fn locales_and_surrogates() {
     );
     assert_eq!(
         text(format_i64(-1234567, b"15n", "int", 0, &locale)),
-        "    -12\u{202f}34\u{202f}567"
+        "     -12\u{202f}34\u{202f}567"
     );
     assert_eq!(
         format_i64(0xd800, b"c", "int", 0, &locale),
