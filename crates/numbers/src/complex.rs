@@ -89,7 +89,10 @@ pub fn mul(a: Complex, b: Complex) -> Complex {
     if !recalculate {
         return plain;
     }
-    complex(f64::INFINITY * (z.re * w.re - z.im * w.im), f64::INFINITY * (z.re * w.im + z.im * w.re))
+    complex(
+        f64::INFINITY * (z.re * w.re - z.im * w.im),
+        f64::INFINITY * (z.re * w.im + z.im * w.re),
+    )
 }
 
 const DIVISION: NumError = NumError::ZeroDivision("division by zero");
@@ -103,11 +106,17 @@ pub fn div(a: Complex, b: Complex) -> Result<Complex> {
         }
         let ratio = b.im / b.re;
         let denominator = b.re + b.im * ratio;
-        complex((a.re + a.im * ratio) / denominator, (a.im - a.re * ratio) / denominator)
+        complex(
+            (a.re + a.im * ratio) / denominator,
+            (a.im - a.re * ratio) / denominator,
+        )
     } else if im >= re {
         let ratio = b.re / b.im;
         let denominator = b.re * ratio + b.im;
-        complex((a.re * ratio + a.im) / denominator, (a.im * ratio - a.re) / denominator)
+        complex(
+            (a.re * ratio + a.im) / denominator,
+            (a.im * ratio - a.re) / denominator,
+        )
     } else {
         complex(f64::NAN, f64::NAN)
     };
@@ -117,18 +126,28 @@ pub fn div(a: Complex, b: Complex) -> Result<Complex> {
     let finite = |z: Complex| z.re.is_finite() && z.im.is_finite();
     if (a.re.is_infinite() || a.im.is_infinite()) && finite(b) {
         let (x, y) = (boxed(a.re), boxed(a.im));
-        return Ok(complex(f64::INFINITY * (x * b.re + y * b.im), f64::INFINITY * (y * b.re - x * b.im)));
+        return Ok(complex(
+            f64::INFINITY * (x * b.re + y * b.im),
+            f64::INFINITY * (y * b.re - x * b.im),
+        ));
     }
     if (re.is_infinite() || im.is_infinite()) && finite(a) {
         let (x, y) = (boxed(b.re), boxed(b.im));
-        return Ok(complex(0.0 * (a.re * x + a.im * y), 0.0 * (a.im * x - a.re * y)));
+        return Ok(complex(
+            0.0 * (a.re * x + a.im * y),
+            0.0 * (a.im * x - a.re * y),
+        ));
     }
     Ok(plain)
 }
 
 /// `a / b` with real `b`.
 pub fn div_real(a: Complex, b: f64) -> Result<Complex> {
-    if b == 0.0 { Err(DIVISION) } else { Ok(complex(a.re / b, a.im / b)) }
+    if b == 0.0 {
+        Err(DIVISION)
+    } else {
+        Ok(complex(a.re / b, a.im / b))
+    }
 }
 
 /// `a / b` with real `a`.
@@ -148,7 +167,11 @@ pub fn real_div(a: f64, b: Complex) -> Result<Complex> {
     } else {
         complex(f64::NAN, f64::NAN)
     };
-    if plain.re.is_nan() && plain.im.is_nan() && a.is_finite() && (re.is_infinite() || im.is_infinite()) {
+    if plain.re.is_nan()
+        && plain.im.is_nan()
+        && a.is_finite()
+        && (re.is_infinite() || im.is_infinite())
+    {
         let (x, y) = (boxed(b.re), boxed(b.im));
         return Ok(complex(0.0 * (a * x), 0.0 * (-a * y)));
     }
@@ -164,7 +187,11 @@ pub fn abs(z: Complex) -> Result<f64> {
         return Ok(f64::NAN);
     }
     let result = libm::hypot(z.re, z.im);
-    if result.is_finite() { Ok(result) } else { Err(NumError::overflow("absolute value too large")) }
+    if result.is_finite() {
+        Ok(result)
+    } else {
+        Err(NumError::overflow("absolute value too large"))
+    }
 }
 
 /// `a ** b`
@@ -211,7 +238,11 @@ fn pow_integer(a: Complex, n: i32) -> Result<Complex> {
         mask <<= 1;
         square = mul(square, square);
     }
-    if n > 0 { Ok(result) } else { real_div(1.0, result) }
+    if n > 0 {
+        Ok(result)
+    } else {
+        real_div(1.0, result)
+    }
 }
 
 /// The hash from the parts' hashes.
@@ -253,7 +284,11 @@ pub fn parse(text: &[u8]) -> std::result::Result<Complex, ParseComplexError> {
     let clean = remove_underscores(text).ok_or(ParseComplexError::Underscore)?;
     let mut text = trim(&clean);
     if let Some(inner) = text.strip_prefix(b"(") {
-        text = trim(inner.strip_suffix(b")").ok_or(ParseComplexError::Malformed)?);
+        text = trim(
+            inner
+                .strip_suffix(b")")
+                .ok_or(ParseComplexError::Malformed)?,
+        );
     }
     parse_parts(text).ok_or(ParseComplexError::Malformed)
 }
@@ -325,8 +360,14 @@ mod tests {
             let expected = if text == "-j" { "-1j" } else { expected };
             assert_eq!(parse(text.as_bytes()).map(repr).as_deref(), Ok(expected));
         }
-        for bad in ["", "+", "1+2", "((1))", "1e", ".j", "1j1", "(1", "1+-2j", "1 j", "()", "1 + 2j"] {
-            assert_eq!(parse(bad.as_bytes()), Err(ParseComplexError::Malformed), "{bad}");
+        for bad in [
+            "", "+", "1+2", "((1))", "1e", ".j", "1j1", "(1", "1+-2j", "1 j", "()", "1 + 2j",
+        ] {
+            assert_eq!(
+                parse(bad.as_bytes()),
+                Err(ParseComplexError::Malformed),
+                "{bad}"
+            );
         }
         assert_eq!(parse(b"1+1j_0"), Err(ParseComplexError::Underscore));
         assert_eq!(repr(complex(-0.0, 1.0)), "(-0+1j)");
@@ -334,16 +375,34 @@ mod tests {
 
     #[test]
     fn arithmetic() {
-        assert_eq!(repr(mul(complex(1.0, INF), complex(1.0, 1.0))), "(-inf+infj)");
+        assert_eq!(
+            repr(mul(complex(1.0, INF), complex(1.0, 1.0))),
+            "(-inf+infj)"
+        );
         assert_eq!(repr(mul_real(complex(0.0, 1.0), INF)), "(nan+infj)");
         assert_eq!(repr(real_div(1.0, complex(INF, 1.0)).unwrap()), "-0j");
         assert!(div(complex(1.0, 1.0), complex(0.0, 0.0)).is_err());
-        assert_eq!(pow(complex(1.0, 1.0), complex(100.0, 0.0)), Ok(complex(-1125899906842624.0, 0.0)));
-        assert_eq!(pow(complex(1.0, 1.0), complex(-3.0, 0.0)), Ok(complex(-0.25, -0.25)));
-        assert_eq!(pow(complex(0.0, 0.0), complex(0.0, 0.0)), Ok(complex(1.0, 0.0)));
+        assert_eq!(
+            pow(complex(1.0, 1.0), complex(100.0, 0.0)),
+            Ok(complex(-1125899906842624.0, 0.0))
+        );
+        assert_eq!(
+            pow(complex(1.0, 1.0), complex(-3.0, 0.0)),
+            Ok(complex(-0.25, -0.25))
+        );
+        assert_eq!(
+            pow(complex(0.0, 0.0), complex(0.0, 0.0)),
+            Ok(complex(1.0, 0.0))
+        );
         assert!(pow(complex(0.0, 0.0), complex(0.0, 1.0)).is_err());
-        assert!(matches!(pow(complex(1e300, 1e300), complex(2.0, 0.0)), Err(NumError::Overflow(_))));
-        assert_eq!((hash(complex(1.0, 2.0)), hash(complex(-1.0, 0.0))), (Some(2_000_007), Some(-2)));
+        assert!(matches!(
+            pow(complex(1e300, 1e300), complex(2.0, 0.0)),
+            Err(NumError::Overflow(_))
+        ));
+        assert_eq!(
+            (hash(complex(1.0, 2.0)), hash(complex(-1.0, 0.0))),
+            (Some(2_000_007), Some(-2))
+        );
         assert_eq!(abs(complex(3.0, -4.0)), Ok(5.0));
     }
 }

@@ -97,7 +97,10 @@ mod tests {
             assert_eq!(to_half(x), Ok(bits), "{x}");
         }
         assert!(to_half(65520.0).is_err() && to_half(1e300).is_err());
-        assert_eq!((to_single(0.1), to_single(-0.0)), (Ok(0x3dcccccd), Ok(0x8000_0000)));
+        assert_eq!(
+            (to_single(0.1), to_single(-0.0)),
+            (Ok(0x3dcccccd), Ok(0x8000_0000))
+        );
         assert!(to_single(3.5e38).is_err());
     }
 }

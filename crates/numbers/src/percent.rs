@@ -46,7 +46,10 @@ pub struct Directive {
 impl Directive {
     /// The conversion character if it is ASCII, else 0.
     pub fn kind_byte(&self) -> u8 {
-        u8::try_from(self.kind).ok().filter(u8::is_ascii).unwrap_or(0)
+        u8::try_from(self.kind)
+            .ok()
+            .filter(u8::is_ascii)
+            .unwrap_or(0)
     }
 }
 
@@ -75,17 +78,27 @@ fn incomplete() -> NumError {
 impl<'a> Parser<'a> {
     /// A parser of a `str` format.
     pub fn new(format: &'a [u8]) -> Parser<'a> {
-        Parser { rest: format, index: 0, is_bytes: false }
+        Parser {
+            rest: format,
+            index: 0,
+            is_bytes: false,
+        }
     }
 
     /// A parser of a `bytes` format.
     pub fn of_bytes(format: &'a [u8]) -> Parser<'a> {
-        Parser { rest: format, index: 0, is_bytes: true }
+        Parser {
+            rest: format,
+            index: 0,
+            is_bytes: true,
+        }
     }
 
     fn next_code(&mut self) -> Option<u32> {
         let (code, rest) = if self.is_bytes {
-            self.rest.split_first().map(|(b, rest)| (u32::from(*b), rest))?
+            self.rest
+                .split_first()
+                .map(|(b, rest)| (u32::from(*b), rest))?
         } else {
             wtf8::split_first(self.rest)?
         };
@@ -100,7 +113,10 @@ impl<'a> Parser<'a> {
     }
 
     /// The next piece; `None` at the end.
-    pub fn next_piece<A: Arguments>(&mut self, args: &mut A) -> std::result::Result<Option<Piece<'a>>, A::Error> {
+    pub fn next_piece<A: Arguments>(
+        &mut self,
+        args: &mut A,
+    ) -> std::result::Result<Option<Piece<'a>>, A::Error> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -116,12 +132,19 @@ impl<'a> Parser<'a> {
         }
         let end = memchr_percent(self.rest);
         let (text, rest) = self.rest.split_at(end);
-        self.index += if self.is_bytes { text.len() } else { wtf8::count(text) };
+        self.index += if self.is_bytes {
+            text.len()
+        } else {
+            wtf8::count(text)
+        };
         self.rest = rest;
         Ok(Some(Piece::Literal(text)))
     }
 
-    fn directive<A: Arguments>(&mut self, args: &mut A) -> std::result::Result<Directive, A::Error> {
+    fn directive<A: Arguments>(
+        &mut self,
+        args: &mut A,
+    ) -> std::result::Result<Directive, A::Error> {
         let mut d = Directive {
             left: false,
             sign: false,
@@ -164,8 +187,15 @@ impl<'a> Parser<'a> {
                 d.precision = Some(usize::try_from(precision).unwrap_or(0));
                 code = self.required()?;
             } else {
-                let message = if self.is_bytes { "prec too big" } else { "precision too big" };
-                d.precision = Some(self.number(&mut code, i64::from(i32::MAX), message)?.unwrap_or(0));
+                let message = if self.is_bytes {
+                    "prec too big"
+                } else {
+                    "precision too big"
+                };
+                d.precision = Some(
+                    self.number(&mut code, i64::from(i32::MAX), message)?
+                        .unwrap_or(0),
+                );
             }
         }
         if matches!(u8::try_from(code), Ok(b'h' | b'l' | b'L')) {
@@ -190,7 +220,11 @@ impl<'a> Parser<'a> {
             }
             if depth == 0 {
                 let (key, rest) = self.rest.split_at(i);
-                self.index += 1 + if self.is_bytes { key.len() } else { wtf8::count(key) };
+                self.index += 1 + if self.is_bytes {
+                    key.len()
+                } else {
+                    wtf8::count(key)
+                };
                 self.rest = rest.get(1..).unwrap_or_default();
                 return args.select_key(key);
             }
@@ -200,7 +234,11 @@ impl<'a> Parser<'a> {
 
     /// A decimal number that starts with `code`, if it does; `code` becomes what follows it.
     fn number(&mut self, code: &mut u32, max: i64, message: &'static str) -> Result<Option<usize>> {
-        let digit = |code: u32| char::from_u32(code).and_then(|c| c.to_digit(10)).map(i64::from);
+        let digit = |code: u32| {
+            char::from_u32(code)
+                .and_then(|c| c.to_digit(10))
+                .map(i64::from)
+        };
         let mut value = None;
         while let Some(digit) = digit(*code) {
             let so_far = value.unwrap_or(0i64);
@@ -220,8 +258,14 @@ impl<'a> Parser<'a> {
             return NumError::overflow("character argument not in range(0x110000)");
         }
         let printable = self.is_bytes || (32..127).contains(&kind);
-        let shown = if printable { char::from_u32(kind).unwrap_or('?') } else { '?' };
-        NumError::Value(format!("unsupported format character '{shown}' ({kind:#x}) at index {index}").into())
+        let shown = if printable {
+            char::from_u32(kind).unwrap_or('?')
+        } else {
+            '?'
+        };
+        NumError::Value(
+            format!("unsupported format character '{shown}' ({kind:#x}) at index {index}").into(),
+        )
     }
 }
 
@@ -243,17 +287,34 @@ pub fn format_int(value: &IBig, directive: &Directive, max_digits: usize) -> Res
         b'o' => ("0o", bigint::to_radix(&magnitude, 8)),
         b'x' => ("0x", bigint::to_radix(&magnitude, 16)),
         b'X' => ("0X", bigint::to_radix(&magnitude, 16).to_ascii_uppercase()),
-        _ => ("", bigint::to_decimal_checked(&magnitude, max_digits, &mut crate::never)?),
+        _ => (
+            "",
+            bigint::to_decimal_checked(&magnitude, max_digits, &mut crate::never)?,
+        ),
     };
     let prefix = if directive.alternate { prefix } else { "" };
     let zeros = precision.saturating_sub(digits.len());
-    number_field(bigint::is_negative(value), prefix, zeros, digits.as_bytes(), directive)
+    number_field(
+        bigint::is_negative(value),
+        prefix,
+        zeros,
+        digits.as_bytes(),
+        directive,
+    )
 }
 
 /// A float by `%e %E %f %F %g %G`.
 pub fn format_float(value: f64, directive: &Directive) -> Result<Vec<u8>> {
-    let layout = float::Layout { alternate: directive.alternate, ..float::Layout::default() };
-    let text = float::format(value, directive.kind_byte(), directive.precision.unwrap_or(6), layout)?;
+    let layout = float::Layout {
+        alternate: directive.alternate,
+        ..float::Layout::default()
+    };
+    let text = float::format(
+        value,
+        directive.kind_byte(),
+        directive.precision.unwrap_or(6),
+        layout,
+    )?;
     match text.strip_prefix('-') {
         Some(digits) => number_field(true, "", 0, digits.as_bytes(), directive),
         None => number_field(false, "", 0, text.as_bytes(), directive),
@@ -272,7 +333,11 @@ pub fn format_text(text: &[u8], directive: &Directive, is_bytes: bool) -> Result
 
 /// The character of `%c`, which no precision cuts.
 pub fn format_character(text: &[u8], directive: &Directive, is_bytes: bool) -> Result<Vec<u8>> {
-    let width = if is_bytes { text.len() } else { wtf8::count(text) };
+    let width = if is_bytes {
+        text.len()
+    } else {
+        wtf8::count(text)
+    };
     let padding = directive.width.unwrap_or(0).saturating_sub(width);
     let mut out = reserve(text.len(), padding)?;
     if !directive.left {
@@ -292,7 +357,13 @@ fn reserve(content: usize, padding: usize) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn number_field(negative: bool, prefix: &str, zeros: usize, digits: &[u8], d: &Directive) -> Result<Vec<u8>> {
+fn number_field(
+    negative: bool,
+    prefix: &str,
+    zeros: usize,
+    digits: &[u8],
+    d: &Directive,
+) -> Result<Vec<u8>> {
     let sign: &[u8] = match (negative, d.sign, d.blank) {
         (true, ..) => b"-",
         (_, true, _) => b"+",
@@ -335,7 +406,9 @@ mod tests {
             Ok(())
         }
         fn star_width(&mut self) -> Result<i64> {
-            self.0.pop().ok_or(NumError::Type("not enough arguments for format string".into()))
+            self.0.pop().ok_or(NumError::Type(
+                "not enough arguments for format string".into(),
+            ))
         }
         fn star_precision(&mut self) -> Result<i64> {
             self.star_width()
@@ -349,7 +422,9 @@ mod tests {
             match piece {
                 Piece::Literal(text) => out.extend_from_slice(text),
                 Piece::Directive(d) => out.extend(match d.kind_byte() {
-                    b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => format_int(&bigint::from_f64(value)?, &d, 4300)?,
+                    b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
+                        format_int(&bigint::from_f64(value)?, &d, 4300)?
+                    }
                     b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => format_float(value, &d)?,
                     b's' => format_text(value.to_string().as_bytes(), &d, false)?,
                     b'c' => format_character("\u{e9}".as_bytes(), &d, false)?,
@@ -387,13 +462,22 @@ mod tests {
             ("%(a", "incomplete format key"),
             ("%99999999999999999999d", "width too big"),
             ("%.2147483648f", "precision too big"),
-            ("\u{e9}%y", "unsupported format character 'y' (0x79) at index 2"),
+            (
+                "\u{e9}%y",
+                "unsupported format character 'y' (0x79) at index 2",
+            ),
             ("%ll", "unsupported format character 'l' (0x6c) at index 2"),
             ("%5%", "unsupported format character '%' (0x25) at index 2"),
-            ("%\u{e9}", "unsupported format character '?' (0xe9) at index 1"),
+            (
+                "%\u{e9}",
+                "unsupported format character '?' (0xe9) at index 1",
+            ),
         ] {
             assert_eq!(run(format, 1.0), Err(NumError::value(message)), "{format}");
         }
-        assert_eq!(run("%.2147483645d", 1.0), Err(NumError::overflow("precision too large")));
+        assert_eq!(
+            run("%.2147483645d", 1.0),
+            Err(NumError::overflow("precision too large"))
+        );
     }
 }

@@ -22,7 +22,11 @@ impl MersenneTwister {
     /// A generator seeded with an int, of which the sign does not count.
     pub fn from_int(seed: &IBig) -> MersenneTwister {
         let magnitude = seed.unsigned_abs();
-        let mut key: Vec<u32> = magnitude.as_words().iter().flat_map(|w| [*w as u32, (*w >> 32) as u32]).collect();
+        let mut key: Vec<u32> = magnitude
+            .as_words()
+            .iter()
+            .flat_map(|w| [*w as u32, (*w >> 32) as u32])
+            .collect();
         while key.last() == Some(&0) {
             key.pop();
         }
@@ -38,13 +42,17 @@ impl MersenneTwister {
         state[0] = 19_650_218;
         for i in 1..N {
             let previous = state[i - 1];
-            state[i] = 1_812_433_253u32.wrapping_mul(previous ^ previous >> 30).wrapping_add(i as u32);
+            state[i] = 1_812_433_253u32
+                .wrapping_mul(previous ^ previous >> 30)
+                .wrapping_add(i as u32);
         }
         let (mut i, mut j) = (1, 0);
         for _ in 0..N.max(key.len()) {
             let mixed = state[i - 1] ^ state[i - 1] >> 30;
             let word = key.get(j).copied().unwrap_or(0);
-            state[i] = (state[i] ^ mixed.wrapping_mul(1_664_525)).wrapping_add(word).wrapping_add(j as u32);
+            state[i] = (state[i] ^ mixed.wrapping_mul(1_664_525))
+                .wrapping_add(word)
+                .wrapping_add(j as u32);
             i += 1;
             j = (j + 1) % key.len().max(1);
             if i == N {
@@ -115,7 +123,9 @@ impl MersenneTwister {
         }
         let mut bytes: Vec<u8> = Vec::new();
         let words = k.div_ceil(32);
-        bytes.try_reserve_exact(words.checked_mul(4).ok_or(NumError::Memory)?).map_err(|_| NumError::Memory)?;
+        bytes
+            .try_reserve_exact(words.checked_mul(4).ok_or(NumError::Memory)?)
+            .map_err(|_| NumError::Memory)?;
         for i in 0..words {
             let left = k - i * 32;
             let word = self.next_u32();
@@ -145,7 +155,10 @@ mod tests {
     #[test]
     fn sequences() {
         let mut r = MersenneTwister::from_int(&IBig::from(42));
-        assert_eq!((r.random(), r.random()), (0.6394267984578837, 0.025010755222666936));
+        assert_eq!(
+            (r.random(), r.random()),
+            (0.6394267984578837, 0.025010755222666936)
+        );
         let mut r = MersenneTwister::from_int(&-(IBig::from(10).pow(50)));
         let first = r.bits(100);
         let words: Vec<u32> = r.state().collect();

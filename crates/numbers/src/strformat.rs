@@ -43,14 +43,20 @@ impl<'a> Template<'a> {
         let text = self.rest;
         let Some(at) = text.iter().position(|b| matches!(b, b'{' | b'}')) else {
             self.rest = &[];
-            return Ok(Piece { literal: text, field: None });
+            return Ok(Piece {
+                literal: text,
+                field: None,
+            });
         };
         let (literal, tail) = text.split_at(at);
         let brace = tail.first().copied();
         let after = tail.get(1..).unwrap_or_default();
         if brace == after.first().copied() && brace.is_some() {
             self.rest = after.get(1..).unwrap_or_default();
-            return Ok(Piece { literal: text.get(..at + 1).unwrap_or(text), field: None });
+            return Ok(Piece {
+                literal: text.get(..at + 1).unwrap_or(text),
+                field: None,
+            });
         }
         if brace == Some(b'}') {
             return Err(NumError::value("Single '}' encountered in format string"));
@@ -60,7 +66,10 @@ impl<'a> Template<'a> {
         }
         let (field, rest) = parse_field(after)?;
         self.rest = rest;
-        Ok(Piece { literal, field: Some(field) })
+        Ok(Piece {
+            literal,
+            field: Some(field),
+        })
     }
 }
 
@@ -87,7 +96,12 @@ fn parse_field(text: &[u8]) -> Result<(Field<'_>, &[u8])> {
             Some(b'{') => return Err(NumError::value("unexpected '{' in field name")),
             Some(b'[') => {
                 // Anything may stand in brackets.
-                at += text.get(at..).unwrap_or_default().iter().position(|b| *b == b']').unwrap_or(text.len());
+                at += text
+                    .get(at..)
+                    .unwrap_or_default()
+                    .iter()
+                    .position(|b| *b == b']')
+                    .unwrap_or(text.len());
             }
             Some(b'}' | b':' | b'!') => break at,
             Some(_) => at += 1,
@@ -96,12 +110,19 @@ fn parse_field(text: &[u8]) -> Result<(Field<'_>, &[u8])> {
     };
     let name = text.get(..end).unwrap_or_default();
     let mut rest = text.get(end + 1..).unwrap_or_default();
-    let mut field = Field { name, conversion: None, spec: &[], nested: false };
+    let mut field = Field {
+        name,
+        conversion: None,
+        spec: &[],
+        nested: false,
+    };
     match text.get(end) {
         Some(b'}') => return Ok((field, rest)),
         Some(b'!') => {
             let Some((code, tail)) = wtf8::split_first(rest) else {
-                return Err(NumError::value("end of string while looking for conversion specifier"));
+                return Err(NumError::value(
+                    "end of string while looking for conversion specifier",
+                ));
             };
             field.conversion = Some(code);
             rest = tail;
@@ -166,7 +187,10 @@ fn as_index(text: &[u8]) -> Result<Option<usize>> {
         let Some(digit) = naja_unicode::decimal_value(code) else {
             return Ok(None);
         };
-        let next = value.unwrap_or(0i64).checked_mul(10).and_then(|v| v.checked_add(i64::from(digit)));
+        let next = value
+            .unwrap_or(0i64)
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(i64::from(digit)));
         let Some(next) = next else {
             return Err(NumError::value("Too many decimal digits in format string"));
         };
@@ -185,7 +209,10 @@ fn as_key(text: &[u8]) -> Result<Key<'_>> {
 
 /// Splits a field name into its first part (an empty name for an automatic number) and the steps after it.
 pub fn split_field_name(name: &[u8]) -> Result<(Key<'_>, Steps<'_>)> {
-    let end = name.iter().position(|b| matches!(b, b'.' | b'[')).unwrap_or(name.len());
+    let end = name
+        .iter()
+        .position(|b| matches!(b, b'.' | b'['))
+        .unwrap_or(name.len());
     let (first, rest) = name.split_at(end);
     Ok((as_key(first)?, Steps { rest }))
 }
@@ -202,7 +229,11 @@ impl<'a> Steps<'a> {
             return Err(NumError::value("Empty attribute in format string"));
         };
         let (text, rest) = match kind {
-            b'.' => tail.split_at(tail.iter().position(|b| matches!(b, b'.' | b'[')).unwrap_or(tail.len())),
+            b'.' => tail.split_at(
+                tail.iter()
+                    .position(|b| matches!(b, b'.' | b'['))
+                    .unwrap_or(tail.len()),
+            ),
             b'[' => {
                 let Some(end) = tail.iter().position(|b| *b == b']') else {
                     return Err(NumError::value("Missing ']' in format string"));
@@ -210,10 +241,18 @@ impl<'a> Steps<'a> {
                 let (text, rest) = tail.split_at(end);
                 (text, rest.get(1..).unwrap_or_default())
             }
-            _ => return Err(NumError::value("Only '.' or '[' may follow ']' in format field specifier")),
+            _ => {
+                return Err(NumError::value(
+                    "Only '.' or '[' may follow ']' in format field specifier",
+                ));
+            }
         };
         self.rest = rest;
-        let step = if *kind == b'.' { Step::Attribute(text) } else { Step::Item(as_key(text)?) };
+        let step = if *kind == b'.' {
+            Step::Attribute(text)
+        } else {
+            Step::Item(as_key(text)?)
+        };
         if text.is_empty() {
             return Err(NumError::value("Empty attribute in format string"));
         }
@@ -275,13 +314,27 @@ mod tests {
     #[test]
     fn templates() {
         let pieces: Result<Vec<_>> = Template::new(b"a{{b{x!r:{w}}c}}").collect();
-        let field = Field { name: b"x", conversion: Some(114), spec: b"{w}", nested: true };
+        let field = Field {
+            name: b"x",
+            conversion: Some(114),
+            spec: b"{w}",
+            nested: true,
+        };
         assert_eq!(
             pieces,
             Ok(vec![
-                Piece { literal: b"a{", field: None },
-                Piece { literal: b"b", field: Some(field) },
-                Piece { literal: b"c}", field: None },
+                Piece {
+                    literal: b"a{",
+                    field: None
+                },
+                Piece {
+                    literal: b"b",
+                    field: Some(field)
+                },
+                Piece {
+                    literal: b"c}",
+                    field: None
+                },
             ])
         );
         for (template, message) in [
@@ -308,17 +361,31 @@ mod tests {
         assert_eq!(first, Key::Index(1));
         assert_eq!(
             steps.collect::<Result<Vec<_>>>(),
-            Ok(vec![Step::Item(Key::Name(b"a.b")), Step::Attribute(b"c"), Step::Item(Key::Index(1))])
+            Ok(vec![
+                Step::Item(Key::Name(b"a.b")),
+                Step::Attribute(b"c"),
+                Step::Item(Key::Index(1))
+            ])
         );
         for (name, message) in [
             ("a[", "Missing ']' in format string"),
             ("a[]", "Empty attribute in format string"),
             ("a.", "Empty attribute in format string"),
-            ("a[b]c", "Only '.' or '[' may follow ']' in format field specifier"),
-            ("a[99999999999999999999]", "Too many decimal digits in format string"),
+            (
+                "a[b]c",
+                "Only '.' or '[' may follow ']' in format field specifier",
+            ),
+            (
+                "a[99999999999999999999]",
+                "Too many decimal digits in format string",
+            ),
         ] {
             let (_, mut steps) = split_field_name(name.as_bytes()).unwrap();
-            assert_eq!(steps.find_map(std::result::Result::err), Some(NumError::value(message)), "{name}");
+            assert_eq!(
+                steps.find_map(std::result::Result::err),
+                Some(NumError::value(message)),
+                "{name}"
+            );
         }
         let mut numbers = AutoNumber::default();
         assert_eq!(numbers.resolve(Key::Name(b"")), Ok(Key::Index(0)));
