@@ -4,4 +4,13 @@
 //! CPython: `Parser/`, `Grammar/python.gram`.
 
 pub mod ast;
+pub mod dump;
+pub mod error;
+pub mod parser;
+pub mod preprocess;
+pub mod repr;
+pub mod stack;
+pub mod validate;
 pub mod wtf8;
+
+pub use parser::{Mode, ParseOptions, Parsed, parse, parse_with_warnings};
