@@ -153,13 +153,7 @@ impl<'a> Parser<'a, '_> {
                     self.push_part(raw, text, at, self.tokens[at].range())?;
                     self.mark += 1;
                 }
-                T::LBrace => {
-                    let (debug, field) = self.replacement_field(flavour, flavour)?;
-                    if let Some((text, range)) = debug {
-                        self.push_part(raw, text, self.mark, range)?;
-                    }
-                    self.exprs.push(field);
-                }
+                T::LBrace => self.replacement_field(flavour, flavour, raw)?,
                 kind if kind == end => break,
                 _ => return Err(Fail),
             }
@@ -190,13 +184,9 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// `{ ... }`. `outer` is the string's flavour, `flavour` that of the node to make: in a t-string's format
-    /// specification the fields are those of an f-string. The first part of the result is the text of `{expr=}`.
-    fn replacement_field(
-        &mut self,
-        outer: Flavour,
-        flavour: Flavour,
-    ) -> P<(Option<(&'a str, Range)>, ExprRef<'a>)> {
+    /// `{ ... }`: pushes the field, behind its own source text where it is `{expr=}`. `outer` is the string's flavour,
+    /// `flavour` that of the node to make: in a t-string's format specification the fields are those of an f-string.
+    fn replacement_field(&mut self, outer: Flavour, flavour: Flavour, raw: bool) -> P<()> {
         let start = self.mark;
         self.mark += 1;
         self.check_stack()?;
@@ -223,7 +213,7 @@ impl<'a> Parser<'a, '_> {
         }
         let mut format_spec = None;
         if self.kind() == T::Colon {
-            let spec = self.format_spec(outer)?;
+            let spec = self.format_spec(outer, raw)?;
             debug_end = debug_end.or(Some((spec.range.lineno, spec.range.col_offset + 1)));
             format_spec = Some(spec);
         } else if debug && conversion == -1 {
@@ -232,22 +222,23 @@ impl<'a> Parser<'a, '_> {
         self.expect(T::RBrace)?;
         let range = self.range(start);
         let (end_line, end_col) = debug_end.unwrap_or((range.end_lineno, range.end_col_offset));
-        let source = if debug || flavour == Flavour::T { Some(self.expression_text(start, behind)) } else { None };
-        let debug_part = match source {
-            Some(text) if debug => {
-                Some((text, Range::new(range.lineno, range.col_offset + 1, end_line, end_col - 1)))
-            }
-            _ => None,
-        };
+        if debug {
+            let value = Constant::Str(Wtf8::new(self.expression_text(start, behind)));
+            let range = Range::new(range.lineno, range.col_offset + 1, end_line, end_col - 1);
+            let text = self.arena.expr(ExprKind::Constant { value, kind: None }, range);
+            self.exprs.push(text);
+        }
         let kind = match flavour {
             Flavour::F => ExprKind::FormattedValue { value, conversion, format_spec },
             Flavour::T => {
-                let text = source.unwrap_or_default().trim_end_matches(|c: char| c == '=' || is_whitespace(c));
+                // Up to the equals sign, if there is one.
+                let text = self.expression_text(start, behind - usize::from(debug));
                 let str = self.arena.alloc(Constant::Str(Wtf8::new(text)));
                 ExprKind::Interpolation { value, str, conversion, format_spec }
             }
         };
-        Ok((debug_part, self.arena.expr(kind, range)))
+        self.exprs.push(self.arena.expr(kind, range));
+        Ok(())
     }
 
     /// The text between the brace at token `open` and token `end`, without comments.
@@ -260,7 +251,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// `fstring_full_format_spec`, at its colon.
-    fn format_spec(&mut self, outer: Flavour) -> P<ExprRef<'a>> {
+    fn format_spec(&mut self, outer: Flavour, raw: bool) -> P<ExprRef<'a>> {
         let start = self.mark;
         self.mark += 1;
         let base = self.exprs.len();
@@ -270,25 +261,14 @@ impl<'a> Parser<'a, '_> {
                 kind if kind == middle => {
                     let at = self.mark;
                     let text = self.text(at);
-                    let value = self.decode_part(false, text, at)?;
+                    let value = self.decode_part(raw, text, at)?;
                     if !value.as_bytes().is_empty() {
                         let kind = ExprKind::Constant { value: Constant::Str(value), kind: None };
                         self.exprs.push(self.arena.expr(kind, self.tokens[at].range()));
                     }
                     self.mark += 1;
                 }
-                T::LBrace => {
-                    let (debug, field) = self.replacement_field(outer, Flavour::F)?;
-                    match debug {
-                        None => self.exprs.push(field),
-                        Some((text, range)) => {
-                            let value = Constant::Str(Wtf8::new(text));
-                            let text = self.arena.expr(ExprKind::Constant { value, kind: None }, range);
-                            self.exprs.push(text);
-                            self.exprs.push(field);
-                        }
-                    }
-                }
+                T::LBrace => self.replacement_field(outer, Flavour::F, raw)?,
                 _ => break,
             }
         }
@@ -302,11 +282,6 @@ impl<'a> Parser<'a, '_> {
             _ => self.concatenate(parts, range),
         }
     }
-}
-
-/// `Py_UNICODE_ISSPACE`
-fn is_whitespace(c: char) -> bool {
-    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
 /// Whether there is a `#` outside of string literals.
@@ -335,10 +310,13 @@ fn without_comments(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut quote = None;
     let mut in_comment = false;
+    let mut escaped = false;
     for c in text.chars() {
         match c {
             '\n' if in_comment => in_comment = false,
             _ if in_comment => continue,
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
             '"' | '\'' => match quote {
                 None => quote = Some(c),
                 Some(open) if open == c => quote = None,

@@ -377,9 +377,10 @@ impl<'a> Pass<'a, '_> {
             }
             "field" => self.field(a, start),
             "spec" => {
+                let raw = self.enclosing_string(start).is_some_and(|token| self.text(token).contains(['r', 'R']));
                 for part in a.items() {
                     if let V::Token(token) = *part {
-                        self.check_text(token as usize, false)?;
+                        self.check_text(token as usize, raw)?;
                     }
                 }
                 Some(V::Unit)
@@ -440,19 +441,26 @@ impl<'a> Pass<'a, '_> {
         }
     }
 
-    /// Which string the replacement field at token `start` is in: `f` or `t`.
-    fn string_prefix(&self, start: usize) -> char {
+    /// The start token of the string that the replacement field at token `start` is in.
+    fn enclosing_string(&self, start: usize) -> Option<usize> {
         let mut closed = 0;
         for token in (0..start).rev() {
             match self.token_kind(token) {
                 T::FStringEnd | T::TStringEnd => closed += 1,
-                T::FStringStart if closed == 0 => return 'f',
-                T::TStringStart if closed == 0 => return 't',
+                T::FStringStart | T::TStringStart if closed == 0 => return Some(token),
                 T::FStringStart | T::TStringStart => closed -= 1,
                 _ => {}
             }
         }
-        'f'
+        None
+    }
+
+    /// Which string the replacement field at token `start` is in: `f` or `t`.
+    fn string_prefix(&self, start: usize) -> char {
+        match self.enclosing_string(start) {
+            Some(token) if self.token_kind(token) == T::TStringStart => 't',
+            _ => 'f',
+        }
     }
 
     fn field(&mut self, conversion: V<'a>, start: usize) -> Option<V<'a>> {

@@ -235,12 +235,12 @@ impl<'a> Scanner<'a> {
     }
 
     fn all(&mut self) -> S<()> {
+        let mut blank = false;
         loop {
             if self.modes.last().is_some_and(|mode| mode.literal) {
                 self.string_mode()?;
                 continue;
             }
-            let mut blank = false;
             if self.at_line_start {
                 self.at_line_start = false;
                 blank = self.indentation()?;
@@ -266,6 +266,7 @@ impl<'a> Scanner<'a> {
                     self.pos += 1;
                     self.newline();
                     self.at_line_start = true;
+                    blank = false;
                 }
                 b'\\' => self.continuation()?,
                 b'0'..=b'9' => self.number()?,
@@ -763,9 +764,7 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'{') => {
                     if self.peek_at(1) == Some(b'{') && !in_format_spec {
-                        self.pos += 1;
-                        self.push_from(kind, start, lineno, line_start, self.pos);
-                        self.pos += 1;
+                        self.push_doubled(kind, start, lineno, line_start);
                         return Ok(());
                     }
                     self.push_from(kind, start, lineno, line_start, self.pos);
@@ -779,9 +778,7 @@ impl<'a> Scanner<'a> {
                     }
                     let depth = self.modes.last().map_or(0, |mode| mode.curly_depth);
                     if self.peek_at(1) == Some(b'}') && !in_format_spec && depth == 0 {
-                        self.pos += 1;
-                        self.push_from(kind, start, lineno, line_start, self.pos);
-                        self.pos += 1;
+                        self.push_doubled(kind, start, lineno, line_start);
                     } else {
                         if let Some(mode) = self.modes.last_mut() {
                             mode.literal = false;
@@ -819,6 +816,15 @@ impl<'a> Scanner<'a> {
                 }
                 _ => self.pos += 1,
             }
+        }
+    }
+
+    /// A piece of text that ends with a doubled brace: the text has one, the columns both.
+    fn push_doubled(&mut self, kind: T, start: usize, lineno: u32, line_start: usize) {
+        self.pos += 2;
+        self.push_from(kind, start, lineno, line_start, self.pos);
+        if let Some(token) = self.out.tokens.last_mut() {
+            token.end -= 1;
         }
     }
 
