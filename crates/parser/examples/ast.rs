@@ -20,12 +20,16 @@ fn name(error: &SyntaxError) -> &'static str {
 }
 
 fn dump(bytes: &[u8], full: bool) -> String {
-    let Ok(source) = std::str::from_utf8(bytes) else { return "(not UTF-8)\n".to_owned() };
+    let Ok(source) = std::str::from_utf8(bytes) else {
+        return "(not UTF-8)\n".to_owned();
+    };
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let arena = Arena::for_source(source.len());
     match naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena) {
         Ok(parsed) => {
-            naja_parser::dump::dump(parsed.module, true).unwrap_or_else(|_| "RecursionError".to_owned()) + "\n"
+            naja_parser::dump::dump(parsed.module, true)
+                .unwrap_or_else(|_| "RecursionError".to_owned())
+                + "\n"
         }
         Err(error) if full => format!(
             "{} {:?} {} {} {} {} {:?}\n",
@@ -38,7 +42,12 @@ fn dump(bytes: &[u8], full: bool) -> String {
             error.text
         ),
         Err(error) if error.is_syntax_error() => {
-            format!("{}: {} (<source>, line {})\n", name(&error), error.message, error.lineno)
+            format!(
+                "{}: {} (<source>, line {})\n",
+                name(&error),
+                error.message,
+                error.lineno
+            )
         }
         Err(error) => format!("{}: {}\n", name(&error), error.message),
     }
@@ -48,17 +57,24 @@ fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
         [flag, files @ ..] if flag == "--time" => {
-            let sources: Vec<String> = files.iter().filter_map(|f| std::fs::read_to_string(f).ok()).collect();
+            let sources: Vec<String> = files
+                .iter()
+                .filter_map(|f| std::fs::read_to_string(f).ok())
+                .collect();
             let bytes: usize = sources.iter().map(String::len).sum();
             let start = std::time::Instant::now();
             for source in &sources {
                 let arena = Arena::for_source(source.len());
                 std::hint::black_box(
-                    naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena).is_ok(),
+                    naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena)
+                        .is_ok(),
                 );
             }
             let seconds = start.elapsed().as_secs_f64();
-            println!("{bytes} bytes in {seconds:.3} s: {:.1} MB/s", bytes as f64 / seconds / 1e6);
+            println!(
+                "{bytes} bytes in {seconds:.3} s: {:.1} MB/s",
+                bytes as f64 / seconds / 1e6
+            );
         }
         [flag, files @ ..] if flag == "--errors" => {
             for file in files {
@@ -67,7 +83,10 @@ fn main() -> std::io::Result<()> {
         }
         [out, list] if std::path::Path::new(out).is_dir() => {
             for (number, path) in std::fs::read_to_string(list)?.lines().enumerate() {
-                std::fs::write(format!("{out}/{number}.ast"), dump(&std::fs::read(path)?, false))?;
+                std::fs::write(
+                    format!("{out}/{number}.ast"),
+                    dump(&std::fs::read(path)?, false),
+                )?;
             }
         }
         files => {

@@ -16,14 +16,24 @@ type D = Result<(), TooDeep>;
 
 /// `ast.dump(module, include_attributes=include_attributes)`
 pub fn dump(module: &Mod, include_attributes: bool) -> Result<String, TooDeep> {
-    let mut dumper = Dumper { out: String::new(), attributes: include_attributes, stack: Stack::here(), first: true };
+    let mut dumper = Dumper {
+        out: String::new(),
+        attributes: include_attributes,
+        stack: Stack::here(),
+        first: true,
+    };
     dumper.module(module)?;
     Ok(dumper.out)
 }
 
 /// `ast.dump` of one expression.
 pub fn dump_expr(value: &Expr, include_attributes: bool) -> Result<String, TooDeep> {
-    let mut dumper = Dumper { out: String::new(), attributes: include_attributes, stack: Stack::here(), first: true };
+    let mut dumper = Dumper {
+        out: String::new(),
+        attributes: include_attributes,
+        stack: Stack::here(),
+        first: true,
+    };
     dumper.expr(value)?;
     Ok(dumper.out)
 }
@@ -183,15 +193,54 @@ impl Dumper {
             return Err(TooDeep);
         }
         match stmt.kind {
-            StmtKind::FunctionDef { name, args, body, decorator_list, returns, type_comment, type_params } => {
+            StmtKind::FunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_comment,
+                type_params,
+            } => {
                 self.open("FunctionDef");
-                self.function(name, args, body, decorator_list, returns, type_comment, type_params)?;
+                self.function(
+                    name,
+                    args,
+                    body,
+                    decorator_list,
+                    returns,
+                    type_comment,
+                    type_params,
+                )?;
             }
-            StmtKind::AsyncFunctionDef { name, args, body, decorator_list, returns, type_comment, type_params } => {
+            StmtKind::AsyncFunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_comment,
+                type_params,
+            } => {
                 self.open("AsyncFunctionDef");
-                self.function(name, args, body, decorator_list, returns, type_comment, type_params)?;
+                self.function(
+                    name,
+                    args,
+                    body,
+                    decorator_list,
+                    returns,
+                    type_comment,
+                    type_params,
+                )?;
             }
-            StmtKind::ClassDef { name, bases, keywords, body, decorator_list, type_params } => {
+            StmtKind::ClassDef {
+                name,
+                bases,
+                keywords,
+                body,
+                decorator_list,
+                type_params,
+            } => {
                 self.open("ClassDef");
                 self.str_field("name", name);
                 self.exprs("bases", bases)?;
@@ -208,13 +257,21 @@ impl Dumper {
                 self.open("Delete");
                 self.exprs("targets", targets)?;
             }
-            StmtKind::Assign { targets, value, type_comment } => {
+            StmtKind::Assign {
+                targets,
+                value,
+                type_comment,
+            } => {
                 self.open("Assign");
                 self.exprs("targets", targets)?;
                 self.expr_field("value", value)?;
                 self.optional_str("type_comment", type_comment);
             }
-            StmtKind::TypeAlias { name, type_params, value } => {
+            StmtKind::TypeAlias {
+                name,
+                type_params,
+                value,
+            } => {
                 self.open("TypeAlias");
                 self.expr_field("name", name)?;
                 self.list("type_params", type_params, Self::type_param)?;
@@ -226,18 +283,35 @@ impl Dumper {
                 self.unit("op", op);
                 self.expr_field("value", value)?;
             }
-            StmtKind::AnnAssign { target, annotation, value, simple } => {
+            StmtKind::AnnAssign {
+                target,
+                annotation,
+                value,
+                simple,
+            } => {
                 self.open("AnnAssign");
                 self.expr_field("target", target)?;
                 self.expr_field("annotation", annotation)?;
                 self.optional("value", value)?;
                 self.plain("simple", i32::from(simple));
             }
-            StmtKind::For { target, iter, body, orelse, type_comment } => {
+            StmtKind::For {
+                target,
+                iter,
+                body,
+                orelse,
+                type_comment,
+            } => {
                 self.open("For");
                 self.for_loop(target, iter, body, orelse, type_comment)?;
             }
-            StmtKind::AsyncFor { target, iter, body, orelse, type_comment } => {
+            StmtKind::AsyncFor {
+                target,
+                iter,
+                body,
+                orelse,
+                type_comment,
+            } => {
                 self.open("AsyncFor");
                 self.for_loop(target, iter, body, orelse, type_comment)?;
             }
@@ -253,11 +327,19 @@ impl Dumper {
                 self.stmts("body", body)?;
                 self.stmts("orelse", orelse)?;
             }
-            StmtKind::With { items, body, type_comment } => {
+            StmtKind::With {
+                items,
+                body,
+                type_comment,
+            } => {
                 self.open("With");
                 self.with(items, body, type_comment)?;
             }
-            StmtKind::AsyncWith { items, body, type_comment } => {
+            StmtKind::AsyncWith {
+                items,
+                body,
+                type_comment,
+            } => {
                 self.open("AsyncWith");
                 self.with(items, body, type_comment)?;
             }
@@ -279,11 +361,21 @@ impl Dumper {
                 self.optional("exc", exc)?;
                 self.optional("cause", cause)?;
             }
-            StmtKind::Try { body, handlers, orelse, finalbody } => {
+            StmtKind::Try {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            } => {
                 self.open("Try");
                 self.try_block(body, handlers, orelse, finalbody)?;
             }
-            StmtKind::TryStar { body, handlers, orelse, finalbody } => {
+            StmtKind::TryStar {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            } => {
                 self.open("TryStar");
                 self.try_block(body, handlers, orelse, finalbody)?;
             }
@@ -296,7 +388,11 @@ impl Dumper {
                 self.open("Import");
                 self.list("names", names, Self::alias)?;
             }
-            StmtKind::ImportFrom { module, names, level } => {
+            StmtKind::ImportFrom {
+                module,
+                names,
+                level,
+            } => {
                 self.open("ImportFrom");
                 self.optional_str("module", module);
                 self.list("names", names, Self::alias)?;
@@ -437,18 +533,28 @@ impl Dumper {
 
     fn type_param(&mut self, param: &TypeParam) -> D {
         match param.kind {
-            TypeParamKind::TypeVar { name, bound, default_value } => {
+            TypeParamKind::TypeVar {
+                name,
+                bound,
+                default_value,
+            } => {
                 self.open("TypeVar");
                 self.str_field("name", name);
                 self.optional("bound", bound)?;
                 self.optional("default_value", default_value)?;
             }
-            TypeParamKind::ParamSpec { name, default_value } => {
+            TypeParamKind::ParamSpec {
+                name,
+                default_value,
+            } => {
                 self.open("ParamSpec");
                 self.str_field("name", name);
                 self.optional("default_value", default_value)?;
             }
-            TypeParamKind::TypeVarTuple { name, default_value } => {
+            TypeParamKind::TypeVarTuple {
+                name,
+                default_value,
+            } => {
                 self.open("TypeVarTuple");
                 self.str_field("name", name);
                 self.optional("default_value", default_value)?;
@@ -488,13 +594,22 @@ impl Dumper {
                 self.open("MatchSequence");
                 patterns(self, "patterns", list)?;
             }
-            PatternKind::MatchMapping { keys, patterns: list, rest } => {
+            PatternKind::MatchMapping {
+                keys,
+                patterns: list,
+                rest,
+            } => {
                 self.open("MatchMapping");
                 self.exprs("keys", keys)?;
                 patterns(self, "patterns", list)?;
                 self.optional_str("rest", rest);
             }
-            PatternKind::MatchClass { cls, patterns: list, kwd_attrs, kwd_patterns } => {
+            PatternKind::MatchClass {
+                cls,
+                patterns: list,
+                kwd_attrs,
+                kwd_patterns,
+            } => {
                 self.open("MatchClass");
                 self.expr_field("cls", cls)?;
                 patterns(self, "patterns", list)?;
@@ -569,10 +684,20 @@ impl Dumper {
                 self.open("Set");
                 self.exprs("elts", elts)?;
             }
-            ExprKind::ListComp { elt, generators } => self.comprehensions("ListComp", elt, generators)?,
-            ExprKind::SetComp { elt, generators } => self.comprehensions("SetComp", elt, generators)?,
-            ExprKind::GeneratorExp { elt, generators } => self.comprehensions("GeneratorExp", elt, generators)?,
-            ExprKind::DictComp { key, value, generators } => {
+            ExprKind::ListComp { elt, generators } => {
+                self.comprehensions("ListComp", elt, generators)?
+            }
+            ExprKind::SetComp { elt, generators } => {
+                self.comprehensions("SetComp", elt, generators)?
+            }
+            ExprKind::GeneratorExp { elt, generators } => {
+                self.comprehensions("GeneratorExp", elt, generators)?
+            }
+            ExprKind::DictComp {
+                key,
+                value,
+                generators,
+            } => {
                 self.open("DictComp");
                 self.expr_field("key", key)?;
                 self.expr_field("value", value)?;
@@ -590,7 +715,11 @@ impl Dumper {
                 self.open("YieldFrom");
                 self.expr_field("value", value)?;
             }
-            ExprKind::Compare { left, ops, comparators } => {
+            ExprKind::Compare {
+                left,
+                ops,
+                comparators,
+            } => {
                 self.open("Compare");
                 self.expr_field("left", left)?;
                 self.list("ops", ops, |dumper, op| {
@@ -599,19 +728,32 @@ impl Dumper {
                 })?;
                 self.exprs("comparators", comparators)?;
             }
-            ExprKind::Call { func, args, keywords } => {
+            ExprKind::Call {
+                func,
+                args,
+                keywords,
+            } => {
                 self.open("Call");
                 self.expr_field("func", func)?;
                 self.exprs("args", args)?;
                 self.list("keywords", keywords, Self::keyword)?;
             }
-            ExprKind::FormattedValue { value, conversion, format_spec } => {
+            ExprKind::FormattedValue {
+                value,
+                conversion,
+                format_spec,
+            } => {
                 self.open("FormattedValue");
                 self.expr_field("value", value)?;
                 self.plain("conversion", conversion);
                 self.optional("format_spec", format_spec)?;
             }
-            ExprKind::Interpolation { value, str, conversion, format_spec } => {
+            ExprKind::Interpolation {
+                value,
+                str,
+                conversion,
+                format_spec,
+            } => {
                 self.open("Interpolation");
                 self.expr_field("value", value)?;
                 self.constant("str", str);

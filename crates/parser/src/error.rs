@@ -34,7 +34,10 @@ impl SyntaxError {
     pub fn is_syntax_error(&self) -> bool {
         matches!(
             self.kind,
-            SyntaxErrorKind::Syntax | SyntaxErrorKind::Indentation | SyntaxErrorKind::Tab | SyntaxErrorKind::Incomplete
+            SyntaxErrorKind::Syntax
+                | SyntaxErrorKind::Indentation
+                | SyntaxErrorKind::Tab
+                | SyntaxErrorKind::Incomplete
         )
     }
 }

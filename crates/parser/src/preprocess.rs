@@ -30,14 +30,32 @@ pub fn preprocess<'a>(
     arena: &'a Arena,
     warnings: &mut Vec<Warning>,
 ) -> Result<&'a Mod<'a>, SyntaxError> {
-    let mut pass = Pass { arena, options, stack: Stack::here(), changes: 0, contexts: Vec::new(), warnings };
+    let mut pass = Pass {
+        arena,
+        options,
+        stack: Stack::here(),
+        changes: 0,
+        contexts: Vec::new(),
+        warnings,
+    };
     let result = match *module {
-        Mod::Module { body, type_ignores } => Mod::Module { body: pass.body(body)?, type_ignores },
-        Mod::Interactive { body } => Mod::Interactive { body: pass.stmts(body)? },
-        Mod::Expression { body } => Mod::Expression { body: pass.expr(body)? },
+        Mod::Module { body, type_ignores } => Mod::Module {
+            body: pass.body(body)?,
+            type_ignores,
+        },
+        Mod::Interactive { body } => Mod::Interactive {
+            body: pass.stmts(body)?,
+        },
+        Mod::Expression { body } => Mod::Expression {
+            body: pass.expr(body)?,
+        },
         Mod::FunctionType { .. } => return Ok(module),
     };
-    Ok(if pass.changes == 0 { module } else { arena.alloc(result) })
+    Ok(if pass.changes == 0 {
+        module
+    } else {
+        arena.alloc(result)
+    })
 }
 
 /// Where a statement is with regard to the nearest `finally`, function and loop.
@@ -74,20 +92,31 @@ pub(crate) fn recursion_error() -> SyntaxError {
 }
 
 impl<'a> Pass<'a, '_> {
-    fn seq<V: Copy>(&mut self, values: &'a [V], mut each: impl FnMut(&mut Self, V) -> R<V>) -> R<&'a [V]> {
+    fn seq<V: Copy>(
+        &mut self,
+        values: &'a [V],
+        mut each: impl FnMut(&mut Self, V) -> R<V>,
+    ) -> R<&'a [V]> {
         let before = self.changes;
         let mut changed = SmallVec::<[V; 16]>::new();
         for &value in values {
             changed.push(each(self, value)?);
         }
-        Ok(if self.changes == before { values } else { self.arena.slice(&changed) })
+        Ok(if self.changes == before {
+            values
+        } else {
+            self.arena.slice(&changed)
+        })
     }
 
     fn exprs(&mut self, values: &'a [ExprRef<'a>]) -> R<&'a [ExprRef<'a>]> {
         self.seq(values, Self::expr)
     }
 
-    fn optional_exprs(&mut self, values: &'a [Option<ExprRef<'a>>]) -> R<&'a [Option<ExprRef<'a>>]> {
+    fn optional_exprs(
+        &mut self,
+        values: &'a [Option<ExprRef<'a>>],
+    ) -> R<&'a [Option<ExprRef<'a>>]> {
         self.seq(values, Self::optional)
     }
 
@@ -96,7 +125,11 @@ impl<'a> Pass<'a, '_> {
     }
 
     fn annotation(&mut self, value: Option<ExprRef<'a>>) -> R<Option<ExprRef<'a>>> {
-        if self.options.future_annotations { Ok(value) } else { self.optional(value) }
+        if self.options.future_annotations {
+            Ok(value)
+        } else {
+            self.optional(value)
+        }
     }
 
     fn stmts(&mut self, values: &'a [StmtRef<'a>]) -> R<&'a [StmtRef<'a>]> {
@@ -119,8 +152,11 @@ impl<'a> Pass<'a, '_> {
             self.changes += 1;
             body = match body {
                 [only] => {
-                    let Range { lineno, col_offset, .. } = only.range;
-                    let range = Range::new(lineno, col_offset, lineno, col_offset.saturating_add(4));
+                    let Range {
+                        lineno, col_offset, ..
+                    } = only.range;
+                    let range =
+                        Range::new(lineno, col_offset, lineno, col_offset.saturating_add(4));
                     self.arena.slice(&[self.arena.stmt(StmtKind::Pass, range)])
                 }
                 [_, rest @ ..] => rest,
@@ -131,11 +167,17 @@ impl<'a> Pass<'a, '_> {
         if has_docstring || docstring(result).is_none() {
             return Ok(result);
         }
-        let [first, rest @ ..] = result else { return Ok(result) };
-        let StmtKind::Expr { value } = first.kind else { return Ok(result) };
+        let [first, rest @ ..] = result else {
+            return Ok(result);
+        };
+        let StmtKind::Expr { value } = first.kind else {
+            return Ok(result);
+        };
         let values = self.arena.slice(&[value]);
         let joined = self.arena.expr(ExprKind::JoinedStr { values }, first.range);
-        let statement = self.arena.stmt(StmtKind::Expr { value: joined }, first.range);
+        let statement = self
+            .arena
+            .stmt(StmtKind::Expr { value: joined }, first.range);
         self.changes += 1;
         let mut changed = SmallVec::<[StmtRef<'a>; 16]>::new();
         changed.push(statement);
@@ -145,7 +187,10 @@ impl<'a> Pass<'a, '_> {
 
     fn warn(&mut self, word: &str, range: Range) {
         if self.options.enable_warnings {
-            self.warnings.push(Warning::syntax_at(format!("'{word}' in a 'finally' block"), range));
+            self.warnings.push(Warning::syntax_at(
+                format!("'{word}' in a 'finally' block"),
+                range,
+            ));
         }
     }
 
@@ -155,83 +200,218 @@ impl<'a> Pass<'a, '_> {
         }
         let before = self.changes;
         let kind = match stmt.kind {
-            StmtKind::FunctionDef { name, args, body, decorator_list, returns, type_comment, type_params } => {
+            StmtKind::FunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_comment,
+                type_params,
+            } => {
                 let (type_params, args, body, decorator_list, returns) =
                     self.function(type_params, args, body, decorator_list, returns)?;
-                StmtKind::FunctionDef { name, args, body, decorator_list, returns, type_comment, type_params }
+                StmtKind::FunctionDef {
+                    name,
+                    args,
+                    body,
+                    decorator_list,
+                    returns,
+                    type_comment,
+                    type_params,
+                }
             }
-            StmtKind::AsyncFunctionDef { name, args, body, decorator_list, returns, type_comment, type_params } => {
+            StmtKind::AsyncFunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_comment,
+                type_params,
+            } => {
                 let (type_params, args, body, decorator_list, returns) =
                     self.function(type_params, args, body, decorator_list, returns)?;
-                StmtKind::AsyncFunctionDef { name, args, body, decorator_list, returns, type_comment, type_params }
+                StmtKind::AsyncFunctionDef {
+                    name,
+                    args,
+                    body,
+                    decorator_list,
+                    returns,
+                    type_comment,
+                    type_params,
+                }
             }
-            StmtKind::ClassDef { name, bases, keywords, body, decorator_list, type_params } => {
+            StmtKind::ClassDef {
+                name,
+                bases,
+                keywords,
+                body,
+                decorator_list,
+                type_params,
+            } => {
                 let type_params = self.seq(type_params, Self::type_param)?;
                 let bases = self.exprs(bases)?;
                 let keywords = self.seq(keywords, Self::keyword)?;
                 let body = self.body(body)?;
                 let decorator_list = self.exprs(decorator_list)?;
-                StmtKind::ClassDef { name, bases, keywords, body, decorator_list, type_params }
+                StmtKind::ClassDef {
+                    name,
+                    bases,
+                    keywords,
+                    body,
+                    decorator_list,
+                    type_params,
+                }
             }
             StmtKind::Return { value } => {
                 if self.contexts.last() == Some(&Context::Finally) {
                     self.warn("return", stmt.range);
                 }
-                StmtKind::Return { value: self.optional(value)? }
+                StmtKind::Return {
+                    value: self.optional(value)?,
+                }
             }
             StmtKind::Break | StmtKind::Continue => {
                 if self.contexts.last() == Some(&Context::Finally) {
-                    let word = if matches!(stmt.kind, StmtKind::Break) { "break" } else { "continue" };
+                    let word = if matches!(stmt.kind, StmtKind::Break) {
+                        "break"
+                    } else {
+                        "continue"
+                    };
                     self.warn(word, stmt.range);
                 }
                 return Ok(stmt);
             }
-            StmtKind::Delete { targets } => StmtKind::Delete { targets: self.exprs(targets)? },
-            StmtKind::Assign { targets, value, type_comment } => {
+            StmtKind::Delete { targets } => StmtKind::Delete {
+                targets: self.exprs(targets)?,
+            },
+            StmtKind::Assign {
+                targets,
+                value,
+                type_comment,
+            } => {
                 let targets = self.exprs(targets)?;
-                StmtKind::Assign { targets, value: self.expr(value)?, type_comment }
+                StmtKind::Assign {
+                    targets,
+                    value: self.expr(value)?,
+                    type_comment,
+                }
             }
             StmtKind::AugAssign { target, op, value } => {
                 let target = self.expr(target)?;
-                StmtKind::AugAssign { target, op, value: self.expr(value)? }
+                StmtKind::AugAssign {
+                    target,
+                    op,
+                    value: self.expr(value)?,
+                }
             }
-            StmtKind::AnnAssign { target, annotation, value, simple } => {
+            StmtKind::AnnAssign {
+                target,
+                annotation,
+                value,
+                simple,
+            } => {
                 let target = self.expr(target)?;
-                let annotation =
-                    if self.options.future_annotations { annotation } else { self.expr(annotation)? };
-                StmtKind::AnnAssign { target, annotation, value: self.optional(value)?, simple }
+                let annotation = if self.options.future_annotations {
+                    annotation
+                } else {
+                    self.expr(annotation)?
+                };
+                StmtKind::AnnAssign {
+                    target,
+                    annotation,
+                    value: self.optional(value)?,
+                    simple,
+                }
             }
-            StmtKind::TypeAlias { name, type_params, value } => {
+            StmtKind::TypeAlias {
+                name,
+                type_params,
+                value,
+            } => {
                 let name = self.expr(name)?;
                 let type_params = self.seq(type_params, Self::type_param)?;
-                StmtKind::TypeAlias { name, type_params, value: self.expr(value)? }
+                StmtKind::TypeAlias {
+                    name,
+                    type_params,
+                    value: self.expr(value)?,
+                }
             }
-            StmtKind::For { target, iter, body, orelse, type_comment } => {
+            StmtKind::For {
+                target,
+                iter,
+                body,
+                orelse,
+                type_comment,
+            } => {
                 let (target, iter) = (self.expr(target)?, self.expr(iter)?);
                 let body = self.within(Context::Loop, body)?;
-                StmtKind::For { target, iter, body, orelse: self.stmts(orelse)?, type_comment }
+                StmtKind::For {
+                    target,
+                    iter,
+                    body,
+                    orelse: self.stmts(orelse)?,
+                    type_comment,
+                }
             }
-            StmtKind::AsyncFor { target, iter, body, orelse, type_comment } => {
+            StmtKind::AsyncFor {
+                target,
+                iter,
+                body,
+                orelse,
+                type_comment,
+            } => {
                 let (target, iter) = (self.expr(target)?, self.expr(iter)?);
                 let body = self.within(Context::Loop, body)?;
-                StmtKind::AsyncFor { target, iter, body, orelse: self.stmts(orelse)?, type_comment }
+                StmtKind::AsyncFor {
+                    target,
+                    iter,
+                    body,
+                    orelse: self.stmts(orelse)?,
+                    type_comment,
+                }
             }
             StmtKind::While { test, body, orelse } => {
                 let test = self.expr(test)?;
                 let body = self.within(Context::Loop, body)?;
-                StmtKind::While { test, body, orelse: self.stmts(orelse)? }
+                StmtKind::While {
+                    test,
+                    body,
+                    orelse: self.stmts(orelse)?,
+                }
             }
             StmtKind::If { test, body, orelse } => {
                 let (test, body) = (self.expr(test)?, self.stmts(body)?);
-                StmtKind::If { test, body, orelse: self.stmts(orelse)? }
+                StmtKind::If {
+                    test,
+                    body,
+                    orelse: self.stmts(orelse)?,
+                }
             }
-            StmtKind::With { items, body, type_comment } => {
+            StmtKind::With {
+                items,
+                body,
+                type_comment,
+            } => {
                 let items = self.seq(items, Self::with_item)?;
-                StmtKind::With { items, body: self.stmts(body)?, type_comment }
+                StmtKind::With {
+                    items,
+                    body: self.stmts(body)?,
+                    type_comment,
+                }
             }
-            StmtKind::AsyncWith { items, body, type_comment } => {
+            StmtKind::AsyncWith {
+                items,
+                body,
+                type_comment,
+            } => {
                 let items = self.seq(items, Self::with_item)?;
-                StmtKind::AsyncWith { items, body: self.stmts(body)?, type_comment }
+                StmtKind::AsyncWith {
+                    items,
+                    body: self.stmts(body)?,
+                    type_comment,
+                }
             }
             StmtKind::Match { subject, cases } => {
                 let subject = self.expr(subject)?;
@@ -244,35 +424,65 @@ impl<'a> Pass<'a, '_> {
                 })?;
                 StmtKind::Match { subject, cases }
             }
-            StmtKind::Raise { exc, cause } => {
-                StmtKind::Raise { exc: self.optional(exc)?, cause: self.optional(cause)? }
-            }
-            StmtKind::Try { body, handlers, orelse, finalbody } => {
+            StmtKind::Raise { exc, cause } => StmtKind::Raise {
+                exc: self.optional(exc)?,
+                cause: self.optional(cause)?,
+            },
+            StmtKind::Try {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            } => {
                 let body = self.stmts(body)?;
                 let handlers = self.seq(handlers, Self::handler)?;
                 let orelse = self.stmts(orelse)?;
                 let finalbody = self.within(Context::Finally, finalbody)?;
-                StmtKind::Try { body, handlers, orelse, finalbody }
+                StmtKind::Try {
+                    body,
+                    handlers,
+                    orelse,
+                    finalbody,
+                }
             }
-            StmtKind::TryStar { body, handlers, orelse, finalbody } => {
+            StmtKind::TryStar {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            } => {
                 let body = self.stmts(body)?;
                 let handlers = self.seq(handlers, Self::handler)?;
                 let orelse = self.stmts(orelse)?;
                 let finalbody = self.within(Context::Finally, finalbody)?;
-                StmtKind::TryStar { body, handlers, orelse, finalbody }
+                StmtKind::TryStar {
+                    body,
+                    handlers,
+                    orelse,
+                    finalbody,
+                }
             }
             StmtKind::Assert { test, msg } => {
                 let test = self.expr(test)?;
-                StmtKind::Assert { test, msg: self.optional(msg)? }
+                StmtKind::Assert {
+                    test,
+                    msg: self.optional(msg)?,
+                }
             }
-            StmtKind::Expr { value } => StmtKind::Expr { value: self.expr(value)? },
+            StmtKind::Expr { value } => StmtKind::Expr {
+                value: self.expr(value)?,
+            },
             StmtKind::Import { .. }
             | StmtKind::ImportFrom { .. }
             | StmtKind::Global { .. }
             | StmtKind::Nonlocal { .. }
             | StmtKind::Pass => return Ok(stmt),
         };
-        Ok(if self.changes == before { stmt } else { self.arena.stmt(kind, stmt.range) })
+        Ok(if self.changes == before {
+            stmt
+        } else {
+            self.arena.stmt(kind, stmt.range)
+        })
     }
 
     fn function(
@@ -294,7 +504,13 @@ impl<'a> Pass<'a, '_> {
         self.contexts.push(Context::Function);
         let body = self.body(body);
         self.contexts.pop();
-        Ok((type_params, args, body?, self.exprs(decorator_list)?, self.annotation(returns)?))
+        Ok((
+            type_params,
+            args,
+            body?,
+            self.exprs(decorator_list)?,
+            self.annotation(returns)?,
+        ))
     }
 
     fn arguments(&mut self, args: &'a Arguments<'a>) -> R<&'a Arguments<'a>> {
@@ -308,51 +524,93 @@ impl<'a> Pass<'a, '_> {
             kwarg: self.optional_arg(args.kwarg)?,
             defaults: self.exprs(args.defaults)?,
         };
-        Ok(if self.changes == before { args } else { self.arena.alloc(changed) })
+        Ok(if self.changes == before {
+            args
+        } else {
+            self.arena.alloc(changed)
+        })
     }
 
     fn arg(&mut self, arg: Arg<'a>) -> R<Arg<'a>> {
-        Ok(Arg { annotation: self.annotation(arg.annotation)?, ..arg })
+        Ok(Arg {
+            annotation: self.annotation(arg.annotation)?,
+            ..arg
+        })
     }
 
     fn optional_arg(&mut self, arg: Option<&'a Arg<'a>>) -> R<Option<&'a Arg<'a>>> {
         let Some(arg) = arg else { return Ok(None) };
         let before = self.changes;
         let changed = self.arg(*arg)?;
-        Ok(Some(if self.changes == before { arg } else { self.arena.alloc(changed) }))
+        Ok(Some(if self.changes == before {
+            arg
+        } else {
+            self.arena.alloc(changed)
+        }))
     }
 
     fn keyword(&mut self, keyword: Keyword<'a>) -> R<Keyword<'a>> {
-        Ok(Keyword { value: self.expr(keyword.value)?, ..keyword })
+        Ok(Keyword {
+            value: self.expr(keyword.value)?,
+            ..keyword
+        })
     }
 
     fn with_item(&mut self, item: WithItem<'a>) -> R<WithItem<'a>> {
         let context_expr = self.expr(item.context_expr)?;
-        Ok(WithItem { context_expr, optional_vars: self.optional(item.optional_vars)? })
+        Ok(WithItem {
+            context_expr,
+            optional_vars: self.optional(item.optional_vars)?,
+        })
     }
 
     fn handler(&mut self, handler: ExceptHandler<'a>) -> R<ExceptHandler<'a>> {
         let type_ = self.optional(handler.type_)?;
-        Ok(ExceptHandler { type_, body: self.stmts(handler.body)?, ..handler })
+        Ok(ExceptHandler {
+            type_,
+            body: self.stmts(handler.body)?,
+            ..handler
+        })
     }
 
     fn comprehension(&mut self, clause: Comprehension<'a>) -> R<Comprehension<'a>> {
         let (target, iter) = (self.expr(clause.target)?, self.expr(clause.iter)?);
-        Ok(Comprehension { target, iter, ifs: self.exprs(clause.ifs)?, ..clause })
+        Ok(Comprehension {
+            target,
+            iter,
+            ifs: self.exprs(clause.ifs)?,
+            ..clause
+        })
     }
 
     fn type_param(&mut self, param: TypeParam<'a>) -> R<TypeParam<'a>> {
         let kind = match param.kind {
-            TypeParamKind::TypeVar { name, bound, default_value } => {
+            TypeParamKind::TypeVar {
+                name,
+                bound,
+                default_value,
+            } => {
                 let bound = self.optional(bound)?;
-                TypeParamKind::TypeVar { name, bound, default_value: self.optional(default_value)? }
+                TypeParamKind::TypeVar {
+                    name,
+                    bound,
+                    default_value: self.optional(default_value)?,
+                }
             }
-            TypeParamKind::ParamSpec { name, default_value } => {
-                TypeParamKind::ParamSpec { name, default_value: self.optional(default_value)? }
-            }
-            TypeParamKind::TypeVarTuple { name, default_value } => {
-                TypeParamKind::TypeVarTuple { name, default_value: self.optional(default_value)? }
-            }
+            TypeParamKind::ParamSpec {
+                name,
+                default_value,
+            } => TypeParamKind::ParamSpec {
+                name,
+                default_value: self.optional(default_value)?,
+            },
+            TypeParamKind::TypeVarTuple {
+                name,
+                default_value,
+            } => TypeParamKind::TypeVarTuple {
+                name,
+                default_value: self.optional(default_value)?,
+            },
         };
         Ok(TypeParam { kind, ..param })
     }
@@ -363,8 +621,14 @@ impl<'a> Pass<'a, '_> {
         }
         let before = self.changes;
         let kind = match expr.kind {
-            ExprKind::BoolOp { op, values } => ExprKind::BoolOp { op, values: self.exprs(values)? },
-            ExprKind::NamedExpr { target, value } => ExprKind::NamedExpr { target, value: self.expr(value)? },
+            ExprKind::BoolOp { op, values } => ExprKind::BoolOp {
+                op,
+                values: self.exprs(values)?,
+            },
+            ExprKind::NamedExpr { target, value } => ExprKind::NamedExpr {
+                target,
+                value: self.expr(value)?,
+            },
             ExprKind::BinOp { left, op, right } => {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
                 if let Some(values) = self.formatted(left, op, right) {
@@ -374,89 +638,205 @@ impl<'a> Pass<'a, '_> {
                     ExprKind::BinOp { left, op, right }
                 }
             }
-            ExprKind::UnaryOp { op, operand } => ExprKind::UnaryOp { op, operand: self.expr(operand)? },
+            ExprKind::UnaryOp { op, operand } => ExprKind::UnaryOp {
+                op,
+                operand: self.expr(operand)?,
+            },
             ExprKind::Lambda { args, body } => {
                 let args = self.arguments(args)?;
-                ExprKind::Lambda { args, body: self.expr(body)? }
+                ExprKind::Lambda {
+                    args,
+                    body: self.expr(body)?,
+                }
             }
             ExprKind::IfExp { test, body, orelse } => {
                 let (test, body) = (self.expr(test)?, self.expr(body)?);
-                ExprKind::IfExp { test, body, orelse: self.expr(orelse)? }
+                ExprKind::IfExp {
+                    test,
+                    body,
+                    orelse: self.expr(orelse)?,
+                }
             }
             ExprKind::Dict { keys, values } => {
                 let keys = self.optional_exprs(keys)?;
-                ExprKind::Dict { keys, values: self.exprs(values)? }
+                ExprKind::Dict {
+                    keys,
+                    values: self.exprs(values)?,
+                }
             }
-            ExprKind::Set { elts } => ExprKind::Set { elts: self.exprs(elts)? },
+            ExprKind::Set { elts } => ExprKind::Set {
+                elts: self.exprs(elts)?,
+            },
             ExprKind::ListComp { elt, generators } => {
                 let elt = self.expr(elt)?;
-                ExprKind::ListComp { elt, generators: self.seq(generators, Self::comprehension)? }
+                ExprKind::ListComp {
+                    elt,
+                    generators: self.seq(generators, Self::comprehension)?,
+                }
             }
             ExprKind::SetComp { elt, generators } => {
                 let elt = self.expr(elt)?;
-                ExprKind::SetComp { elt, generators: self.seq(generators, Self::comprehension)? }
+                ExprKind::SetComp {
+                    elt,
+                    generators: self.seq(generators, Self::comprehension)?,
+                }
             }
             ExprKind::GeneratorExp { elt, generators } => {
                 let elt = self.expr(elt)?;
-                ExprKind::GeneratorExp { elt, generators: self.seq(generators, Self::comprehension)? }
+                ExprKind::GeneratorExp {
+                    elt,
+                    generators: self.seq(generators, Self::comprehension)?,
+                }
             }
-            ExprKind::DictComp { key, value, generators } => {
+            ExprKind::DictComp {
+                key,
+                value,
+                generators,
+            } => {
                 let (key, value) = (self.expr(key)?, self.expr(value)?);
-                ExprKind::DictComp { key, value, generators: self.seq(generators, Self::comprehension)? }
+                ExprKind::DictComp {
+                    key,
+                    value,
+                    generators: self.seq(generators, Self::comprehension)?,
+                }
             }
-            ExprKind::Await { value } => ExprKind::Await { value: self.expr(value)? },
-            ExprKind::Yield { value } => ExprKind::Yield { value: self.optional(value)? },
-            ExprKind::YieldFrom { value } => ExprKind::YieldFrom { value: self.expr(value)? },
-            ExprKind::Compare { left, ops, comparators } => {
+            ExprKind::Await { value } => ExprKind::Await {
+                value: self.expr(value)?,
+            },
+            ExprKind::Yield { value } => ExprKind::Yield {
+                value: self.optional(value)?,
+            },
+            ExprKind::YieldFrom { value } => ExprKind::YieldFrom {
+                value: self.expr(value)?,
+            },
+            ExprKind::Compare {
+                left,
+                ops,
+                comparators,
+            } => {
                 let left = self.expr(left)?;
-                ExprKind::Compare { left, ops, comparators: self.exprs(comparators)? }
+                ExprKind::Compare {
+                    left,
+                    ops,
+                    comparators: self.exprs(comparators)?,
+                }
             }
-            ExprKind::Call { func, args, keywords } => {
+            ExprKind::Call {
+                func,
+                args,
+                keywords,
+            } => {
                 let (func, args) = (self.expr(func)?, self.exprs(args)?);
-                ExprKind::Call { func, args, keywords: self.seq(keywords, Self::keyword)? }
+                ExprKind::Call {
+                    func,
+                    args,
+                    keywords: self.seq(keywords, Self::keyword)?,
+                }
             }
-            ExprKind::FormattedValue { value, conversion, format_spec } => {
+            ExprKind::FormattedValue {
+                value,
+                conversion,
+                format_spec,
+            } => {
                 let value = self.expr(value)?;
-                ExprKind::FormattedValue { value, conversion, format_spec: self.optional(format_spec)? }
+                ExprKind::FormattedValue {
+                    value,
+                    conversion,
+                    format_spec: self.optional(format_spec)?,
+                }
             }
-            ExprKind::Interpolation { value, str, conversion, format_spec } => {
+            ExprKind::Interpolation {
+                value,
+                str,
+                conversion,
+                format_spec,
+            } => {
                 let value = self.expr(value)?;
-                ExprKind::Interpolation { value, str, conversion, format_spec: self.optional(format_spec)? }
+                ExprKind::Interpolation {
+                    value,
+                    str,
+                    conversion,
+                    format_spec: self.optional(format_spec)?,
+                }
             }
-            ExprKind::JoinedStr { values } => ExprKind::JoinedStr { values: self.exprs(values)? },
-            ExprKind::TemplateStr { values } => ExprKind::TemplateStr { values: self.exprs(values)? },
-            ExprKind::Attribute { value, attr, ctx } => {
-                ExprKind::Attribute { value: self.expr(value)?, attr, ctx }
-            }
+            ExprKind::JoinedStr { values } => ExprKind::JoinedStr {
+                values: self.exprs(values)?,
+            },
+            ExprKind::TemplateStr { values } => ExprKind::TemplateStr {
+                values: self.exprs(values)?,
+            },
+            ExprKind::Attribute { value, attr, ctx } => ExprKind::Attribute {
+                value: self.expr(value)?,
+                attr,
+                ctx,
+            },
             ExprKind::Subscript { value, slice, ctx } => {
                 let value = self.expr(value)?;
-                ExprKind::Subscript { value, slice: self.expr(slice)?, ctx }
+                ExprKind::Subscript {
+                    value,
+                    slice: self.expr(slice)?,
+                    ctx,
+                }
             }
-            ExprKind::Starred { value, ctx } => ExprKind::Starred { value: self.expr(value)?, ctx },
+            ExprKind::Starred { value, ctx } => ExprKind::Starred {
+                value: self.expr(value)?,
+                ctx,
+            },
             ExprKind::Slice { lower, upper, step } => {
                 let (lower, upper) = (self.optional(lower)?, self.optional(upper)?);
-                ExprKind::Slice { lower, upper, step: self.optional(step)? }
+                ExprKind::Slice {
+                    lower,
+                    upper,
+                    step: self.optional(step)?,
+                }
             }
-            ExprKind::List { elts, ctx } => ExprKind::List { elts: self.exprs(elts)?, ctx },
-            ExprKind::Tuple { elts, ctx } => ExprKind::Tuple { elts: self.exprs(elts)?, ctx },
-            ExprKind::Name { id: "__debug__", ctx: ExprContext::Load } if !self.options.syntax_check_only => {
+            ExprKind::List { elts, ctx } => ExprKind::List {
+                elts: self.exprs(elts)?,
+                ctx,
+            },
+            ExprKind::Tuple { elts, ctx } => ExprKind::Tuple {
+                elts: self.exprs(elts)?,
+                ctx,
+            },
+            ExprKind::Name {
+                id: "__debug__",
+                ctx: ExprContext::Load,
+            } if !self.options.syntax_check_only => {
                 self.changes += 1;
-                let value = if self.options.optimize == 0 { Constant::True } else { Constant::False };
+                let value = if self.options.optimize == 0 {
+                    Constant::True
+                } else {
+                    Constant::False
+                };
                 ExprKind::Constant { value, kind: None }
             }
             ExprKind::Name { .. } | ExprKind::Constant { .. } => return Ok(expr),
         };
-        Ok(if self.changes == before { expr } else { self.arena.expr(kind, expr.range) })
+        Ok(if self.changes == before {
+            expr
+        } else {
+            self.arena.expr(kind, expr.range)
+        })
     }
 
     /// The parts of the f-string that `left % right` amounts to, where it does.
-    fn formatted(&mut self, left: ExprRef<'a>, op: Operator, right: ExprRef<'a>) -> Option<&'a [ExprRef<'a>]> {
+    fn formatted(
+        &mut self,
+        left: ExprRef<'a>,
+        op: Operator,
+        right: ExprRef<'a>,
+    ) -> Option<&'a [ExprRef<'a>]> {
         if self.options.syntax_check_only || op != Operator::Mod {
             return None;
         }
         let format = left.as_str_constant()?.as_bytes();
-        let ExprKind::Tuple { elts, .. } = right.kind else { return None };
-        if elts.iter().any(|value| matches!(value.kind, ExprKind::Starred { .. })) {
+        let ExprKind::Tuple { elts, .. } = right.kind else {
+            return None;
+        };
+        if elts
+            .iter()
+            .any(|value| matches!(value.kind, ExprKind::Starred { .. }))
+        {
             return None;
         }
         let mut parts = SmallVec::<[ExprRef<'a>; 8]>::new();
@@ -477,7 +857,10 @@ impl<'a> Pass<'a, '_> {
             }
             if at > start {
                 let value = Constant::Str(self.arena.wtf8(Wtf8::from_bytes(&literal)));
-                parts.push(self.arena.expr(ExprKind::Constant { value, kind: None }, NOWHERE));
+                parts.push(
+                    self.arena
+                        .expr(ExprKind::Constant { value, kind: None }, NOWHERE),
+                );
             }
             if at >= format.len() {
                 break;
@@ -493,7 +876,12 @@ impl<'a> Pass<'a, '_> {
     }
 
     /// One `%s`, `%r` or `%a` with flags, width and precision, behind its percent sign.
-    fn format_unit(&self, format: &[u8], at: &mut usize, value: ExprRef<'a>) -> Option<ExprRef<'a>> {
+    fn format_unit(
+        &self,
+        format: &[u8],
+        at: &mut usize,
+        value: ExprRef<'a>,
+    ) -> Option<ExprRef<'a>> {
         let mut next = || {
             let byte = format.get(*at).copied();
             *at += 1;
@@ -533,9 +921,16 @@ impl<'a> Pass<'a, '_> {
             None
         } else {
             let value = Constant::Str(Wtf8::new(self.arena.str(&spec)));
-            Some(self.arena.expr(ExprKind::Constant { value, kind: None }, NOWHERE))
+            Some(
+                self.arena
+                    .expr(ExprKind::Constant { value, kind: None }, NOWHERE),
+            )
         };
-        let kind = ExprKind::FormattedValue { value, conversion: i32::from(byte), format_spec };
+        let kind = ExprKind::FormattedValue {
+            value,
+            conversion: i32::from(byte),
+            format_spec,
+        };
         Some(self.arena.expr(kind, value.range))
     }
 
@@ -545,30 +940,56 @@ impl<'a> Pass<'a, '_> {
         }
         let before = self.changes;
         let kind = match pattern.kind {
-            PatternKind::MatchValue { value } => PatternKind::MatchValue { value: self.pattern_number(value) },
-            PatternKind::MatchSingleton { .. } | PatternKind::MatchStar { .. } => return Ok(pattern),
-            PatternKind::MatchSequence { patterns } => {
-                PatternKind::MatchSequence { patterns: self.seq(patterns, Self::pattern)? }
+            PatternKind::MatchValue { value } => PatternKind::MatchValue {
+                value: self.pattern_number(value),
+            },
+            PatternKind::MatchSingleton { .. } | PatternKind::MatchStar { .. } => {
+                return Ok(pattern);
             }
-            PatternKind::MatchMapping { keys, patterns, rest } => {
+            PatternKind::MatchSequence { patterns } => PatternKind::MatchSequence {
+                patterns: self.seq(patterns, Self::pattern)?,
+            },
+            PatternKind::MatchMapping {
+                keys,
+                patterns,
+                rest,
+            } => {
                 let keys = self.seq(keys, |pass, key| Ok(pass.pattern_number(key)))?;
-                PatternKind::MatchMapping { keys, patterns: self.seq(patterns, Self::pattern)?, rest }
+                PatternKind::MatchMapping {
+                    keys,
+                    patterns: self.seq(patterns, Self::pattern)?,
+                    rest,
+                }
             }
-            PatternKind::MatchClass { cls, patterns, kwd_attrs, kwd_patterns } => {
+            PatternKind::MatchClass {
+                cls,
+                patterns,
+                kwd_attrs,
+                kwd_patterns,
+            } => {
                 let cls = self.expr(cls)?;
                 let patterns = self.seq(patterns, Self::pattern)?;
                 let kwd_patterns = self.seq(kwd_patterns, Self::pattern)?;
-                PatternKind::MatchClass { cls, patterns, kwd_attrs, kwd_patterns }
+                PatternKind::MatchClass {
+                    cls,
+                    patterns,
+                    kwd_attrs,
+                    kwd_patterns,
+                }
             }
             PatternKind::MatchAs { pattern, name } => {
                 let pattern = pattern.map(|pattern| self.pattern(pattern)).transpose()?;
                 PatternKind::MatchAs { pattern, name }
             }
-            PatternKind::MatchOr { patterns } => {
-                PatternKind::MatchOr { patterns: self.seq(patterns, Self::pattern)? }
-            }
+            PatternKind::MatchOr { patterns } => PatternKind::MatchOr {
+                patterns: self.seq(patterns, Self::pattern)?,
+            },
         };
-        Ok(if self.changes == before { pattern } else { self.arena.pattern(kind, pattern.range) })
+        Ok(if self.changes == before {
+            pattern
+        } else {
+            self.arena.pattern(kind, pattern.range)
+        })
     }
 
     /// A negative or complex number in a pattern becomes one constant.
@@ -577,23 +998,30 @@ impl<'a> Pass<'a, '_> {
             return expr;
         }
         let value = match expr.kind {
-            ExprKind::UnaryOp { op: UnaryOperator::USub, operand } => match operand.kind {
+            ExprKind::UnaryOp {
+                op: UnaryOperator::USub,
+                operand,
+            } => match operand.kind {
                 ExprKind::Constant { value, .. } => self.negative(value),
                 _ => None,
             },
-            ExprKind::BinOp { left, op: op @ (Operator::Add | Operator::Sub), right } => {
-                match (self.pattern_number(left).kind, right.kind) {
-                    (ExprKind::Constant { value: left, .. }, ExprKind::Constant { value: right, .. }) => {
-                        sum(left, right, op == Operator::Sub)
-                    }
-                    _ => None,
-                }
-            }
+            ExprKind::BinOp {
+                left,
+                op: op @ (Operator::Add | Operator::Sub),
+                right,
+            } => match (self.pattern_number(left).kind, right.kind) {
+                (
+                    ExprKind::Constant { value: left, .. },
+                    ExprKind::Constant { value: right, .. },
+                ) => sum(left, right, op == Operator::Sub),
+                _ => None,
+            },
             _ => None,
         };
         let Some(value) = value else { return expr };
         self.changes += 1;
-        self.arena.expr(ExprKind::Constant { value, kind: None }, expr.range)
+        self.arena
+            .expr(ExprKind::Constant { value, kind: None }, expr.range)
     }
 
     fn negative(&self, value: Constant<'a>) -> Option<Constant<'a>> {
@@ -637,7 +1065,9 @@ fn number(byte: &mut u8, next: &mut impl FnMut() -> Option<u8>) -> Option<u32> {
 
 /// A real number plus or minus an imaginary one.
 fn sum<'a>(left: Constant<'a>, right: Constant<'a>, minus: bool) -> Option<Constant<'a>> {
-    let Constant::Complex(real, imag) = right else { return None };
+    let Constant::Complex(real, imag) = right else {
+        return None;
+    };
     let left = match left {
         Constant::Int(value) => value as f64,
         Constant::BigInt(value) => {
@@ -650,5 +1080,9 @@ fn sum<'a>(left: Constant<'a>, right: Constant<'a>, minus: bool) -> Option<Const
         Constant::Float(value) => value,
         _ => return None,
     };
-    Some(if minus { Constant::Complex(left - real, -imag) } else { Constant::Complex(left + real, imag) })
+    Some(if minus {
+        Constant::Complex(left - real, -imag)
+    } else {
+        Constant::Complex(left + real, imag)
+    })
 }

@@ -11,13 +11,26 @@ fn decode(bytes: &[u8]) -> (u32, usize) {
     match bytes[0] {
         first @ 0..0x80 => (u32::from(first), 1),
         first @ 0..0xE0 => (u32::from(first & 0x1F) << 6 | continuation(1), 2),
-        first @ 0..0xF0 => (u32::from(first & 0x0F) << 12 | continuation(1) << 6 | continuation(2), 3),
-        first => (u32::from(first & 0x07) << 18 | continuation(1) << 12 | continuation(2) << 6 | continuation(3), 4),
+        first @ 0..0xF0 => (
+            u32::from(first & 0x0F) << 12 | continuation(1) << 6 | continuation(2),
+            3,
+        ),
+        first => (
+            u32::from(first & 0x07) << 18
+                | continuation(1) << 12
+                | continuation(2) << 6
+                | continuation(3),
+            4,
+        ),
     }
 }
 
 fn quote_for(text: &[u8]) -> u8 {
-    if text.contains(&b'\'') && !text.contains(&b'"') { b'"' } else { b'\'' }
+    if text.contains(&b'\'') && !text.contains(&b'"') {
+        b'"'
+    } else {
+        b'\''
+    }
 }
 
 /// Appends `repr(text)`; `text` is WTF-8.
@@ -35,7 +48,9 @@ pub fn str(out: &mut String, text: &[u8]) {
             0x5C => write!(out, "\\\\"),
             _ if code == u32::from(quote) => write!(out, "\\{}", char::from(quote)),
             0..0x20 | 0x7F => write!(out, "\\x{code:02x}"),
-            _ => match char::from_u32(code).filter(|_| code < 0x7F || naja_unicode::is_printable(code)) {
+            _ => match char::from_u32(code)
+                .filter(|_| code < 0x7F || naja_unicode::is_printable(code))
+            {
                 Some(c) => {
                     out.push(c);
                     Ok(())

@@ -25,7 +25,10 @@ impl Stack {
 
     /// The recursion begins here and may use `limit` bytes.
     pub fn with_limit(limit: usize) -> Self {
-        Self { base: position(), limit }
+        Self {
+            base: position(),
+            limit,
+        }
     }
 
     /// Whether more than the limit is in use now.

@@ -23,7 +23,9 @@ type R = Result<(), Invalid>;
 
 /// Checks a whole module.
 pub fn validate(module: &Mod) -> R {
-    let check = Check { stack: Stack::here() };
+    let check = Check {
+        stack: Stack::here(),
+    };
     match module {
         Mod::Module { body, .. } | Mod::Interactive { body } => check.stmts(body),
         Mod::Expression { body } => check.load(body),
@@ -40,7 +42,9 @@ fn value(message: &str) -> R {
 
 fn name(name: &str) -> R {
     if matches!(name, "None" | "True" | "False") {
-        return value(&format!("identifier field can't represent '{name}' constant"));
+        return value(&format!(
+            "identifier field can't represent '{name}' constant"
+        ));
     }
     Ok(())
 }
@@ -58,13 +62,24 @@ fn capture(found: &str) -> R {
 }
 
 fn not_empty<V>(values: &[V], what: &str, owner: &str) -> R {
-    if values.is_empty() { value(&format!("empty {what} on {owner}")) } else { Ok(()) }
+    if values.is_empty() {
+        value(&format!("empty {what} on {owner}"))
+    } else {
+        Ok(())
+    }
 }
 
 fn positions(range: Range) -> R {
-    let Range { lineno, col_offset, end_lineno, end_col_offset } = range;
+    let Range {
+        lineno,
+        col_offset,
+        end_lineno,
+        end_col_offset,
+    } = range;
     if lineno > end_lineno {
-        return value(&format!("AST node line range ({lineno}, {end_lineno}) is not valid"));
+        return value(&format!(
+            "AST node line range ({lineno}, {end_lineno}) is not valid"
+        ));
     }
     if (lineno < 0 && end_lineno != lineno) || (col_offset < 0 && col_offset != end_col_offset) {
         return value(&format!(
@@ -72,7 +87,9 @@ fn positions(range: Range) -> R {
         ));
     }
     if lineno == end_lineno && col_offset > end_col_offset {
-        return value(&format!("line {lineno}, column {col_offset}-{end_col_offset} is not a valid range"));
+        return value(&format!(
+            "line {lineno}, column {col_offset}-{end_col_offset} is not a valid range"
+        ));
     }
     Ok(())
 }
@@ -84,7 +101,9 @@ struct Check {
 impl Check {
     fn deepen(&self) -> R {
         if self.stack.exhausted() {
-            return Err(Invalid::Recursion("maximum recursion depth exceeded during compilation"));
+            return Err(Invalid::Recursion(
+                "maximum recursion depth exceeded during compilation",
+            ));
         }
         Ok(())
     }
@@ -122,7 +141,9 @@ impl Check {
     }
 
     fn keywords(&self, keywords: &[Keyword]) -> R {
-        keywords.iter().try_for_each(|keyword| self.load(keyword.value))
+        keywords
+            .iter()
+            .try_for_each(|keyword| self.load(keyword.value))
     }
 
     fn args(&self, args: &[Arg]) -> R {
@@ -145,7 +166,9 @@ impl Check {
             return value("length of kwonlyargs is not the same as kw_defaults on arguments");
         }
         self.exprs(args.defaults, ExprContext::Load)?;
-        args.kw_defaults.iter().try_for_each(|default| self.optional(*default))
+        args.kw_defaults
+            .iter()
+            .try_for_each(|default| self.optional(*default))
     }
 
     fn context(&self, expr: &Expr, ctx: ExprContext) -> R {
@@ -160,10 +183,16 @@ impl Check {
                 ctx
             }
             _ if ctx == ExprContext::Load => return Ok(()),
-            _ => return value(&format!("expression which can't be assigned to in {ctx:?} context")),
+            _ => {
+                return value(&format!(
+                    "expression which can't be assigned to in {ctx:?} context"
+                ));
+            }
         };
         if actual != ctx {
-            return value(&format!("expression must have {ctx:?} context but has {actual:?} instead"));
+            return value(&format!(
+                "expression must have {ctx:?} context but has {actual:?} instead"
+            ));
         }
         Ok(())
     }
@@ -207,14 +236,22 @@ impl Check {
                 self.comprehensions(generators)?;
                 self.load(elt)
             }
-            ExprKind::DictComp { key, value, generators } => {
+            ExprKind::DictComp {
+                key,
+                value,
+                generators,
+            } => {
                 self.comprehensions(generators)?;
                 self.load(key)?;
                 self.load(value)
             }
             ExprKind::Yield { value } => self.optional(value),
             ExprKind::YieldFrom { value } | ExprKind::Await { value } => self.load(value),
-            ExprKind::Compare { left, ops, comparators } => {
+            ExprKind::Compare {
+                left,
+                ops,
+                comparators,
+            } => {
                 if comparators.is_empty() {
                     return value("Compare with no comparators");
                 }
@@ -224,7 +261,11 @@ impl Check {
                 self.exprs(comparators, ExprContext::Load)?;
                 self.load(left)
             }
-            ExprKind::Call { func, args, keywords } => {
+            ExprKind::Call {
+                func,
+                args,
+                keywords,
+            } => {
                 self.load(func)?;
                 self.exprs(args, ExprContext::Load)?;
                 self.keywords(keywords)
@@ -233,8 +274,12 @@ impl Check {
             ExprKind::JoinedStr { values } | ExprKind::TemplateStr { values } => {
                 self.exprs(values, ExprContext::Load)
             }
-            ExprKind::FormattedValue { value, format_spec, .. }
-            | ExprKind::Interpolation { value, format_spec, .. } => {
+            ExprKind::FormattedValue {
+                value, format_spec, ..
+            }
+            | ExprKind::Interpolation {
+                value, format_spec, ..
+            } => {
                 self.load(value)?;
                 self.optional(format_spec)
             }
@@ -263,13 +308,48 @@ impl Check {
         positions(stmt.range)?;
         self.deepen()?;
         match stmt.kind {
-            StmtKind::FunctionDef { name, args, body, decorator_list, returns, type_params, .. } => {
-                self.function("FunctionDef", name, args, body, decorator_list, returns, type_params)
-            }
-            StmtKind::AsyncFunctionDef { name, args, body, decorator_list, returns, type_params, .. } => {
-                self.function("AsyncFunctionDef", name, args, body, decorator_list, returns, type_params)
-            }
-            StmtKind::ClassDef { name: class, bases, keywords, body, decorator_list, type_params } => {
+            StmtKind::FunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_params,
+                ..
+            } => self.function(
+                "FunctionDef",
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_params,
+            ),
+            StmtKind::AsyncFunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_params,
+                ..
+            } => self.function(
+                "AsyncFunctionDef",
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_params,
+            ),
+            StmtKind::ClassDef {
+                name: class,
+                bases,
+                keywords,
+                body,
+                decorator_list,
+                type_params,
+            } => {
                 name(class)?;
                 self.body(body, "ClassDef")?;
                 self.type_params(type_params)?;
@@ -291,15 +371,26 @@ impl Check {
                 self.expr(target, ExprContext::Store)?;
                 self.load(value)
             }
-            StmtKind::AnnAssign { target, annotation, value, simple } => {
+            StmtKind::AnnAssign {
+                target,
+                annotation,
+                value,
+                simple,
+            } => {
                 if simple && !matches!(target.kind, ExprKind::Name { .. }) {
-                    return Err(Invalid::Type("AnnAssign with simple non-Name target".to_owned()));
+                    return Err(Invalid::Type(
+                        "AnnAssign with simple non-Name target".to_owned(),
+                    ));
                 }
                 self.expr(target, ExprContext::Store)?;
                 self.optional(value)?;
                 self.load(annotation)
             }
-            StmtKind::TypeAlias { name, type_params, value } => {
+            StmtKind::TypeAlias {
+                name,
+                type_params,
+                value,
+            } => {
                 if !matches!(name.kind, ExprKind::Name { .. }) {
                     return Err(Invalid::Type("TypeAlias with non-Name name".to_owned()));
                 }
@@ -307,12 +398,32 @@ impl Check {
                 self.type_params(type_params)?;
                 self.load(value)
             }
-            StmtKind::For { target, iter, body, orelse, .. } => {
-                self.loop_body("For", (target, ExprContext::Store), Some(iter), body, orelse)
-            }
-            StmtKind::AsyncFor { target, iter, body, orelse, .. } => {
-                self.loop_body("AsyncFor", (target, ExprContext::Store), Some(iter), body, orelse)
-            }
+            StmtKind::For {
+                target,
+                iter,
+                body,
+                orelse,
+                ..
+            } => self.loop_body(
+                "For",
+                (target, ExprContext::Store),
+                Some(iter),
+                body,
+                orelse,
+            ),
+            StmtKind::AsyncFor {
+                target,
+                iter,
+                body,
+                orelse,
+                ..
+            } => self.loop_body(
+                "AsyncFor",
+                (target, ExprContext::Store),
+                Some(iter),
+                body,
+                orelse,
+            ),
             StmtKind::While { test, body, orelse } => {
                 self.loop_body("While", (test, ExprContext::Load), None, body, orelse)
             }
@@ -337,12 +448,18 @@ impl Check {
                 self.optional(exc)?;
                 self.optional(cause)
             }
-            StmtKind::Try { body, handlers, orelse, finalbody } => {
-                self.try_block("Try", body, handlers, orelse, finalbody)
-            }
-            StmtKind::TryStar { body, handlers, orelse, finalbody } => {
-                self.try_block("TryStar", body, handlers, orelse, finalbody)
-            }
+            StmtKind::Try {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            } => self.try_block("Try", body, handlers, orelse, finalbody),
+            StmtKind::TryStar {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            } => self.try_block("TryStar", body, handlers, orelse, finalbody),
             StmtKind::Assert { test, msg } => {
                 self.load(test)?;
                 self.optional(msg)
@@ -418,7 +535,9 @@ impl Check {
     ) -> R {
         self.body(body, owner)?;
         if handlers.is_empty() && finalbody.is_empty() {
-            return value(&format!("{owner} has neither except handlers nor finalbody"));
+            return value(&format!(
+                "{owner} has neither except handlers nor finalbody"
+            ));
         }
         if handlers.is_empty() && !orelse.is_empty() {
             return value(&format!("{owner} has orelse but no except handlers"));
@@ -437,13 +556,23 @@ impl Check {
         params.iter().try_for_each(|param| {
             positions(param.range)?;
             match param.kind {
-                TypeParamKind::TypeVar { name: found, bound, default_value } => {
+                TypeParamKind::TypeVar {
+                    name: found,
+                    bound,
+                    default_value,
+                } => {
                     name(found)?;
                     self.optional(bound)?;
                     self.optional(default_value)
                 }
-                TypeParamKind::ParamSpec { name: found, default_value }
-                | TypeParamKind::TypeVarTuple { name: found, default_value } => {
+                TypeParamKind::ParamSpec {
+                    name: found,
+                    default_value,
+                }
+                | TypeParamKind::TypeVarTuple {
+                    name: found,
+                    default_value,
+                } => {
                     name(found)?;
                     self.optional(default_value)
                 }
@@ -452,7 +581,9 @@ impl Check {
     }
 
     fn patterns(&self, patterns: &[&Pattern], star_ok: bool) -> R {
-        patterns.iter().try_for_each(|pattern| self.pattern(pattern, star_ok))
+        patterns
+            .iter()
+            .try_for_each(|pattern| self.pattern(pattern, star_ok))
     }
 
     fn pattern(&self, pattern: &Pattern, star_ok: bool) -> R {
@@ -465,7 +596,11 @@ impl Check {
                 _ => value("MatchSingleton can only contain True, False and None"),
             },
             PatternKind::MatchSequence { patterns } => self.patterns(patterns, true),
-            PatternKind::MatchMapping { keys, patterns, rest } => {
+            PatternKind::MatchMapping {
+                keys,
+                patterns,
+                rest,
+            } => {
                 if keys.len() != patterns.len() {
                     return value("MatchMapping doesn't have the same number of keys as patterns");
                 }
@@ -473,16 +608,26 @@ impl Check {
                 for key in keys {
                     if !matches!(
                         key.kind,
-                        ExprKind::Constant { value: Constant::None | Constant::True | Constant::False, .. }
+                        ExprKind::Constant {
+                            value: Constant::None | Constant::True | Constant::False,
+                            ..
+                        }
                     ) {
                         self.match_value(key)?;
                     }
                 }
                 self.patterns(patterns, false)
             }
-            PatternKind::MatchClass { cls, patterns, kwd_attrs, kwd_patterns } => {
+            PatternKind::MatchClass {
+                cls,
+                patterns,
+                kwd_attrs,
+                kwd_patterns,
+            } => {
                 if kwd_attrs.len() != kwd_patterns.len() {
-                    return value("MatchClass doesn't have the same number of keyword attributes as patterns");
+                    return value(
+                        "MatchClass doesn't have the same number of keyword attributes as patterns",
+                    );
                 }
                 self.load(cls)?;
                 let mut base = cls;
@@ -506,7 +651,9 @@ impl Check {
                 name.map_or(Ok(()), capture)?;
                 match (pattern, name) {
                     (None, _) => Ok(()),
-                    (Some(_), None) => value("MatchAs must specify a target name if a pattern is given"),
+                    (Some(_), None) => {
+                        value("MatchAs must specify a target name if a pattern is given")
+                    }
                     (Some(pattern), Some(_)) => self.pattern(pattern, false),
                 }
             }
@@ -534,12 +681,15 @@ impl Check {
             },
             // Whether the attribute's own value is a name is the compiler's question.
             ExprKind::Attribute { .. } => Ok(()),
-            ExprKind::UnaryOp { op: UnaryOperator::USub, operand } if is_number(operand, true) => Ok(()),
-            ExprKind::BinOp { left, op: Operator::Add | Operator::Sub, right }
-                if is_signed_number(left) && is_imaginary(right) =>
-            {
-                Ok(())
-            }
+            ExprKind::UnaryOp {
+                op: UnaryOperator::USub,
+                operand,
+            } if is_number(operand, true) => Ok(()),
+            ExprKind::BinOp {
+                left,
+                op: Operator::Add | Operator::Sub,
+                right,
+            } if is_signed_number(left) && is_imaginary(right) => Ok(()),
             ExprKind::JoinedStr { .. } | ExprKind::TemplateStr { .. } => Ok(()),
             _ => value("patterns may only match literals and attribute lookups"),
         }
@@ -556,19 +706,34 @@ fn aliases(names: &[Alias]) -> R {
 
 fn is_number(expr: &Expr, imaginary: bool) -> bool {
     match expr.kind {
-        ExprKind::Constant { value: Constant::Int(_) | Constant::BigInt(_) | Constant::Float(_), .. } => true,
-        ExprKind::Constant { value: Constant::Complex(..), .. } => imaginary,
+        ExprKind::Constant {
+            value: Constant::Int(_) | Constant::BigInt(_) | Constant::Float(_),
+            ..
+        } => true,
+        ExprKind::Constant {
+            value: Constant::Complex(..),
+            ..
+        } => imaginary,
         _ => false,
     }
 }
 
 fn is_signed_number(expr: &Expr) -> bool {
     match expr.kind {
-        ExprKind::UnaryOp { op: UnaryOperator::USub, operand } => is_number(operand, false),
+        ExprKind::UnaryOp {
+            op: UnaryOperator::USub,
+            operand,
+        } => is_number(operand, false),
         _ => is_number(expr, false),
     }
 }
 
 fn is_imaginary(expr: &Expr) -> bool {
-    matches!(expr.kind, ExprKind::Constant { value: Constant::Complex(..), .. })
+    matches!(
+        expr.kind,
+        ExprKind::Constant {
+            value: Constant::Complex(..),
+            ..
+        }
+    )
 }

@@ -16,7 +16,10 @@ enum Stage {
 
 impl<'a> Parser<'a, '_> {
     /// `'(' [arguments] ')'`. Where `genexp` is allowed, a lone generator expression needs no parentheses of its own.
-    pub(super) fn call_arguments(&mut self, genexp: bool) -> P<(&'a [ExprRef<'a>], &'a [Keyword<'a>])> {
+    pub(super) fn call_arguments(
+        &mut self,
+        genexp: bool,
+    ) -> P<(&'a [ExprRef<'a>], &'a [Keyword<'a>])> {
         let open = self.mark;
         self.expect(T::LPar)?;
         let args_base = self.exprs.len();
@@ -33,7 +36,11 @@ impl<'a> Parser<'a, '_> {
                     self.mark += 1;
                     let value = self.expression()?;
                     let range = self.range(start);
-                    self.keywords.push(Keyword { arg: None, value, range });
+                    self.keywords.push(Keyword {
+                        arg: None,
+                        value,
+                        range,
+                    });
                     (seen_keyword, seen_unpacking) = (true, true);
                 }
                 T::Name if self.peek(1) == T::Equal => {
@@ -41,7 +48,11 @@ impl<'a> Parser<'a, '_> {
                     self.mark += 1;
                     let value = self.expression()?;
                     let range = self.range(start);
-                    self.keywords.push(Keyword { arg: Some(arg), value, range });
+                    self.keywords.push(Keyword {
+                        arg: Some(arg),
+                        value,
+                        range,
+                    });
                     seen_keyword = true;
                 }
                 _ if seen_keyword => return Err(Fail),
@@ -55,7 +66,13 @@ impl<'a> Parser<'a, '_> {
                         let generators = self.comprehensions()?;
                         self.expect(T::RPar)?;
                         self.exprs.truncate(args_base);
-                        let whole = self.expr(open, ExprKind::GeneratorExp { elt: value, generators });
+                        let whole = self.expr(
+                            open,
+                            ExprKind::GeneratorExp {
+                                elt: value,
+                                generators,
+                            },
+                        );
                         return Ok((self.arena.slice(&[whole]), &[]));
                     }
                 }
@@ -178,10 +195,18 @@ impl<'a> Parser<'a, '_> {
         let function = close == T::RPar;
         let mut annotation = None;
         if function && self.eat(T::Colon) {
-            annotation = Some(if starred { self.star_expression()? } else { self.expression()? });
+            annotation = Some(if starred {
+                self.star_expression()?
+            } else {
+                self.expression()?
+            });
         }
         let range = self.range(start);
-        let default = if self.eat(T::Equal) { Some(self.expression()?) } else { None };
+        let default = if self.eat(T::Equal) {
+            Some(self.expression()?)
+        } else {
+            None
+        };
         let comma = self.eat(T::Comma);
         let mut type_comment = None;
         if function && self.kind() == T::TypeComment {
@@ -191,6 +216,14 @@ impl<'a> Parser<'a, '_> {
         if !comma && self.kind() != close {
             return Err(Fail);
         }
-        Ok((Arg { arg: name, annotation, type_comment, range }, default))
+        Ok((
+            Arg {
+                arg: name,
+                annotation,
+                type_comment,
+                range,
+            },
+            default,
+        ))
     }
 }

@@ -65,7 +65,11 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn else_block(&mut self) -> P<&'a [StmtRef<'a>]> {
-        if self.eat(T::Else) { self.colon_block() } else { Ok(&[]) }
+        if self.eat(T::Else) {
+            self.colon_block()
+        } else {
+            Ok(&[])
+        }
     }
 
     fn decorated(&mut self) -> P<StmtRef<'a>> {
@@ -100,14 +104,34 @@ impl<'a> Parser<'a, '_> {
         let name = self.identifier()?;
         let type_params = self.type_params()?;
         let args = self.parameters()?;
-        let returns = if self.eat(T::RArrow) { Some(self.expression()?) } else { None };
+        let returns = if self.eat(T::RArrow) {
+            Some(self.expression()?)
+        } else {
+            None
+        };
         self.expect(T::Colon)?;
         let type_comment = self.func_type_comment();
         let body = self.block()?;
         let kind = if is_async {
-            StmtKind::AsyncFunctionDef { name, args, body, decorator_list, returns, type_comment, type_params }
+            StmtKind::AsyncFunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_comment,
+                type_params,
+            }
         } else {
-            StmtKind::FunctionDef { name, args, body, decorator_list, returns, type_comment, type_params }
+            StmtKind::FunctionDef {
+                name,
+                args,
+                body,
+                decorator_list,
+                returns,
+                type_comment,
+                type_params,
+            }
         };
         Ok(self.stmt(start, kind))
     }
@@ -128,10 +152,23 @@ impl<'a> Parser<'a, '_> {
         self.mark += 1;
         let name = self.identifier()?;
         let type_params = self.type_params()?;
-        let (bases, keywords): (&[_], &[_]) =
-            if self.kind() == T::LPar { self.call_arguments(false)? } else { (&[], &[]) };
+        let (bases, keywords): (&[_], &[_]) = if self.kind() == T::LPar {
+            self.call_arguments(false)?
+        } else {
+            (&[], &[])
+        };
         let body = self.colon_block()?;
-        Ok(self.stmt(start, StmtKind::ClassDef { name, bases, keywords, body, decorator_list, type_params }))
+        Ok(self.stmt(
+            start,
+            StmtKind::ClassDef {
+                name,
+                bases,
+                keywords,
+                body,
+                decorator_list,
+                type_params,
+            },
+        ))
     }
 
     /// `if` with its `elif`s, which nest in the tree but not on our stack.
@@ -152,7 +189,9 @@ impl<'a> Parser<'a, '_> {
         self.level = level;
         let mut orelse = self.else_block()?;
         loop {
-            let Some((start, test, body)) = arms.pop() else { return Err(Fail) };
+            let Some((start, test, body)) = arms.pop() else {
+                return Err(Fail);
+            };
             let statement = self.stmt(start, StmtKind::If { test, body, orelse });
             if arms.is_empty() {
                 return Ok(statement);
@@ -180,9 +219,21 @@ impl<'a> Parser<'a, '_> {
         let body = self.block()?;
         let orelse = self.else_block()?;
         let kind = if is_async {
-            StmtKind::AsyncFor { target, iter, body, orelse, type_comment }
+            StmtKind::AsyncFor {
+                target,
+                iter,
+                body,
+                orelse,
+                type_comment,
+            }
         } else {
-            StmtKind::For { target, iter, body, orelse, type_comment }
+            StmtKind::For {
+                target,
+                iter,
+                body,
+                orelse,
+                type_comment,
+            }
         };
         Ok(self.stmt(start, kind))
     }
@@ -203,12 +254,24 @@ impl<'a> Parser<'a, '_> {
             None => self.with_items(false)?,
         };
         // The grammar has no type comment after the parenthesised form of `async with`.
-        let type_comment = if is_async && parenthesized { None } else { self.type_comment() };
+        let type_comment = if is_async && parenthesized {
+            None
+        } else {
+            self.type_comment()
+        };
         let body = self.block()?;
         let kind = if is_async {
-            StmtKind::AsyncWith { items, body, type_comment }
+            StmtKind::AsyncWith {
+                items,
+                body,
+                type_comment,
+            }
         } else {
-            StmtKind::With { items, body, type_comment }
+            StmtKind::With {
+                items,
+                body,
+                type_comment,
+            }
         };
         Ok(self.stmt(start, kind))
     }
@@ -221,8 +284,15 @@ impl<'a> Parser<'a, '_> {
         }
         loop {
             let context_expr = self.expression()?;
-            let optional_vars = if self.eat(T::As) { Some(self.star_target()?) } else { None };
-            items.push(WithItem { context_expr, optional_vars });
+            let optional_vars = if self.eat(T::As) {
+                Some(self.star_target()?)
+            } else {
+                None
+            };
+            items.push(WithItem {
+                context_expr,
+                optional_vars,
+            });
             if !self.eat(T::Comma) || (parenthesized && self.kind() == T::RPar) {
                 break;
             }
@@ -243,8 +313,16 @@ impl<'a> Parser<'a, '_> {
         while self.kind() == T::Except {
             handlers.push(self.except_block(star)?);
         }
-        let orelse = if handlers.is_empty() { &[] } else { self.else_block()? };
-        let finalbody = if self.eat(T::Finally) { self.colon_block()? } else { &[] };
+        let orelse = if handlers.is_empty() {
+            &[]
+        } else {
+            self.else_block()?
+        };
+        let finalbody = if self.eat(T::Finally) {
+            self.colon_block()?
+        } else {
+            &[]
+        };
         if handlers.is_empty() && finalbody.is_empty() {
             return Err(Fail);
         }
@@ -253,9 +331,19 @@ impl<'a> Parser<'a, '_> {
         }
         let handlers = self.arena.slice(&handlers);
         let kind = if star {
-            StmtKind::TryStar { body, handlers, orelse, finalbody }
+            StmtKind::TryStar {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            }
         } else {
-            StmtKind::Try { body, handlers, orelse, finalbody }
+            StmtKind::Try {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            }
         };
         Ok(self.stmt(start, kind))
     }
@@ -282,7 +370,12 @@ impl<'a> Parser<'a, '_> {
             }
         }
         let body = self.colon_block()?;
-        Ok(ExceptHandler { type_, name, body, range: self.range(start) })
+        Ok(ExceptHandler {
+            type_,
+            name,
+            body,
+            range: self.range(start),
+        })
     }
 
     /// `match_stmt`; false, with nothing consumed, where it is none.
@@ -328,7 +421,13 @@ impl<'a> Parser<'a, '_> {
                 self.exprs.push(next);
             }
             let elts = self.take_exprs(base);
-            subject = self.expr(first_token, ExprKind::Tuple { elts, ctx: ExprContext::Load });
+            subject = self.expr(
+                first_token,
+                ExprKind::Tuple {
+                    elts,
+                    ctx: ExprContext::Load,
+                },
+            );
         } else if starred {
             return Err(Fail);
         }
@@ -341,8 +440,16 @@ impl<'a> Parser<'a, '_> {
     fn case_block(&mut self) -> P<MatchCase<'a>> {
         self.mark += 1;
         let pattern = self.patterns()?;
-        let guard = if self.eat(T::If) { Some(self.named_expression()?) } else { None };
+        let guard = if self.eat(T::If) {
+            Some(self.named_expression()?)
+        } else {
+            None
+        };
         let body = self.colon_block()?;
-        Ok(MatchCase { pattern, guard, body })
+        Ok(MatchCase {
+            pattern,
+            guard,
+            body,
+        })
     }
 }

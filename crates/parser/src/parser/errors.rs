@@ -38,7 +38,10 @@ pub(super) fn find_error(input: &Input) -> SyntaxError {
         Pass::new(input, &arena).run()
     };
     std::thread::scope(|scope| {
-        match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run) {
+        match std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, run)
+        {
             Ok(handle) => handle.join().unwrap_or_else(|_| memory_error()),
             // No thread to be had: a program nested too deeply for this stack is then too complex.
             Err(_) => memory_error(),
@@ -122,7 +125,9 @@ impl<'a, 'i> Pass<'a, 'i> {
             Mode::Single => "interactive",
             Mode::FuncType => "func_type",
         };
-        let Some(start) = self.grammar.rule(start) else { return memory_error() };
+        let Some(start) = self.grammar.rule(start) else {
+            return memory_error();
+        };
         let accepted = self.rule(start).is_some();
         if accepted && self.error.is_none() {
             if self.input.too_deep {
@@ -163,7 +168,8 @@ impl<'a, 'i> Pass<'a, 'i> {
                 error.message.ends_with("was never closed")
                     || error.message.starts_with("unterminated triple-quoted")
                     || error.message.starts_with("unexpected EOF")
-                    || (error.message.starts_with("unterminated") && !self.input.source.ends_with('\n'))
+                    || (error.message.starts_with("unterminated")
+                        && !self.input.source.ends_with('\n'))
             }),
             // The line end and the dedents that the end of the text implies.
             T::Newline | T::Dedent => last.start as usize >= self.input.source.len(),
@@ -175,7 +181,11 @@ impl<'a, 'i> Pass<'a, 'i> {
         let kind = self.input.tokens[token].kind;
         match kind {
             T::Indent | T::Dedent => {
-                let message = if kind == T::Indent { "unexpected indent" } else { "unexpected unindent" };
+                let message = if kind == T::Indent {
+                    "unexpected indent"
+                } else {
+                    "unexpected unindent"
+                };
                 self.last(SyntaxErrorKind::Indentation, message.to_owned());
                 self.error.take().unwrap_or_else(memory_error)
             }
@@ -195,7 +205,11 @@ impl<'a, 'i> Pass<'a, 'i> {
     fn prefer_token_error(&self, error: SyntaxError, last: usize) -> SyntaxError {
         match self.input.token_error {
             Some(found) if found.message.ends_with("was never closed") => {
-                if i64::from(self.input.tokens[last].lineno) > i64::from(found.lineno) { found.clone() } else { error }
+                if i64::from(self.input.tokens[last].lineno) > i64::from(found.lineno) {
+                    found.clone()
+                } else {
+                    error
+                }
             }
             Some(found) => found.clone(),
             None => error,
@@ -238,22 +252,37 @@ impl<'a, 'i> Pass<'a, 'i> {
         if self.input.options.feature_version < 6 && text.contains('_') {
             self.last(
                 SyntaxErrorKind::Syntax,
-                "Underscores in numeric literals are only supported in Python 3.6 and greater".to_owned(),
+                "Underscores in numeric literals are only supported in Python 3.6 and greater"
+                    .to_owned(),
             );
             return None;
         }
         if let Err(message) = super::literal::check_number(text, self.input.options) {
             let range = self.token_range(token);
-            self.raise(SyntaxErrorKind::Syntax, range.lineno.into(), 0, range.end_lineno.into(), 0, message);
+            self.raise(
+                SyntaxErrorKind::Syntax,
+                range.lineno.into(),
+                0,
+                range.end_lineno.into(),
+                0,
+                message,
+            );
             return None;
         }
-        let kind = if text.ends_with(['j', 'J']) { K::Imaginary } else { K::Number };
+        let kind = if text.ends_with(['j', 'J']) {
+            K::Imaginary
+        } else {
+            K::Number
+        };
         Some(self.node(token, kind, &[]))
     }
 
     pub(super) fn text(&self, token: usize) -> &'i str {
         let token = &self.input.tokens[token];
-        self.input.source.get(token.start as usize..token.end as usize).unwrap_or("")
+        self.input
+            .source
+            .get(token.start as usize..token.end as usize)
+            .unwrap_or("")
     }
 
     pub(super) fn token_range(&self, token: usize) -> Range {
@@ -264,12 +293,23 @@ impl<'a, 'i> Pass<'a, 'i> {
     pub(super) fn node(&self, start: usize, kind: K, items: &[V<'a>]) -> V<'a> {
         let tokens = self.input.tokens;
         let mut last = self.mark.saturating_sub(1);
-        while last > 0 && matches!(tokens[last].kind, T::EndMarker | T::Newline | T::Indent | T::Dedent) {
+        while last > 0
+            && matches!(
+                tokens[last].kind,
+                T::EndMarker | T::Newline | T::Indent | T::Dedent
+            )
+        {
             last -= 1;
         }
         let range = self.token_range(start).to(self.token_range(last));
         let items = self.arena.slice(items);
-        V::Node(self.arena.alloc(Node { kind, range, items, first: start as u32, last: last as u32 }))
+        V::Node(self.arena.alloc(Node {
+            kind,
+            range,
+            items,
+            first: start as u32,
+            last: last as u32,
+        }))
     }
 
     pub(super) fn list(&self, values: &[V<'a>]) -> V<'a> {
@@ -278,8 +318,14 @@ impl<'a, 'i> Pass<'a, 'i> {
 
     /// The text from a node's first to its last token.
     pub(super) fn node_text(&self, node: &Node) -> &'i str {
-        let (first, last) = (&self.input.tokens[node.first as usize], &self.input.tokens[node.last as usize]);
-        self.input.source.get(first.start as usize..last.end as usize).unwrap_or("")
+        let (first, last) = (
+            &self.input.tokens[node.first as usize],
+            &self.input.tokens[node.last as usize],
+        );
+        self.input
+            .source
+            .get(first.start as usize..last.end as usize)
+            .unwrap_or("")
     }
 
     pub(super) fn token_kind(&self, token: usize) -> T {
@@ -338,7 +384,11 @@ impl<'a, 'i> Pass<'a, 'i> {
         if self.error.is_some() {
             return Some(None);
         }
-        let found = self.memo.get(self.mark)?.iter().find(|memo| memo.rule == rule)?;
+        let found = self
+            .memo
+            .get(self.mark)?
+            .iter()
+            .find(|memo| memo.rule == rule)?;
         let value = found.value;
         self.mark = found.mark;
         Some(value)
@@ -346,7 +396,9 @@ impl<'a, 'i> Pass<'a, 'i> {
 
     fn remember(&mut self, start: usize, rule: usize, value: Option<V<'a>>) {
         let mark = self.mark;
-        let Some(list) = self.memo.get_mut(start) else { return };
+        let Some(list) = self.memo.get_mut(start) else {
+            return;
+        };
         match list.iter_mut().find(|memo| memo.rule == rule) {
             Some(memo) => (memo.value, memo.mark) = (value, mark),
             None => list.push(Memo { rule, value, mark }),
@@ -430,10 +482,16 @@ impl<'a, 'i> Pass<'a, 'i> {
         match item {
             Item::Token(kind) => self.eat(*kind),
             Item::Soft(text) => {
-                if self.kind() == T::Name && self.text(self.mark) == *text { self.eat(T::Name) } else { None }
+                if self.kind() == T::Name && self.text(self.mark) == *text {
+                    self.eat(T::Name)
+                } else {
+                    None
+                }
             }
             Item::SoftKeyword => {
-                if self.kind() == T::Name && matches!(self.text(self.mark), "_" | "case" | "match" | "type") {
+                if self.kind() == T::Name
+                    && matches!(self.text(self.mark), "_" | "case" | "match" | "type")
+                {
                     self.eat(T::Name)
                 } else {
                     None
@@ -482,7 +540,11 @@ impl<'a, 'i> Pass<'a, 'i> {
                 }
             }
         }
-        if self.error.is_some() || values.len() < least { None } else { Some(self.list(&values)) }
+        if self.error.is_some() || values.len() < least {
+            None
+        } else {
+            Some(self.list(&values))
+        }
     }
 
     fn separated(&mut self, separator: &'static Item, element: &'static Item) -> Option<V<'a>> {
@@ -497,19 +559,30 @@ impl<'a, 'i> Pass<'a, 'i> {
                 }
             }
         }
-        if self.error.is_some() { None } else { Some(self.list(&values)) }
+        if self.error.is_some() {
+            None
+        } else {
+            Some(self.list(&values))
+        }
     }
 
     fn ahead(&mut self, item: &'static Item, wanted: bool) -> Option<V<'a>> {
         let start = self.mark;
         let found = self.item(item).is_some();
         self.mark = start;
-        if self.error.is_none() && found == wanted { Some(V::Unit) } else { None }
+        if self.error.is_none() && found == wanted {
+            Some(V::Unit)
+        } else {
+            None
+        }
     }
 
     fn act(&mut self, action: &'static Action, start: usize, values: &[V<'a>]) -> Option<V<'a>> {
-        let args: smallvec::SmallVec<[V<'a>; 4]> =
-            action.args.iter().map(|&index| values.get(index).copied().unwrap_or(V::Unit)).collect();
+        let args: smallvec::SmallVec<[V<'a>; 4]> = action
+            .args
+            .iter()
+            .map(|&index| values.get(index).copied().unwrap_or(V::Unit))
+            .collect();
         let result = self.perform(action, start, &args);
         if let Some((version, what)) = action.version
             && self.error.is_none()
@@ -544,7 +617,14 @@ impl<'a, 'i> Pass<'a, 'i> {
             T::Indent | T::Dedent | T::EndMarker => (i64::from(token.end_col), -1),
             _ => (i64::from(token.col) + 1, i64::from(token.end_col) + 1),
         };
-        self.raise(kind, i64::from(token.lineno), col, i64::from(token.end_lineno), end_col, message);
+        self.raise(
+            kind,
+            i64::from(token.lineno),
+            col,
+            i64::from(token.end_lineno),
+            end_col,
+            message,
+        );
     }
 
     /// `RAISE_SYNTAX_ERROR_KNOWN_RANGE`
@@ -593,8 +673,16 @@ impl<'a, 'i> Pass<'a, 'i> {
         }
         let (line, with_end) = line_of(self.input.source, lineno);
         let offset = characters(line, col);
-        let end_offset = if end_col > 0 { characters(line, end_col) } else { end_col };
-        let text = if lineno >= i64::from(last.end_lineno) { with_end } else { line };
+        let end_offset = if end_col > 0 {
+            characters(line, end_col)
+        } else {
+            end_col
+        };
+        let text = if lineno >= i64::from(last.end_lineno) {
+            with_end
+        } else {
+            line
+        };
         self.error = Some(SyntaxError {
             kind,
             message,
@@ -610,7 +698,9 @@ impl<'a, 'i> Pass<'a, 'i> {
 /// Whether more than white space and comments follows the first line of interactive input.
 pub(super) fn has_second_statement(source: &str) -> bool {
     let bytes = source.as_bytes();
-    let Some(mut at) = memchr::memchr(b'\n', bytes) else { return false };
+    let Some(mut at) = memchr::memchr(b'\n', bytes) else {
+        return false;
+    };
     if (at > 0 && bytes[at - 1] == b'\\') || bytes[..at].iter().any(|b| matches!(b, b'\'' | b'"')) {
         return false;
     }
@@ -665,6 +755,9 @@ fn characters(line: &str, bytes: i64) -> i64 {
         return bytes;
     }
     let bytes = (bytes as usize).min(line.len() + 1);
-    let inside = line.as_bytes()[..bytes.min(line.len())].iter().filter(|&&b| b & 0xC0 != 0x80).count();
+    let inside = line.as_bytes()[..bytes.min(line.len())]
+        .iter()
+        .filter(|&&b| b & 0xC0 != 0x80)
+        .count();
     (inside + bytes.saturating_sub(line.len())) as i64
 }

@@ -97,7 +97,13 @@ impl<'a> Parser<'a, '_> {
             self.exprs.push(next);
         }
         let elts = self.take_exprs(base);
-        Ok(self.expr(start, ExprKind::Tuple { elts, ctx: ExprContext::Load }))
+        Ok(self.expr(
+            start,
+            ExprKind::Tuple {
+                elts,
+                ctx: ExprContext::Load,
+            },
+        ))
     }
 
     /// Whether the current token can begin an expression or a starred one.
@@ -106,7 +112,11 @@ impl<'a> Parser<'a, '_> {
     }
 
     pub(super) fn star_expression(&mut self) -> P<ExprRef<'a>> {
-        if self.kind() == T::Star { self.starred_bitwise_or() } else { self.expression() }
+        if self.kind() == T::Star {
+            self.starred_bitwise_or()
+        } else {
+            self.expression()
+        }
     }
 
     /// `'*' bitwise_or`
@@ -114,7 +124,13 @@ impl<'a> Parser<'a, '_> {
         let start = self.mark;
         self.mark += 1;
         let value = self.bitwise_or()?;
-        Ok(self.expr(start, ExprKind::Starred { value, ctx: ExprContext::Load }))
+        Ok(self.expr(
+            start,
+            ExprKind::Starred {
+                value,
+                ctx: ExprContext::Load,
+            },
+        ))
     }
 
     /// `starred_expression`: `'*' expression`, as in calls and subscripts.
@@ -122,11 +138,21 @@ impl<'a> Parser<'a, '_> {
         let start = self.mark;
         self.expect(T::Star)?;
         let value = self.expression()?;
-        Ok(self.expr(start, ExprKind::Starred { value, ctx: ExprContext::Load }))
+        Ok(self.expr(
+            start,
+            ExprKind::Starred {
+                value,
+                ctx: ExprContext::Load,
+            },
+        ))
     }
 
     pub(super) fn star_named_expression(&mut self) -> P<ExprRef<'a>> {
-        if self.kind() == T::Star { self.starred_bitwise_or() } else { self.named_expression() }
+        if self.kind() == T::Star {
+            self.starred_bitwise_or()
+        } else {
+            self.named_expression()
+        }
     }
 
     pub(super) fn at_walrus(&self) -> bool {
@@ -144,12 +170,20 @@ impl<'a> Parser<'a, '_> {
             return Ok(self.expr(start, ExprKind::NamedExpr { target, value }));
         }
         let value = self.expression()?;
-        if self.kind() == T::ColonEqual { Err(Fail) } else { Ok(value) }
+        if self.kind() == T::ColonEqual {
+            Err(Fail)
+        } else {
+            Ok(value)
+        }
     }
 
     /// `annotated_rhs`: a yield, or `star_expressions`.
     pub(super) fn annotated_rhs(&mut self) -> P<ExprRef<'a>> {
-        if self.kind() == T::Yield { self.yield_expr() } else { self.star_expressions() }
+        if self.kind() == T::Yield {
+            self.yield_expr()
+        } else {
+            self.star_expressions()
+        }
     }
 
     pub(super) fn yield_expr(&mut self) -> P<ExprRef<'a>> {
@@ -159,7 +193,11 @@ impl<'a> Parser<'a, '_> {
             let value = self.expression()?;
             return Ok(self.expr(start, ExprKind::YieldFrom { value }));
         }
-        let value = if self.starts_expression() { Some(self.star_expressions()?) } else { None };
+        let value = if self.starts_expression() {
+            Some(self.star_expressions()?)
+        } else {
+            None
+        };
         Ok(self.expr(start, ExprKind::Yield { value }))
     }
 
@@ -227,7 +265,13 @@ impl<'a> Parser<'a, '_> {
             self.exprs.push(next);
         }
         let values = self.take_exprs(base);
-        Ok(self.expr(start, ExprKind::BoolOp { op: BoolOperator::Or, values }))
+        Ok(self.expr(
+            start,
+            ExprKind::BoolOp {
+                op: BoolOperator::Or,
+                values,
+            },
+        ))
     }
 
     fn conjunction(&mut self) -> P<ExprRef<'a>> {
@@ -243,7 +287,13 @@ impl<'a> Parser<'a, '_> {
             self.exprs.push(next);
         }
         let values = self.take_exprs(base);
-        Ok(self.expr(start, ExprKind::BoolOp { op: BoolOperator::And, values }))
+        Ok(self.expr(
+            start,
+            ExprKind::BoolOp {
+                op: BoolOperator::And,
+                values,
+            },
+        ))
     }
 
     fn inversion(&mut self) -> P<ExprRef<'a>> {
@@ -257,7 +307,13 @@ impl<'a> Parser<'a, '_> {
         let mut operand = self.comparison()?;
         self.level -= count as u32;
         for start in (first..first + count).rev() {
-            operand = self.expr(start, ExprKind::UnaryOp { op: UnaryOperator::Not, operand });
+            operand = self.expr(
+                start,
+                ExprKind::UnaryOp {
+                    op: UnaryOperator::Not,
+                    operand,
+                },
+            );
         }
         Ok(operand)
     }
@@ -282,7 +338,9 @@ impl<'a> Parser<'a, '_> {
     fn comparison(&mut self) -> P<ExprRef<'a>> {
         let start = self.mark;
         let left = self.bitwise_or()?;
-        let Some(mut found) = self.comparison_operator() else { return Ok(left) };
+        let Some(mut found) = self.comparison_operator() else {
+            return Ok(left);
+        };
         let base = self.exprs.len();
         let mut ops = smallvec::SmallVec::<[CmpOp; 4]>::new();
         loop {
@@ -298,7 +356,14 @@ impl<'a> Parser<'a, '_> {
         }
         let comparators = self.take_exprs(base);
         let ops = self.arena.slice(&ops);
-        Ok(self.expr(start, ExprKind::Compare { left, ops, comparators }))
+        Ok(self.expr(
+            start,
+            ExprKind::Compare {
+                left,
+                ops,
+                comparators,
+            },
+        ))
     }
 
     #[inline]
@@ -356,7 +421,14 @@ impl<'a> Parser<'a, '_> {
         self.deepen(LEVELS_POWER)?;
         let right = self.factor()?;
         self.level -= LEVELS_POWER;
-        Ok(self.expr(start, ExprKind::BinOp { left, op: Operator::Pow, right }))
+        Ok(self.expr(
+            start,
+            ExprKind::BinOp {
+                left,
+                op: Operator::Pow,
+                right,
+            },
+        ))
     }
 
     fn await_primary(&mut self) -> P<ExprRef<'a>> {
@@ -379,13 +451,27 @@ impl<'a> Parser<'a, '_> {
                 T::Dot => {
                     self.mark += 1;
                     let attr = self.identifier()?;
-                    left = self.expr(start, ExprKind::Attribute { value: left, attr, ctx: ExprContext::Load });
+                    left = self.expr(
+                        start,
+                        ExprKind::Attribute {
+                            value: left,
+                            attr,
+                            ctx: ExprContext::Load,
+                        },
+                    );
                 }
                 T::LPar => {
                     self.deepen(LEVELS_ATOM)?;
                     let (args, keywords) = self.call_arguments(true)?;
                     self.level -= LEVELS_ATOM;
-                    left = self.expr(start, ExprKind::Call { func: left, args, keywords });
+                    left = self.expr(
+                        start,
+                        ExprKind::Call {
+                            func: left,
+                            args,
+                            keywords,
+                        },
+                    );
                 }
                 T::LSqb => {
                     self.mark += 1;
@@ -393,7 +479,14 @@ impl<'a> Parser<'a, '_> {
                     let slice = self.slices()?;
                     self.level -= LEVELS_ATOM;
                     self.expect(T::RSqb)?;
-                    left = self.expr(start, ExprKind::Subscript { value: left, slice, ctx: ExprContext::Load });
+                    left = self.expr(
+                        start,
+                        ExprKind::Subscript {
+                            value: left,
+                            slice,
+                            ctx: ExprContext::Load,
+                        },
+                    );
                 }
                 _ => return Ok(left),
             }
@@ -416,7 +509,13 @@ impl<'a> Parser<'a, '_> {
             self.exprs.push(next);
         }
         let elts = self.take_exprs(base);
-        Ok(self.expr(start, ExprKind::Tuple { elts, ctx: ExprContext::Load }))
+        Ok(self.expr(
+            start,
+            ExprKind::Tuple {
+                elts,
+                ctx: ExprContext::Load,
+            },
+        ))
     }
 
     fn slice_or_starred(&mut self) -> P<ExprRef<'a>> {
@@ -435,12 +534,20 @@ impl<'a> Parser<'a, '_> {
         }
         self.expect(T::Colon)?;
         let upper = self.optional_expression()?;
-        let step = if self.eat(T::Colon) { self.optional_expression()? } else { None };
+        let step = if self.eat(T::Colon) {
+            self.optional_expression()?
+        } else {
+            None
+        };
         Ok(self.expr(start, ExprKind::Slice { lower, upper, step }))
     }
 
     fn optional_expression(&mut self) -> P<Option<ExprRef<'a>>> {
-        if self.starts_expression() && self.kind() != T::Star { self.expression().map(Some) } else { Ok(None) }
+        if self.starts_expression() && self.kind() != T::Star {
+            self.expression().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     pub(super) fn atom(&mut self) -> P<ExprRef<'a>> {
@@ -459,7 +566,13 @@ impl<'a> Parser<'a, '_> {
         };
         let start = self.mark;
         self.mark += 1;
-        Ok(self.expr(start, ExprKind::Constant { value: constant, kind: None }))
+        Ok(self.expr(
+            start,
+            ExprKind::Constant {
+                value: constant,
+                kind: None,
+            },
+        ))
     }
 
     fn nested(&mut self, inner: fn(&mut Self) -> P<ExprRef<'a>>) -> P<ExprRef<'a>> {
@@ -483,7 +596,13 @@ impl<'a> Parser<'a, '_> {
         match self.kind() {
             T::RPar => {
                 self.mark += 1;
-                return Ok(self.expr(start, ExprKind::Tuple { elts: &[], ctx: ExprContext::Load }));
+                return Ok(self.expr(
+                    start,
+                    ExprKind::Tuple {
+                        elts: &[],
+                        ctx: ExprContext::Load,
+                    },
+                ));
             }
             T::Yield => {
                 let value = self.yield_expr()?;
@@ -501,12 +620,24 @@ impl<'a> Parser<'a, '_> {
             }
             T::Comma => {
                 let elts = self.elements(first, T::RPar)?;
-                Ok(self.expr(start, ExprKind::Tuple { elts, ctx: ExprContext::Load }))
+                Ok(self.expr(
+                    start,
+                    ExprKind::Tuple {
+                        elts,
+                        ctx: ExprContext::Load,
+                    },
+                ))
             }
             T::For | T::Async if !starred => {
                 let generators = self.comprehensions()?;
                 self.expect(T::RPar)?;
-                Ok(self.expr(start, ExprKind::GeneratorExp { elt: first, generators }))
+                Ok(self.expr(
+                    start,
+                    ExprKind::GeneratorExp {
+                        elt: first,
+                        generators,
+                    },
+                ))
             }
             _ => Err(Fail),
         }
@@ -531,17 +662,35 @@ impl<'a> Parser<'a, '_> {
         let start = self.mark;
         self.mark += 1;
         if self.eat(T::RSqb) {
-            return Ok(self.expr(start, ExprKind::List { elts: &[], ctx: ExprContext::Load }));
+            return Ok(self.expr(
+                start,
+                ExprKind::List {
+                    elts: &[],
+                    ctx: ExprContext::Load,
+                },
+            ));
         }
         let starred = self.kind() == T::Star;
         let first = self.star_named_expression()?;
         if matches!(self.kind(), T::For | T::Async) && !starred {
             let generators = self.comprehensions()?;
             self.expect(T::RSqb)?;
-            return Ok(self.expr(start, ExprKind::ListComp { elt: first, generators }));
+            return Ok(self.expr(
+                start,
+                ExprKind::ListComp {
+                    elt: first,
+                    generators,
+                },
+            ));
         }
         let elts = self.elements(first, T::RSqb)?;
-        Ok(self.expr(start, ExprKind::List { elts, ctx: ExprContext::Load }))
+        Ok(self.expr(
+            start,
+            ExprKind::List {
+                elts,
+                ctx: ExprContext::Load,
+            },
+        ))
     }
 
     fn dict_or_set(&mut self) -> P<ExprRef<'a>> {
@@ -550,7 +699,13 @@ impl<'a> Parser<'a, '_> {
         match self.kind() {
             T::RBrace => {
                 self.mark += 1;
-                return Ok(self.expr(start, ExprKind::Dict { keys: &[], values: &[] }));
+                return Ok(self.expr(
+                    start,
+                    ExprKind::Dict {
+                        keys: &[],
+                        values: &[],
+                    },
+                ));
             }
             T::DoubleStar => {
                 self.mark += 1;
@@ -568,20 +723,38 @@ impl<'a> Parser<'a, '_> {
             if matches!(self.kind(), T::For | T::Async) {
                 let generators = self.comprehensions()?;
                 self.expect(T::RBrace)?;
-                return Ok(self.expr(start, ExprKind::DictComp { key: first, value, generators }));
+                return Ok(self.expr(
+                    start,
+                    ExprKind::DictComp {
+                        key: first,
+                        value,
+                        generators,
+                    },
+                ));
             }
             return self.dict_rest(start, Some(first), value);
         }
         if matches!(self.kind(), T::For | T::Async) && !starred {
             let generators = self.comprehensions()?;
             self.expect(T::RBrace)?;
-            return Ok(self.expr(start, ExprKind::SetComp { elt: first, generators }));
+            return Ok(self.expr(
+                start,
+                ExprKind::SetComp {
+                    elt: first,
+                    generators,
+                },
+            ));
         }
         let elts = self.elements(first, T::RBrace)?;
         Ok(self.expr(start, ExprKind::Set { elts }))
     }
 
-    fn dict_rest(&mut self, start: usize, key: Option<ExprRef<'a>>, value: ExprRef<'a>) -> P<ExprRef<'a>> {
+    fn dict_rest(
+        &mut self,
+        start: usize,
+        key: Option<ExprRef<'a>>,
+        value: ExprRef<'a>,
+    ) -> P<ExprRef<'a>> {
         let base = self.exprs.len();
         let keys_base = self.keys.len();
         self.keys.push(key);
@@ -630,8 +803,17 @@ impl<'a> Parser<'a, '_> {
                 self.exprs.push(test);
             }
             let ifs = self.take_exprs(base);
-            clauses.push(Comprehension { target, iter, ifs, is_async });
+            clauses.push(Comprehension {
+                target,
+                iter,
+                ifs,
+                is_async,
+            });
         }
-        if clauses.is_empty() { Err(Fail) } else { Ok(self.arena.slice(&clauses)) }
+        if clauses.is_empty() {
+            Err(Fail)
+        } else {
+            Ok(self.arena.slice(&clauses))
+        }
     }
 }

@@ -54,7 +54,11 @@ impl<'a> Parser<'a, '_> {
     fn string_constant(&mut self) -> P<ExprRef<'a>> {
         let start = self.mark;
         let value = self.string_value(start)?;
-        let kind = if self.text(start).starts_with('u') { Some("u") } else { None };
+        let kind = if self.text(start).starts_with('u') {
+            Some("u")
+        } else {
+            None
+        };
         self.mark += 1;
         Ok(self.expr(start, ExprKind::Constant { value, kind }))
     }
@@ -64,7 +68,10 @@ impl<'a> Parser<'a, '_> {
         let (mut text, mut bytes, mut fields) = (false, false, false);
         for part in parts {
             match part.kind {
-                ExprKind::Constant { value: Constant::Bytes(_), .. } => bytes = true,
+                ExprKind::Constant {
+                    value: Constant::Bytes(_),
+                    ..
+                } => bytes = true,
                 ExprKind::Constant { .. } => text = true,
                 _ => fields = true,
             }
@@ -75,12 +82,18 @@ impl<'a> Parser<'a, '_> {
             }
             let mut joined = bumpalo::collections::Vec::new_in(&self.arena.bump);
             for part in parts {
-                if let ExprKind::Constant { value: Constant::Bytes(piece), .. } = part.kind {
+                if let ExprKind::Constant {
+                    value: Constant::Bytes(piece),
+                    ..
+                } = part.kind
+                {
                     joined.extend_from_slice(piece);
                 }
             }
             let value = Constant::Bytes(joined.into_bump_slice());
-            return Ok(self.arena.expr(ExprKind::Constant { value, kind: None }, range));
+            return Ok(self
+                .arena
+                .expr(ExprKind::Constant { value, kind: None }, range));
         }
         if !fields && let [only] = parts {
             return Ok(only);
@@ -97,7 +110,9 @@ impl<'a> Parser<'a, '_> {
         let base = self.exprs.len();
         for &part in parts {
             match part.kind {
-                ExprKind::JoinedStr { values } | ExprKind::TemplateStr { values } => self.exprs.extend_from_slice(values),
+                ExprKind::JoinedStr { values } | ExprKind::TemplateStr { values } => {
+                    self.exprs.extend_from_slice(values)
+                }
                 _ => self.exprs.push(part),
             }
         }
@@ -109,25 +124,36 @@ impl<'a> Parser<'a, '_> {
                 self.exprs.push(first);
                 continue;
             };
-            let run = flat[index..].iter().take_while(|e| e.as_str_constant().is_some()).count();
+            let run = flat[index..]
+                .iter()
+                .take_while(|e| e.as_str_constant().is_some())
+                .count();
             let folded = match flat[index..index + run].last() {
                 Some(last) => {
                     let mut joined = bumpalo::collections::Vec::new_in(&self.arena.bump);
                     joined.extend_from_slice(text.as_bytes());
                     for part in &flat[index..index + run] {
-                        joined.extend_from_slice(part.as_str_constant().map_or(&[], Wtf8::as_bytes));
+                        joined
+                            .extend_from_slice(part.as_str_constant().map_or(&[], Wtf8::as_bytes));
                     }
                     let kind = match first.kind {
                         ExprKind::Constant { kind, .. } => kind,
                         _ => None,
                     };
                     let value = Constant::Str(Wtf8::from_bytes(joined.into_bump_slice()));
-                    self.arena.expr(ExprKind::Constant { value, kind }, first.range.to(last.range))
+                    self.arena.expr(
+                        ExprKind::Constant { value, kind },
+                        first.range.to(last.range),
+                    )
                 }
                 None => first,
             };
             index += run;
-            if !(drop_empty && folded.as_str_constant().is_some_and(|text| text.as_bytes().is_empty())) {
+            if !(drop_empty
+                && folded
+                    .as_str_constant()
+                    .is_some_and(|text| text.as_bytes().is_empty()))
+            {
                 self.exprs.push(folded);
             }
         }
@@ -178,7 +204,10 @@ impl<'a> Parser<'a, '_> {
         };
         let value = self.decode_part(raw, text, token)?;
         if !value.as_bytes().is_empty() {
-            let kind = ExprKind::Constant { value: Constant::Str(value), kind: None };
+            let kind = ExprKind::Constant {
+                value: Constant::Str(value),
+                kind: None,
+            };
             self.exprs.push(self.arena.expr(kind, range));
         }
         Ok(())
@@ -225,16 +254,27 @@ impl<'a> Parser<'a, '_> {
         if debug {
             let value = Constant::Str(Wtf8::new(self.expression_text(start, behind)));
             let range = Range::new(range.lineno, range.col_offset + 1, end_line, end_col - 1);
-            let text = self.arena.expr(ExprKind::Constant { value, kind: None }, range);
+            let text = self
+                .arena
+                .expr(ExprKind::Constant { value, kind: None }, range);
             self.exprs.push(text);
         }
         let kind = match flavour {
-            Flavour::F => ExprKind::FormattedValue { value, conversion, format_spec },
+            Flavour::F => ExprKind::FormattedValue {
+                value,
+                conversion,
+                format_spec,
+            },
             Flavour::T => {
                 // Up to the equals sign, if there is one.
                 let text = self.expression_text(start, behind - usize::from(debug));
                 let str = self.arena.alloc(Constant::Str(Wtf8::new(text)));
-                ExprKind::Interpolation { value, str, conversion, format_spec }
+                ExprKind::Interpolation {
+                    value,
+                    str,
+                    conversion,
+                    format_spec,
+                }
             }
         };
         self.exprs.push(self.arena.expr(kind, range));
@@ -255,7 +295,11 @@ impl<'a> Parser<'a, '_> {
         let start = self.mark;
         self.mark += 1;
         let base = self.exprs.len();
-        let middle = if outer == Flavour::F { T::FStringMiddle } else { T::TStringMiddle };
+        let middle = if outer == Flavour::F {
+            T::FStringMiddle
+        } else {
+            T::TStringMiddle
+        };
         loop {
             match self.kind() {
                 kind if kind == middle => {
@@ -263,8 +307,12 @@ impl<'a> Parser<'a, '_> {
                     let text = self.text(at);
                     let value = self.decode_part(raw, text, at)?;
                     if !value.as_bytes().is_empty() {
-                        let kind = ExprKind::Constant { value: Constant::Str(value), kind: None };
-                        self.exprs.push(self.arena.expr(kind, self.tokens[at].range()));
+                        let kind = ExprKind::Constant {
+                            value: Constant::Str(value),
+                            kind: None,
+                        };
+                        self.exprs
+                            .push(self.arena.expr(kind, self.tokens[at].range()));
                     }
                     self.mark += 1;
                 }
@@ -275,10 +323,12 @@ impl<'a> Parser<'a, '_> {
         let range = self.range(start);
         let parts = self.take_exprs(base);
         match parts {
-            [] => Ok(self.arena.expr(ExprKind::JoinedStr { values: parts }, range)),
-            [only] if matches!(only.kind, ExprKind::Constant { .. }) => {
-                Ok(self.arena.expr(ExprKind::JoinedStr { values: parts }, range))
-            }
+            [] => Ok(self
+                .arena
+                .expr(ExprKind::JoinedStr { values: parts }, range)),
+            [only] if matches!(only.kind, ExprKind::Constant { .. }) => Ok(self
+                .arena
+                .expr(ExprKind::JoinedStr { values: parts }, range)),
             _ => self.concatenate(parts, range),
         }
     }

@@ -73,7 +73,10 @@ impl Grammar {
         let next = self.rules.len();
         let number = *self.numbers.entry(name).or_insert(next);
         if number == next {
-            self.rules.push(Rule { name, ..Rule::default() });
+            self.rules.push(Rule {
+                name,
+                ..Rule::default()
+            });
         }
         number
     }
@@ -96,7 +99,11 @@ struct Reader {
 }
 
 fn read(text: &'static str) -> Grammar {
-    let mut reader = Reader { words: words(text), next: 0, grammar: Grammar::default() };
+    let mut reader = Reader {
+        words: words(text),
+        next: 0,
+        grammar: Grammar::default(),
+    };
     while reader.next < reader.words.len() {
         match reader.peek() {
             Some(Word::Identifier(name)) => reader.rule(name),
@@ -118,7 +125,9 @@ fn words(text: &'static str) -> Vec<Word> {
         let mut rest = line;
         while let Some(c) = rest.chars().next() {
             let length = if c.is_ascii_alphanumeric() || c == '_' {
-                let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let length = rest
+                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .unwrap_or(rest.len());
                 words.push(Word::Identifier(&rest[..length]));
                 length
             } else if c == '\'' {
@@ -190,7 +199,9 @@ impl Reader {
                     self.next += 1;
                     result.action = Some(self.action(&names));
                 }
-                Some(Word::Identifier(name)) if self.words.get(self.next + 1) == Some(&Word::Punctuation('=')) => {
+                Some(Word::Identifier(name))
+                    if self.words.get(self.next + 1) == Some(&Word::Punctuation('=')) =>
+                {
                     self.next += 2;
                     names.push((name, result.items.len()));
                 }
@@ -200,8 +211,7 @@ impl Reader {
                 }
             }
         }
-        result.guarded =
-            matches!(&result.items[..], [Item::Rule(rule)] if self.grammar.rules[*rule].name.starts_with("invalid_"));
+        result.guarded = matches!(&result.items[..], [Item::Rule(rule)] if self.grammar.rules[*rule].name.starts_with("invalid_"));
         result
     }
 
@@ -278,7 +288,11 @@ impl Reader {
                 let alternatives = self.alternatives();
                 self.eat(')');
                 let number = self.grammar.rules.len();
-                self.grammar.rules.push(Rule { name: "", alternatives, ..Rule::default() });
+                self.grammar.rules.push(Rule {
+                    name: "",
+                    alternatives,
+                    ..Rule::default()
+                });
                 Item::Rule(number)
             }
             Some(Word::Identifier(name)) => match name {

@@ -39,7 +39,11 @@ impl BadEscape<'_> {
 }
 
 /// The value of a number literal; the error is the text for a `SyntaxError`.
-pub(super) fn number<'a>(text: &str, options: &ParseOptions, arena: &'a Arena) -> Result<Constant<'a>, String> {
+pub(super) fn number<'a>(
+    text: &str,
+    options: &ParseOptions,
+    arena: &'a Arena,
+) -> Result<Constant<'a>, String> {
     let stripped;
     let digits = if text.contains('_') {
         stripped = text.replace('_', "");
@@ -60,10 +64,15 @@ pub(super) fn number<'a>(text: &str, options: &ParseOptions, arena: &'a Arena) -
         }
     }
     if let Some(imaginary) = digits.strip_suffix(['j', 'J']) {
-        return Ok(Constant::Complex(0.0, imaginary.parse().map_err(|_| "invalid number".to_owned())?));
+        return Ok(Constant::Complex(
+            0.0,
+            imaginary.parse().map_err(|_| "invalid number".to_owned())?,
+        ));
     }
     if !bytes.iter().all(u8::is_ascii_digit) {
-        return Ok(Constant::Float(digits.parse().map_err(|_| "invalid number".to_owned())?));
+        return Ok(Constant::Float(
+            digits.parse().map_err(|_| "invalid number".to_owned())?,
+        ));
     }
     let limit = options.int_max_str_digits;
     if limit > 0 && digits.len() > limit {
@@ -96,22 +105,30 @@ pub(super) fn string<'a, 't>(
 where
     't: 'a,
 {
-    let quote_at = text.bytes().position(|b| b == b'\'' || b == b'"').unwrap_or(0);
+    let quote_at = text
+        .bytes()
+        .position(|b| b == b'\'' || b == b'"')
+        .unwrap_or(0);
     let (prefix, quoted) = text.split_at(quote_at);
     let is_bytes = prefix.contains(['b', 'B']);
     let raw = prefix.contains(['r', 'R']);
-    let quotes = if quoted.len() >= 6 && quoted.as_bytes()[1] == quoted.as_bytes()[0]
+    let quotes = if quoted.len() >= 6
+        && quoted.as_bytes()[1] == quoted.as_bytes()[0]
         && quoted.as_bytes()[2] == quoted.as_bytes()[0]
     {
         3
     } else {
         1
     };
-    let inner = quoted.get(quotes..quoted.len().saturating_sub(quotes)).unwrap_or("");
+    let inner = quoted
+        .get(quotes..quoted.len().saturating_sub(quotes))
+        .unwrap_or("");
     let offset = quote_at + quotes;
     if is_bytes {
         if !inner.is_ascii() {
-            return Err(Problem::Here("bytes can only contain ASCII literal characters".to_owned()));
+            return Err(Problem::Here(
+                "bytes can only contain ASCII literal characters".to_owned(),
+            ));
         }
         if raw || !inner.contains('\\') {
             return Ok(Constant::Bytes(inner.as_bytes()));
@@ -135,7 +152,13 @@ where
     if raw || memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Ok(Wtf8::new(inner));
     }
-    let mut decoder = Decoder { text: inner, at: 0, extra: 0, out: Vec::with_capacity(inner.len()), offset };
+    let mut decoder = Decoder {
+        text: inner,
+        at: 0,
+        extra: 0,
+        out: Vec::with_capacity(inner.len()),
+        offset,
+    };
     decoder.run(bad)?;
     Ok(arena.wtf8(Wtf8::from_bytes(&decoder.out)))
 }
@@ -166,7 +189,11 @@ impl<'t> Decoder<'t> {
 
     fn copy(&mut self, piece: &str) {
         if !piece.is_ascii() {
-            self.extra += piece.chars().filter(|c| !c.is_ascii()).map(|c| 10 - c.len_utf8()).sum::<usize>();
+            self.extra += piece
+                .chars()
+                .filter(|c| !c.is_ascii())
+                .map(|c| 10 - c.len_utf8())
+                .sum::<usize>();
         }
         self.out.extend_from_slice(piece.as_bytes());
         self.at += piece.len();
@@ -178,12 +205,15 @@ impl<'t> Decoder<'t> {
         } else {
             format!("bytes in position {start}-{}", end - 1)
         };
-        Problem::Last(format!("(unicode error) 'unicodeescape' codec can't decode {place}: {message}"))
+        Problem::Last(format!(
+            "(unicode error) 'unicodeescape' codec can't decode {place}: {message}"
+        ))
     }
 
     fn push(&mut self, code: u32) {
         if let Some(c) = char::from_u32(code) {
-            self.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            self.out
+                .extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
             // A lone surrogate.
             self.out.extend_from_slice(&[
@@ -216,7 +246,11 @@ impl<'t> Decoder<'t> {
             b'0'..=b'7' => {
                 let (code, sequence) = octal(self.text, &mut self.at);
                 if code > 0o377 && bad.is_none() {
-                    *bad = Some(BadEscape { offset: self.offset + start, sequence, octal: true });
+                    *bad = Some(BadEscape {
+                        offset: self.offset + start,
+                        sequence,
+                        octal: true,
+                    });
                 }
                 code
             }
@@ -228,7 +262,11 @@ impl<'t> Decoder<'t> {
                 let sequence = &self.text[start + 1..];
                 let length = sequence.chars().next().map_or(0, char::len_utf8);
                 if bad.is_none() {
-                    *bad = Some(BadEscape { offset: self.offset + start, sequence: &sequence[..length], octal: false });
+                    *bad = Some(BadEscape {
+                        offset: self.offset + start,
+                        sequence: &sequence[..length],
+                        octal: false,
+                    });
                 }
                 self.at -= 1;
                 self.out.push(b'\\');
@@ -244,7 +282,11 @@ impl<'t> Decoder<'t> {
     fn hexadecimal(&mut self, place: usize, count: usize, message: &str) -> Result<u32, Problem> {
         let mut code = 0u32;
         for _ in 0..count {
-            let digit = self.text.as_bytes().get(self.at).and_then(|&b| char::from(b).to_digit(16));
+            let digit = self
+                .text
+                .as_bytes()
+                .get(self.at)
+                .and_then(|&b| char::from(b).to_digit(16));
             let Some(digit) = digit else {
                 return Err(self.error(place, self.at + self.extra, message));
             };
@@ -264,11 +306,19 @@ impl<'t> Decoder<'t> {
             return Err(self.error(place, self.at + self.extra, malformed));
         };
         let Some(length) = rest.find('}') else {
-            let beyond: usize = rest.chars().filter(|c| !c.is_ascii()).map(|c| 10 - c.len_utf8()).sum();
+            let beyond: usize = rest
+                .chars()
+                .filter(|c| !c.is_ascii())
+                .map(|c| 10 - c.len_utf8())
+                .sum();
             return Err(self.error(place, self.text.len() + self.extra + beyond, malformed));
         };
         let name = &rest[..length];
-        let beyond: usize = name.chars().filter(|c| !c.is_ascii()).map(|c| 10 - c.len_utf8()).sum();
+        let beyond: usize = name
+            .chars()
+            .filter(|c| !c.is_ascii())
+            .map(|c| 10 - c.len_utf8())
+            .sum();
         self.at += length + 1;
         if name.is_empty() {
             return Err(self.error(place, self.at + self.extra, malformed));
@@ -279,7 +329,11 @@ impl<'t> Decoder<'t> {
                 self.push(code);
                 Ok(())
             }
-            _ => Err(self.error(place, self.at + self.extra + beyond, "unknown Unicode character name")),
+            _ => Err(self.error(
+                place,
+                self.at + self.extra + beyond,
+                "unknown Unicode character name",
+            )),
         }
     }
 }
@@ -311,7 +365,9 @@ fn bytes<'a, 't>(
             continue;
         }
         let Some(&byte) = source.get(at) else {
-            return Err(Problem::Last("(value error) Trailing \\ in string".to_owned()));
+            return Err(Problem::Last(
+                "(value error) Trailing \\ in string".to_owned(),
+            ));
         };
         at += 1;
         let value = match byte {
@@ -327,21 +383,31 @@ fn bytes<'a, 't>(
             b'0'..=b'7' => {
                 let (code, sequence) = octal(text, &mut at);
                 if code > 0o377 && bad.is_none() {
-                    *bad = Some(BadEscape { offset: offset + start, sequence, octal: true });
+                    *bad = Some(BadEscape {
+                        offset: offset + start,
+                        sequence,
+                        octal: true,
+                    });
                 }
                 code as u8
             }
             b'x' => {
                 let digit = |at: usize| source.get(at).and_then(|&b| char::from(b).to_digit(16));
                 let (Some(high), Some(low)) = (digit(at), digit(at + 1)) else {
-                    return Err(Problem::Last(format!("(value error) invalid \\x escape at position {start}")));
+                    return Err(Problem::Last(format!(
+                        "(value error) invalid \\x escape at position {start}"
+                    )));
                 };
                 at += 2;
                 (high << 4 | low) as u8
             }
             _ => {
                 if bad.is_none() {
-                    *bad = Some(BadEscape { offset: offset + start, sequence: &text[at - 1..at], octal: false });
+                    *bad = Some(BadEscape {
+                        offset: offset + start,
+                        sequence: &text[at - 1..at],
+                        octal: false,
+                    });
                 }
                 out.push(b'\\');
                 byte

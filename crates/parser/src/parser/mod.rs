@@ -83,8 +83,13 @@ pub fn parse<'a>(
     arena: &'a Arena,
 ) -> Result<Parsed<'a>, SyntaxError> {
     let mut warnings = Vec::new();
-    let (module, barry_as_flufl) = parse_with_warnings(source, mode, options, arena, &mut warnings)?;
-    Ok(Parsed { module, warnings, barry_as_flufl })
+    let (module, barry_as_flufl) =
+        parse_with_warnings(source, mode, options, arena, &mut warnings)?;
+    Ok(Parsed {
+        module,
+        warnings,
+        barry_as_flufl,
+    })
 }
 
 /// Parses `source`; warnings come up even where it is wrong. The result's second part is `Parsed::barry_as_flufl`.
@@ -211,7 +216,9 @@ impl<'a> Parser<'a, '_> {
     /// The kind of the token `ahead` of the current one.
     #[inline]
     fn peek(&self, ahead: usize) -> T {
-        self.tokens.get(self.mark + ahead).map_or(T::Error, |token| token.kind)
+        self.tokens
+            .get(self.mark + ahead)
+            .map_or(T::Error, |token| token.kind)
     }
 
     #[inline]
@@ -229,7 +236,9 @@ impl<'a> Parser<'a, '_> {
     #[inline]
     fn text(&self, token: usize) -> &'a str {
         let token = &self.tokens[token];
-        self.source.get(token.start as usize..token.end as usize).unwrap_or("")
+        self.source
+            .get(token.start as usize..token.end as usize)
+            .unwrap_or("")
     }
 
     /// From the first token of a rule to the last one consumed that is no line end or indentation.
@@ -237,11 +246,20 @@ impl<'a> Parser<'a, '_> {
     fn range(&self, start: usize) -> Range {
         let first = &self.tokens[start];
         let mut last = self.mark - 1;
-        while matches!(self.tokens[last].kind, T::EndMarker | T::Newline | T::Indent | T::Dedent) && last > 0 {
+        while matches!(
+            self.tokens[last].kind,
+            T::EndMarker | T::Newline | T::Indent | T::Dedent
+        ) && last > 0
+        {
             last -= 1;
         }
         let last = &self.tokens[last];
-        Range::new(first.lineno as i32, first.col as i32, last.end_lineno as i32, last.end_col as i32)
+        Range::new(
+            first.lineno as i32,
+            first.col as i32,
+            last.end_lineno as i32,
+            last.end_col as i32,
+        )
     }
 
     #[inline]
@@ -315,7 +333,11 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn require_version(&self, minor: u8) -> P<()> {
-        if self.options.feature_version >= minor { Ok(()) } else { Err(Fail) }
+        if self.options.feature_version >= minor {
+            Ok(())
+        } else {
+            Err(Fail)
+        }
     }
 
     /// A name token's identifier, normalised.
@@ -326,14 +348,20 @@ impl<'a> Parser<'a, '_> {
         }
         let text = self.text(self.mark);
         self.mark += 1;
-        Ok(if text.is_ascii() { text } else { normalize(self.arena, text) })
+        Ok(if text.is_ascii() {
+            text
+        } else {
+            normalize(self.arena, text)
+        })
     }
 
     #[inline]
     fn name(&mut self, ctx: ExprContext) -> P<ExprRef<'a>> {
         let start = self.mark;
         let id = self.identifier()?;
-        Ok(self.arena.expr(ExprKind::Name { id, ctx }, self.tokens[start].range()))
+        Ok(self
+            .arena
+            .expr(ExprKind::Name { id, ctx }, self.tokens[start].range()))
     }
 
     fn number_value(&self, token: usize) -> P<Constant<'a>> {
@@ -367,7 +395,10 @@ impl<'a> Parser<'a, '_> {
         let Some(bad) = bad else { return };
         let start = &self.tokens[token];
         let text = self.text(token).as_bytes();
-        let lines = text[..bad.offset.min(text.len())].iter().filter(|&&b| b == b'\n').count();
+        let lines = text[..bad.offset.min(text.len())]
+            .iter()
+            .filter(|&&b| b == b'\n')
+            .count();
         self.warnings.push(Warning {
             category: WarningCategory::Syntax,
             message: bad.message(),

@@ -189,12 +189,19 @@ enum Targets {
 fn invalid_target<'a>(value: V<'a>, targets: Targets) -> Option<&'a Node<'a>> {
     let node = value.node()?;
     match node.kind {
-        K::List | K::Tuple => node.items.iter().find_map(|&item| invalid_target(item, targets)),
+        K::List | K::Tuple => node
+            .items
+            .iter()
+            .find_map(|&item| invalid_target(item, targets)),
         K::Starred if targets == Targets::Del => Some(node),
-        K::Starred => node.items.first().and_then(|&item| invalid_target(item, targets)),
-        K::CompareIn if targets == Targets::For => {
-            node.items.first().and_then(|&item| invalid_target(item, targets))
-        }
+        K::Starred => node
+            .items
+            .first()
+            .and_then(|&item| invalid_target(item, targets)),
+        K::CompareIn if targets == Targets::For => node
+            .items
+            .first()
+            .and_then(|&item| invalid_target(item, targets)),
         K::Compare if targets == Targets::For => None,
         K::Name | K::Subscript | K::Attribute => None,
         _ => Some(node),
@@ -234,7 +241,12 @@ impl<'a> Pass<'a, '_> {
     }
 
     /// Runs an action. `None` is the action's NULL: the rule fails without trying further alternatives.
-    pub(super) fn perform(&mut self, action: &Action, start: usize, args: &[V<'a>]) -> Option<V<'a>> {
+    pub(super) fn perform(
+        &mut self,
+        action: &Action,
+        start: usize,
+        args: &[V<'a>],
+    ) -> Option<V<'a>> {
         let arg = |index: usize| args.get(index).copied().unwrap_or(V::Unit);
         let (a, b) = (arg(0), arg(1));
         if let Some(kind) = K::from_name(action.name) {
@@ -275,17 +287,30 @@ impl<'a> Pass<'a, '_> {
             "first_last" => self.known(self.range_of(a), action.text.clone()),
             "range_to_last" => {
                 let last = b.items().last().copied().unwrap_or(b);
-                self.known(self.range_of(a).to(self.range_of(last)), action.text.clone());
+                self.known(
+                    self.range_of(a).to(self.range_of(last)),
+                    action.text.clone(),
+                );
             }
             "last_to" => {
                 let last = a.items().last().copied().unwrap_or(a);
-                self.known(self.range_of(last).to(self.range_of(b)), action.text.clone());
+                self.known(
+                    self.range_of(last).to(self.range_of(b)),
+                    action.text.clone(),
+                );
             }
             "kvpair" => {
                 let range = self.range_of(a);
                 let col = i64::from(range.end_col_offset);
                 let (line, end_line) = (range.lineno.into(), range.end_lineno.into());
-                self.raise(SyntaxErrorKind::Syntax, line, col, end_line, 0, action.text.clone());
+                self.raise(
+                    SyntaxErrorKind::Syntax,
+                    line,
+                    col,
+                    end_line,
+                    0,
+                    action.text.clone(),
+                );
             }
             "star_target_error" => self.target_error(a, Targets::Star),
             "del_target_error" => self.target_error(a, Targets::Del),
@@ -294,19 +319,27 @@ impl<'a> Pass<'a, '_> {
             "missing_comma" => {
                 if !self.is_legacy(a) && self.depth_before(self.mark) > 0 {
                     let range = self.range_of(a).to(self.range_of(b));
-                    self.known(range, "invalid syntax. Perhaps you forgot a comma?".to_owned());
+                    self.known(
+                        range,
+                        "invalid syntax. Perhaps you forgot a comma?".to_owned(),
+                    );
                 }
             }
             "genexp_range" => {
                 if let Some(last) = last_of_comprehensions(b) {
                     let range = self.range_of(a).to(self.range_of(last));
-                    self.known(range, "Generator expression must be parenthesized".to_owned());
+                    self.known(
+                        range,
+                        "Generator expression must be parenthesized".to_owned(),
+                    );
                 }
             }
             "nonparen_genexp" => self.nonparen_genexp(a, b),
             "arguments_error" => {
                 let unpacking = a.node().is_some_and(|args| {
-                    args.items.iter().any(|item| item.kind() == Some(K::Unpacking))
+                    args.items
+                        .iter()
+                        .any(|item| item.kind() == Some(K::Unpacking))
                 });
                 let message = if unpacking {
                     "positional argument follows keyword argument unpacking"
@@ -316,8 +349,15 @@ impl<'a> Pass<'a, '_> {
                 self.last(SyntaxErrorKind::Syntax, message.to_owned());
             }
             "bound" => {
-                let what = if b.kind() == Some(K::Tuple) { "constraints" } else { "bound" };
-                self.starting_from(self.range_of(a), format!("cannot use {what} with {}", action.text));
+                let what = if b.kind() == Some(K::Tuple) {
+                    "constraints"
+                } else {
+                    "bound"
+                };
+                self.starting_from(
+                    self.range_of(a),
+                    format!("cannot use {what} with {}", action.text),
+                );
             }
             _ => return self.perform_literal(action, start, args),
         }
@@ -330,14 +370,20 @@ impl<'a> Pass<'a, '_> {
         match action.name {
             "real" => {
                 if a.kind() == Some(K::Imaginary) {
-                    self.known(self.range_of(a), "real number required in complex literal".to_owned());
+                    self.known(
+                        self.range_of(a),
+                        "real number required in complex literal".to_owned(),
+                    );
                     return None;
                 }
                 Some(a)
             }
             "imaginary" => {
                 if a.kind() != Some(K::Imaginary) {
-                    self.known(self.range_of(a), "imaginary number required in complex literal".to_owned());
+                    self.known(
+                        self.range_of(a),
+                        "imaginary number required in complex literal".to_owned(),
+                    );
                     return None;
                 }
                 Some(a)
@@ -351,12 +397,20 @@ impl<'a> Pass<'a, '_> {
                         "with Barry as BDFL, use '<>' instead of '!='".to_owned(),
                     );
                 }
-                if self.barry() == old_style { Some(a) } else { None }
+                if self.barry() == old_style {
+                    Some(a)
+                } else {
+                    None
+                }
             }
             "future" => {
                 let names = b.items();
-                if a.node().is_some_and(|module| self.node_text(module) == "__future__")
-                    && names.iter().filter_map(|name| name.node()).any(|name| self.node_text(name) == "barry_as_FLUFL")
+                if a.node()
+                    .is_some_and(|module| self.node_text(module) == "__future__")
+                    && names
+                        .iter()
+                        .filter_map(|name| name.node())
+                        .any(|name| self.node_text(name) == "barry_as_FLUFL")
                 {
                     self.set_barry();
                 }
@@ -377,7 +431,9 @@ impl<'a> Pass<'a, '_> {
             }
             "field" => self.field(a, start),
             "spec" => {
-                let raw = self.enclosing_string(start).is_some_and(|token| self.text(token).contains(['r', 'R']));
+                let raw = self
+                    .enclosing_string(start)
+                    .is_some_and(|token| self.text(token).contains(['r', 'R']));
                 for part in a.items() {
                     if let V::Token(token) = *part {
                         self.check_text(token as usize, raw)?;
@@ -393,7 +449,11 @@ impl<'a> Pass<'a, '_> {
                         self.check_text(token as usize, raw)?;
                     }
                 }
-                let kind = if action.name == "fstring" { K::FString } else { K::TString };
+                let kind = if action.name == "fstring" {
+                    K::FString
+                } else {
+                    K::TString
+                };
                 Some(self.node(start, kind, &[]))
             }
             "string" => {
@@ -410,7 +470,10 @@ impl<'a> Pass<'a, '_> {
             "strings" => {
                 let kinds = || a.items().iter().filter_map(|part| part.kind());
                 if kinds().any(|kind| kind == K::Bytes) && kinds().any(|kind| kind != K::Bytes) {
-                    self.last(SyntaxErrorKind::Syntax, "cannot mix bytes and nonbytes literals".to_owned());
+                    self.last(
+                        SyntaxErrorKind::Syntax,
+                        "cannot mix bytes and nonbytes literals".to_owned(),
+                    );
                     return None;
                 }
                 let kind = match kinds().find(|&kind| kind == K::FString) {
@@ -482,13 +545,22 @@ impl<'a> Pass<'a, '_> {
 
     fn target_error(&mut self, value: V<'a>, targets: Targets) {
         if let Some(node) = invalid_target(value, targets) {
-            let verb = if targets == Targets::Del { "delete" } else { "assign to" };
-            self.known(node.range, format!("cannot {verb} {}", node.kind.description()));
+            let verb = if targets == Targets::Del {
+                "delete"
+            } else {
+                "assign to"
+            };
+            self.known(
+                node.range,
+                format!("cannot {verb} {}", node.kind.description()),
+            );
         }
     }
 
     fn is_legacy(&self, value: V) -> bool {
-        value.node().is_some_and(|node| node.kind == K::Name && matches!(self.node_text(node), "print" | "exec"))
+        value.node().is_some_and(|node| {
+            node.kind == K::Name && matches!(self.node_text(node), "print" | "exec")
+        })
     }
 
     fn legacy(&mut self, name: V<'a>, rest: V<'a>) {
@@ -507,13 +579,20 @@ impl<'a> Pass<'a, '_> {
             .items
             .iter()
             .copied()
-            .filter(|item| !matches!(item.kind(), Some(K::Keyword | K::Unpacking)) && item.is_some())
+            .filter(|item| {
+                !matches!(item.kind(), Some(K::Keyword | K::Unpacking)) && item.is_some()
+            })
             .collect();
-        if let (true, Some(&last), Some(end)) =
-            (positional.len() > 1, positional.last(), last_of_comprehensions(clauses))
-        {
+        if let (true, Some(&last), Some(end)) = (
+            positional.len() > 1,
+            positional.last(),
+            last_of_comprehensions(clauses),
+        ) {
             let range = self.range_of(last).to(self.range_of(end));
-            self.known(range, "Generator expression must be parenthesized".to_owned());
+            self.known(
+                range,
+                "Generator expression must be parenthesized".to_owned(),
+            );
         }
     }
 }

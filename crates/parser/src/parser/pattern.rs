@@ -70,7 +70,13 @@ impl<'a> Parser<'a, '_> {
         let mut pattern = self.or_pattern()?;
         if self.eat(T::As) {
             let name = Some(self.capture_target()?);
-            pattern = self.pattern_node(start, PatternKind::MatchAs { pattern: Some(pattern), name });
+            pattern = self.pattern_node(
+                start,
+                PatternKind::MatchAs {
+                    pattern: Some(pattern),
+                    name,
+                },
+            );
         }
         self.level -= LEVELS_PATTERN;
         Ok(pattern)
@@ -95,7 +101,9 @@ impl<'a> Parser<'a, '_> {
         let start = self.mark;
         let kind = match self.kind() {
             T::Number | T::Minus | T::Plus | T::String | T::FStringStart | T::TStringStart => {
-                PatternKind::MatchValue { value: self.literal()? }
+                PatternKind::MatchValue {
+                    value: self.literal()?,
+                }
             }
             T::None => self.singleton(Constant::None),
             T::True => self.singleton(Constant::True),
@@ -124,9 +132,15 @@ impl<'a> Parser<'a, '_> {
                 }
                 _ if self.text(start) == "_" => {
                     self.mark += 1;
-                    PatternKind::MatchAs { pattern: None, name: None }
+                    PatternKind::MatchAs {
+                        pattern: None,
+                        name: None,
+                    }
                 }
-                _ => PatternKind::MatchAs { pattern: None, name: Some(self.capture_target()?) },
+                _ => PatternKind::MatchAs {
+                    pattern: None,
+                    name: Some(self.capture_target()?),
+                },
             },
             _ => return Err(Fail),
         };
@@ -180,7 +194,13 @@ impl<'a> Parser<'a, '_> {
         if !minus {
             return Ok(operand);
         }
-        Ok(self.expr(start, ExprKind::UnaryOp { op: UnaryOperator::USub, operand }))
+        Ok(self.expr(
+            start,
+            ExprKind::UnaryOp {
+                op: UnaryOperator::USub,
+                operand,
+            },
+        ))
     }
 
     fn name_or_attr(&mut self) -> P<ExprRef<'a>> {
@@ -188,7 +208,14 @@ impl<'a> Parser<'a, '_> {
         let mut value = self.name(ExprContext::Load)?;
         while self.eat(T::Dot) {
             let attr = self.identifier()?;
-            value = self.expr(start, ExprKind::Attribute { value, attr, ctx: ExprContext::Load });
+            value = self.expr(
+                start,
+                ExprKind::Attribute {
+                    value,
+                    attr,
+                    ctx: ExprContext::Load,
+                },
+            );
         }
         Ok(value)
     }
@@ -246,7 +273,11 @@ impl<'a> Parser<'a, '_> {
         }
         self.expect(T::RBrace)?;
         let (keys, patterns) = (self.arena.slice(&keys), self.arena.slice(&patterns));
-        Ok(PatternKind::MatchMapping { keys, patterns, rest })
+        Ok(PatternKind::MatchMapping {
+            keys,
+            patterns,
+            rest,
+        })
     }
 
     fn class_pattern(&mut self, cls: ExprRef<'a>) -> P<PatternKind<'a>> {
@@ -281,7 +312,10 @@ impl<'a> Parser<'a, '_> {
 /// Whether a signed number is an imaginary one.
 fn is_complex(value: ExprRef) -> bool {
     match value.kind {
-        ExprKind::Constant { value: Constant::Complex(..), .. } => true,
+        ExprKind::Constant {
+            value: Constant::Complex(..),
+            ..
+        } => true,
         ExprKind::UnaryOp { operand, .. } => is_complex(operand),
         _ => false,
     }

@@ -89,7 +89,10 @@ pub(super) fn scan<'a>(source: &'a str, mode: Mode, options: &ParseOptions) -> S
     };
     if let Err(error) = scanner.all() {
         let place = scanner.place(scanner.pos);
-        scanner.out.tokens.push(Tok { kind: T::Error, ..place });
+        scanner.out.tokens.push(Tok {
+            kind: T::Error,
+            ..place
+        });
         scanner.out.error = Some(error);
     } else if mode == Mode::Single {
         scanner.finish_single(options.dont_imply_dedent);
@@ -168,12 +171,22 @@ impl<'a> Scanner<'a> {
     /// An error from byte `start` of the line to byte `end` of the text; without `start`, at `end` alone.
     fn error_between<V>(&self, start: Option<usize>, end: usize, message: String) -> S<V> {
         let column = |to: usize| {
-            let text = self.bytes.get(self.line_start..to.min(self.bytes.len())).unwrap_or(&[]);
+            let text = self
+                .bytes
+                .get(self.line_start..to.min(self.bytes.len()))
+                .unwrap_or(&[]);
             text.iter().filter(|&&b| b & 0xC0 != 0x80).count() as i32
         };
         let end_offset = column(end);
         let offset = start.map_or(end_offset, |start| column(start) + 1);
-        Err(self.error_at(SyntaxErrorKind::Syntax, self.lineno, self.line_start, offset, end_offset, message))
+        Err(self.error_at(
+            SyntaxErrorKind::Syntax,
+            self.lineno,
+            self.line_start,
+            offset,
+            end_offset,
+            message,
+        ))
     }
 
     fn error_at(
@@ -199,9 +212,21 @@ impl<'a> Scanner<'a> {
     }
 
     /// An error of the indentation: its text is the whole line, with the line end.
-    fn indentation_error<V>(&self, kind: SyntaxErrorKind, offset: i32, end_offset: i32, message: &str) -> S<V> {
-        let mut error =
-            self.error_at(kind, self.lineno, self.line_start, offset, end_offset, message.to_owned());
+    fn indentation_error<V>(
+        &self,
+        kind: SyntaxErrorKind,
+        offset: i32,
+        end_offset: i32,
+        message: &str,
+    ) -> S<V> {
+        let mut error = self.error_at(
+            kind,
+            self.lineno,
+            self.line_start,
+            offset,
+            end_offset,
+            message.to_owned(),
+        );
         if let Some(text) = &mut error.text {
             text.push('\n');
         }
@@ -210,11 +235,20 @@ impl<'a> Scanner<'a> {
 
     fn unclosed(&self) -> Option<SyntaxError> {
         let open = self.brackets.last()?;
-        let before = self.bytes.get(open.line_start..open.line_start + open.col).unwrap_or(&[]);
+        let before = self
+            .bytes
+            .get(open.line_start..open.line_start + open.col)
+            .unwrap_or(&[]);
         let column = before.iter().filter(|&&b| b & 0xC0 != 0x80).count() as i32;
         let message = format!("'{}' was never closed", char::from(open.kind));
-        let mut error =
-            self.error_at(SyntaxErrorKind::Syntax, open.lineno, open.line_start, column + 1, 0, message);
+        let mut error = self.error_at(
+            SyntaxErrorKind::Syntax,
+            open.lineno,
+            open.line_start,
+            column + 1,
+            0,
+            message,
+        );
         if open.lineno >= self.lineno
             && let Some(text) = &mut error.text
         {
@@ -310,14 +344,22 @@ impl<'a> Scanner<'a> {
         let (top, alt_top) = self.indents.last().copied().unwrap_or_default();
         if col > top {
             if self.indents.len() >= MAX_INDENT {
-                return self.indentation_error(SyntaxErrorKind::Indentation, 1, 0, "too many levels of indentation");
+                return self.indentation_error(
+                    SyntaxErrorKind::Indentation,
+                    1,
+                    0,
+                    "too many levels of indentation",
+                );
             }
             if alt <= alt_top {
                 return self.indentation_error(SyntaxErrorKind::Tab, 1, 0, inconsistent);
             }
             self.indents.push((col, alt));
             let place = self.place(self.pos);
-            self.out.tokens.push(Tok { kind: T::Indent, ..place });
+            self.out.tokens.push(Tok {
+                kind: T::Indent,
+                ..place
+            });
             return Ok(false);
         }
         let mut dedents = 0;
@@ -338,7 +380,10 @@ impl<'a> Scanner<'a> {
         }
         let place = self.place(self.pos);
         for _ in 0..dedents {
-            self.out.tokens.push(Tok { kind: T::Dedent, ..place });
+            self.out.tokens.push(Tok {
+                kind: T::Dedent,
+                ..place
+            });
         }
         Ok(false)
     }
@@ -347,13 +392,23 @@ impl<'a> Scanner<'a> {
     fn continuation(&mut self) -> S<()> {
         self.pos += 1;
         if self.peek() != Some(b'\n') {
-            let length = self.source[self.pos..].chars().next().map_or(0, char::len_utf8);
-            let before = &self.source[self.line_start..(self.pos + length.min(1)).min(self.source.len())];
+            let length = self.source[self.pos..]
+                .chars()
+                .next()
+                .map_or(0, char::len_utf8);
+            let before =
+                &self.source[self.line_start..(self.pos + length.min(1)).min(self.source.len())];
             let _ = length;
             let offset = before.chars().count() as i32;
             let message = "unexpected character after line continuation character".to_owned();
-            let mut error =
-                self.error_at(SyntaxErrorKind::Syntax, self.lineno, self.line_start, offset, 0, message);
+            let mut error = self.error_at(
+                SyntaxErrorKind::Syntax,
+                self.lineno,
+                self.line_start,
+                offset,
+                0,
+                message,
+            );
             if let Some(text) = &mut error.text {
                 text.push('\n');
             }
@@ -366,8 +421,14 @@ impl<'a> Scanner<'a> {
             }
             let offset = (self.pos - self.line_start) as i32;
             let message = "unexpected EOF while parsing".to_owned();
-            let mut error =
-                self.error_at(SyntaxErrorKind::Syntax, self.lineno, self.line_start, offset, -1, message);
+            let mut error = self.error_at(
+                SyntaxErrorKind::Syntax,
+                self.lineno,
+                self.line_start,
+                offset,
+                -1,
+                message,
+            );
             if let Some(text) = &mut error.text {
                 text.push('\n');
             }
@@ -386,11 +447,18 @@ impl<'a> Scanner<'a> {
         }
         let text = &self.source[start..self.pos];
         let skip = |text: &'a str| text.trim_start_matches([' ', '\t']);
-        let Some(text) = skip(&text[1..]).strip_prefix("type:") else { return };
+        let Some(text) = skip(&text[1..]).strip_prefix("type:") else {
+            return;
+        };
         let text = skip(text);
         let behind = text.strip_prefix("ignore");
-        if let Some(tag) = behind.filter(|tag| !tag.starts_with(|c: char| !c.is_ascii() || c.is_ascii_alphanumeric())) {
-            self.out.type_ignores.push(TypeIgnore { lineno: self.lineno as i32, tag });
+        if let Some(tag) = behind
+            .filter(|tag| !tag.starts_with(|c: char| !c.is_ascii() || c.is_ascii_alphanumeric()))
+        {
+            self.out.type_ignores.push(TypeIgnore {
+                lineno: self.lineno as i32,
+                tag,
+            });
             if blank && self.peek().is_some() {
                 self.pos += 1;
                 self.newline();
@@ -444,8 +512,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn check_prefixes(&self, start: usize, [b, u, r, f, t]: [bool; 5]) -> S<()> {
-        let pairs =
-            [(u && b, "u", "b"), (u && r, "u", "r"), (u && f, "u", "f"), (u && t, "u", "t"), (b && f, "b", "f"), (b && t, "b", "t"), (f && t, "f", "t")];
+        let pairs = [
+            (u && b, "u", "b"),
+            (u && r, "u", "r"),
+            (u && f, "u", "f"),
+            (u && t, "u", "t"),
+            (b && f, "b", "f"),
+            (b && t, "b", "t"),
+            (f && t, "f", "t"),
+        ];
         for (found, first, second) in pairs {
             if found {
                 let message = format!("'{first}' and '{second}' prefixes are incompatible");
@@ -507,8 +582,12 @@ impl<'a> Scanner<'a> {
                 Some(b'x' | b'X') => {
                     return self.radix(start, "hexadecimal", |b| b.is_ascii_hexdigit());
                 }
-                Some(b'o' | b'O') => return self.radix(start, "octal", |b| (b'0'..b'8').contains(&b)),
-                Some(b'b' | b'B') => return self.radix(start, "binary", |b| (b'0'..b'2').contains(&b)),
+                Some(b'o' | b'O') => {
+                    return self.radix(start, "octal", |b| (b'0'..b'8').contains(&b));
+                }
+                Some(b'b' | b'B') => {
+                    return self.radix(start, "binary", |b| (b'0'..b'2').contains(&b));
+                }
                 _ => {}
             }
             self.pos += 1;
@@ -596,12 +675,17 @@ impl<'a> Scanner<'a> {
 
     fn bad_digit(&mut self, byte: u8, kind: &str) -> S<()> {
         self.pos += 1;
-        self.error(format!("invalid digit '{}' in {kind} literal", char::from(byte)))
+        self.error(format!(
+            "invalid digit '{}' in {kind} literal",
+            char::from(byte)
+        ))
     }
 
     /// What follows a number: a keyword is warned of, any other letter is an error.
     fn end_of_number(&mut self, kind: &str) -> S<()> {
-        let Some(byte) = self.peek().filter(|&b| b < 128 && is_identifier(b)) else { return Ok(()) };
+        let Some(byte) = self.peek().filter(|&b| b < 128 && is_identifier(b)) else {
+            return Ok(());
+        };
         let rest = &self.bytes[self.pos..];
         let keyword = match byte {
             b'a' => rest.starts_with(b"and"),
@@ -631,7 +715,8 @@ impl<'a> Scanner<'a> {
             let Some(at) = (if triple {
                 memchr::memchr3(quote, b'\\', b'\n', rest)
             } else {
-                rest.iter().position(|&b| b == quote || b == b'\\' || b == b'\n')
+                rest.iter()
+                    .position(|&b| b == quote || b == b'\\' || b == b'\n')
             }) else {
                 self.pos = self.bytes.len();
                 return self.unterminated(start, lineno, line_start, quote, triple, escaped_quote);
@@ -642,7 +727,16 @@ impl<'a> Scanner<'a> {
                     self.pos += 1;
                     self.newline();
                 }
-                b'\n' => return self.unterminated(start, lineno, line_start, quote, triple, escaped_quote),
+                b'\n' => {
+                    return self.unterminated(
+                        start,
+                        lineno,
+                        line_start,
+                        quote,
+                        triple,
+                        escaped_quote,
+                    );
+                }
                 b'\\' => {
                     self.pos += 1;
                     escaped_quote |= self.peek() == Some(quote);
@@ -701,7 +795,11 @@ impl<'a> Scanner<'a> {
     /// The start of an f-string or t-string, at its quote.
     fn start_string(&mut self, start: usize, raw: bool, template: bool) -> S<()> {
         let quote = self.bytes[self.pos];
-        let quote_size = if rest_starts(self.bytes, self.pos, quote, 3) { 3 } else { 1 };
+        let quote_size = if rest_starts(self.bytes, self.pos, quote, 3) {
+            3
+        } else {
+            1
+        };
         self.pos += quote_size;
         if self.modes.len() + 1 >= MAX_STRING_LEVEL {
             return self.error("too many nested f-strings or t-strings".to_owned());
@@ -719,13 +817,22 @@ impl<'a> Scanner<'a> {
             raw,
             template,
         });
-        self.push(if template { T::TStringStart } else { T::FStringStart }, start);
+        self.push(
+            if template {
+                T::TStringStart
+            } else {
+                T::FStringStart
+            },
+            start,
+        );
         Ok(())
     }
 
     /// The literal part of an f-string: its end, a replacement field's brace, or a piece of text.
     fn string_mode(&mut self) -> S<()> {
-        let Some(mode) = self.modes.last_mut() else { return Ok(()) };
+        let Some(mode) = self.modes.last_mut() else {
+            return Ok(());
+        };
         let (quote, size, raw, template) = (mode.quote, mode.quote_size, mode.raw, mode.template);
         if self.bytes.get(self.pos) == Some(&b'{') && self.bytes.get(self.pos + 1) != Some(&b'{') {
             return self.enter_field();
@@ -734,11 +841,22 @@ impl<'a> Scanner<'a> {
             let start = self.pos;
             self.pos += size;
             self.modes.pop();
-            self.push(if template { T::TStringEnd } else { T::FStringEnd }, start);
+            self.push(
+                if template {
+                    T::TStringEnd
+                } else {
+                    T::FStringEnd
+                },
+                start,
+            );
             return Ok(());
         }
         let in_format_spec = mode.in_format_spec && mode.expr_start_depth >= 0;
-        let kind = if template { T::TStringMiddle } else { T::FStringMiddle };
+        let kind = if template {
+            T::TStringMiddle
+        } else {
+            T::FStringMiddle
+        };
         let (start, lineno, line_start) = (self.pos, self.lineno, self.line_start);
         let mut named = false;
         loop {
@@ -829,7 +947,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn enter_field(&mut self) -> S<()> {
-        let Some(mode) = self.modes.last_mut() else { return Ok(()) };
+        let Some(mode) = self.modes.last_mut() else {
+            return Ok(());
+        };
         mode.expr_start_depth += 1;
         mode.literal = false;
         if mode.expr_start_depth >= MAX_EXPRESSION_NESTING {
@@ -841,11 +961,16 @@ impl<'a> Scanner<'a> {
 
     fn unterminated_mode(&mut self) -> S<()> {
         let detected = self.lineno;
-        let Some(mode) = self.modes.last() else { return Ok(()) };
+        let Some(mode) = self.modes.last() else {
+            return Ok(());
+        };
         let (prefix, triple) = (mode.prefix(), mode.quote_size == 3);
-        (self.pos, self.lineno, self.line_start) = (mode.start + 1, mode.first_line, mode.first_line_start);
+        (self.pos, self.lineno, self.line_start) =
+            (mode.start + 1, mode.first_line, mode.first_line_start);
         self.error(if triple {
-            format!("unterminated triple-quoted {prefix}-string literal (detected at line {detected})")
+            format!(
+                "unterminated triple-quoted {prefix}-string literal (detected at line {detected})"
+            )
         } else {
             format!("unterminated {prefix}-string literal (detected at line {detected})")
         })
@@ -907,12 +1032,18 @@ impl<'a> Scanner<'a> {
             && mode.curly_depth == 0
             && byte == b'}'
         {
-            return self.error(format!("{}-string: single '}}' is not allowed", mode.prefix()));
+            return self.error(format!(
+                "{}-string: single '}}' is not allowed",
+                mode.prefix()
+            ));
         }
         let Some(open) = self.brackets.pop() else {
             return self.error(format!("unmatched '{c}'"));
         };
-        if !matches!((open.kind, byte), (b'(', b')') | (b'[', b']') | (b'{', b'}')) {
+        if !matches!(
+            (open.kind, byte),
+            (b'(', b')') | (b'[', b']') | (b'{', b'}')
+        ) {
             if let Some(mode) = self.modes.last()
                 && open.kind == b'{'
                 && mode.curly_depth - 1 == mode.expr_start_depth
@@ -953,19 +1084,30 @@ impl<'a> Scanner<'a> {
             return;
         }
         tokens.pop();
-        tokens.push(Tok { kind: T::Newline, ..end });
+        tokens.push(Tok {
+            kind: T::Newline,
+            ..end
+        });
         if self.indents.len() > 1 && !dont_imply_dedent {
             for _ in 1..self.indents.len() {
-                tokens.push(Tok { kind: T::Dedent, ..end });
+                tokens.push(Tok {
+                    kind: T::Dedent,
+                    ..end
+                });
             }
-            tokens.push(Tok { kind: T::Newline, ..end });
+            tokens.push(Tok {
+                kind: T::Newline,
+                ..end
+            });
         }
         tokens.push(end);
     }
 }
 
 fn rest_starts(bytes: &[u8], at: usize, quote: u8, count: usize) -> bool {
-    bytes.get(at..at + count).is_some_and(|found| found.iter().all(|&b| b == quote))
+    bytes
+        .get(at..at + count)
+        .is_some_and(|found| found.iter().all(|&b| b == quote))
 }
 
 /// The operator that begins with `a`, and its length.

@@ -46,14 +46,18 @@ impl<'a> Parser<'a, '_> {
             let start = self.mark;
             self.mark += 1;
             let pass = self.stmt(start, StmtKind::Pass);
-            return Ok(Mod::Interactive { body: self.arena.slice(&[pass]) });
+            return Ok(Mod::Interactive {
+                body: self.arena.slice(&[pass]),
+            });
         }
         if self.compound_statement()? {
             self.expect(T::Newline)?;
         } else {
             self.simple_statements()?;
         }
-        Ok(Mod::Interactive { body: self.take_stmts(base) })
+        Ok(Mod::Interactive {
+            body: self.take_stmts(base),
+        })
     }
 
     /// `eval`
@@ -102,7 +106,11 @@ impl<'a> Parser<'a, '_> {
 
     /// `statement`: pushes one compound statement or a line of simple ones.
     pub(super) fn statement(&mut self) -> P<()> {
-        if self.compound_statement()? { Ok(()) } else { self.simple_statements() }
+        if self.compound_statement()? {
+            Ok(())
+        } else {
+            self.simple_statements()
+        }
     }
 
     /// `simple_stmts`
@@ -130,7 +138,11 @@ impl<'a> Parser<'a, '_> {
             },
             T::Return => {
                 self.mark += 1;
-                let value = if self.starts_expression() { Some(self.star_expressions()?) } else { None };
+                let value = if self.starts_expression() {
+                    Some(self.star_expressions()?)
+                } else {
+                    None
+                };
                 StmtKind::Return { value }
             }
             T::Import => self.import_name()?,
@@ -147,11 +159,19 @@ impl<'a> Parser<'a, '_> {
             T::Assert => {
                 self.mark += 1;
                 let test = self.expression()?;
-                let msg = if self.eat(T::Comma) { Some(self.expression()?) } else { None };
+                let msg = if self.eat(T::Comma) {
+                    Some(self.expression()?)
+                } else {
+                    None
+                };
                 StmtKind::Assert { test, msg }
             }
-            T::Global => StmtKind::Global { names: self.names()? },
-            T::Nonlocal => StmtKind::Nonlocal { names: self.names()? },
+            T::Global => StmtKind::Global {
+                names: self.names()?,
+            },
+            T::Nonlocal => StmtKind::Nonlocal {
+                names: self.names()?,
+            },
             _ => return self.expression_statement(),
         };
         Ok(self.stmt(start, kind))
@@ -183,8 +203,20 @@ impl<'a> Parser<'a, '_> {
         self.require_version(6)?;
         self.mark += 1;
         let annotation = self.expression()?;
-        let value = if self.eat(T::Equal) { Some(self.annotated_rhs()?) } else { None };
-        Ok(self.stmt(start, StmtKind::AnnAssign { target, annotation, value, simple }))
+        let value = if self.eat(T::Equal) {
+            Some(self.annotated_rhs()?)
+        } else {
+            None
+        };
+        Ok(self.stmt(
+            start,
+            StmtKind::AnnAssign {
+                target,
+                annotation,
+                value,
+                simple,
+            },
+        ))
     }
 
     /// An expression, an assignment, an augmented or an annotated one.
@@ -213,9 +245,9 @@ impl<'a> Parser<'a, '_> {
                     self.require_version(5)?;
                 }
                 let target = match first.kind {
-                    ExprKind::Name { .. } | ExprKind::Attribute { .. } | ExprKind::Subscript { .. } => {
-                        self.to_context(first, ExprContext::Store)?
-                    }
+                    ExprKind::Name { .. }
+                    | ExprKind::Attribute { .. }
+                    | ExprKind::Subscript { .. } => self.to_context(first, ExprContext::Store)?,
                     _ => return Err(Fail),
                 };
                 self.mark += 1;
@@ -235,7 +267,14 @@ impl<'a> Parser<'a, '_> {
         }
         let targets = self.take_exprs(base);
         let type_comment = self.type_comment();
-        Ok(self.stmt(start, StmtKind::Assign { targets, value, type_comment }))
+        Ok(self.stmt(
+            start,
+            StmtKind::Assign {
+                targets,
+                value,
+                type_comment,
+            },
+        ))
     }
 
     pub(super) fn type_comment(&mut self) -> Option<&'a str> {
@@ -257,10 +296,19 @@ impl<'a> Parser<'a, '_> {
                 if matches!(value.kind, ExprKind::Starred { .. }) {
                     return Err(Fail);
                 }
-                ExprKind::Starred { value: self.to_context(value, ctx)?, ctx }
+                ExprKind::Starred {
+                    value: self.to_context(value, ctx)?,
+                    ctx,
+                }
             }
-            ExprKind::Tuple { elts, .. } => ExprKind::Tuple { elts: self.all_to_context(elts, ctx)?, ctx },
-            ExprKind::List { elts, .. } => ExprKind::List { elts: self.all_to_context(elts, ctx)?, ctx },
+            ExprKind::Tuple { elts, .. } => ExprKind::Tuple {
+                elts: self.all_to_context(elts, ctx)?,
+                ctx,
+            },
+            ExprKind::List { elts, .. } => ExprKind::List {
+                elts: self.all_to_context(elts, ctx)?,
+                ctx,
+            },
             _ => return Err(Fail),
         };
         Ok(self.arena.expr(kind, value.range))
@@ -291,7 +339,13 @@ impl<'a> Parser<'a, '_> {
             self.exprs.push(next);
         }
         let elts = self.take_exprs(base);
-        Ok(self.expr(start, ExprKind::Tuple { elts, ctx: ExprContext::Store }))
+        Ok(self.expr(
+            start,
+            ExprKind::Tuple {
+                elts,
+                ctx: ExprContext::Store,
+            },
+        ))
     }
 
     pub(super) fn star_target(&mut self) -> P<ExprRef<'a>> {
@@ -299,7 +353,13 @@ impl<'a> Parser<'a, '_> {
         if self.eat(T::Star) {
             let value = self.primary()?;
             let value = self.to_context(value, ExprContext::Store)?;
-            return Ok(self.expr(start, ExprKind::Starred { value, ctx: ExprContext::Store }));
+            return Ok(self.expr(
+                start,
+                ExprKind::Starred {
+                    value,
+                    ctx: ExprContext::Store,
+                },
+            ));
         }
         let value = self.primary()?;
         self.to_context(value, ExprContext::Store)
@@ -319,16 +379,25 @@ impl<'a> Parser<'a, '_> {
         if !matches!(self.kind(), T::Semi | T::Newline) {
             return Err(Fail);
         }
-        Ok(StmtKind::Delete { targets: self.take_exprs(base) })
+        Ok(StmtKind::Delete {
+            targets: self.take_exprs(base),
+        })
     }
 
     fn raise(&mut self) -> P<StmtKind<'a>> {
         self.mark += 1;
         if !self.starts_expression() {
-            return Ok(StmtKind::Raise { exc: None, cause: None });
+            return Ok(StmtKind::Raise {
+                exc: None,
+                cause: None,
+            });
         }
         let exc = Some(self.expression()?);
-        let cause = if self.eat(T::From) { Some(self.expression()?) } else { None };
+        let cause = if self.eat(T::From) {
+            Some(self.expression()?)
+        } else {
+            None
+        };
         Ok(StmtKind::Raise { exc, cause })
     }
 
@@ -357,12 +426,22 @@ impl<'a> Parser<'a, '_> {
                 break;
             }
         }
-        Ok(StmtKind::Import { names: self.arena.slice(&names) })
+        Ok(StmtKind::Import {
+            names: self.arena.slice(&names),
+        })
     }
 
     fn alias(&mut self, start: usize, name: Identifier<'a>) -> P<Alias<'a>> {
-        let asname = if self.eat(T::As) { Some(self.identifier()?) } else { None };
-        Ok(Alias { name, asname, range: self.range(start) })
+        let asname = if self.eat(T::As) {
+            Some(self.identifier()?)
+        } else {
+            None
+        };
+        Ok(Alias {
+            name,
+            asname,
+            range: self.range(start),
+        })
     }
 
     fn import_from(&mut self) -> P<StmtKind<'a>> {
@@ -376,19 +455,32 @@ impl<'a> Parser<'a, '_> {
             }
             self.mark += 1;
         }
-        let module = if self.kind() == T::Name || level == 0 { Some(self.dotted_name()?) } else { None };
+        let module = if self.kind() == T::Name || level == 0 {
+            Some(self.dotted_name()?)
+        } else {
+            None
+        };
         self.expect(T::Import)?;
         let names = self.import_from_targets()?;
-        if module == Some("__future__") && names.iter().any(|alias| alias.name == "barry_as_FLUFL") {
+        if module == Some("__future__") && names.iter().any(|alias| alias.name == "barry_as_FLUFL")
+        {
             self.barry = true;
         }
-        Ok(StmtKind::ImportFrom { module, names, level })
+        Ok(StmtKind::ImportFrom {
+            module,
+            names,
+            level,
+        })
     }
 
     fn import_from_targets(&mut self) -> P<&'a [Alias<'a>]> {
         let start = self.mark;
         if self.eat(T::Star) {
-            let star = Alias { name: "*", asname: None, range: self.range(start) };
+            let star = Alias {
+                name: "*",
+                asname: None,
+                range: self.range(start),
+            };
             return Ok(self.arena.slice(&[star]));
         }
         let parenthesized = self.eat(T::LPar);

@@ -126,7 +126,12 @@ pub(crate) struct Tok {
 impl Tok {
     #[inline]
     pub(crate) fn range(&self) -> Range {
-        Range::new(self.lineno as i32, self.col as i32, self.end_lineno as i32, self.end_col as i32)
+        Range::new(
+            self.lineno as i32,
+            self.col as i32,
+            self.end_lineno as i32,
+            self.end_col as i32,
+        )
     }
 }
 

@@ -14,7 +14,14 @@ impl<'a> Parser<'a, '_> {
         let type_params = self.type_params()?;
         self.expect(T::Equal)?;
         let value = self.expression()?;
-        Ok(self.stmt(start, StmtKind::TypeAlias { name, type_params, value }))
+        Ok(self.stmt(
+            start,
+            StmtKind::TypeAlias {
+                name,
+                type_params,
+                value,
+            },
+        ))
     }
 
     /// `[type_params]`
@@ -39,28 +46,48 @@ impl<'a> Parser<'a, '_> {
         let kind = match self.kind() {
             T::Name => {
                 let name = self.identifier()?;
-                let bound = if self.eat(T::Colon) { Some(self.expression()?) } else { None };
+                let bound = if self.eat(T::Colon) {
+                    Some(self.expression()?)
+                } else {
+                    None
+                };
                 let default_value = self.type_param_default(Self::expression)?;
-                TypeParamKind::TypeVar { name, bound, default_value }
+                TypeParamKind::TypeVar {
+                    name,
+                    bound,
+                    default_value,
+                }
             }
             T::Star => {
                 self.mark += 1;
                 let name = self.identifier()?;
                 let default_value = self.type_param_default(Self::star_expression)?;
-                TypeParamKind::TypeVarTuple { name, default_value }
+                TypeParamKind::TypeVarTuple {
+                    name,
+                    default_value,
+                }
             }
             T::DoubleStar => {
                 self.mark += 1;
                 let name = self.identifier()?;
                 let default_value = self.type_param_default(Self::expression)?;
-                TypeParamKind::ParamSpec { name, default_value }
+                TypeParamKind::ParamSpec {
+                    name,
+                    default_value,
+                }
             }
             _ => return Err(Fail),
         };
-        Ok(TypeParam { kind, range: self.range(start) })
+        Ok(TypeParam {
+            kind,
+            range: self.range(start),
+        })
     }
 
-    fn type_param_default(&mut self, value: fn(&mut Self) -> P<ExprRef<'a>>) -> P<Option<ExprRef<'a>>> {
+    fn type_param_default(
+        &mut self,
+        value: fn(&mut Self) -> P<ExprRef<'a>>,
+    ) -> P<Option<ExprRef<'a>>> {
         if !self.eat(T::Equal) {
             return Ok(None);
         }
