@@ -14,7 +14,9 @@ pub fn to_half(x: f64) -> Result<u16> {
         return Ok(sign | 0x7c00);
     }
     if x.is_nan() {
-        return Ok(sign | 0x7c00 | (fraction >> 42) as u16);
+        // A payload of which only lost bits are set becomes the quiet nan, not an infinity.
+        let payload = (fraction >> 42) as u16;
+        return Ok(sign | 0x7c00 | if payload == 0 { 0x200 } else { payload });
     }
     let magnitude = x.abs();
     // The unit of the last place: constant below the smallest normal half, 2**-14.
@@ -53,8 +55,7 @@ pub fn to_single(x: f64) -> Result<u32> {
     if x.is_nan() {
         let bits = x.to_bits();
         let payload = (bits >> 29) as u32 & 0x7f_ffff;
-        // A payload of which only the lost bits are set must not turn into an infinity.
-        let payload = if payload == 0 { 1 } else { payload };
+        let payload = if payload == 0 { 0x40_0000 } else { payload };
         return Ok((bits >> 32) as u32 & 0x8000_0000 | 0x7f80_0000 | payload);
     }
     let single = x as f32;

@@ -9,11 +9,13 @@
 //! Python/pystrtod.c, Modules/mathmodule.c, cmathmodule.c, _randommodule.c.
 
 pub mod bigint;
+pub mod cmath;
 pub mod complex;
 pub mod error;
 pub mod float;
 pub mod format_spec;
 pub mod half;
+pub mod math;
 pub mod percent;
 pub mod random;
 pub mod strformat;
