@@ -32,7 +32,9 @@ fn into(z: Complex) -> num_complex::Complex64 {
     num_complex::Complex64::new(z.re, z.im)
 }
 
-functions!(acos, acosh, asin, asinh, atan, atanh, cos, cosh, exp, log10, sin, sinh, sqrt, tan, tanh);
+functions!(
+    acos, acosh, asin, asinh, atan, atanh, cos, cosh, exp, log10, sin, sinh, sqrt, tan, tanh
+);
 
 /// `cmath.log`, with the base if one is given.
 pub fn log(z: Complex, base: Option<Complex>) -> Result<Complex> {

@@ -35,7 +35,11 @@ fn checked(x: f64, f: fn(f64) -> f64, message: &str) -> Result<f64> {
 /// `f(x)` of a function that overflows.
 fn growing(x: f64, f: fn(f64) -> f64) -> Result<f64> {
     let result = f(x);
-    if result.is_infinite() && x.is_finite() { Err(RANGE) } else { Ok(result) }
+    if result.is_infinite() && x.is_finite() {
+        Err(RANGE)
+    } else {
+        Ok(result)
+    }
 }
 
 macro_rules! with_domain {
@@ -73,7 +77,11 @@ pub use libm::{asinh, atan, atan2, cbrt, erf, erfc, tanh};
 /// `math.log1p`
 pub fn log1p(x: f64) -> Result<f64> {
     // The sign of zero survives, whatever the library does.
-    if x == 0.0 { Ok(x) } else { checked(x, libm::log1p, "expected argument value > -1") }
+    if x == 0.0 {
+        Ok(x)
+    } else {
+        checked(x, libm::log1p, "expected argument value > -1")
+    }
 }
 
 const POSITIVE: &str = "expected a positive input";
@@ -195,7 +203,11 @@ pub fn pow(x: f64, y: f64) -> Result<f64> {
     if result.is_nan() || (result.is_infinite() && x == 0.0) {
         return Err(DOMAIN);
     }
-    if result.is_infinite() { Err(RANGE) } else { Ok(result) }
+    if result.is_infinite() {
+        Err(RANGE)
+    } else {
+        Ok(result)
+    }
 }
 
 /// `math.fmod`
@@ -204,7 +216,11 @@ pub fn fmod(x: f64, y: f64) -> Result<f64> {
         return Ok(x);
     }
     let result = libm::fmod(x, y);
-    if result.is_nan() && !x.is_nan() && !y.is_nan() { Err(DOMAIN) } else { Ok(result) }
+    if result.is_nan() && !x.is_nan() && !y.is_nan() {
+        Err(DOMAIN)
+    } else {
+        Ok(result)
+    }
 }
 
 /// `math.remainder`: IEEE 754's.
@@ -259,7 +275,11 @@ pub fn ldexp(x: f64, exponent: &IBig) -> Result<f64> {
         None => 100_000,
     };
     let result = libm::ldexp(x, clipped as i32);
-    if result.is_infinite() { Err(RANGE) } else { Ok(result) }
+    if result.is_infinite() {
+        Err(RANGE)
+    } else {
+        Ok(result)
+    }
 }
 
 /// `math.frexp`
@@ -301,7 +321,9 @@ pub fn is_close(a: f64, b: f64, rel_tol: f64, abs_tol: f64) -> Result<bool> {
         return Ok(false);
     }
     let difference = (b - a).abs();
-    Ok(difference <= (rel_tol * b).abs() || difference <= (rel_tol * a).abs() || difference <= abs_tol)
+    Ok(difference <= (rel_tol * b).abs()
+        || difference <= (rel_tol * a).abs()
+        || difference <= abs_tol)
 }
 
 /// `math.ulp`
@@ -315,7 +337,11 @@ pub fn ulp(x: f64) -> f64 {
     }
     let next = libm::nextafter(x, f64::INFINITY);
     // The largest float has no finite neighbour above.
-    if next.is_infinite() { x - libm::nextafter(x, f64::NEG_INFINITY) } else { next - x }
+    if next.is_infinite() {
+        x - libm::nextafter(x, f64::NEG_INFINITY)
+    } else {
+        next - x
+    }
 }
 
 /// `math.nextafter(x, y)`
@@ -350,7 +376,11 @@ pub fn nextafter_steps(x: f64, y: f64, steps: &IBig) -> Result<f64> {
         });
     }
     Ok(if ax > ay {
-        if ax - ay >= steps { f64::from_bits(sign(x) | (ax - steps)) } else { y }
+        if ax - ay >= steps {
+            f64::from_bits(sign(x) | (ax - steps))
+        } else {
+            y
+        }
     } else if ay - ax >= steps {
         f64::from_bits(sign(x) | (ax + steps))
     } else {
@@ -365,22 +395,37 @@ mod tests {
 
     #[test]
     fn values_and_errors() {
-        assert_eq!(sqrt(-1.0), Err(NumError::value("expected a nonnegative input, got -1.0")));
-        assert_eq!(log(0.0), Err(NumError::value("expected a positive input, got 0.0")));
-        assert_eq!(log_int(&IBig::from(-3)), Err(NumError::value("expected a positive input")));
+        assert_eq!(
+            sqrt(-1.0),
+            Err(NumError::value("expected a nonnegative input, got -1.0"))
+        );
+        assert_eq!(
+            log(0.0),
+            Err(NumError::value("expected a positive input, got 0.0"))
+        );
+        assert_eq!(
+            log_int(&IBig::from(-3)),
+            Err(NumError::value("expected a positive input"))
+        );
         assert_eq!(log_int(&IBig::from(10).pow(400)), Ok(921.0340371976182));
         assert_eq!(log2_int(&(IBig::ONE << 10_000)), Ok(10_000.0));
         assert_eq!(exp(1000.0), Err(RANGE));
         assert_eq!(exp(f64::INFINITY), Ok(f64::INFINITY));
         assert_eq!(gamma(-1.0), Err(got(GAMMA, -1.0)));
         assert_eq!(gamma(171.7), Err(RANGE));
-        assert_eq!((gamma(0.5), lgamma(-0.5)), (Ok(1.7724538509055159), Ok(1.265512123484645)));
+        assert_eq!(
+            (gamma(0.5), lgamma(-0.5)),
+            (Ok(1.7724538509055159), Ok(1.265512123484645))
+        );
         assert_eq!(pow(0.0, -1.0), Err(DOMAIN));
         assert_eq!(pow(0.0, f64::NEG_INFINITY), Ok(f64::INFINITY));
         assert_eq!(remainder(5.0, 2.0), Ok(1.0));
         assert_eq!(remainder(7.0, 2.0), Ok(-1.0));
         assert!(log1p(-0.0).is_ok_and(|x| x.is_sign_negative()));
-        assert_eq!((ulp(f64::MAX), ulp(5e-324)), (1.99584030953472e+292, 5e-324));
+        assert_eq!(
+            (ulp(f64::MAX), ulp(5e-324)),
+            (1.99584030953472e+292, 5e-324)
+        );
         assert_eq!(nextafter_steps(-1.0, 1.0, &(IBig::ONE << 63)), Ok(1.0));
         assert_eq!(nextafter_steps(1.0, 2.0, &(IBig::ONE << 53)), Ok(2.0));
         assert_eq!(nextafter_steps(-5e-324, 1.0, &IBig::from(2)), Ok(5e-324));

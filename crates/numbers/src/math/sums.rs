@@ -123,7 +123,11 @@ impl TripleSum {
         if !high.is_finite() {
             return false;
         }
-        *self = TripleSum { high, low, tiny: self.tiny + r1_low + low_low };
+        *self = TripleSum {
+            high,
+            low,
+            tiny: self.tiny + r1_low + low_low,
+        };
         true
     }
 
@@ -142,14 +146,19 @@ pub fn hypot(coordinates: &[f64]) -> f64 {
 /// `math.dist`; `ValueError` unless both points have as many coordinates.
 pub fn dist(p: &[f64], q: &[f64]) -> Result<f64> {
     if p.len() != q.len() {
-        return Err(NumError::value("both points must have the same number of dimensions"));
+        return Err(NumError::value(
+            "both points must have the same number of dimensions",
+        ));
     }
     Ok(norm(p.iter().zip(q).map(|(p, q)| (p - q).abs()).collect()))
 }
 
 /// The root of the sum of squares, within an ulp: scaled by a power of two, squared exactly, corrected once.
 fn norm(mut vector: Vec<f64>) -> f64 {
-    let max = vector.iter().copied().fold(0.0, |max: f64, x| if x > max { x } else { max });
+    let max = vector
+        .iter()
+        .copied()
+        .fold(0.0, |max: f64, x| if x > max { x } else { max });
     if max.is_infinite() {
         return max;
     }
