@@ -29,5 +29,5 @@ pub use cell::MutCell;
 pub use gc::{Collection, GcState, Generation, Note, Phase};
 pub use header::{Flags, Header, TypeLayout};
 pub use object::{Obj, Payload, PayloadInfo, Ref, Visitor};
-pub use release::DeferGuard;
+pub use release::{DeferGuard, object_slot};
 pub use value::{Kind, Value};

@@ -338,6 +338,16 @@ pub(crate) fn slots(object: &Header) -> &[Cell<Option<Value>>] {
     }
 }
 
+/// The word of a name of `__slots__` that stands `offset` bytes behind the object's header; None if none stands there.
+pub fn object_slot(object: &Header, offset: usize) -> Option<&Cell<Option<Value>>> {
+    let first = object.layout().slots_offset.get() as usize;
+    let distance = offset.checked_sub(first)?;
+    if distance % 8 != 0 {
+        return None;
+    }
+    slots(object).get(distance / 8)
+}
+
 pub(crate) fn drop_slots(object: &Header) {
     for slot in slots(object) {
         drop(slot.take());

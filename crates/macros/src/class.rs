@@ -1,6 +1,6 @@
 //! `#[pyclass]` and `#[pymethods]`.
 
-use crate::function::{self, Options, Shape};
+use crate::function::{self, Naming, Options, Shape};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream};
@@ -165,12 +165,22 @@ impl Parse for MethodsArgs {
     }
 }
 
+/// An attribute that functions read and write.
+struct Getter {
+    name: String,
+    doc: String,
+    /// Whether Python code sees it as a field (`member_descriptor`).
+    member: bool,
+    get: Option<TokenStream>,
+    set: Option<TokenStream>,
+}
+
 /// What a block's functions expand to.
 #[derive(Default)]
 struct Tables {
     wrappers: Vec<TokenStream>,
     methods: Vec<TokenStream>,
-    getters: Vec<(String, String, Option<TokenStream>, Option<TokenStream>)>,
+    getters: Vec<Getter>,
     attrs: Vec<TokenStream>,
     slots: Vec<TokenStream>,
     class_signature: Option<LitStr>,
@@ -212,7 +222,7 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
         let Some((mark, options)) = take_mark(&mut f.attrs)? else {
             continue;
         };
-        one(&mut tables, f, &mark, &options)?;
+        one(&mut tables, f, &mark, &options, &ty)?;
     }
     let Tables {
         wrappers,
@@ -222,10 +232,10 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
         slots,
         class_signature,
     } = tables;
-    let getset = getters.iter().map(|(name, doc, get, set)| {
+    let getset = getters.iter().map(|Getter { name, doc, member, get, set }| {
         let get = get.as_ref().map_or(quote!(None), |g| quote!(Some(#g)));
         let set = set.as_ref().map_or(quote!(None), |s| quote!(Some(#s)));
-        quote! { ::naja_vm::function::GetSetDef { name: #name, doc: #doc, get: #get, set: #set } }
+        quote! { ::naja_vm::function::GetSetDef { name: #name, doc: #doc, member: #member, get: #get, set: #set } }
     });
     let table = quote! {
         ::naja_vm::function::MethodTable {
@@ -293,7 +303,14 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
 }
 
 /// Expands one marked function into the tables.
-fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Options) -> Result<()> {
+fn one(
+    tables: &mut Tables,
+    f: &mut syn::ImplItemFn,
+    mark: &str,
+    options: &Options,
+    ty: &syn::Type,
+) -> Result<()> {
+    let class_name = quote!(<#ty as ::naja_vm::function::ClassInfo>::CLASS_NAME);
     let ident = f.sig.ident.clone();
     let plain = ident.to_string();
     let plain = plain.strip_prefix("r#").unwrap_or(&plain).to_string();
@@ -303,26 +320,27 @@ fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Optio
     match mark {
         "pymethod" | "pyclassmethod" | "pystaticmethod" => {
             let name = options.name.clone().unwrap_or(plain);
-            let (shape, kind) = match mark {
-                "pymethod" => (Shape::Method, quote!(Method)),
-                "pyclassmethod" => (Shape::Class, quote!(Class)),
-                _ => (Shape::Free, quote!(Static)),
+            let (shape, kind, first) = match mark {
+                "pymethod" => (Shape::Method, quote!(Method), "$self"),
+                "pyclassmethod" => (Shape::Class, quote!(Class), "$type"),
+                _ => (Shape::Free, quote!(Static), ""),
             };
-            tables.wrappers.push(function::wrapper(
-                &mut f.sig, options, shape, path, &name, &wrapper,
-            )?);
-            let text = signature_text(options);
+            let naming = Naming { owner: class_name, name: quote!(#name) };
+            tables.wrappers.push(function::wrapper(&mut f.sig, options, shape, path, &naming, &wrapper)?);
+            let text = signature_text(options, first);
             tables.methods.push(quote! {
                 ::naja_vm::function::MethodDef {
                     name: #name, doc: #doc, text_signature: #text,
-                    kind: ::naja_vm::function::MethodKind::#kind, call: Self::#wrapper,
+                    kind: ::naja_vm::function::MethodKind::#kind, call: <#ty>::#wrapper,
                 }
             });
         }
-        "pygetter" => {
+        "pygetter" | "pymember" => {
             let name = options.name.clone().unwrap_or(plain);
             tables.wrappers.push(accessor(f, &wrapper, false)?);
-            entry(tables, name, doc).2 = Some(quote!(Self::#wrapper));
+            let entry = entry(tables, name, doc);
+            entry.get = Some(quote!(<#ty>::#wrapper));
+            entry.member = mark == "pymember";
         }
         "pysetter" => {
             let name = options
@@ -330,13 +348,13 @@ fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Optio
                 .clone()
                 .unwrap_or_else(|| plain.strip_prefix("set_").unwrap_or(&plain).to_string());
             tables.wrappers.push(accessor(f, &wrapper, true)?);
-            entry(tables, name, String::new()).3 = Some(quote!(Self::#wrapper));
+            entry(tables, name, String::new()).set = Some(quote!(<#ty>::#wrapper));
         }
         "pyattr" => {
             let name = options.name.clone().unwrap_or(plain);
             tables.attrs.push(quote! {
                 ::naja_vm::function::AttrDef {
-                    name: #name, value: |vm| ::naja_vm::IntoPyResult::into_py_result(Self::#ident(vm), vm),
+                    name: #name, value: |vm| ::naja_vm::IntoPyResult::into_py_result(<#ty>::#ident(vm), vm),
                 }
             });
         }
@@ -348,44 +366,37 @@ fn one(tables: &mut Tables, f: &mut syn::ImplItemFn, mark: &str, options: &Optio
             if slot == "new" || slot == "init" {
                 tables.class_signature = options.sig.clone().or(tables.class_signature.take());
             }
-            let (init, wrapped) = function::slot(f, options, &slot)?;
+            let (init, wrapped) = function::slot(f, options, &slot, class_name)?;
             tables.slots.push(init);
             tables.wrappers.push(wrapped);
         }
-        _ => {
-            return Err(Error::new(
-                ident.span(),
-                "write a getter instead of a member",
-            ));
-        }
+        other => return Err(Error::new(ident.span(), format!("no such mark: {other}"))),
     }
     Ok(())
 }
 
-/// The text signature as the table's field.
-pub fn signature_text(options: &Options) -> TokenStream {
-    match (&options.sig, options.raw) {
-        (Some(text), _) => quote!(Some(#text)),
-        (None, true) => quote!(None),
-        (None, false) => quote!(Some("($self, /)")),
-    }
+/// The text signature as the table's field; `first` ("$self", ...) goes in front if it is not there.
+pub fn signature_text(options: &Options, first: &str) -> TokenStream {
+    let text = match (&options.sig, options.raw) {
+        (Some(text), _) => text.value(),
+        (None, true) => return quote!(None),
+        (None, false) => "()".to_string(),
+    };
+    let text = crate::signature::with_first(&text, first);
+    quote!(Some(#text))
 }
 
 /// The getset entry of a name, made if there is none.
-fn entry(
-    tables: &mut Tables,
-    name: String,
-    doc: String,
-) -> &mut (String, String, Option<TokenStream>, Option<TokenStream>) {
-    let at = match tables.getters.iter().position(|g| g.0 == name) {
+fn entry(tables: &mut Tables, name: String, doc: String) -> &mut Getter {
+    let at = match tables.getters.iter().position(|g| g.name == name) {
         Some(at) => at,
         None => {
-            tables.getters.push((name, String::new(), None, None));
+            tables.getters.push(Getter { name, doc: String::new(), member: false, get: None, set: None });
             tables.getters.len() - 1
         }
     };
     if !doc.is_empty() {
-        tables.getters[at].1 = doc;
+        tables.getters[at].doc = doc;
     }
     &mut tables.getters[at]
 }
@@ -395,9 +406,11 @@ fn accessor(f: &syn::ImplItemFn, wrapper: &Ident, setter: bool) -> Result<TokenS
     let ident = &f.sig.ident;
     let mut call = Vec::new();
     let mut cast = quote!();
-    for (at, arg) in f.sig.inputs.iter().enumerate() {
+    let mut at = 0;
+    for arg in &f.sig.inputs {
         match arg {
             syn::FnArg::Receiver(_) => {
+                at += 1;
                 cast = quote! { let zelf = ::naja_vm::function::signature::attribute_receiver::<Self>(vm, zelf)?; };
                 call.push(quote!(zelf));
             }
@@ -408,9 +421,12 @@ fn accessor(f: &syn::ImplItemFn, wrapper: &Ident, setter: bool) -> Result<TokenS
                 };
                 if text.ends_with("&Vm") || text.ends_with("::Vm") {
                     call.push(quote!(vm));
-                } else if at == 0 && text.ends_with("Value") {
+                    continue;
+                }
+                at += 1;
+                if at == 1 && text.ends_with("Value") {
                     call.push(quote!(zelf));
-                } else if at == 0 {
+                } else if at == 1 {
                     cast = quote! { let zelf = ::naja_vm::function::signature::attribute_receiver::<Self>(vm, zelf)?; };
                     call.push(quote!(zelf));
                 } else if text.contains("&Value") {

@@ -138,21 +138,35 @@ pub enum Shape {
     Method,
     /// The first argument is the class.
     Class,
+    /// The slot `new`: the class stands apart from the arguments.
+    New,
+    /// The slot `init`: the object stands apart from the arguments.
+    Init,
+}
+
+/// How messages name a function: expressions of its class or module (empty: none) and of its name.
+pub struct Naming {
+    pub owner: TokenStream,
+    pub name: TokenStream,
 }
 
 /// The wrapper `fn(&Vm, Args) -> PyResult` for a function; its defaults are taken off its parameters.
 ///
-/// `path` is how the function is named from the wrapper; `python_name` goes into messages.
+/// `path` is how the function is named from the wrapper.
 pub fn wrapper(
     sig: &mut Signature,
     options: &Options,
     shape: Shape,
     path: TokenStream,
-    python_name: &str,
+    naming: &Naming,
     wrapper: &Ident,
 ) -> Result<TokenStream> {
     let defaults = take_defaults(sig)?;
     let span = sig.ident.span();
+    let params = match &options.sig {
+        Some(text) => signature::parse(&text.value()).map_err(|e| Error::new(text.span(), e))?,
+        None => Vec::new(),
+    };
     if options.raw {
         return Ok(quote_spanned! { span=>
             #[allow(non_snake_case)]
@@ -161,69 +175,82 @@ pub fn wrapper(
             }
         });
     }
-    let params = match &options.sig {
-        Some(text) => signature::parse(&text.value()).map_err(|e| Error::new(text.span(), e))?,
-        None => Vec::new(),
-    };
     let mut call = Vec::new();
     let mut receiver = None;
     let mut next = params.iter().enumerate();
     let mut lets = Vec::new();
-    for (at, (arg, default)) in sig.inputs.iter().zip(&defaults).enumerate() {
+    for (arg, default) in sig.inputs.iter().zip(&defaults) {
         match arg {
             FnArg::Receiver(_) => {
                 receiver = Some(Receiver::Payload);
                 call.push(quote!(zelf));
             }
             FnArg::Typed(typed) if is_vm(&typed.ty) => call.push(quote!(vm)),
-            FnArg::Typed(typed) if at == 0 && shape == Shape::Method => {
-                receiver = Some(if is_ref_to(&typed.ty, "Value") {
-                    Receiver::Value
-                } else {
-                    Receiver::Reference
+            FnArg::Typed(typed) if receiver.is_none() && shape != Shape::Free => {
+                receiver = Some(match shape {
+                    Shape::Class | Shape::New => Receiver::Class,
+                    _ if is_ref_to(&typed.ty, "Value") => Receiver::Value,
+                    _ if is_ref_to(&typed.ty, "Ref") => Receiver::Reference,
+                    _ => {
+                        let wanted = "the object comes first: `&self`, `zelf: &Ref<Self>` or `zelf: &Value`";
+                        return Err(Error::new(typed.ty.span(), wanted));
+                    }
                 });
-                call.push(quote!(zelf));
-            }
-            FnArg::Typed(typed) if at == 0 && shape == Shape::Class => {
-                let _ = typed;
-                receiver = Some(Receiver::Class);
                 call.push(quote!(zelf));
             }
             FnArg::Typed(typed) => {
                 let Some((index, param)) = next.next() else {
-                    return Err(Error::new(
-                        typed.span(),
-                        "the signature has no parameter for this one",
-                    ));
+                    let text = "the signature (sig = \"(...)\") has no parameter for this one";
+                    return Err(Error::new(typed.span(), text));
                 };
                 let variable = format_ident!("p{index}");
-                lets.push(conversion(
-                    param,
-                    index,
-                    &typed.ty,
-                    default.as_ref(),
-                    &variable,
-                ));
+                lets.push(conversion(param, index, &typed.ty, default.as_ref(), &variable));
                 call.push(quote!(#variable));
             }
         }
     }
     if let Some((_, param)) = next.next() {
-        return Err(Error::new(
-            span,
-            format!(
-                "the function has no parameter for `{}` of its signature",
-                param.name
-            ),
-        ));
+        let text = format!("the function has no parameter for `{}` of its signature", param.name);
+        return Err(Error::new(span, text));
     }
-    let table = table(&params, python_name);
-    let n = params.len();
-    let self_type = quote!(Self);
-    let receive = match (shape, receiver) {
-        (Shape::Free, _) => quote! { let rest = args; },
+    let table = table(&params, naming);
+    let receive = receive(shape, receiver);
+    let bind = bind(&params, matches!(shape, Shape::New | Shape::Init));
+    let head = match shape {
+        Shape::New => quote! {
+            fn #wrapper(vm: &::naja_vm::Vm, zelf: &::naja_vm::Ref<::naja_vm::type_::Type>, args: ::naja_vm::Args) -> ::naja_vm::PyResult
+        },
+        Shape::Init => quote! {
+            fn #wrapper(vm: &::naja_vm::Vm, zelf: &::naja_vm::Value, args: ::naja_vm::Args) -> ::naja_vm::PyResult<()>
+        },
+        _ => quote! { fn #wrapper(vm: &::naja_vm::Vm, args: ::naja_vm::Args) -> ::naja_vm::PyResult },
+    };
+    let result = match shape {
+        Shape::Init => quote! { #path(#(#call),*) },
+        _ => quote! { ::naja_vm::IntoPyResult::into_py_result(#path(#(#call),*), vm) },
+    };
+    Ok(quote_spanned! { span=>
+        #[allow(non_snake_case, unused_variables, clippy::needless_borrow)]
+        #head {
+            static SIG: ::naja_vm::function::Signature = #table;
+            #receive
+            #bind
+            #(#lets)*
+            #result
+        }
+    })
+}
+
+/// The statement that takes the receiver off the arguments: `zelf`, and `rest`.
+fn receive(shape: Shape, receiver: Option<Receiver>) -> TokenStream {
+    match (shape, receiver) {
+        (Shape::Free | Shape::New, _) | (Shape::Init, Some(Receiver::Value) | None) => quote! { let rest = args; },
+        (Shape::Init, _) => quote! {
+            let zelf = ::naja_vm::function::signature::slot_receiver::<Self>(vm, zelf, "init")?;
+            let rest = args;
+        },
         (_, Some(Receiver::Payload | Receiver::Reference)) => quote! {
-            let (zelf, rest) = ::naja_vm::function::signature::receiver::<#self_type>(vm, args, &SIG)?;
+            let (zelf, rest) = ::naja_vm::function::signature::receiver::<Self>(vm, args, &SIG)?;
         },
         (_, Some(Receiver::Class)) => quote! {
             let (zelf, rest) = ::naja_vm::function::signature::receiver::<::naja_vm::type_::Type>(vm, args, &SIG)?;
@@ -234,27 +261,26 @@ pub fn wrapper(
         (_, None) => quote! {
             let (_, rest) = ::naja_vm::function::signature::receiver_value(vm, args, &SIG)?;
         },
-    };
-    let bind = if n == 0 {
-        quote! { SIG.bind_none(vm, &rest)?; }
-    } else if n == 1 && params[0].kind == Kind::PosOnly && params[0].required {
-        quote! { let bound = [Some(SIG.bind_one(vm, &rest)?)]; }
-    } else {
-        quote! {
+    }
+}
+
+/// The statement that binds the arguments to `bound`. Without, with one or with two required positional-only parameters
+/// nothing is searched; constructors word their errors otherwise and are left out.
+fn bind(params: &[Param], constructor: bool) -> TokenStream {
+    let n = params.len();
+    let plain = !constructor && params.iter().all(|p| p.kind == Kind::PosOnly && p.required);
+    match n {
+        0 if plain => quote! { SIG.bind_none(vm, &rest)?; },
+        1 if plain => quote! { let bound = [Some(SIG.bind_one(vm, &rest)?)]; },
+        2 if plain => quote! {
+            let (first, second) = SIG.bind_two(vm, &rest)?;
+            let bound = [Some(first), Some(second)];
+        },
+        _ => quote! {
             let mut bound: [Option<&::naja_vm::Value>; #n] = [None; #n];
             SIG.bind(vm, &rest, &mut bound)?;
-        }
-    };
-    Ok(quote_spanned! { span=>
-        #[allow(non_snake_case, unused_variables, clippy::needless_borrow)]
-        fn #wrapper(vm: &::naja_vm::Vm, args: ::naja_vm::Args) -> ::naja_vm::PyResult {
-            static SIG: ::naja_vm::function::Signature = #table;
-            #receive
-            #bind
-            #(#lets)*
-            ::naja_vm::IntoPyResult::into_py_result(#path(#(#call),*), vm)
-        }
-    })
+        },
+    }
 }
 
 /// The `let` that converts one bound argument.
@@ -296,7 +322,8 @@ fn conversion(
 }
 
 /// The static `Signature`.
-fn table(params: &[Param], name: &str) -> TokenStream {
+fn table(params: &[Param], naming: &Naming) -> TokenStream {
+    let Naming { owner, name } = naming;
     let items = params.iter().map(|p| {
         let Param { name, required, .. } = p;
         let kind = match p.kind {
@@ -308,45 +335,34 @@ fn table(params: &[Param], name: &str) -> TokenStream {
         };
         quote! { ::naja_vm::function::Param { name: #name, kind: ::naja_vm::function::ParamKind::#kind, required: #required } }
     });
-    quote! { ::naja_vm::function::Signature { name: #name, params: &[#(#items),*] } }
+    quote! { ::naja_vm::function::Signature::new(#owner, #name, &[#(#items),*]) }
 }
 
 /// The statement that puts one slot function in, and the wrapper it needs, if any (an associated function).
+///
+/// `class_name` is an expression of the class's name.
 pub fn slot(
     item: &mut ImplItemFn,
     options: &Options,
     slot: &str,
+    class_name: TokenStream,
 ) -> Result<(TokenStream, TokenStream)> {
-    let field = format_ident!("{}", if slot == "await" { "await_" } else { slot });
+    let field = format_ident!("{}", if slot == "await" { "await_" } else { slot }, span = item.sig.ident.span());
     let function = item.sig.ident.clone();
     let span = function.span();
-    let takes_args =
-        item.sig.inputs.iter().any(
-            |arg| matches!(arg, FnArg::Typed(t) if last_ident(&t.ty).as_deref() == Some("Args")),
-        );
-    if slot == "new" && !takes_args {
-        // Parameters parsed by the signature: a wrapper that takes the class first.
-        let inner = format_ident!("__py_slot_new");
-        let wrapped = wrapper(
-            &mut item.sig,
-            options,
-            Shape::Class,
-            quote!(Self::#function),
-            "__new__",
-            &inner,
-        )?;
-        let init = quote_spanned! { span=>
-            slots.new.set(Some(|vm, class, args| {
-                ::naja_vm::function::signature::with_receiver(vm, class.as_value(), args, Self::#inner)
-            }));
-        };
-        return Ok((init, wrapped));
+    let takes_args = |arg: &FnArg| matches!(arg, FnArg::Typed(t) if last_ident(&t.ty).as_deref() == Some("Args"));
+    if matches!(slot, "new" | "init") && !item.sig.inputs.iter().any(takes_args) {
+        let inner = format_ident!("__py_slot_{slot}");
+        let shape = if slot == "new" { Shape::New } else { Shape::Init };
+        let naming = Naming { owner: quote!(""), name: class_name };
+        let wrapped = wrapper(&mut item.sig, options, shape, quote!(Self::#function), &naming, &inner)?;
+        return Ok((quote_spanned! { span=> slots.#field.set(Some(Self::#inner)); }, wrapped));
     }
     let mut names = vec![quote!(vm)];
     let mut call = Vec::new();
     let mut casts = Vec::new();
     let mut index = 0;
-    for (at, arg) in item.sig.inputs.iter().enumerate() {
+    for arg in item.sig.inputs.iter() {
         let typed = match arg {
             FnArg::Typed(typed) if is_vm(&typed.ty) => {
                 call.push(quote!(vm));
@@ -356,16 +372,16 @@ pub fn slot(
             FnArg::Receiver(_) => None,
         };
         let variable = format_ident!("a{index}");
-        index += 1;
         names.push(quote!(#variable));
         call.push(quote!(#variable));
-        if typed.is_none_or(|t| at == 0 && slot != "new" && is_ref_to(&t.ty, "Ref")) {
+        if typed.is_none_or(|t| index == 0 && slot != "new" && is_ref_to(&t.ty, "Ref")) {
             casts.push(if slot == "finalize" {
                 quote! { let Some(#variable) = #variable.downcast::<Self>() else { return }; }
             } else {
                 quote! { let #variable = ::naja_vm::function::signature::slot_receiver::<Self>(vm, #variable, #slot)?; }
             });
         }
+        index += 1;
     }
     let init = quote_spanned! { span=>
         slots.#field.set(Some(|#(#names),*| { #(#casts)* Self::#function(#(#call),*) }));

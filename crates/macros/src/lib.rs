@@ -29,6 +29,10 @@ pub fn pyclass(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// An `impl` block whose marked functions become methods, getters, slots and attributes of the class.
 ///
+/// Marks: `pymethod`, `pyclassmethod`, `pystaticmethod` (with `name = ".."`, `sig = "(..)"`, or `raw`), `pygetter`, `pysetter`,
+/// `pymember` (a getter that Python code sees as a `member_descriptor`), `pyattr`, `pyslot`. `new` and `init` slots without an
+/// `args: Args` parameter are parsed by their `sig`.
+///
 /// `#[pymethods(extra = "NAME")]` emits a static table `NAME` of a block in another file, which the main block takes in by
 /// `#[pymethods(with(path::NAME))]`.
 #[proc_macro_attribute]

@@ -1,7 +1,7 @@
 //! `#[pymodule]`.
 
 use crate::class::signature_text;
-use crate::function::{self, Shape};
+use crate::function::{self, Naming, Shape};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::parse::{Parse, ParseStream};
@@ -91,18 +91,9 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
         } else {
             let doc = function::doc(&f.attrs);
             let wrapper = format_ident!("__py_{}", plain.strip_prefix("r#").unwrap_or(&plain));
-            wrappers.push(function::wrapper(
-                &mut f.sig,
-                &options,
-                Shape::Free,
-                quote!(#ident),
-                &python_name,
-                &wrapper,
-            )?);
-            let text = match (&options.sig, options.raw) {
-                (None, false) => quote!(Some("($module, /)")),
-                _ => signature_text(&options),
-            };
+            let naming = Naming { owner: quote!(#name), name: quote!(#python_name) };
+            wrappers.push(function::wrapper(&mut f.sig, &options, Shape::Free, quote!(#ident), &naming, &wrapper)?);
+            let text = signature_text(&options, "$module");
             functions.push(quote! {
                 ::naja_vm::function::MethodDef {
                     name: #python_name, doc: #doc, text_signature: #text,

@@ -18,34 +18,29 @@ pub struct Param {
 
 /// The parameters of a text signature, `$self`, `$type` and `$module` left out.
 pub fn parse(text: &str) -> Result<Vec<Param>, String> {
-    let inner = text
-        .trim()
-        .strip_prefix('(')
-        .and_then(|t| t.strip_suffix(')'))
-        .ok_or_else(|| format!("a signature stands in parentheses: {text:?}"))?;
     let mut params: Vec<Param> = Vec::new();
     let mut kind = Kind::PosOrKw;
-    for part in split(inner) {
+    let mut optional = false;
+    for part in split(inside(text)?) {
         let part = part.trim();
+        if params.last().is_some_and(|p| p.kind == Kind::VarKw) && !part.is_empty() {
+            return Err(format!("nothing can follow **{}", params[params.len() - 1].name));
+        }
         match part {
             "" => {}
-            "/" => params
-                .iter_mut()
-                .filter(|p| p.kind == Kind::PosOrKw)
-                .for_each(|p| p.kind = Kind::PosOnly),
+            "/" if kind != Kind::PosOrKw || params.iter().any(|p| p.kind == Kind::PosOnly) => {
+                return Err("`/` stands once, before any `*`".into());
+            }
+            "/" => params.iter_mut().for_each(|p| p.kind = Kind::PosOnly),
+            "*" if kind == Kind::KwOnly => return Err("there is one `*` at most".into()),
             "*" => kind = Kind::KwOnly,
             _ if part.starts_with('$') => {}
-            _ if part.starts_with("**") => params.push(Param {
-                name: part[2..].into(),
-                kind: Kind::VarKw,
-                required: false,
-            }),
+            _ if part.starts_with("**") => add(&mut params, &part[2..], Kind::VarKw, false)?,
             _ if part.starts_with('*') => {
-                params.push(Param {
-                    name: part[1..].into(),
-                    kind: Kind::VarArgs,
-                    required: false,
-                });
+                if kind == Kind::KwOnly {
+                    return Err("there is one `*` at most".into());
+                }
+                add(&mut params, &part[1..], Kind::VarArgs, false)?;
                 kind = Kind::KwOnly;
             }
             _ => {
@@ -53,18 +48,49 @@ pub fn parse(text: &str) -> Result<Vec<Param>, String> {
                     Some((name, default)) => (name.trim(), Some(default)),
                     None => (part, None),
                 };
-                if !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
-                    return Err(format!("not a parameter: {part:?}"));
+                if default.is_none() && optional && kind != Kind::KwOnly {
+                    return Err(format!("`{name}` has no default, but a parameter before it has"));
                 }
-                params.push(Param {
-                    name: name.into(),
-                    kind,
-                    required: default.is_none(),
-                });
+                optional |= default.is_some();
+                add(&mut params, name, kind, default.is_none())?;
             }
         }
     }
     Ok(params)
+}
+
+fn add(params: &mut Vec<Param>, name: &str, kind: Kind, required: bool) -> Result<(), String> {
+    let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    if !starts || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        return Err(format!("not the name of a parameter: {name:?}"));
+    }
+    if params.iter().any(|p| p.name == name) {
+        return Err(format!("there are two parameters `{name}`"));
+    }
+    params.push(Param { name: name.into(), kind, required });
+    Ok(())
+}
+
+/// What stands between the parentheses.
+fn inside(text: &str) -> Result<&str, String> {
+    let inner = text.trim().strip_prefix('(').and_then(|t| t.strip_suffix(')'));
+    inner.ok_or_else(|| format!("a signature stands in parentheses: {text:?}"))
+}
+
+/// The text with the receiver (`$self`, `$type`, `$module`) in front, as CPython's signatures have it, unless one is there
+/// or `first` is empty.
+pub fn with_first(text: &str, first: &str) -> String {
+    let Ok(inner) = inside(text) else { return text.to_string() };
+    if first.is_empty() || inner.trim_start().starts_with('$') {
+        return text.to_string();
+    }
+    if inner.trim().is_empty() {
+        format!("({first}, /)")
+    } else if split(inner).iter().any(|part| part.trim() == "/") {
+        format!("({first}, {inner})")
+    } else {
+        format!("({first}, /, {inner})")
+    }
 }
 
 /// Splits at commas outside brackets and quotes.
@@ -112,6 +138,18 @@ mod tests {
                 ("kw", VarKw, false)
             ]
         );
-        assert!(parse("a, b").is_err());
+        for wrong in ["a, b", "(a, /, b, /)", "(a=1, b)", "(*, *)", "(*a, *)", "(a, a)", "(1a)", "(**k, a)", "(a b)"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse("(a=1, *, b, c='/,*')").is_ok());
+    }
+
+    #[test]
+    fn receivers() {
+        assert_eq!(with_first("()", "$self"), "($self, /)");
+        assert_eq!(with_first("(x, /)", "$module"), "($module, x, /)");
+        assert_eq!(with_first("(*args, sep=' ')", "$module"), "($module, /, *args, sep=' ')");
+        assert_eq!(with_first("($self, x, /)", "$self"), "($self, x, /)");
+        assert_eq!(with_first("(x)", ""), "(x)");
     }
 }

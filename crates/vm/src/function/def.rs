@@ -29,10 +29,12 @@ pub struct MethodDef {
     pub call: NativeFn,
 }
 
-/// A computed attribute.
+/// An attribute that functions read and write.
 pub struct GetSetDef {
     pub name: &'static str,
     pub doc: &'static str,
+    /// Whether Python code sees it as a struct's field (`member_descriptor`) instead of a computed attribute.
+    pub member: bool,
     pub get: Option<fn(&Vm, &Value) -> PyResult>,
     pub set: Option<fn(&Vm, &Value, Option<&Value>) -> PyResult<()>>,
 }

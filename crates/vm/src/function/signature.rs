@@ -6,7 +6,7 @@
 
 use super::args::{Args, KwArgs};
 use super::def::NativeFn;
-use crate::objects::str_::{self, StrRef};
+use crate::objects::str_::Str;
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Payload, Ref, Value};
 use smallvec::SmallVec;
@@ -27,209 +27,284 @@ pub struct Param {
     pub required: bool,
 }
 
-/// The parameters of a native function.
+/// The parameters of a native function, with the counts that parsing needs.
 pub struct Signature {
+    /// The class of a method (`list`), the module of a function (`math`); empty for constructors and functions of
+    /// `builtins`. Some messages name it ("list.append() takes ...").
+    pub owner: &'static str,
     pub name: &'static str,
     pub params: &'static [Param],
+    /// Positional-only parameters, and how many of these are required.
+    pos_only: usize,
+    min_pos_only: usize,
+    /// Parameters that can be given by position, and how many of these are required.
+    max_positional: usize,
+    min_positional: usize,
+    /// Required keyword-only parameters.
+    min_keywords: usize,
+    /// Parameters without `*args` and `**kwargs`.
+    named: usize,
+    /// Whether anything can be given by keyword.
+    takes_keywords: bool,
+    var_args: bool,
+    var_keywords: bool,
+}
+
+/// "s", unless there is one.
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
 }
 
 impl Signature {
+    /// The signature of `owner.name`. Parameters stand in the order that Python prescribes.
+    pub const fn new(owner: &'static str, name: &'static str, params: &'static [Param]) -> Signature {
+        let owner = if is_builtins(owner) { "" } else { owner };
+        let mut sig = Signature {
+            owner,
+            name,
+            params,
+            pos_only: 0,
+            min_pos_only: 0,
+            max_positional: 0,
+            min_positional: 0,
+            min_keywords: 0,
+            named: 0,
+            takes_keywords: false,
+            var_args: false,
+            var_keywords: false,
+        };
+        let mut i = 0;
+        while i < params.len() {
+            let required = params[i].required as usize;
+            match params[i].kind {
+                ParamKind::PosOnly => {
+                    sig.pos_only += 1;
+                    sig.min_pos_only += required;
+                    sig.max_positional += 1;
+                    sig.min_positional += required;
+                    sig.named += 1;
+                }
+                ParamKind::PosOrKw => {
+                    sig.max_positional += 1;
+                    sig.min_positional += required;
+                    sig.named += 1;
+                    sig.takes_keywords = true;
+                }
+                ParamKind::KwOnly => {
+                    sig.min_keywords += required;
+                    sig.named += 1;
+                    sig.takes_keywords = true;
+                }
+                ParamKind::VarArgs => sig.var_args = true,
+                ParamKind::VarKw => {
+                    sig.var_keywords = true;
+                    sig.takes_keywords = true;
+                }
+            }
+            i += 1;
+        }
+        sig
+    }
+
+    /// The name with its class or module, as `_PyObject_FunctionStr` gives it.
+    fn full_name(&self) -> String {
+        if self.owner.is_empty() { self.name.to_string() } else { format!("{}.{}", self.owner, self.name) }
+    }
+
     /// For functions without parameters.
     #[inline(always)]
     pub fn bind_none(&self, vm: &Vm, args: &Args) -> PyResult<()> {
-        if args.args.is_empty() { Ok(()) } else { Err(self.no_args(vm, args)) }
-    }
-
-    #[cold]
-    fn no_args(&self, vm: &Vm, args: &Args) -> Raised {
-        if args.keyword_count() > 0 {
-            return vm.type_error(format!("{}() takes no keyword arguments", self.name));
-        }
-        vm.type_error(format!("{}() takes no arguments ({} given)", self.name, args.args.len()))
+        if args.args.is_empty() { Ok(()) } else { Err(self.wrong_count(vm, args, "no arguments")) }
     }
 
     /// For functions of one required positional-only parameter.
     #[inline(always)]
     pub fn bind_one<'a>(&self, vm: &Vm, args: &Args<'a>) -> PyResult<&'a Value> {
-        match (args.args, args.kwnames) {
-            ([one], None) => Ok(one),
-            _ => Err(self.not_one(vm, args)),
+        match args.args {
+            [one] if args.keyword_count() == 0 => Ok(one),
+            _ => Err(self.wrong_count(vm, args, "exactly one argument")),
         }
     }
 
+    /// For functions of two required positional-only parameters.
+    #[inline(always)]
+    pub fn bind_two<'a>(&self, vm: &Vm, args: &Args<'a>) -> PyResult<(&'a Value, &'a Value)> {
+        match args.args {
+            [a, b] if args.keyword_count() == 0 => Ok((a, b)),
+            _ => {
+                self.no_keywords(vm, args)?;
+                Err(self.wrong_positional(vm, args.positional().len()))
+            }
+        }
+    }
+
+    /// The errors of functions without parameters, and of those with one.
     #[cold]
-    fn not_one(&self, vm: &Vm, args: &Args) -> Raised {
-        if args.keyword_count() > 0 {
-            return vm.type_error(format!("{}() takes no keyword arguments", self.name));
+    fn wrong_count(&self, vm: &Vm, args: &Args, takes: &str) -> Raised {
+        match self.no_keywords(vm, args) {
+            Ok(()) => vm.type_error(format!("{}() takes {takes} ({} given)", self.full_name(), args.args.len())),
+            Err(raised) => raised,
         }
-        vm.type_error(format!("{}() takes exactly one argument ({} given)", self.name, args.args.len()))
     }
 
-    fn count(&self, kinds: &[ParamKind]) -> usize {
-        self.params.iter().filter(|p| kinds.contains(&p.kind)).count()
+    /// Raises TypeError if there are keyword arguments.
+    #[inline]
+    fn no_keywords(&self, vm: &Vm, args: &Args) -> PyResult<()> {
+        if args.keyword_count() == 0 {
+            return Ok(());
+        }
+        Err(vm.type_error(format!("{}() takes no keyword arguments", self.full_name())))
     }
 
-    fn has(&self, kind: ParamKind) -> bool {
-        self.params.iter().any(|p| p.kind == kind)
-    }
-
-    /// Finds the argument of each parameter. `bound` has one place for each.
+    /// Finds the argument of each parameter. `bound` has one place, empty, for each (those of `*args` and `**kwargs` stay
+    /// empty).
     pub fn bind<'a>(&self, vm: &Vm, args: &Args<'a>, bound: &mut [Option<&'a Value>]) -> PyResult<()> {
-        use ParamKind::*;
         let positional = args.positional();
-        let max_positional = self.count(&[PosOnly, PosOrKw]);
-        let takes_keywords = self.has(PosOrKw) || self.has(KwOnly) || self.has(VarKw);
-        if !takes_keywords && args.keyword_count() > 0 {
-            return Err(vm.type_error(format!("{}() takes no keyword arguments", self.name)));
-        }
-        if positional.len() > max_positional && !self.has(VarArgs) {
-            return Err(self.too_many(vm, args, takes_keywords, max_positional));
-        }
-        for (place, value) in bound.iter_mut().zip(positional).take(max_positional) {
+        let n = positional.len();
+        let fits = n >= self.min_positional && (n <= self.max_positional || self.var_args);
+        for (place, value) in bound.iter_mut().zip(positional).take(self.max_positional) {
             *place = Some(value);
         }
+        if !self.takes_keywords {
+            self.no_keywords(vm, args)?;
+            return if fits { Ok(()) } else { Err(self.wrong_positional(vm, n)) };
+        }
+        if fits && self.min_keywords == 0 && args.keyword_count() == 0 {
+            return Ok(());
+        }
+        self.bind_keywords(vm, args, bound)
+    }
+
+    /// The index of the parameter that keyword `name` sets.
+    fn index_of(&self, name: &Str) -> Option<usize> {
+        use ParamKind::{KwOnly, PosOrKw};
+        self.params.iter().position(|p| matches!(p.kind, PosOrKw | KwOnly) && p.name.as_bytes() == name.as_bytes())
+    }
+
+    /// The slow part of [`Signature::bind`], for functions that take keywords. The order of the checks is CPython's.
+    fn bind_keywords<'a>(&self, vm: &Vm, args: &Args<'a>, bound: &mut [Option<&'a Value>]) -> PyResult<()> {
+        let (given, keywords) = (args.positional().len(), args.keyword_count());
+        self.check_counts(vm, given, keywords)?;
+        let mut left = keywords;
         for (name, value) in args.keywords() {
-            let found = self.params.iter().position(|p| matches!(p.kind, PosOrKw | KwOnly) && p.name.as_bytes() == name.as_bytes());
-            match found {
-                Some(index) if bound[index].is_some() => {
-                    return Err(vm.type_error(format!(
-                        "argument for {}() given by name ('{}') and position ({})",
-                        self.name,
-                        self.params[index].name,
-                        index + 1
-                    )));
+            match self.index_of(name).and_then(|index| bound.get_mut(index)) {
+                Some(place) if place.is_none() => {
+                    *place = Some(value);
+                    left -= 1;
                 }
-                Some(index) => bound[index] = Some(value),
-                None if self.has(VarKw) => {}
-                None => return Err(self.unexpected(vm, bound, &name.to_string_lossy())),
+                Some(_) => {} // given by position too: reported below
+                None if self.var_keywords => left -= 1,
+                None => {}
             }
         }
-        let missing = self.params.iter().zip(&*bound).position(|(p, b)| p.required && b.is_none());
-        match missing {
-            Some(index) => Err(self.missing_in(vm, index, positional.len(), takes_keywords)),
-            None => Ok(()),
+        for (index, (param, value)) in self.params.iter().zip(&*bound).enumerate() {
+            if param.required && value.is_none() {
+                return Err(self.missing(vm, index));
+            }
         }
+        if left == 0 { Ok(()) } else { Err(self.superfluous(vm, args)) }
     }
 
-    #[cold]
-    fn too_many(&self, vm: &Vm, args: &Args, takes_keywords: bool, max: usize) -> Raised {
-        use ParamKind::*;
-        let min = self.params.iter().filter(|p| matches!(p.kind, PosOnly | PosOrKw) && p.required).count();
-        let given = args.args.len();
-        if !takes_keywords {
-            return self.wrong_positional(vm, given, min, max);
+    /// Refuses too many arguments, and too few for the positional-only parameters.
+    fn check_counts(&self, vm: &Vm, given: usize, keywords: usize) -> PyResult<()> {
+        let (name, max) = (self.name, self.max_positional);
+        if !self.var_args {
+            let total = self.named;
+            if given + keywords > total && !self.var_keywords {
+                // "keyword" where none is positional: bpo-31229.
+                let kind = if given == 0 { "keyword " } else { "" };
+                let message = format!("{name}() takes at most {total} {kind}argument{} ({} given)", plural(total), given + keywords);
+                return Err(vm.type_error(message));
+            }
+            if given > max {
+                if max == 0 {
+                    return Err(vm.type_error(format!("{name}() takes no positional arguments")));
+                }
+                let bound = if self.min_positional < max { "at most" } else { "exactly" };
+                let message = format!("{name}() takes {bound} {max} positional argument{} ({given} given)", plural(max));
+                return Err(vm.type_error(message));
+            }
         }
-        let positional_given = args.positional().len();
-        let plural = |n: usize| if n == 1 { "" } else { "s" };
-        if max == 0 {
-            return vm.type_error(format!("{}() takes no positional arguments", self.name));
+        let min = self.min_pos_only;
+        if given < min {
+            let bound = if self.var_args || min < max { "at least" } else { "exactly" };
+            let message = format!("{name}() takes {bound} {min} positional argument{} ({given} given)", plural(min));
+            return Err(vm.type_error(message));
         }
-        let total = self.count(&[PosOnly, PosOrKw, KwOnly]);
-        let least = if min < max { "at most" } else { "exactly" };
-        if total == max {
-            vm.type_error(format!("{}() takes {least} {max} argument{} ({given} given)", self.name, plural(max)))
-        } else {
-            vm.type_error(format!(
-                "{}() takes {least} {max} positional argument{} ({positional_given} given)",
-                self.name,
-                plural(max)
-            ))
-        }
+        Ok(())
     }
 
+    /// The error for keywords that no parameter took: given by position too, or unknown.
     #[cold]
-    fn wrong_positional(&self, vm: &Vm, given: usize, min: usize, max: usize) -> Raised {
-        let (word, n) = if min == max {
-            ("", min)
-        } else if given < min {
-            ("at least ", min)
-        } else {
-            ("at most ", max)
+    fn superfluous(&self, vm: &Vm, args: &Args) -> Raised {
+        let by_position = args.positional().len().min(self.max_positional);
+        for (index, param) in self.params.iter().enumerate().take(by_position).skip(self.pos_only) {
+            if args.keyword(param.name).is_some() {
+                let message = format!("argument for {}() given by name ('{}') and position ({})", self.name, param.name, index + 1);
+                return vm.type_error(message);
+            }
+        }
+        let Some((wrong, _)) = args.keywords().find(|(name, _)| self.index_of(name).is_none()) else {
+            return vm.type_error("keywords must be strings");
         };
-        let plural = if n == 1 { "" } else { "s" };
-        vm.type_error(format!("{} expected {word}{n} argument{plural}, got {given}", self.name))
+        let wrong = wrong.to_string_lossy();
+        let known = self.params.iter().filter(|p| matches!(p.kind, ParamKind::PosOrKw | ParamKind::KwOnly)).map(|p| p.name);
+        let hint = match crate::protocols::suggestions::closest(&wrong, known) {
+            Some(meant) => format!(". Did you mean '{meant}'?"),
+            None => String::new(),
+        };
+        vm.type_error(format!("{}() got an unexpected keyword argument '{wrong}'{hint}", self.name))
     }
 
+    /// The error for a wrong number of arguments where none can be given by keyword.
     #[cold]
-    fn unexpected(&self, vm: &Vm, bound: &[Option<&Value>], name: &str) -> Raised {
-        // A missing required argument is complained about first.
-        for (index, (param, value)) in self.params.iter().zip(bound).enumerate() {
-            if param.required && value.is_none() && matches!(param.kind, ParamKind::PosOnly) {
-                return self.missing_in(vm, index, index, true);
-            }
+    fn wrong_positional(&self, vm: &Vm, given: usize) -> Raised {
+        let (min, max) = (self.min_positional, self.max_positional);
+        let (bound, n) = match given < min {
+            true if self.var_args || min < max => ("at least ", min),
+            false if min < max => ("at most ", max),
+            _ => ("", max),
+        };
+        if n == 0 {
+            return vm.type_error(format!("{}() takes no arguments", self.name));
         }
-        if self.params.iter().any(|p| p.kind == ParamKind::PosOnly && p.name == name) {
-            return vm.type_error(format!("{}() got some positional-only arguments passed as keyword arguments: '{name}'", self.name));
-        }
-        vm.type_error(format!("{}() got an unexpected keyword argument '{name}'", self.name))
-    }
-
-    #[cold]
-    fn missing_in(&self, vm: &Vm, index: usize, given: usize, takes_keywords: bool) -> Raised {
-        use ParamKind::*;
-        let max = self.count(&[PosOnly, PosOrKw]);
-        let min = self.params.iter().filter(|p| matches!(p.kind, PosOnly | PosOrKw) && p.required).count();
-        if !takes_keywords {
-            return match self.has(VarArgs) {
-                true => {
-                    let plural = if min == 1 { "" } else { "s" };
-                    vm.type_error(format!("{} expected at least {min} argument{plural}, got {given}", self.name))
-                }
-                false => self.wrong_positional(vm, given, min, max),
-            };
-        }
-        let param = &self.params[index];
-        if param.kind == PosOnly {
-            let posonly = self.params.iter().filter(|p| p.kind == PosOnly && p.required).count();
-            let plural = if posonly == 1 { "" } else { "s" };
-            let most = if posonly < max { "at least" } else { "exactly" };
-            return vm.type_error(format!("{}() takes {most} {posonly} positional argument{plural} ({given} given)", self.name));
-        }
-        if param.kind == KwOnly {
-            return vm.type_error(format!("{}() missing required argument '{}' (pos {})", self.name, param.name, index + 1));
-        }
-        vm.type_error(format!("{}() missing required argument '{}' (pos {})", self.name, param.name, index + 1))
+        vm.type_error(format!("{} expected {bound}{n} argument{}, got {given}", self.name, plural(n)))
     }
 
     /// The error for a required parameter that got no argument.
     #[cold]
     pub fn missing(&self, vm: &Vm, index: usize) -> Raised {
-        self.missing_in(vm, index, index, true)
+        let name = self.params.get(index).map_or("", |p| p.name);
+        // `*args` has no position of its own.
+        let position = self.params.iter().take(index).filter(|p| p.kind != ParamKind::VarArgs).count() + 1;
+        vm.type_error(format!("{}() missing required argument '{name}' (pos {position})", self.name))
     }
 
     /// The arguments of a `*args` parameter.
+    #[inline]
     pub fn var_args<'a>(&self, args: &Args<'a>) -> &'a [Value] {
-        let before = self.count(&[ParamKind::PosOnly, ParamKind::PosOrKw]);
-        args.positional().get(before..).unwrap_or(&[])
+        args.positional().get(self.max_positional..).unwrap_or(&[])
     }
 
     /// The arguments of a `**kwargs` parameter.
     pub fn var_keywords<'a>(&self, args: &Args<'a>) -> KwArgs<'a> {
-        KwArgs(
-            args.keywords()
-                .filter(|(name, _)| {
-                    !self.params.iter().any(|p| {
-                        matches!(p.kind, ParamKind::PosOrKw | ParamKind::KwOnly) && p.name.as_bytes() == name.as_bytes()
-                    })
-                })
-                .collect(),
-        )
+        KwArgs(args.keywords().filter(|(name, _)| self.index_of(name).is_none()).collect())
     }
 
-    /// How messages name parameter `index`: "argument 'x'", or "argument 1" where it has no name for callers.
+    /// How messages name parameter `index`: "argument" where it is the only one, "argument 2" where it has no name for
+    /// callers, else "argument 'x'".
     pub fn describe(&self, index: usize) -> String {
         match self.params.get(index) {
-            Some(p) if p.kind == ParamKind::PosOnly => {
-                if self.params.len() == 1 {
-                    "argument".to_string()
-                } else {
-                    format!("argument {}", index + 1)
-                }
-            }
-            Some(p) => format!("argument '{}'", p.name),
-            None => format!("argument {}", index + 1),
+            Some(p) if p.kind == ParamKind::PosOnly && p.required && self.params.len() == 1 => "argument".to_string(),
+            Some(p) if matches!(p.kind, ParamKind::PosOrKw | ParamKind::KwOnly) => format!("argument '{}'", p.name),
+            _ => format!("argument {}", index + 1),
         }
     }
+}
+
+/// Whether this is the module that messages do not name.
+const fn is_builtins(name: &str) -> bool {
+    matches!(name.as_bytes(), b"builtins")
 }
 
 /// The object that a method was called on, and the other arguments.
@@ -237,7 +312,7 @@ impl Signature {
 pub fn receiver<'a, T: Payload>(vm: &Vm, args: Args<'a>, sig: &Signature) -> PyResult<(&'a Ref<T>, Args<'a>)> {
     match args.args.first().and_then(|v| v.downcast::<T>()) {
         Some(object) if args.args.len() > args.keyword_count() => Ok((object, args.rest())),
-        _ => Err(bad_receiver(vm, args.args.first(), T::NAME, sig.name)),
+        _ => Err(bad_receiver(vm, args.positional().first(), T::NAME, sig)),
     }
 }
 
@@ -245,19 +320,20 @@ pub fn receiver<'a, T: Payload>(vm: &Vm, args: Args<'a>, sig: &Signature) -> PyR
 #[inline(always)]
 pub fn receiver_value<'a>(vm: &Vm, args: Args<'a>, sig: &Signature) -> PyResult<(&'a Value, Args<'a>)> {
     match args.args.first() {
-        Some(object) => Ok((object, args.rest())),
-        None => Err(bad_receiver(vm, None, "object", sig.name)),
+        Some(object) if args.args.len() > args.keyword_count() => Ok((object, args.rest())),
+        _ => Err(bad_receiver(vm, None, "object", sig)),
     }
 }
 
 #[cold]
-fn bad_receiver(vm: &Vm, got: Option<&Value>, wanted: &str, name: &str) -> Raised {
+fn bad_receiver(vm: &Vm, got: Option<&Value>, wanted: &str, sig: &Signature) -> Raised {
     match got {
         Some(value) => vm.type_error(format!(
-            "descriptor '{name}' for '{wanted}' objects doesn't apply to a '{}' object",
+            "descriptor '{}' for '{wanted}' objects doesn't apply to a '{}' object",
+            sig.name,
             vm.type_of(value).full_name()
         )),
-        None => vm.type_error(format!("unbound method {wanted}.{name}() needs an argument")),
+        None => vm.type_error(format!("unbound method {}() needs an argument", sig.full_name())),
     }
 }
 
@@ -284,15 +360,41 @@ pub fn attribute_receiver<'a, T: Payload>(vm: &Vm, value: &'a Value) -> PyResult
     }
 }
 
-/// Calls a native function with `receiver` before the arguments.
-pub fn with_receiver(vm: &Vm, receiver: &Value, args: Args, call: NativeFn) -> PyResult {
+/// Calls `f` with `first` before the arguments.
+pub fn with_first<R>(first: &Value, args: Args, f: impl FnOnce(Args) -> R) -> R {
     let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
-    all.push(receiver.clone());
+    all.push(first.clone());
     all.extend(args.args.iter().cloned());
-    call(vm, Args { args: &all, kwnames: args.kwnames })
+    f(Args { args: &all, kwnames: args.kwnames })
 }
 
-/// Whether a keyword name is interned (compile-time names are): a hint for lookups by address.
-pub fn is_interned(name: &Value) -> bool {
-    str_::of(name).is_some_and(|n| n.is_interned())
+/// Calls a native function with `receiver` before the arguments.
+pub fn with_receiver(vm: &Vm, receiver: &Value, args: Args, call: NativeFn) -> PyResult {
+    with_first(receiver, args, |args| call(vm, args))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        use ParamKind::*;
+        const fn p(name: &'static str, kind: ParamKind, required: bool) -> Param {
+            Param { name, kind, required }
+        }
+        static PARAMS: [Param; 6] = [
+            p("a", PosOnly, true),
+            p("b", PosOrKw, true),
+            p("c", PosOrKw, false),
+            p("args", VarArgs, false),
+            p("d", KwOnly, true),
+            p("kw", VarKw, false),
+        ];
+        static SIG: Signature = Signature::new("builtins", "f", &PARAMS);
+        assert_eq!((SIG.pos_only, SIG.max_positional, SIG.min_positional, SIG.min_keywords, SIG.named), (1, 3, 2, 1, 4));
+        assert!(SIG.var_args && SIG.var_keywords && SIG.takes_keywords && SIG.owner.is_empty());
+        assert_eq!([SIG.describe(0), SIG.describe(1)], ["argument 1", "argument 'b'"]);
+        assert_eq!(Signature::new("list", "append", const { &[p("x", PosOnly, true)] }).full_name(), "list.append");
+    }
 }
