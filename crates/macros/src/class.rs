@@ -325,8 +325,13 @@ fn one(
                 "pyclassmethod" => (Shape::Class, quote!(Class), "$type"),
                 _ => (Shape::Free, quote!(Static), ""),
             };
-            let naming = Naming { owner: class_name, name: quote!(#name) };
-            tables.wrappers.push(function::wrapper(&mut f.sig, options, shape, path, &naming, &wrapper)?);
+            let naming = Naming {
+                owner: class_name,
+                name: quote!(#name),
+            };
+            tables.wrappers.push(function::wrapper(
+                &mut f.sig, options, shape, path, &naming, &wrapper,
+            )?);
             let text = signature_text(options, first);
             tables.methods.push(quote! {
                 ::naja_vm::function::MethodDef {
@@ -391,7 +396,13 @@ fn entry(tables: &mut Tables, name: String, doc: String) -> &mut Getter {
     let at = match tables.getters.iter().position(|g| g.name == name) {
         Some(at) => at,
         None => {
-            tables.getters.push(Getter { name, doc: String::new(), member: false, get: None, set: None });
+            tables.getters.push(Getter {
+                name,
+                doc: String::new(),
+                member: false,
+                get: None,
+                set: None,
+            });
             tables.getters.len() - 1
         }
     };

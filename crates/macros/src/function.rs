@@ -192,7 +192,8 @@ pub fn wrapper(
                     _ if is_ref_to(&typed.ty, "Value") => Receiver::Value,
                     _ if is_ref_to(&typed.ty, "Ref") => Receiver::Reference,
                     _ => {
-                        let wanted = "the object comes first: `&self`, `zelf: &Ref<Self>` or `zelf: &Value`";
+                        let wanted =
+                            "the object comes first: `&self`, `zelf: &Ref<Self>` or `zelf: &Value`";
                         return Err(Error::new(typed.ty.span(), wanted));
                     }
                 });
@@ -204,13 +205,22 @@ pub fn wrapper(
                     return Err(Error::new(typed.span(), text));
                 };
                 let variable = format_ident!("p{index}");
-                lets.push(conversion(param, index, &typed.ty, default.as_ref(), &variable));
+                lets.push(conversion(
+                    param,
+                    index,
+                    &typed.ty,
+                    default.as_ref(),
+                    &variable,
+                ));
                 call.push(quote!(#variable));
             }
         }
     }
     if let Some((_, param)) = next.next() {
-        let text = format!("the function has no parameter for `{}` of its signature", param.name);
+        let text = format!(
+            "the function has no parameter for `{}` of its signature",
+            param.name
+        );
         return Err(Error::new(span, text));
     }
     let table = table(&params, naming);
@@ -223,7 +233,9 @@ pub fn wrapper(
         Shape::Init => quote! {
             fn #wrapper(vm: &::naja_vm::Vm, zelf: &::naja_vm::Value, args: ::naja_vm::Args) -> ::naja_vm::PyResult<()>
         },
-        _ => quote! { fn #wrapper(vm: &::naja_vm::Vm, args: ::naja_vm::Args) -> ::naja_vm::PyResult },
+        _ => {
+            quote! { fn #wrapper(vm: &::naja_vm::Vm, args: ::naja_vm::Args) -> ::naja_vm::PyResult }
+        }
     };
     let result = match shape {
         Shape::Init => quote! { #path(#(#call),*) },
@@ -244,7 +256,9 @@ pub fn wrapper(
 /// The statement that takes the receiver off the arguments: `zelf`, and `rest`.
 fn receive(shape: Shape, receiver: Option<Receiver>) -> TokenStream {
     match (shape, receiver) {
-        (Shape::Free | Shape::New, _) | (Shape::Init, Some(Receiver::Value) | None) => quote! { let rest = args; },
+        (Shape::Free | Shape::New, _) | (Shape::Init, Some(Receiver::Value) | None) => {
+            quote! { let rest = args; }
+        }
         (Shape::Init, _) => quote! {
             let zelf = ::naja_vm::function::signature::slot_receiver::<Self>(vm, zelf, "init")?;
             let rest = args;
@@ -347,16 +361,37 @@ pub fn slot(
     slot: &str,
     class_name: TokenStream,
 ) -> Result<(TokenStream, TokenStream)> {
-    let field = format_ident!("{}", if slot == "await" { "await_" } else { slot }, span = item.sig.ident.span());
+    let field = format_ident!(
+        "{}",
+        if slot == "await" { "await_" } else { slot },
+        span = item.sig.ident.span()
+    );
     let function = item.sig.ident.clone();
     let span = function.span();
     let takes_args = |arg: &FnArg| matches!(arg, FnArg::Typed(t) if last_ident(&t.ty).as_deref() == Some("Args"));
     if matches!(slot, "new" | "init") && !item.sig.inputs.iter().any(takes_args) {
         let inner = format_ident!("__py_slot_{slot}");
-        let shape = if slot == "new" { Shape::New } else { Shape::Init };
-        let naming = Naming { owner: quote!(""), name: class_name };
-        let wrapped = wrapper(&mut item.sig, options, shape, quote!(Self::#function), &naming, &inner)?;
-        return Ok((quote_spanned! { span=> slots.#field.set(Some(Self::#inner)); }, wrapped));
+        let shape = if slot == "new" {
+            Shape::New
+        } else {
+            Shape::Init
+        };
+        let naming = Naming {
+            owner: quote!(""),
+            name: class_name,
+        };
+        let wrapped = wrapper(
+            &mut item.sig,
+            options,
+            shape,
+            quote!(Self::#function),
+            &naming,
+            &inner,
+        )?;
+        return Ok((
+            quote_spanned! { span=> slots.#field.set(Some(Self::#inner)); },
+            wrapped,
+        ));
     }
     let mut names = vec![quote!(vm)];
     let mut call = Vec::new();

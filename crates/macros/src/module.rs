@@ -91,8 +91,18 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
         } else {
             let doc = function::doc(&f.attrs);
             let wrapper = format_ident!("__py_{}", plain.strip_prefix("r#").unwrap_or(&plain));
-            let naming = Naming { owner: quote!(#name), name: quote!(#python_name) };
-            wrappers.push(function::wrapper(&mut f.sig, &options, Shape::Free, quote!(#ident), &naming, &wrapper)?);
+            let naming = Naming {
+                owner: quote!(#name),
+                name: quote!(#python_name),
+            };
+            wrappers.push(function::wrapper(
+                &mut f.sig,
+                &options,
+                Shape::Free,
+                quote!(#ident),
+                &naming,
+                &wrapper,
+            )?);
             let text = signature_text(&options, "$module");
             functions.push(quote! {
                 ::naja_vm::function::MethodDef {

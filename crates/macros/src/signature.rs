@@ -24,7 +24,10 @@ pub fn parse(text: &str) -> Result<Vec<Param>, String> {
     for part in split(inside(text)?) {
         let part = part.trim();
         if params.last().is_some_and(|p| p.kind == Kind::VarKw) && !part.is_empty() {
-            return Err(format!("nothing can follow **{}", params[params.len() - 1].name));
+            return Err(format!(
+                "nothing can follow **{}",
+                params[params.len() - 1].name
+            ));
         }
         match part {
             "" => {}
@@ -49,7 +52,9 @@ pub fn parse(text: &str) -> Result<Vec<Param>, String> {
                     None => (part, None),
                 };
                 if default.is_none() && optional && kind != Kind::KwOnly {
-                    return Err(format!("`{name}` has no default, but a parameter before it has"));
+                    return Err(format!(
+                        "`{name}` has no default, but a parameter before it has"
+                    ));
                 }
                 optional |= default.is_some();
                 add(&mut params, name, kind, default.is_none())?;
@@ -60,27 +65,39 @@ pub fn parse(text: &str) -> Result<Vec<Param>, String> {
 }
 
 fn add(params: &mut Vec<Param>, name: &str, kind: Kind, required: bool) -> Result<(), String> {
-    let starts = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    let starts = name
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_alphabetic() || c == '_');
     if !starts || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
         return Err(format!("not the name of a parameter: {name:?}"));
     }
     if params.iter().any(|p| p.name == name) {
         return Err(format!("there are two parameters `{name}`"));
     }
-    params.push(Param { name: name.into(), kind, required });
+    params.push(Param {
+        name: name.into(),
+        kind,
+        required,
+    });
     Ok(())
 }
 
 /// What stands between the parentheses.
 fn inside(text: &str) -> Result<&str, String> {
-    let inner = text.trim().strip_prefix('(').and_then(|t| t.strip_suffix(')'));
+    let inner = text
+        .trim()
+        .strip_prefix('(')
+        .and_then(|t| t.strip_suffix(')'));
     inner.ok_or_else(|| format!("a signature stands in parentheses: {text:?}"))
 }
 
 /// The text with the receiver (`$self`, `$type`, `$module`) in front, as CPython's signatures have it, unless one is there
 /// or `first` is empty.
 pub fn with_first(text: &str, first: &str) -> String {
-    let Ok(inner) = inside(text) else { return text.to_string() };
+    let Ok(inner) = inside(text) else {
+        return text.to_string();
+    };
     if first.is_empty() || inner.trim_start().starts_with('$') {
         return text.to_string();
     }
@@ -138,7 +155,17 @@ mod tests {
                 ("kw", VarKw, false)
             ]
         );
-        for wrong in ["a, b", "(a, /, b, /)", "(a=1, b)", "(*, *)", "(*a, *)", "(a, a)", "(1a)", "(**k, a)", "(a b)"] {
+        for wrong in [
+            "a, b",
+            "(a, /, b, /)",
+            "(a=1, b)",
+            "(*, *)",
+            "(*a, *)",
+            "(a, a)",
+            "(1a)",
+            "(**k, a)",
+            "(a b)",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
         assert!(parse("(a=1, *, b, c='/,*')").is_ok());
@@ -148,7 +175,10 @@ mod tests {
     fn receivers() {
         assert_eq!(with_first("()", "$self"), "($self, /)");
         assert_eq!(with_first("(x, /)", "$module"), "($module, x, /)");
-        assert_eq!(with_first("(*args, sep=' ')", "$module"), "($module, /, *args, sep=' ')");
+        assert_eq!(
+            with_first("(*args, sep=' ')", "$module"),
+            "($module, /, *args, sep=' ')"
+        );
         assert_eq!(with_first("($self, x, /)", "$self"), "($self, x, /)");
         assert_eq!(with_first("(x)", ""), "(x)");
     }
