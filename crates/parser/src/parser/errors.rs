@@ -25,6 +25,12 @@ pub(super) struct Input<'i> {
     pub tokens: &'i [Tok],
     /// The error behind a last token of kind `Error`.
     pub token_error: Option<&'i SyntaxError>,
+    /// That error is inside an f-string, where it does not outweigh one of the rules'.
+    pub error_in_string: bool,
+    /// That error only counts where the parser gets to it.
+    pub error_deferred: bool,
+    /// The innermost bracket left open.
+    pub unclosed: Option<&'i SyntaxError>,
     pub mode: Mode,
     pub options: &'i ParseOptions,
     /// The fast parser ran out of stack.
@@ -200,19 +206,17 @@ impl<'a, 'i> Pass<'a, 'i> {
         }
     }
 
-    /// An error of the tokenizer further on is worth more, except that a parenthesis left open must have been opened
-    /// on an earlier line than that of the last token.
+    /// An error of the tokenizer further on is worth more, as is a bracket opened on an earlier line than that of the
+    /// last token and left open.
     fn prefer_token_error(&self, error: SyntaxError, last: usize) -> SyntaxError {
-        match self.input.token_error {
-            Some(found) if found.message.ends_with("was never closed") => {
-                if i64::from(self.input.tokens[last].lineno) > i64::from(found.lineno) {
-                    found.clone()
-                } else {
-                    error
-                }
-            }
-            Some(found) => found.clone(),
-            None => error,
+        let input = self.input;
+        let Some(found) = input.token_error.filter(|_| !input.error_in_string) else { return error };
+        if !input.error_deferred {
+            return found.clone();
+        }
+        match input.unclosed {
+            Some(open) if i64::from(input.tokens[last].lineno) > i64::from(open.lineno) => open.clone(),
+            _ => error,
         }
     }
 
@@ -240,10 +244,23 @@ impl<'a, 'i> Pass<'a, 'i> {
         let token = self.mark;
         self.mark += 1;
         Some(match kind {
-            T::Name => self.node(token, K::Name, &[]),
+            T::Name => return self.name(token),
             T::Number => return self.number(token),
             _ => V::Token(token as u32),
         })
+    }
+
+    /// A name, which must not become a keyword when it is normalised.
+    fn name(&mut self, token: usize) -> Option<V<'a>> {
+        let text = self.text(token);
+        if !text.is_ascii()
+            && let name @ ("None" | "True" | "False") = naja_unicode::nfkc(text).as_ref()
+        {
+            let message = format!("identifier field can't represent '{name}' constant");
+            self.bare(SyntaxErrorKind::Value, message);
+            return None;
+        }
+        Some(self.node(token, K::Name, &[]))
     }
 
     /// A number literal, whose value may be refused.
@@ -286,7 +303,14 @@ impl<'a, 'i> Pass<'a, 'i> {
     }
 
     pub(super) fn token_range(&self, token: usize) -> Range {
-        self.input.tokens[token].range()
+        let token = &self.input.tokens[token];
+        let range = token.range();
+        match token.kind {
+            T::Indent | T::Dedent | T::EndMarker => {
+                Range { col_offset: -1, end_col_offset: -1, ..range }
+            }
+            _ => range,
+        }
     }
 
     /// A node from token `start` to the last one consumed.
@@ -334,6 +358,10 @@ impl<'a, 'i> Pass<'a, 'i> {
 
     pub(super) fn set_barry(&mut self) {
         self.barry = true;
+    }
+
+    pub(super) fn with_invalid_rules(&self) -> bool {
+        self.invalid_rules
     }
 
     pub(super) fn barry(&self) -> bool {
@@ -597,6 +625,12 @@ impl<'a, 'i> Pass<'a, 'i> {
         if self.error.is_some() { None } else { result }
     }
 
+    /// Raises something that is no `SyntaxError` and has no place.
+    pub(super) fn bare(&mut self, kind: SyntaxErrorKind, message: String) {
+        self.from_tokenizer = true;
+        self.error = Some(SyntaxError { kind, message, ..memory_error() });
+    }
+
     /// `RAISE_SYNTAX_ERROR`: at the last token looked at.
     pub(super) fn last(&mut self, kind: SyntaxErrorKind, message: String) {
         self.at_token(kind, self.fill.saturating_sub(1), message);
@@ -669,20 +703,12 @@ impl<'a, 'i> Pass<'a, 'i> {
             end_lineno = last.end_lineno.into();
         }
         if end_col == CURRENT {
-            end_col = i64::from(last.end_col) + i64::from(last.kind == T::Newline);
+            end_col = i64::from(last.end_col);
         }
         let (line, with_end) = line_of(self.input.source, lineno);
-        let offset = characters(line, col);
-        let end_offset = if end_col > 0 {
-            characters(line, end_col)
-        } else {
-            end_col
-        };
-        let text = if lineno >= i64::from(last.end_lineno) {
-            with_end
-        } else {
-            line
-        };
+        let text = if lineno >= i64::from(last.end_lineno) { with_end } else { line };
+        let offset = characters(text, col);
+        let end_offset = if end_col > 0 { characters(text, end_col) } else { end_col };
         self.error = Some(SyntaxError {
             kind,
             message,

@@ -10,14 +10,9 @@ use crate::wtf8::Wtf8;
 use dashu_int::IBig;
 use naja_unicode::Named;
 
-/// An error in a literal and where to report it.
+/// The text of an error in a literal.
 #[derive(Debug)]
-pub(super) enum Problem {
-    /// At the literal itself.
-    Here(String),
-    /// At the last token looked at.
-    Last(String),
-}
+pub(super) struct Problem(pub String);
 
 /// An escape sequence that means nothing: where its backslash is in the literal, and the sequence without it.
 #[derive(Debug)]
@@ -126,7 +121,7 @@ where
     let offset = quote_at + quotes;
     if is_bytes {
         if !inner.is_ascii() {
-            return Err(Problem::Here(
+            return Err(Problem(
                 "bytes can only contain ASCII literal characters".to_owned(),
             ));
         }
@@ -205,7 +200,7 @@ impl<'t> Decoder<'t> {
         } else {
             format!("bytes in position {start}-{}", end - 1)
         };
-        Problem::Last(format!(
+        Problem(format!(
             "(unicode error) 'unicodeescape' codec can't decode {place}: {message}"
         ))
     }
@@ -365,7 +360,7 @@ fn bytes<'a, 't>(
             continue;
         }
         let Some(&byte) = source.get(at) else {
-            return Err(Problem::Last(
+            return Err(Problem(
                 "(value error) Trailing \\ in string".to_owned(),
             ));
         };
@@ -394,7 +389,7 @@ fn bytes<'a, 't>(
             b'x' => {
                 let digit = |at: usize| source.get(at).and_then(|&b| char::from(b).to_digit(16));
                 let (Some(high), Some(low)) = (digit(at), digit(at + 1)) else {
-                    return Err(Problem::Last(format!(
+                    return Err(Problem(format!(
                         "(value error) invalid \\x escape at position {start}"
                     )));
                 };

@@ -139,6 +139,9 @@ pub fn parse_with_warnings<'a>(
             source,
             tokens: &parser.tokens,
             token_error: scanned.error.as_ref(),
+            error_in_string: scanned.error_in_string,
+            error_deferred: scanned.error_deferred,
+            unclosed: scanned.unclosed.as_ref(),
             mode,
             options,
             too_deep: parser.too_deep,
@@ -348,11 +351,13 @@ impl<'a> Parser<'a, '_> {
         }
         let text = self.text(self.mark);
         self.mark += 1;
-        Ok(if text.is_ascii() {
-            text
-        } else {
-            normalize(self.arena, text)
-        })
+        if text.is_ascii() {
+            return Ok(text);
+        }
+        match normalize(self.arena, text) {
+            "None" | "True" | "False" => Err(Fail),
+            name => Ok(name),
+        }
     }
 
     #[inline]

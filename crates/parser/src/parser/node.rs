@@ -397,6 +397,11 @@ impl<'a> Pass<'a, '_> {
                         "with Barry as BDFL, use '<>' instead of '!='".to_owned(),
                     );
                 }
+                if !self.barry() && old_style && self.with_invalid_rules() {
+                    let message = "invalid syntax.  Maybe you meant '!=' instead of '<>'?";
+                    self.known(self.token_range(token as usize), message.to_owned());
+                    return None;
+                }
                 if self.barry() == old_style {
                     Some(a)
                 } else {
@@ -427,16 +432,15 @@ impl<'a> Pass<'a, '_> {
                     );
                     return None;
                 }
-                Some(b)
+                self.check_conversion(b, start)
             }
-            "field" => self.field(a, start),
             "spec" => {
                 let raw = self
                     .enclosing_string(start)
                     .is_some_and(|token| self.text(token).contains(['r', 'R']));
                 for part in a.items() {
                     if let V::Token(token) = *part {
-                        self.check_text(token as usize, raw)?;
+                        self.check_spec(token as usize, raw)?;
                     }
                 }
                 Some(V::Unit)
@@ -487,10 +491,8 @@ impl<'a> Pass<'a, '_> {
     }
 
     fn literal_problem(&mut self, token: usize, problem: Problem) {
-        match problem {
-            Problem::Here(message) => self.known(self.token_range(token), message),
-            Problem::Last(message) => self.last(SyntaxErrorKind::Syntax, message),
-        }
+        let Problem(message) = problem;
+        self.known(self.token_range(token), message);
     }
 
     /// Decodes a literal part of an f-string for its errors.
@@ -502,6 +504,13 @@ impl<'a> Pass<'a, '_> {
                 None
             }
         }
+    }
+
+    /// The same in a format specification, where CPython lets the bare `UnicodeDecodeError` out.
+    fn check_spec(&mut self, token: usize, raw: bool) -> Option<()> {
+        let Err(Problem(message)) = super::literal::check_text(self.text(token), raw) else { return Some(()) };
+        self.bare(SyntaxErrorKind::Unicode, message.trim_start_matches("(unicode error) ").to_owned());
+        None
     }
 
     /// The start token of the string that the replacement field at token `start` is in.
@@ -526,21 +535,18 @@ impl<'a> Pass<'a, '_> {
         }
     }
 
-    fn field(&mut self, conversion: V<'a>, start: usize) -> Option<V<'a>> {
-        if let Some(name) = conversion.node() {
-            let text = self.node_text(name);
-            if !matches!(text, "s" | "r" | "a") {
-                let prefix = self.string_prefix(start);
-                let mut quoted = String::new();
-                crate::repr::str(&mut quoted, text.as_bytes());
-                self.known(
-                    name.range,
-                    format!("{prefix}-string: invalid conversion character {quoted}: expected 's', 'r', or 'a'"),
-                );
-                return None;
-            }
+    /// Whether the name behind an exclamation mark is a conversion.
+    fn check_conversion(&mut self, name: V<'a>, start: usize) -> Option<V<'a>> {
+        let text = self.node_text(name.node()?);
+        if !matches!(text, "s" | "r" | "a") {
+            let prefix = self.string_prefix(start);
+            let mut quoted = String::new();
+            crate::repr::str(&mut quoted, text.as_bytes());
+            let message = format!("invalid conversion character {quoted}: expected 's', 'r', or 'a'");
+            self.known(self.range_of(name), format!("{prefix}-string: {message}"));
+            return None;
         }
-        Some(V::Unit)
+        Some(name)
     }
 
     fn target_error(&mut self, value: V<'a>, targets: Targets) {

@@ -18,6 +18,12 @@ const MAX_EXPRESSION_NESTING: i32 = 3;
 pub(super) struct Scanned<'a> {
     pub tokens: Vec<Tok>,
     pub error: Option<SyntaxError>,
+    /// The error is inside a replacement field.
+    pub error_in_string: bool,
+    /// CPython's lexer only notes the error, and its parser raises it when it gets there.
+    pub error_deferred: bool,
+    /// The error for the innermost bracket that is open where the tokens end.
+    pub unclosed: Option<SyntaxError>,
     pub warnings: Vec<Warning>,
     pub type_ignores: Vec<TypeIgnore<'a>>,
 }
@@ -63,6 +69,9 @@ struct Scanner<'a> {
     modes: Vec<StringMode>,
     out: Scanned<'a>,
     type_comments: bool,
+    deferred: bool,
+    /// Where a comment began on the current line: its line end counts from there.
+    comment_start: Option<usize>,
 }
 
 type S<V> = Result<V, SyntaxError>;
@@ -82,10 +91,15 @@ pub(super) fn scan<'a>(source: &'a str, mode: Mode, options: &ParseOptions) -> S
         out: Scanned {
             tokens: Vec::with_capacity(source.len() / 4 + 16),
             error: None,
+            error_in_string: false,
+            error_deferred: false,
+            unclosed: None,
             warnings: Vec::new(),
             type_ignores: Vec::new(),
         },
         type_comments: options.type_comments,
+        deferred: false,
+        comment_start: None,
     };
     if let Err(error) = scanner.all() {
         let place = scanner.place(scanner.pos);
@@ -94,6 +108,9 @@ pub(super) fn scan<'a>(source: &'a str, mode: Mode, options: &ParseOptions) -> S
             ..place
         });
         scanner.out.error = Some(error);
+        scanner.out.error_in_string = !scanner.modes.is_empty();
+        scanner.out.error_deferred = scanner.deferred;
+        scanner.out.unclosed = scanner.unclosed();
     } else if mode == Mode::Single {
         scanner.finish_single(options.dont_imply_dedent);
     }
@@ -116,9 +133,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn newline(&mut self) {
-        // The tokenizer counts lines as it reads them; the end of the text begins none.
-        self.line_start = self.pos;
+        // CPython's lexer begins a line when it reads one; the end of the text begins none.
         if self.pos < self.bytes.len() {
+            self.line_start = self.pos;
             self.lineno += 1;
         }
     }
@@ -213,7 +230,7 @@ impl<'a> Scanner<'a> {
 
     /// An error of the indentation: its text is the whole line, with the line end.
     fn indentation_error<V>(
-        &self,
+        &mut self,
         kind: SyntaxErrorKind,
         offset: i32,
         end_offset: i32,
@@ -230,6 +247,7 @@ impl<'a> Scanner<'a> {
         if let Some(text) = &mut error.text {
             text.push('\n');
         }
+        self.deferred = true;
         Err(error)
     }
 
@@ -284,6 +302,7 @@ impl<'a> Scanner<'a> {
             }
             let Some(byte) = self.peek() else {
                 if let Some(error) = self.unclosed() {
+                    self.deferred = true;
                     return Err(error);
                 }
                 let end = self.place(self.pos);
@@ -293,11 +312,11 @@ impl<'a> Scanner<'a> {
             match byte {
                 b'#' => self.comment(blank),
                 b'\n' => {
-                    let start = self.pos;
+                    let start = self.comment_start.take().unwrap_or(self.pos);
+                    self.pos += 1;
                     if !blank && self.brackets.is_empty() {
                         self.push(T::Newline, start);
                     }
-                    self.pos += 1;
                     self.newline();
                     self.at_line_start = true;
                     blank = false;
@@ -412,14 +431,16 @@ impl<'a> Scanner<'a> {
             if let Some(text) = &mut error.text {
                 text.push('\n');
             }
+            self.deferred = true;
             return Err(error);
         }
         self.pos += 1;
         if self.pos >= self.bytes.len() {
             if let Some(error) = self.unclosed() {
+                self.deferred = true;
                 return Err(error);
             }
-            let offset = (self.pos - self.line_start) as i32;
+            let offset = self.source[self.line_start..self.pos].chars().count() as i32;
             let message = "unexpected EOF while parsing".to_owned();
             let mut error = self.error_at(
                 SyntaxErrorKind::Syntax,
@@ -432,6 +453,7 @@ impl<'a> Scanner<'a> {
             if let Some(text) = &mut error.text {
                 text.push('\n');
             }
+            self.deferred = true;
             return Err(error);
         }
         self.newline();
@@ -442,6 +464,7 @@ impl<'a> Scanner<'a> {
         let start = self.pos;
         let rest = &self.bytes[start..];
         self.pos += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        self.comment_start = Some(start);
         if !self.type_comments {
             return;
         }
@@ -466,6 +489,7 @@ impl<'a> Scanner<'a> {
             }
             return;
         }
+        self.comment_start = None;
         self.push(T::TypeComment, self.pos - text.len());
     }
 
@@ -603,7 +627,7 @@ impl<'a> Scanner<'a> {
                 }
                 self.pos += 1;
             }
-            let zeros_end = self.pos;
+            let zeros_end = self.pos + 1;
             if self.peek().is_some_and(|b| b.is_ascii_digit()) {
                 self.decimal_tail()?;
                 if !matches!(self.peek(), Some(b'.' | b'e' | b'E' | b'j' | b'J')) {
@@ -687,13 +711,16 @@ impl<'a> Scanner<'a> {
             return Ok(());
         };
         let rest = &self.bytes[self.pos..];
+        let word = |word: &[u8]| {
+            rest.starts_with(word) && !rest.get(word.len()).is_some_and(|&b| is_identifier(b))
+        };
         let keyword = match byte {
-            b'a' => rest.starts_with(b"and"),
-            b'e' => rest.starts_with(b"else"),
-            b'f' => rest.starts_with(b"for"),
+            b'a' => word(b"and"),
+            b'e' => word(b"else"),
+            b'f' => word(b"for"),
             b'i' => matches!(rest.get(1), Some(b'f' | b'n' | b's')),
-            b'o' => rest.starts_with(b"or"),
-            b'n' => rest.starts_with(b"not"),
+            b'o' => word(b"or"),
+            b'n' => word(b"not"),
             _ => false,
         };
         if keyword {
@@ -785,7 +812,7 @@ impl<'a> Scanner<'a> {
             format!("unterminated triple-quoted string literal (detected at line {detected})")
         } else if escaped_quote {
             format!(
-                "unterminated string literal (detected at line {detected}); perhaps you escaped the end quote"
+                "unterminated string literal (detected at line {detected}); perhaps you escaped the end quote?"
             )
         } else {
             format!("unterminated string literal (detected at line {detected})")
@@ -864,11 +891,12 @@ impl<'a> Scanner<'a> {
             match byte {
                 None | Some(b'\n') if byte.is_none() || size == 1 => {
                     if in_format_spec && byte.is_some() {
-                        if let Some(mode) = self.modes.last_mut() {
-                            (mode.literal, mode.in_format_spec) = (false, false);
-                        }
-                        self.push_from(kind, start, lineno, line_start, self.pos);
-                        return Ok(());
+                        self.pos += 1;
+                        let prefix = if template { 't' } else { 'f' };
+                        return self.error(format!(
+                            "{prefix}-string: newlines are not allowed in format specifiers \
+                             for single quoted {prefix}-strings"
+                        ));
                     }
                     return self.unterminated_mode();
                 }

@@ -462,7 +462,9 @@ impl<'a> Parser<'a, '_> {
         };
         self.expect(T::Import)?;
         let names = self.import_from_targets()?;
-        if module == Some("__future__") && names.iter().any(|alias| alias.name == "barry_as_FLUFL")
+        if level == 0
+            && module == Some("__future__")
+            && names.iter().any(|alias| alias.name == "barry_as_FLUFL")
         {
             self.barry = true;
         }
