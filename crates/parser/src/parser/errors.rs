@@ -210,12 +210,16 @@ impl<'a, 'i> Pass<'a, 'i> {
     /// last token and left open.
     fn prefer_token_error(&self, error: SyntaxError, last: usize) -> SyntaxError {
         let input = self.input;
-        let Some(found) = input.token_error.filter(|_| !input.error_in_string) else { return error };
+        let Some(found) = input.token_error.filter(|_| !input.error_in_string) else {
+            return error;
+        };
         if !input.error_deferred {
             return found.clone();
         }
         match input.unclosed {
-            Some(open) if i64::from(input.tokens[last].lineno) > i64::from(open.lineno) => open.clone(),
+            Some(open) if i64::from(input.tokens[last].lineno) > i64::from(open.lineno) => {
+                open.clone()
+            }
             _ => error,
         }
     }
@@ -306,9 +310,11 @@ impl<'a, 'i> Pass<'a, 'i> {
         let token = &self.input.tokens[token];
         let range = token.range();
         match token.kind {
-            T::Indent | T::Dedent | T::EndMarker => {
-                Range { col_offset: -1, end_col_offset: -1, ..range }
-            }
+            T::Indent | T::Dedent | T::EndMarker => Range {
+                col_offset: -1,
+                end_col_offset: -1,
+                ..range
+            },
             _ => range,
         }
     }
@@ -628,7 +634,11 @@ impl<'a, 'i> Pass<'a, 'i> {
     /// Raises something that is no `SyntaxError` and has no place.
     pub(super) fn bare(&mut self, kind: SyntaxErrorKind, message: String) {
         self.from_tokenizer = true;
-        self.error = Some(SyntaxError { kind, message, ..memory_error() });
+        self.error = Some(SyntaxError {
+            kind,
+            message,
+            ..memory_error()
+        });
     }
 
     /// `RAISE_SYNTAX_ERROR`: at the last token looked at.
@@ -706,9 +716,17 @@ impl<'a, 'i> Pass<'a, 'i> {
             end_col = i64::from(last.end_col);
         }
         let (line, with_end) = line_of(self.input.source, lineno);
-        let text = if lineno >= i64::from(last.end_lineno) { with_end } else { line };
+        let text = if lineno >= i64::from(last.end_lineno) {
+            with_end
+        } else {
+            line
+        };
         let offset = characters(text, col);
-        let end_offset = if end_col > 0 { characters(text, end_col) } else { end_col };
+        let end_offset = if end_col > 0 {
+            characters(text, end_col)
+        } else {
+            end_col
+        };
         self.error = Some(SyntaxError {
             kind,
             message,

@@ -360,9 +360,7 @@ fn bytes<'a, 't>(
             continue;
         }
         let Some(&byte) = source.get(at) else {
-            return Err(Problem(
-                "(value error) Trailing \\ in string".to_owned(),
-            ));
+            return Err(Problem("(value error) Trailing \\ in string".to_owned()));
         };
         at += 1;
         let value = match byte {

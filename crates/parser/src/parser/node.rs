@@ -508,8 +508,13 @@ impl<'a> Pass<'a, '_> {
 
     /// The same in a format specification, where CPython lets the bare `UnicodeDecodeError` out.
     fn check_spec(&mut self, token: usize, raw: bool) -> Option<()> {
-        let Err(Problem(message)) = super::literal::check_text(self.text(token), raw) else { return Some(()) };
-        self.bare(SyntaxErrorKind::Unicode, message.trim_start_matches("(unicode error) ").to_owned());
+        let Err(Problem(message)) = super::literal::check_text(self.text(token), raw) else {
+            return Some(());
+        };
+        self.bare(
+            SyntaxErrorKind::Unicode,
+            message.trim_start_matches("(unicode error) ").to_owned(),
+        );
         None
     }
 
@@ -542,7 +547,8 @@ impl<'a> Pass<'a, '_> {
             let prefix = self.string_prefix(start);
             let mut quoted = String::new();
             crate::repr::str(&mut quoted, text.as_bytes());
-            let message = format!("invalid conversion character {quoted}: expected 's', 'r', or 'a'");
+            let message =
+                format!("invalid conversion character {quoted}: expected 's', 'r', or 'a'");
             self.known(self.range_of(name), format!("{prefix}-string: {message}"));
             return None;
         }
