@@ -241,7 +241,7 @@ fn pow_integer(a: Complex, n: i32) -> Result<Complex> {
     if n > 0 {
         Ok(result)
     } else {
-        real_div(1.0, result)
+        div(complex(1.0, 0.0), result)
     }
 }
 

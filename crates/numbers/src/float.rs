@@ -8,8 +8,7 @@ mod hex;
 mod text;
 
 pub use hex::{from_hex, to_hex};
-pub(crate) use text::parse_prefix;
-pub use text::{Layout, format, parse, repr, repr_into};
+pub use text::{Layout, format, parse, parse_prefix, repr, repr_into};
 
 use crate::bigint::{HASH_MODULUS, finish_hash};
 use crate::error::{NumError, Result};

@@ -34,18 +34,27 @@ macro_rules! binary {
 }
 
 unary!(
-    acos, acosh, asin, asinh, atan, atanh, cbrt, cos, cosh, erf, erfc, exp, exp2, expm1, log,
+    acos, acosh, asin, asinh, atan, atanh, cos, cosh, erf, erfc, exp, exp2, expm1, log,
     log10, log1p, log2, sin, sinh, sqrt, tan, tanh,
 );
-binary!(atan2, fmod, hypot, nextafter, pow, remainder);
+binary!(atan2, fmod, hypot, nextafter, pow);
 
 mod c {
     use super::c_int;
     unsafe extern "C" {
+        // Rust's own runtime defines `cbrt`, with other last bits; glibc's goes by this name too.
+        #[cfg_attr(target_env = "gnu", link_name = "cbrtf64")]
+        pub fn cbrt(x: f64) -> f64;
         pub fn ldexp(x: f64, exponent: c_int) -> f64;
         pub fn frexp(x: f64, exponent: *mut c_int) -> f64;
         pub fn fma(x: f64, y: f64, z: f64) -> f64;
     }
+}
+
+/// The cube root.
+pub fn cbrt(x: f64) -> f64 {
+    // SAFETY: a pure function of its argument.
+    unsafe { c::cbrt(x) }
 }
 
 /// `x * 2**exponent`, rounded once.

@@ -7,7 +7,7 @@
 
 mod sums;
 
-pub use sums::{Fsum, TripleSum, dist, hypot};
+pub use sums::{CompensatedSum, Fsum, TripleSum, dist, hypot};
 
 use crate::bigint;
 use crate::error::{NumError, Result};
@@ -150,6 +150,9 @@ const GAMMA: &str = "expected a noninteger or positive integer";
 /// `math.gamma`
 pub fn gamma(x: f64) -> Result<f64> {
     use pymath::Error;
+    if (1.0..=23.0).contains(&x) && x == x.floor() {
+        return Ok((1..x as u128).product::<u128>() as f64);
+    }
     match pymath::math::gamma(x) {
         Ok(y) if y.is_infinite() && x.is_finite() => Err(RANGE),
         Ok(y) => Ok(y),

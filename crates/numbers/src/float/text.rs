@@ -306,7 +306,7 @@ fn parse_plain(text: &[u8]) -> Option<f64> {
 }
 
 /// The number at the start of `text`, as C's `strtod` without hexadecimal, and how many bytes it takes.
-pub(crate) fn parse_prefix(text: &[u8]) -> Option<(f64, usize)> {
+pub fn parse_prefix(text: &[u8]) -> Option<(f64, usize)> {
     let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
     let body = text.get(sign..)?;
     let negative = text.first() == Some(&b'-');

@@ -138,6 +138,31 @@ impl TripleSum {
     }
 }
 
+/// A float sum that carries its rounding error along (Neumaier): what the built-in `sum` does with floats and with
+/// the parts of complex numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CompensatedSum {
+    high: f64,
+    low: f64,
+}
+
+impl CompensatedSum {
+    pub fn new(start: f64) -> CompensatedSum {
+        CompensatedSum { high: start, low: 0.0 }
+    }
+
+    pub fn add(&mut self, x: f64) {
+        let sum = self.high + x;
+        self.low += if self.high.abs() >= x.abs() { (self.high - sum) + x } else { (x - sum) + self.high };
+        self.high = sum;
+    }
+
+    /// The sum; an error term that is not finite is dropped with the overflow that made it.
+    pub fn value(self) -> f64 {
+        if self.low != 0.0 && self.low.is_finite() { self.high + self.low } else { self.high }
+    }
+}
+
 /// `math.hypot`
 pub fn hypot(coordinates: &[f64]) -> f64 {
     norm(coordinates.iter().map(|x| x.abs()).collect())
