@@ -34,8 +34,8 @@ macro_rules! binary {
 }
 
 unary!(
-    acos, acosh, asin, asinh, atan, atanh, cos, cosh, erf, erfc, exp, exp2, expm1, log,
-    log10, log1p, log2, sin, sinh, sqrt, tan, tanh,
+    acos, acosh, asin, asinh, atan, atanh, cos, cosh, erf, erfc, exp, exp2, expm1, log, log10,
+    log1p, log2, sin, sinh, sqrt, tan, tanh,
 );
 binary!(atan2, fmod, hypot, nextafter, pow);
 

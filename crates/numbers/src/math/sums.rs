@@ -148,18 +148,29 @@ pub struct CompensatedSum {
 
 impl CompensatedSum {
     pub fn new(start: f64) -> CompensatedSum {
-        CompensatedSum { high: start, low: 0.0 }
+        CompensatedSum {
+            high: start,
+            low: 0.0,
+        }
     }
 
     pub fn add(&mut self, x: f64) {
         let sum = self.high + x;
-        self.low += if self.high.abs() >= x.abs() { (self.high - sum) + x } else { (x - sum) + self.high };
+        self.low += if self.high.abs() >= x.abs() {
+            (self.high - sum) + x
+        } else {
+            (x - sum) + self.high
+        };
         self.high = sum;
     }
 
     /// The sum; an error term that is not finite is dropped with the overflow that made it.
     pub fn value(self) -> f64 {
-        if self.low != 0.0 && self.low.is_finite() { self.high + self.low } else { self.high }
+        if self.low != 0.0 && self.low.is_finite() {
+            self.high + self.low
+        } else {
+            self.high
+        }
     }
 }
 
