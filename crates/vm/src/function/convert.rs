@@ -84,6 +84,14 @@ impl FromArg<'_> for String {
     }
 }
 
+/// For text that is only looked at. Lone surrogates cannot be in it: UnicodeEncodeError.
+impl<'a> FromArg<'a> for &'a str {
+    fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self> {
+        let text = <&Ref<Str>>::from_arg(vm, value, sig, index)?;
+        text.as_str().ok_or_else(|| crate::objects::exception::surrogates_not_allowed(vm, text))
+    }
+}
+
 impl FromArg<'_> for isize {
     #[inline]
     fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
@@ -94,7 +102,7 @@ impl FromArg<'_> for isize {
     }
 }
 
-macro_rules! signed {
+macro_rules! ints_from {
     ($($ty:ty: $c:literal;)*) => { $(
         impl FromArg<'_> for $ty {
             #[inline]
@@ -110,25 +118,46 @@ macro_rules! signed {
     )* };
 }
 
-signed! { i64: "long"; i32: "int"; i16: "short"; i8: "char"; }
+ints_from! { i64: "long"; i32: "int"; }
 
-macro_rules! unsigned {
-    ($($ty:ty: $c:literal;)*) => { $(
+macro_rules! small_ints_from {
+    ($($ty:ty: $what:literal;)*) => { $(
         impl FromArg<'_> for $ty {
             fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
-                let n = number::index_i128(vm, value)?;
-                match n {
-                    Some(n) if n < 0 => Err(vm.value_error("value must be positive")),
-                    Some(n) => <$ty>::try_from(n)
-                        .map_err(|_| vm.overflow_error(concat!("Python int too large to convert to C ", $c))),
-                    None => Err(vm.overflow_error(concat!("Python int too large to convert to C ", $c))),
+                match number::index_i64(vm, value)? {
+                    Some(n) if n < <$ty>::MIN as i64 => Err(vm.overflow_error(concat!($what, " is less than minimum"))),
+                    Some(n) => <$ty>::try_from(n).map_err(|_| vm.overflow_error(concat!($what, " is greater than maximum"))),
+                    None => Err(vm.overflow_error("Python int too large to convert to C long")),
                 }
             }
         }
     )* };
 }
 
-unsigned! { u64: "unsigned long"; u32: "unsigned int"; u16: "unsigned short"; u8: "unsigned char"; usize: "size_t"; }
+small_ints_from! { i8: "signed char"; i16: "signed short integer"; u8: "unsigned byte integer"; }
+
+macro_rules! unsigned_from {
+    ($($ty:ty: $c:literal;)*) => { $(
+        impl FromArg<'_> for $ty {
+            fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+                let (negative, n) = match value.as_small_int() {
+                    Some(n) => (n < 0, <$ty>::try_from(n).ok()),
+                    None => {
+                        let n = number::index_big(vm, value)?;
+                        (n < dashu_int::IBig::ZERO, <$ty>::try_from(n).ok())
+                    }
+                };
+                match n {
+                    Some(n) => Ok(n),
+                    None if negative => Err(vm.value_error("Cannot convert negative int")),
+                    None => Err(vm.overflow_error(concat!("Python int too large for C ", $c))),
+                }
+            }
+        }
+    )* };
+}
+
+unsigned_from! { u64: "uint64_t"; u32: "uint32_t"; u16: "uint16_t"; usize: "size_t"; }
 
 /// A type that a native function can give back.
 pub trait IntoPyResult {

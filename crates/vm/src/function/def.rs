@@ -125,6 +125,7 @@ pub trait PyClass: Payload {
 /// A special method of a built-in class that its slot function implements (`list.__len__`).
 pub struct SlotWrapper {
     pub name: &'static str,
+    /// "(text signature)\n--\n\ndocstring".
     pub doc: &'static str,
     /// Parses the arguments (the object first) and calls the slot of `class`.
     pub call: fn(&Vm, &Type, Args) -> PyResult,

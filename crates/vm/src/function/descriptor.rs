@@ -60,9 +60,9 @@ impl Traverse for MethodDescriptor {
 }
 
 impl MethodDescriptor {
-    /// Raises MemoryError.
-    pub fn new(vm: &Vm, class: &Type, def: &'static MethodDef) -> PyResult<Ref<MethodDescriptor>> {
-        vm.new_object(MethodDescriptor { def, objclass: class.to_ref() })
+    /// The descriptor of `class.name`. Raises MemoryError.
+    pub fn make(vm: &Vm, class: &Type, def: &'static MethodDef) -> PyResult {
+        vm.new_object(MethodDescriptor { def, objclass: class.to_ref() }).map(Ref::into_value)
     }
 }
 
@@ -150,9 +150,9 @@ impl Traverse for ClassMethodDescriptor {
 }
 
 impl ClassMethodDescriptor {
-    /// Raises MemoryError.
-    pub fn new(vm: &Vm, class: &Type, def: &'static MethodDef) -> PyResult<Ref<ClassMethodDescriptor>> {
-        vm.new_object(ClassMethodDescriptor { def, objclass: class.to_ref() })
+    /// The descriptor of `class.name`. Raises MemoryError.
+    pub fn make(vm: &Vm, class: &Type, def: &'static MethodDef) -> PyResult {
+        vm.new_object(ClassMethodDescriptor { def, objclass: class.to_ref() }).map(Ref::into_value)
     }
 
     /// The method bound to `class`, which must be the descriptor's or derived from it.
@@ -242,9 +242,15 @@ impl Traverse for WrapperDescriptor {
 }
 
 impl WrapperDescriptor {
-    /// Raises MemoryError.
-    pub fn new(vm: &Vm, class: &Type, wrapper: &'static SlotWrapper) -> PyResult<Ref<WrapperDescriptor>> {
-        vm.new_object(WrapperDescriptor { wrapper, objclass: class.to_ref() })
+    /// The descriptor of `class.name`. Raises MemoryError.
+    pub fn make(vm: &Vm, class: &Type, wrapper: &'static SlotWrapper) -> PyResult {
+        vm.new_object(WrapperDescriptor { wrapper, objclass: class.to_ref() }).map(Ref::into_value)
+    }
+
+    /// The special method that this stands for.
+    #[inline(always)]
+    pub fn wrapper(&self) -> &'static SlotWrapper {
+        self.wrapper
     }
 
     /// Calls the slot with arguments of which the first is known to be an instance of the class.
@@ -257,12 +263,11 @@ impl WrapperDescriptor {
     }
 }
 
-/// A slot's docstring taken apart: "name(signature)\n--\n\ntext" gives signature and text, anything else only text.
-pub fn split_doc<'a>(name: &str, doc: &'a str) -> (Option<&'a str>, &'a str) {
-    let rest = doc.strip_prefix(name).filter(|rest| rest.starts_with('('));
-    match rest.and_then(|rest| rest.split_once(")\n--\n\n").map(|(signature, text)| (rest, signature, text))) {
-        Some((rest, signature, text)) => (rest.get(..=signature.len()), text),
-        None => (None, doc),
+/// A slot's docstring taken apart: "(signature)\n--\n\ntext" gives signature and text, anything else only text.
+pub fn split_doc(doc: &str) -> (Option<&str>, &str) {
+    match doc.split_once(")\n--\n\n") {
+        Some((signature, text)) if doc.starts_with('(') => (doc.get(..=signature.len()), text),
+        _ => (None, doc),
     }
 }
 
@@ -311,7 +316,7 @@ impl WrapperDescriptor {
 
     #[pygetter(name = "__doc__")]
     fn doc(&self, vm: &Vm) -> PyResult {
-        doc_value(vm, split_doc(self.wrapper.name, self.wrapper.doc).1)
+        doc_value(vm, split_doc(self.wrapper.doc).1)
     }
 
     #[pygetter(name = "__qualname__")]
@@ -321,7 +326,7 @@ impl WrapperDescriptor {
 
     #[pygetter(name = "__text_signature__")]
     fn text_signature(&self) -> Option<&'static str> {
-        split_doc(self.wrapper.name, self.wrapper.doc).0
+        split_doc(self.wrapper.doc).0
     }
 }
 
@@ -405,12 +410,12 @@ impl MethodWrapper {
 
     #[pygetter(name = "__doc__")]
     fn doc(&self, vm: &Vm) -> PyResult {
-        doc_value(vm, split_doc(self.descriptor.wrapper.name, self.descriptor.wrapper.doc).1)
+        doc_value(vm, split_doc(self.descriptor.wrapper.doc).1)
     }
 
     #[pygetter(name = "__text_signature__")]
     fn text_signature(&self) -> Option<&'static str> {
-        split_doc(self.descriptor.wrapper.name, self.descriptor.wrapper.doc).0
+        split_doc(self.descriptor.wrapper.doc).0
     }
 }
 
@@ -430,9 +435,14 @@ impl Traverse for GetSetDescriptor {
 }
 
 impl GetSetDescriptor {
-    /// Raises MemoryError.
-    pub fn new(vm: &Vm, class: &Type, def: &'static GetSetDef) -> PyResult<Ref<GetSetDescriptor>> {
-        vm.new_object(GetSetDescriptor { def, objclass: class.to_ref() })
+    /// The descriptor of `class.name`: a `member_descriptor` where the definition says so. Raises MemoryError.
+    pub fn make(vm: &Vm, class: &Type, def: &'static GetSetDef) -> PyResult {
+        let objclass = class.to_ref();
+        if def.member {
+            let name = vm.intern(def.name);
+            return vm.new_object(MemberDescriptor { objclass, name, member: Member::Native(def) }).map(Ref::into_value);
+        }
+        vm.new_object(GetSetDescriptor { def, objclass }).map(Ref::into_value)
     }
 
     #[cold]
@@ -513,16 +523,11 @@ impl Traverse for MemberDescriptor {
 }
 
 impl MemberDescriptor {
-    /// The descriptor of a native field. Raises MemoryError.
-    pub fn native(vm: &Vm, class: &Type, def: &'static GetSetDef) -> PyResult<Ref<MemberDescriptor>> {
-        let (objclass, name) = (class.to_ref(), vm.intern(def.name));
-        vm.new_object(MemberDescriptor { objclass, name, member: Member::Native(def) })
-    }
-
     /// The descriptor of a name of `__slots__` (mangled), whose value stands `offset` bytes behind the header. Raises
     /// MemoryError.
-    pub fn slot(vm: &Vm, class: &Type, name: Ref<Str>, offset: usize) -> PyResult<Ref<MemberDescriptor>> {
-        vm.new_object(MemberDescriptor { objclass: class.to_ref(), name, member: Member::Slot(offset) })
+    pub fn for_slot(vm: &Vm, class: &Type, name: &Ref<Str>, offset: usize) -> PyResult {
+        let (objclass, name) = (class.to_ref(), name.clone());
+        vm.new_object(MemberDescriptor { objclass, name, member: Member::Slot(offset) }).map(Ref::into_value)
     }
 
     /// The offset of a `__slots__` value from the object's header; None for native members.
@@ -631,9 +636,9 @@ mod tests {
 
     #[test]
     fn docstrings_of_slots() {
-        let doc = "__add__($self, value, /)\n--\n\nReturn self+value.";
-        assert_eq!(split_doc("__add__", doc), (Some("($self, value, /)"), "Return self+value."));
-        assert_eq!(split_doc("__add__", "Return it."), (None, "Return it."));
-        assert_eq!(split_doc("x", "x(unclosed"), (None, "x(unclosed"));
+        let doc = "($self, value, /)\n--\n\nReturn self+value.";
+        assert_eq!(split_doc(doc), (Some("($self, value, /)"), "Return self+value."));
+        assert_eq!(split_doc("Return it."), (None, "Return it."));
+        assert_eq!(split_doc("(unclosed"), (None, "(unclosed"));
     }
 }

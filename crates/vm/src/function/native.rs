@@ -62,6 +62,24 @@ impl NativeFunction {
         NativeFunction::new(vm, def, Some(module.clone()), Some(name.to_value()))
     }
 
+    /// As [`NativeFunction::new`], as a value.
+    pub fn make(vm: &Vm, def: &'static MethodDef, zelf: Option<Value>, module: Option<Value>) -> PyResult {
+        NativeFunction::new(vm, def, zelf, module).map(Ref::into_value)
+    }
+
+    /// The function `class.__new__` of a native class. Raises MemoryError.
+    pub fn make_new(vm: &Vm, class: &Type) -> PyResult {
+        NativeFunction::bound(vm, &NEW, class.to_ref().into_value()).map(Ref::into_value)
+    }
+
+    /// The native class whose own `__new__` this is.
+    pub fn new_of(&self) -> Option<&Ref<Type>> {
+        if !std::ptr::eq(self.def, &NEW) {
+            return None;
+        }
+        self.zelf.as_ref()?.downcast::<Type>()
+    }
+
     /// Whether `zelf` goes before the arguments.
     #[inline(always)]
     pub fn passes_self(&self) -> bool {
@@ -222,17 +240,6 @@ static NEW: MethodDef = MethodDef {
     kind: MethodKind::Class,
     call: call_new,
 };
-
-/// The function `class.__new__` of a native class. Raises MemoryError.
-pub fn new_function(vm: &Vm, class: &Type) -> PyResult<Ref<NativeFunction>> {
-    NativeFunction::bound(vm, &NEW, class.to_ref().into_value())
-}
-
-/// Whether `value` is a native class's own `__new__`, and the class's.
-pub fn class_of_new(value: &Value) -> Option<&Ref<Type>> {
-    let function = value.downcast::<NativeFunction>().filter(|f| std::ptr::eq(f.def, &NEW))?;
-    function.zelf.as_ref()?.downcast::<Type>()
-}
 
 /// `class.__new__(cls, ...)`: checks that `cls`'s objects are laid out as those that `class` makes.
 fn call_new(vm: &Vm, args: Args) -> PyResult {
