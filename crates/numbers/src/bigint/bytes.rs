@@ -37,7 +37,7 @@ pub fn to_bytes(value: &IBig, length: usize, order: ByteOrder, signed: bool) -> 
     if signed && used.len() == length && used.last().is_some_and(|b| b & 0x80 != 0) {
         return Err(too_big());
     }
-    Ok(lay_out(&used, length, order, negative)?)
+    lay_out(&used, length, order, negative)
 }
 
 /// The low `length` bytes of the two's complement, whatever the value (as `ctypes` stores ints).

@@ -9,6 +9,7 @@ use super::is_negative;
 use crate::error::{NumError, Result, Stop, never};
 use dashu_int::ops::{BitTest, DivRem, UnsignedAbs};
 use dashu_int::{IBig, UBig};
+use std::f64::consts::LOG10_2;
 
 /// Why a text is no int.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum ParseIntError {
 }
 
 /// Digits of the pieces that are handed to the library's own conversion.
-const LEAF_DIGITS: usize = 20_000;
+const LEAF_DIGITS: usize = 150_000;
 
 /// The ValueError of `int(text)` beyond the digit limit.
 pub fn digit_limit_parse_error(limit: usize, digits: usize) -> NumError {
@@ -49,8 +50,8 @@ pub fn digit_limit_str_error(limit: usize) -> NumError {
 
 /// Whether the value's decimal text certainly exceeds the limit (0: none), told without converting it.
 pub fn check_digit_limit(value: &IBig, limit: usize) -> Result<()> {
-    // 2**(bits-1) has more than (bits-1) * 0.30102 digits.
-    if limit > 0 && value.bit_len() > 1 && (value.bit_len() - 1) as f64 * 0.301_02 > limit as f64 {
+    // 2**(bits-1) has more digits than this, rounding included: an int of 2**50 bits does not exist.
+    if limit > 0 && value.bit_len() > 1 && (value.bit_len() - 1) as f64 * LOG10_2 > limit as f64 {
         return Err(digit_limit_str_error(limit));
     }
     Ok(())
@@ -65,7 +66,7 @@ pub fn to_decimal(value: &IBig) -> String {
 /// `str(value)`, at most `limit` digits (0: any number).
 pub fn to_decimal_checked(value: &IBig, limit: usize, stop: Stop) -> Result<String> {
     check_digit_limit(value, limit)?;
-    let text = if value.bit_len() <= 1 << 17 {
+    let text = if value.bit_len() <= 1 << 20 {
         value.to_string()
     } else {
         long_to_decimal(value, stop)?
@@ -90,7 +91,7 @@ fn long_to_decimal(value: &IBig, stop: Stop) -> Result<String> {
         powers.push(next);
     }
     let mut out = String::new();
-    out.try_reserve((magnitude.bit_len() as f64 * 0.301_03) as usize + 3)
+    out.try_reserve((magnitude.bit_len() as f64 * LOG10_2) as usize + 3)
         .map_err(|_| NumError::Memory)?;
     if is_negative(value) {
         out.push('-');
