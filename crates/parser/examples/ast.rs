@@ -1,7 +1,8 @@
 //! Prints `ast.dump(ast.parse(source), include_attributes=True)` of files, or their SyntaxError.
 //!
 //! `ast OUTDIR LIST` writes OUTDIR/n.ast for the n-th path in LIST, as the comparison script of the front end does;
-//! `ast FILE...` prints.
+//! `ast FILE...` prints; `ast --errors single,version=8 FILE...` prints with an error's place and text, in other modes.
+//! `ast --time FILE...` measures.
 
 use naja_parser::ast::Arena;
 use naja_parser::error::{SyntaxError, SyntaxErrorKind};
@@ -19,13 +20,36 @@ fn name(error: &SyntaxError) -> &'static str {
     }
 }
 
-fn dump(bytes: &[u8], full: bool) -> String {
+/// The mode and options that arguments like `single`, `type_comments`, `version=8` ask for.
+fn settings(words: &str) -> (Mode, ParseOptions) {
+    let (mut mode, mut options) = (Mode::Exec, ParseOptions::default());
+    for word in words.split(',') {
+        match word {
+            "single" => mode = Mode::Single,
+            "eval" => mode = Mode::Eval,
+            "func_type" => mode = Mode::FuncType,
+            "type_comments" => options.type_comments = true,
+            "incomplete" => options.allow_incomplete_input = true,
+            "dont_imply_dedent" => options.dont_imply_dedent = true,
+            "barry" => options.barry_as_flufl = true,
+            _ => {
+                if let Some(Ok(version)) = word.strip_prefix("version=").map(str::parse) {
+                    options.feature_version = version;
+                }
+            }
+        }
+    }
+    (mode, options)
+}
+
+fn dump(bytes: &[u8], full: bool, words: &str) -> String {
     let Ok(source) = std::str::from_utf8(bytes) else {
         return "(not UTF-8)\n".to_owned();
     };
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let arena = Arena::for_source(source.len());
-    match naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena) {
+    let (mode, options) = settings(words);
+    match naja_parser::parse(source, mode, &options, &arena) {
         Ok(parsed) => {
             naja_parser::dump::dump(parsed.module, true)
                 .unwrap_or_else(|_| "RecursionError".to_owned())
@@ -76,22 +100,22 @@ fn main() -> std::io::Result<()> {
                 bytes as f64 / seconds / 1e6
             );
         }
-        [flag, files @ ..] if flag == "--errors" => {
+        [flag, words, files @ ..] if flag == "--errors" => {
             for file in files {
-                print!("{}", dump(&std::fs::read(file)?, true));
+                print!("{}", dump(&std::fs::read(file)?, true, words));
             }
         }
         [out, list] if std::path::Path::new(out).is_dir() => {
             for (number, path) in std::fs::read_to_string(list)?.lines().enumerate() {
                 std::fs::write(
                     format!("{out}/{number}.ast"),
-                    dump(&std::fs::read(path)?, false),
+                    dump(&std::fs::read(path)?, false, ""),
                 )?;
             }
         }
         files => {
             for file in files {
-                print!("{}", dump(&std::fs::read(file)?, false));
+                print!("{}", dump(&std::fs::read(file)?, false, ""));
             }
         }
     }

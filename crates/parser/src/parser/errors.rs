@@ -174,12 +174,14 @@ impl<'a, 'i> Pass<'a, 'i> {
                 error.message.ends_with("was never closed")
                     || error.message.starts_with("unterminated triple-quoted")
                     || error.message.starts_with("unexpected EOF")
-                    || (error.message.starts_with("unterminated")
+                    || (error.message.starts_with("unterminated string")
                         && !self.input.source.ends_with('\n'))
             }),
-            // The line end and the dedents that the end of the text implies.
-            T::Newline | T::Dedent => last.start as usize >= self.input.source.len(),
-            _ => false,
+            T::Dedent => last.start as usize >= self.input.source.len(),
+            // The lexer does not look beyond these.
+            T::Newline if last.start < last.end => false,
+            T::String | T::FStringEnd | T::TStringEnd => false,
+            _ => last.end as usize >= self.input.source.len(),
         }
     }
 
@@ -308,15 +310,10 @@ impl<'a, 'i> Pass<'a, 'i> {
 
     pub(super) fn token_range(&self, token: usize) -> Range {
         let token = &self.input.tokens[token];
-        let range = token.range();
-        match token.kind {
-            T::Indent | T::Dedent | T::EndMarker => Range {
-                col_offset: -1,
-                end_col_offset: -1,
-                ..range
-            },
-            _ => range,
+        if is_placeless(token) {
+            return Range { col_offset: -1, end_col_offset: -1, ..token.range() };
         }
+        token.range()
     }
 
     /// A node from token `start` to the last one consumed.
@@ -656,10 +653,11 @@ impl<'a, 'i> Pass<'a, 'i> {
 
     fn at_token(&mut self, kind: SyntaxErrorKind, index: usize, message: String) {
         let token = self.input.tokens[index.min(self.input.tokens.len() - 1)];
-        let (col, end_col) = match token.kind {
-            // These have no place of their own: what counts is where the tokenizer stands.
-            T::Indent | T::Dedent | T::EndMarker => (i64::from(token.end_col), -1),
-            _ => (i64::from(token.col) + 1, i64::from(token.end_col) + 1),
+        // What counts for a token without a place is where the tokenizer stands.
+        let (col, end_col) = if is_placeless(&token) {
+            (i64::from(token.end_col), -1)
+        } else {
+            (i64::from(token.col) + 1, i64::from(token.end_col) + 1)
         };
         self.raise(
             kind,
@@ -739,15 +737,9 @@ impl<'a, 'i> Pass<'a, 'i> {
     }
 }
 
-/// Whether more than white space and comments follows the first line of interactive input.
-pub(super) fn has_second_statement(source: &str) -> bool {
+/// Whether more than white space and comments follows the statement that ends at byte `at`.
+pub(super) fn has_second_statement(source: &str, mut at: usize) -> bool {
     let bytes = source.as_bytes();
-    let Some(mut at) = memchr::memchr(b'\n', bytes) else {
-        return false;
-    };
-    if (at > 0 && bytes[at - 1] == b'\\') || bytes[..at].iter().any(|b| matches!(b, b'\'' | b'"')) {
-        return false;
-    }
     loop {
         while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | 0x0C)) {
             at += 1;
@@ -771,6 +763,15 @@ pub(super) fn multiple_statements(source: &str, token: &Tok) -> SyntaxError {
         end_lineno: token.end_lineno as _,
         end_offset: characters(line, i64::from(token.end_col) + 1) as _,
         text: Some(line.to_owned()),
+    }
+}
+
+/// Whether CPython's token has no columns: those that stand for no text.
+fn is_placeless(token: &Tok) -> bool {
+    match token.kind {
+        T::Indent | T::Dedent | T::EndMarker | T::Error => true,
+        T::Newline => token.start == token.end,
+        _ => false,
     }
 }
 

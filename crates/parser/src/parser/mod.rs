@@ -129,9 +129,9 @@ pub fn parse_with_warnings<'a>(
     warnings.append(&mut parser.warnings);
     match result {
         Ok(module) => {
-            if mode == Mode::Single && errors::has_second_statement(source) {
-                let last = parser.mark.saturating_sub(1);
-                return Err(errors::multiple_statements(source, &parser.tokens[last]));
+            let last = &parser.tokens[parser.mark.saturating_sub(1)];
+            if mode == Mode::Single && errors::has_second_statement(source, last.end as usize) {
+                return Err(errors::multiple_statements(source, last));
             }
             Ok((arena.alloc(module), parser.barry))
         }

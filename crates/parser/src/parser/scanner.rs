@@ -83,7 +83,7 @@ pub(super) fn scan<'a>(source: &'a str, mode: Mode, options: &ParseOptions) -> S
         bytes: source.as_bytes(),
         pos: 0,
         line_start: 0,
-        lineno: 1,
+        lineno: u32::from(!source.is_empty()),
         at_line_start: true,
         indents: vec![(0, 0)],
         brackets: Vec::new(),
@@ -134,6 +134,7 @@ impl<'a> Scanner<'a> {
 
     fn newline(&mut self) {
         // CPython's lexer begins a line when it reads one; the end of the text begins none.
+        self.comment_start = None;
         if self.pos < self.bytes.len() {
             self.line_start = self.pos;
             self.lineno += 1;
@@ -162,9 +163,9 @@ impl<'a> Scanner<'a> {
             start: start as u32,
             end: self.pos as u32,
             lineno: self.lineno,
-            col: (start - self.line_start) as u32,
+            col: start.saturating_sub(self.line_start) as u32,
             end_lineno: self.lineno,
-            end_col: (self.pos - self.line_start) as u32,
+            end_col: self.pos.saturating_sub(self.line_start) as u32,
         });
     }
 
@@ -174,9 +175,9 @@ impl<'a> Scanner<'a> {
             start: start as u32,
             end: end as u32,
             lineno,
-            col: (start - line_start) as u32,
+            col: start.saturating_sub(line_start) as u32,
             end_lineno: self.lineno,
-            end_col: (end - self.line_start) as u32,
+            end_col: end.saturating_sub(self.line_start) as u32,
         });
     }
 
@@ -310,7 +311,7 @@ impl<'a> Scanner<'a> {
                 return Ok(());
             };
             match byte {
-                b'#' => self.comment(blank),
+                b'#' => blank &= !self.comment(blank),
                 b'\n' => {
                     let start = self.comment_start.take().unwrap_or(self.pos);
                     self.pos += 1;
@@ -460,37 +461,40 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn comment(&mut self, blank: bool) {
+    /// Skips a comment; tells whether it was a type comment, which makes a token.
+    fn comment(&mut self, blank: bool) -> bool {
         let start = self.pos;
         let rest = &self.bytes[start..];
         self.pos += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         self.comment_start = Some(start);
         if !self.type_comments {
-            return;
+            return false;
         }
         let text = &self.source[start..self.pos];
         let skip = |text: &'a str| text.trim_start_matches([' ', '\t']);
         let Some(text) = skip(&text[1..]).strip_prefix("type:") else {
-            return;
+            return false;
         };
         let text = skip(text);
         let behind = text.strip_prefix("ignore");
         if let Some(tag) = behind
             .filter(|tag| !tag.starts_with(|c: char| !c.is_ascii() || c.is_ascii_alphanumeric()))
         {
-            self.out.type_ignores.push(TypeIgnore {
-                lineno: self.lineno as i32,
-                tag,
-            });
+            let (lineno, end_of_text, mut end) = (self.lineno as i32, self.pos, self.pos);
             if blank && self.peek().is_some() {
-                self.pos += 1;
+                // Alone on its line, it takes the line end with it.
+                end += 1;
+                self.pos = end;
                 self.newline();
                 self.at_line_start = true;
             }
-            return;
+            let tag = &self.source[end_of_text - tag.len()..end];
+            self.out.type_ignores.push(TypeIgnore { lineno, tag });
+            return false;
         }
         self.comment_start = None;
         self.push(T::TypeComment, self.pos - text.len());
+        true
     }
 
     fn name(&mut self) -> S<()> {
