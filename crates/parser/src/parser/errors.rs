@@ -311,7 +311,11 @@ impl<'a, 'i> Pass<'a, 'i> {
     pub(super) fn token_range(&self, token: usize) -> Range {
         let token = &self.input.tokens[token];
         if is_placeless(token) {
-            return Range { col_offset: -1, end_col_offset: -1, ..token.range() };
+            return Range {
+                col_offset: -1,
+                end_col_offset: -1,
+                ..token.range()
+            };
         }
         token.range()
     }
