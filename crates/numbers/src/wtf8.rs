@@ -1,4 +1,9 @@
-//! Code points in the machine's string bytes: UTF-8 where a lone surrogate may stand as three bytes.
+//! Code points in the machine's string bytes, UTF-8 in which a lone surrogate may stand as three bytes: what the text
+//! functions of this crate need of strings.
+//!
+//! Nothing here fails: bytes that are no such text are taken one by one.
+
+use std::borrow::Cow;
 
 /// Appends a code point, surrogates included.
 pub fn push(out: &mut Vec<u8>, code: u32) {
@@ -64,4 +69,53 @@ pub fn lossy(text: &[u8]) -> String {
         .into_iter()
         .map(|c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()
+}
+
+/// The text of a number as `int`, `float` and `complex` read it: white space of any kind becomes a space, digits of any
+/// script become ASCII digits, and the first character of another kind a `?` that ends the text.
+///
+/// CPython: `_PyUnicode_TransformDecimalAndSpaceToASCII`. ASCII text stays as it is.
+pub fn ascii_number(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut ascii = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((code, tail)) = split_first(rest) {
+        rest = tail;
+        match u8::try_from(code) {
+            Ok(byte) if byte.is_ascii() => ascii.push(byte),
+            _ if naja_unicode::is_space(code) => ascii.push(b' '),
+            _ => match naja_unicode::decimal_value(code) {
+                Some(digit) => ascii.push(b'0' + digit),
+                None => {
+                    ascii.push(b'?');
+                    break;
+                }
+            },
+        }
+    }
+    Cow::Owned(ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_other_scripts() {
+        assert_eq!(&*ascii_number(" \u{661}_2\u{a0}".as_bytes()), b" 1_2 ");
+        assert_eq!(&*ascii_number("\x1f\u{e9}2".as_bytes()), b"\x1f?");
+        assert_eq!(&*ascii_number(b"\x1f1"), b"\x1f1");
+    }
+
+    #[test]
+    fn surrogates() {
+        let mut text = Vec::new();
+        for code in [0x61, 0xe9, 0xd800, 0x10ffff] {
+            push(&mut text, code);
+        }
+        assert_eq!(decode(&text), [0x61, 0xe9, 0xd800, 0x10ffff]);
+        assert_eq!((count(&text), prefix(&text, 3).len(), lossy(&text).chars().count()), (4, 6, 4));
+    }
 }
