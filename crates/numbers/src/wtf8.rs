@@ -116,6 +116,13 @@ mod tests {
             push(&mut text, code);
         }
         assert_eq!(decode(&text), [0x61, 0xe9, 0xd800, 0x10ffff]);
-        assert_eq!((count(&text), prefix(&text, 3).len(), lossy(&text).chars().count()), (4, 6, 4));
+        assert_eq!(
+            (
+                count(&text),
+                prefix(&text, 3).len(),
+                lossy(&text).chars().count()
+            ),
+            (4, 6, 4)
+        );
     }
 }
