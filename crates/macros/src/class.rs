@@ -237,28 +237,23 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
         let set = set.as_ref().map_or(quote!(None), |s| quote!(Some(#s)));
         quote! { ::naja_vm::function::GetSetDef { name: #name, doc: #doc, member: #member, get: #get, set: #set } }
     });
+    let fill_name = match &args.extra {
+        Some(name) => format_ident!("__PY_FILL_{}", name.value()),
+        None => format_ident!("__PY_FILL"),
+    };
     let table = quote! {
         ::naja_vm::function::MethodTable {
             methods: &[#(#methods),*],
             getset: &[#(#getset),*],
             attrs: &[#(#attrs),*],
-            slots: <#ty>::__PY_FILL,
+            slots: <#ty>::#fill_name,
         }
-    };
-    let fill_name = match &args.extra {
-        Some(name) => format_ident!("__PY_FILL_{}", name.value()),
-        None => format_ident!("__PY_FILL"),
-    };
-    let table = {
-        let text = table
-            .to_string()
-            .replace("__PY_FILL", &fill_name.to_string());
-        text.parse::<TokenStream>()?
     };
     let fill = quote! {
         #[allow(clippy::redundant_closure, unused_variables)]
         impl #ty {
             #[doc(hidden)]
+            #[allow(non_upper_case_globals)]
             pub const #fill_name: fn(&::naja_vm::type_::Slots) = |slots| { #(#slots)* };
             #(#wrappers)*
         }
