@@ -4,7 +4,9 @@ use super::signature::Signature;
 use crate::objects::str_::Str;
 use crate::protocols::{number, object};
 use crate::vm::{PyResult, Raised, Vm};
+use dashu_int::IBig;
 use naja_heap::{Payload, Ref, Value};
+use std::borrow::Cow;
 
 /// A type that an argument can be converted to. `index` is the parameter's place in the signature.
 pub trait FromArg<'a>: Sized {
@@ -102,6 +104,13 @@ impl FromArg<'_> for isize {
     }
 }
 
+/// An int of any size.
+impl FromArg<'_> for IBig {
+    fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+        number::index_big(vm, value)
+    }
+}
+
 macro_rules! ints_from {
     ($($ty:ty: $c:literal;)*) => { $(
         impl FromArg<'_> for $ty {
@@ -144,7 +153,7 @@ macro_rules! unsigned_from {
                     Some(n) => (n < 0, <$ty>::try_from(n).ok()),
                     None => {
                         let n = number::index_big(vm, value)?;
-                        (n < dashu_int::IBig::ZERO, <$ty>::try_from(n).ok())
+                        (n < IBig::ZERO, <$ty>::try_from(n).ok())
                     }
                 };
                 match n {
@@ -211,6 +220,21 @@ impl IntoPyResult for &str {
     }
 }
 
+impl IntoPyResult for Cow<'_, str> {
+    fn into_py_result(self, vm: &Vm) -> PyResult {
+        vm.new_str(&*self).map(Ref::into_value)
+    }
+}
+
+impl IntoPyResult for IBig {
+    fn into_py_result(self, vm: &Vm) -> PyResult {
+        match i64::try_from(&self) {
+            Ok(n) => vm.new_int(n),
+            Err(_) => vm.new_bigint(self),
+        }
+    }
+}
+
 impl<T: IntoPyResult> IntoPyResult for Option<T> {
     #[inline(always)]
     fn into_py_result(self, vm: &Vm) -> PyResult {
@@ -235,7 +259,7 @@ macro_rules! ints {
             fn into_py_result(self, vm: &Vm) -> PyResult {
                 match i64::try_from(self) {
                     Ok(n) => vm.new_int(n),
-                    Err(_) => vm.new_bigint(dashu_int::IBig::from(self)),
+                    Err(_) => vm.new_bigint(IBig::from(self)),
                 }
             }
         }
