@@ -100,6 +100,17 @@ fn main() -> std::io::Result<()> {
                 bytes as f64 / seconds / 1e6
             );
         }
+        [flag, files @ ..] if flag == "--warnings" => {
+            for file in files {
+                let source = std::fs::read_to_string(file)?;
+                let (arena, mut warnings) = (Arena::for_source(source.len()), Vec::new());
+                let options = ParseOptions::default();
+                let _ = naja_parser::parse_with_warnings(&source, Mode::Exec, &options, &arena, &mut warnings);
+                let texts: Vec<String> =
+                    warnings.iter().map(|w| format!("{:?} {} {}", w.category, w.lineno, w.message)).collect();
+                println!("{texts:?}");
+            }
+        }
         [flag, words, files @ ..] if flag == "--errors" => {
             for file in files {
                 print!("{}", dump(&std::fs::read(file)?, true, words));

@@ -180,7 +180,7 @@ impl<'a, 'i> Pass<'a, 'i> {
             T::Dedent => last.start as usize >= self.input.source.len(),
             // The lexer does not look beyond these.
             T::Newline if last.start < last.end => false,
-            T::String | T::FStringEnd | T::TStringEnd => false,
+            T::String | T::FStringEnd | T::TemplateEnd => false,
             _ => last.end as usize >= self.input.source.len(),
         }
     }

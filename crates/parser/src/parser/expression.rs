@@ -41,7 +41,7 @@ pub(super) fn starts_expression(kind: T) -> bool {
             | T::Number
             | T::String
             | T::FStringStart
-            | T::TStringStart
+            | T::TemplateStart
             | T::LPar
             | T::LSqb
             | T::LBrace
@@ -554,7 +554,7 @@ impl<'a> Parser<'a, '_> {
         let constant = match self.kind() {
             T::Name => return self.name(ExprContext::Load),
             T::Number => return self.number(),
-            T::String | T::FStringStart | T::TStringStart => return self.strings(),
+            T::String | T::FStringStart | T::TemplateStart => return self.strings(),
             T::LPar => return self.nested(Self::parenthesized),
             T::LSqb => return self.nested(Self::list),
             T::LBrace => return self.nested(Self::dict_or_set),

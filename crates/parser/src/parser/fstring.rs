@@ -3,6 +3,7 @@
 //! The shapes and ranges are those of `Parser/action_helpers.c`: adjacent constants melt into one that reaches from the
 //! first to the last, empty ones vanish beside replacement fields, and `{expr=}` leaves its source text as a constant.
 
+use super::literal::BadEscape;
 use super::stream::T;
 use super::{Fail, P, Parser};
 use crate::ast::*;
@@ -20,16 +21,16 @@ impl<'a> Parser<'a, '_> {
     pub(super) fn strings(&mut self) -> P<ExprRef<'a>> {
         let start = self.mark;
         let base = self.exprs.len();
-        let template = self.kind() == T::TStringStart;
+        let template = self.kind() == T::TemplateStart;
         loop {
             let part = match self.kind() {
                 T::String if !template => self.string_constant()?,
                 T::FStringStart if !template => self.interpolated(Flavour::F)?,
-                T::TStringStart if template => {
+                T::TemplateStart if template => {
                     self.require_version(14)?;
                     self.interpolated(Flavour::T)?
                 }
-                T::String | T::FStringStart | T::TStringStart => return Err(Fail),
+                T::String | T::FStringStart | T::TemplateStart => return Err(Fail),
                 _ => break,
             };
             self.exprs.push(part);
@@ -165,24 +166,29 @@ impl<'a> Parser<'a, '_> {
         let start = self.mark;
         let (middle, end) = match flavour {
             Flavour::F => (T::FStringMiddle, T::FStringEnd),
-            Flavour::T => (T::TStringMiddle, T::TStringEnd),
+            Flavour::T => (T::TemplateMiddle, T::TemplateEnd),
         };
         let raw = self.text(start).bytes().any(|b| b == b'r' || b == b'R');
         self.deepen(20)?;
         self.mark += 1;
         let base = self.exprs.len();
+        // CPython decodes the pieces when it has the whole string, and counts lines from its end.
+        let mut late = smallvec::SmallVec::<[(usize, BadEscape<'a>); 1]>::new();
         loop {
             match self.kind() {
                 kind if kind == middle => {
-                    let at = self.mark;
-                    let text = self.text(at);
-                    self.push_part(raw, text, at, self.tokens[at].range())?;
-                    self.mark += 1;
+                    let token = self.mark;
+                    if let Some(bad) = self.push_part(raw)? {
+                        late.push((token, bad));
+                    }
                 }
                 T::LBrace => self.replacement_field(flavour, flavour, raw)?,
                 kind if kind == end => break,
                 _ => return Err(Fail),
             }
+        }
+        for (token, bad) in late {
+            self.warn_escape(self.tokens[self.mark].lineno, token, bad);
         }
         self.mark += 1;
         self.level -= 20;
@@ -195,22 +201,22 @@ impl<'a> Parser<'a, '_> {
         Ok(self.arena.expr(kind, range))
     }
 
-    /// Pushes the constant for a piece of text, unless it is empty.
-    fn push_part(&mut self, raw: bool, text: &'a str, token: usize, range: Range) -> P<()> {
-        let text = match text {
+    /// Pushes the constant for the piece of text that the current token is, unless it is empty. The result is the
+    /// escape sequence in it that means nothing.
+    fn push_part(&mut self, raw: bool) -> P<Option<BadEscape<'a>>> {
+        let token = self.mark;
+        let text = match self.text(token) {
             "{{" => "{",
             "}}" => "}",
-            _ => text,
+            text => text,
         };
-        let value = self.decode_part(raw, text, token)?;
+        let (value, bad) = self.decode_part(raw, text)?;
         if !value.as_bytes().is_empty() {
-            let kind = ExprKind::Constant {
-                value: Constant::Str(value),
-                kind: None,
-            };
-            self.exprs.push(self.arena.expr(kind, range));
+            let kind = ExprKind::Constant { value: Constant::Str(value), kind: None };
+            self.exprs.push(self.arena.expr(kind, self.tokens[token].range()));
         }
-        Ok(())
+        self.mark += 1;
+        Ok(bad)
     }
 
     /// `{ ... }`: pushes the field, behind its own source text where it is `{expr=}`. `outer` is the string's flavour,
@@ -298,23 +304,15 @@ impl<'a> Parser<'a, '_> {
         let middle = if outer == Flavour::F {
             T::FStringMiddle
         } else {
-            T::TStringMiddle
+            T::TemplateMiddle
         };
         loop {
             match self.kind() {
                 kind if kind == middle => {
-                    let at = self.mark;
-                    let text = self.text(at);
-                    let value = self.decode_part(raw, text, at)?;
-                    if !value.as_bytes().is_empty() {
-                        let kind = ExprKind::Constant {
-                            value: Constant::Str(value),
-                            kind: None,
-                        };
-                        self.exprs
-                            .push(self.arena.expr(kind, self.tokens[at].range()));
+                    let token = self.mark;
+                    if let Some(bad) = self.push_part(raw)? {
+                        self.warn_escape(self.tokens[token].lineno, token, bad);
                     }
-                    self.mark += 1;
                 }
                 T::LBrace => self.replacement_field(outer, Flavour::F, raw)?,
                 _ => break,

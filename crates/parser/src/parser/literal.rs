@@ -224,8 +224,11 @@ impl<'t> Decoder<'t> {
         let start = self.at;
         let place = start + self.extra;
         self.at += 1;
-        let Some(&byte) = bytes.get(self.at) else {
-            return Err(self.error(place, place + 1, "\\ at end of string"));
+        let Some(&byte) = bytes.get(self.at).filter(|b| b.is_ascii()) else {
+            // CPython's buffer has the escaped backslash, `\u005c`, here and before anything beyond ASCII.
+            self.out.push(b'\\');
+            self.extra += 5;
+            return Ok(());
         };
         self.at += 1;
         let code = match byte {
@@ -254,19 +257,11 @@ impl<'t> Decoder<'t> {
             b'U' => self.hexadecimal(place, 8, "truncated \\UXXXXXXXX escape")?,
             b'N' => return self.named(place),
             _ => {
-                let sequence = &self.text[start + 1..];
-                let length = sequence.chars().next().map_or(0, char::len_utf8);
                 if bad.is_none() {
-                    *bad = Some(BadEscape {
-                        offset: self.offset + start,
-                        sequence: &sequence[..length],
-                        octal: false,
-                    });
+                    let sequence = &self.text[start + 1..self.at];
+                    *bad = Some(BadEscape { offset: self.offset + start, sequence, octal: false });
                 }
-                self.at -= 1;
-                self.out.push(b'\\');
-                let piece = &sequence[..length];
-                self.copy(piece);
+                self.out.extend_from_slice(&[b'\\', byte]);
                 return Ok(());
             }
         };

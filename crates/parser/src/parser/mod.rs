@@ -126,6 +126,8 @@ pub fn parse_with_warnings<'a>(
         Mode::Single => parser.interactive(),
         Mode::FuncType => parser.func_type(),
     };
+    // The scanner's warnings come first, CPython's as it goes.
+    parser.warnings.sort_by_key(|warning| warning.lineno);
     warnings.append(&mut parser.warnings);
     match result {
         Ok(module) => {
@@ -383,31 +385,29 @@ impl<'a> Parser<'a, '_> {
     fn string_value(&mut self, token: usize) -> P<Constant<'a>> {
         let mut bad = None;
         let value = literal::string(self.text(token), self.arena, &mut bad).map_err(|_| Fail)?;
-        self.warn_escape(token, bad);
+        if let Some(bad) = bad {
+            self.warn_escape(self.tokens[token].lineno, token, bad);
+        }
         Ok(value)
     }
 
-    /// The text of a literal part of an f-string.
-    fn decode_part(&mut self, raw: bool, text: &'a str, token: usize) -> P<&'a Wtf8> {
+    /// The text of a literal part of an f-string, and the escape sequence in it that means nothing.
+    fn decode_part(&self, raw: bool, text: &'a str) -> P<(&'a Wtf8, Option<literal::BadEscape<'a>>)> {
         let mut bad = None;
         let value = literal::text_value(text, raw, 0, self.arena, &mut bad).map_err(|_| Fail)?;
         // The scanner has already warned of backslashes before braces.
-        self.warn_escape(token, bad.filter(|bad| !matches!(bad.sequence, "{" | "}")));
-        Ok(value)
+        Ok((value, bad.filter(|bad| !matches!(bad.sequence, "{" | "}"))))
     }
 
-    fn warn_escape(&mut self, token: usize, bad: Option<literal::BadEscape<'a>>) {
-        let Some(bad) = bad else { return };
-        let start = &self.tokens[token];
+    /// Warns of an escape sequence in a token, counting lines from `lineno`.
+    fn warn_escape(&mut self, lineno: u32, token: usize, bad: literal::BadEscape<'a>) {
         let text = self.text(token).as_bytes();
-        let lines = text[..bad.offset.min(text.len())]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count();
+        let before = &text[..bad.offset.min(text.len())];
+        let lines = before.iter().filter(|&&b| b == b'\n').count();
         self.warnings.push(Warning {
             category: WarningCategory::Syntax,
             message: bad.message(),
-            lineno: start.lineno as i32 + lines as i32,
+            lineno: lineno as i32 + lines as i32,
             col_offset: 0,
             end_lineno: 0,
             end_col_offset: 0,

@@ -523,9 +523,9 @@ impl<'a> Pass<'a, '_> {
         let mut closed = 0;
         for token in (0..start).rev() {
             match self.token_kind(token) {
-                T::FStringEnd | T::TStringEnd => closed += 1,
-                T::FStringStart | T::TStringStart if closed == 0 => return Some(token),
-                T::FStringStart | T::TStringStart => closed -= 1,
+                T::FStringEnd | T::TemplateEnd => closed += 1,
+                T::FStringStart | T::TemplateStart if closed == 0 => return Some(token),
+                T::FStringStart | T::TemplateStart => closed -= 1,
                 _ => {}
             }
         }
@@ -535,7 +535,7 @@ impl<'a> Pass<'a, '_> {
     /// Which string the replacement field at token `start` is in: `f` or `t`.
     fn string_prefix(&self, start: usize) -> char {
         match self.enclosing_string(start) {
-            Some(token) if self.token_kind(token) == T::TStringStart => 't',
+            Some(token) if self.token_kind(token) == T::TemplateStart => 't',
             _ => 'f',
         }
     }

@@ -100,7 +100,7 @@ impl<'a> Parser<'a, '_> {
     fn closed_pattern(&mut self) -> P<PatternRef<'a>> {
         let start = self.mark;
         let kind = match self.kind() {
-            T::Number | T::Minus | T::Plus | T::String | T::FStringStart | T::TStringStart => {
+            T::Number | T::Minus | T::Plus | T::String | T::FStringStart | T::TemplateStart => {
                 PatternKind::MatchValue {
                     value: self.literal()?,
                 }
@@ -154,7 +154,7 @@ impl<'a> Parser<'a, '_> {
 
     /// A number, possibly signed or complex, or strings.
     fn literal(&mut self) -> P<ExprRef<'a>> {
-        if matches!(self.kind(), T::String | T::FStringStart | T::TStringStart) {
+        if matches!(self.kind(), T::String | T::FStringStart | T::TemplateStart) {
             return self.strings();
         }
         let start = self.mark;

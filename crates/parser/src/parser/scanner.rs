@@ -850,7 +850,7 @@ impl<'a> Scanner<'a> {
         });
         self.push(
             if template {
-                T::TStringStart
+                T::TemplateStart
             } else {
                 T::FStringStart
             },
@@ -874,7 +874,7 @@ impl<'a> Scanner<'a> {
             self.modes.pop();
             self.push(
                 if template {
-                    T::TStringEnd
+                    T::TemplateEnd
                 } else {
                     T::FStringEnd
                 },
@@ -884,7 +884,7 @@ impl<'a> Scanner<'a> {
         }
         let in_format_spec = mode.in_format_spec && mode.expr_start_depth >= 0;
         let kind = if template {
-            T::TStringMiddle
+            T::TemplateMiddle
         } else {
             T::FStringMiddle
         };
@@ -940,17 +940,11 @@ impl<'a> Scanner<'a> {
                 Some(b'\\') => {
                     self.pos += 1;
                     match self.peek() {
+                        Some(b'{' | b'}') if raw => {}
                         Some(brace @ (b'{' | b'}')) => {
-                            if !raw {
-                                self.warn(
-                                    super::literal::BadEscape {
-                                        offset: 0,
-                                        sequence: if brace == b'{' { "{" } else { "}" },
-                                        octal: false,
-                                    }
-                                    .message(),
-                                );
-                            }
+                            let sequence = if brace == b'{' { "{" } else { "}" };
+                            let bad = super::literal::BadEscape { offset: 0, sequence, octal: false };
+                            self.warn(bad.message());
                         }
                         Some(b'N') if !raw && self.peek_at(1) == Some(b'{') => {
                             self.pos += 2;
