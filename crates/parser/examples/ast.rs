@@ -2,9 +2,10 @@
 //!
 //! `ast OUTDIR LIST` writes OUTDIR/n.ast for the n-th path in LIST, as the comparison script of the front end does;
 //! `ast FILE...` prints; `ast --errors single,version=8 FILE...` prints with an error's place and text, in other modes.
-//! `ast --time FILE...` measures.
+//! `ast --time FILE...` measures; `ast --optimize LEVEL OUTDIR LIST` shows what the compiler gets.
 
 use naja_parser::ast::Arena;
+use naja_parser::preprocess::PreprocessOptions;
 use naja_parser::error::{SyntaxError, SyntaxErrorKind};
 use naja_parser::{Mode, ParseOptions};
 
@@ -77,6 +78,26 @@ fn dump(bytes: &[u8], full: bool, words: &str) -> String {
     }
 }
 
+/// The dump of the tree that the compiler gets.
+fn optimized(bytes: &[u8], optimize: u8) -> String {
+    let Ok(source) = std::str::from_utf8(bytes) else {
+        return "(not UTF-8)\n".to_owned();
+    };
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let arena = Arena::for_source(source.len());
+    let Ok(parsed) = naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena) else {
+        return "(error)\n".to_owned();
+    };
+    let future_annotations = source.contains("from __future__ import annotations");
+    let options = PreprocessOptions { optimize, future_annotations, ..PreprocessOptions::default() };
+    match naja_parser::preprocess::preprocess(parsed.module, options, &arena, &mut Vec::new()) {
+        Ok(module) => {
+            naja_parser::dump::dump(module, true).unwrap_or_else(|_| "RecursionError".to_owned()) + "\n"
+        }
+        Err(error) => format!("{}: {}\n", name(&error), error.message),
+    }
+}
+
 fn main() -> std::io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
@@ -114,6 +135,12 @@ fn main() -> std::io::Result<()> {
         [flag, words, files @ ..] if flag == "--errors" => {
             for file in files {
                 print!("{}", dump(&std::fs::read(file)?, true, words));
+            }
+        }
+        [flag, level, out, list] if flag == "--optimize" => {
+            for (number, path) in std::fs::read_to_string(list)?.lines().enumerate() {
+                let text = optimized(&std::fs::read(path)?, level.parse().unwrap_or(0));
+                std::fs::write(format!("{out}/{number}.ast"), text)?;
             }
         }
         [out, list] if std::path::Path::new(out).is_dir() => {

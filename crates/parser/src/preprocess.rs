@@ -629,15 +629,7 @@ impl<'a> Pass<'a, '_> {
                 target,
                 value: self.expr(value)?,
             },
-            ExprKind::BinOp { left, op, right } => {
-                let (left, right) = (self.expr(left)?, self.expr(right)?);
-                if let Some(values) = self.formatted(left, op, right) {
-                    self.changes += 1;
-                    ExprKind::JoinedStr { values }
-                } else {
-                    ExprKind::BinOp { left, op, right }
-                }
-            }
+            ExprKind::BinOp { .. } => return self.binary(expr),
             ExprKind::UnaryOp { op, operand } => ExprKind::UnaryOp {
                 op,
                 operand: self.expr(operand)?,
@@ -817,6 +809,32 @@ impl<'a> Pass<'a, '_> {
         } else {
             self.arena.expr(kind, expr.range)
         })
+    }
+
+    /// A binary operation. Chains lean to the left and may be long: the left operands are gone through in a loop.
+    fn binary(&mut self, expr: ExprRef<'a>) -> R<ExprRef<'a>> {
+        let mut chain = SmallVec::<[ExprRef<'a>; 8]>::new();
+        let mut first = expr;
+        while let ExprKind::BinOp { left, .. } = first.kind {
+            chain.push(first);
+            first = left;
+        }
+        let mut folded = self.expr(first)?;
+        while let Some(node) = chain.pop() {
+            let ExprKind::BinOp { left, op, right } = node.kind else { continue };
+            let changed = self.expr(right)?;
+            let kind = match self.formatted(folded, op, changed) {
+                Some(values) => ExprKind::JoinedStr { values },
+                None if std::ptr::eq(folded, left) && std::ptr::eq(changed, right) => {
+                    folded = node;
+                    continue;
+                }
+                None => ExprKind::BinOp { left: folded, op, right: changed },
+            };
+            self.changes += 1;
+            folded = self.arena.expr(kind, node.range);
+        }
+        Ok(folded)
     }
 
     /// The parts of the f-string that `left % right` amounts to, where it does.
@@ -1085,4 +1103,38 @@ fn sum<'a>(left: Constant<'a>, right: Constant<'a>, minus: bool) -> Option<Const
     } else {
         Constant::Complex(left + real, imag)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Mode, ParseOptions, dump, parse};
+
+    fn processed(source: &str, optimize: u8) -> (String, Vec<Warning>) {
+        let arena = Arena::new();
+        let mut warnings = Vec::new();
+        let options = PreprocessOptions { optimize, enable_warnings: true, ..PreprocessOptions::default() };
+        let text = parse(source, Mode::Exec, &ParseOptions::default(), &arena)
+            .ok()
+            .and_then(|parsed| preprocess(parsed.module, options, &arena, &mut warnings).ok())
+            .and_then(|module| dump::dump(module, false).ok());
+        (text.unwrap_or_default(), warnings)
+    }
+
+    #[test]
+    fn folds_and_warns() {
+        assert!(processed("__debug__", 0).0.contains("Constant(value=True)"));
+        assert!(processed("__debug__", 1).0.contains("Constant(value=False)"));
+        assert!(processed("'%s a%%b %-5r' % (x, y)", 0).0.contains(
+            "Constant(value=' a%b '), FormattedValue(value=Name(id='y', ctx=Load()), conversion=114, \
+             format_spec=Constant(value='5'))"
+        ));
+        assert!(processed("'%d' % (x,)", 0).0.contains("BinOp"));
+        assert_eq!(processed("'doc'", 2).0, "Module(body=[Pass()])");
+        assert!(processed("match x:\n case -1: pass\n case 1-2j: pass", 0).0.contains("Constant(value=(1-2j))"));
+        let (_, warnings) = processed("def f():\n try: pass\n finally: return 1", 0);
+        assert_eq!(warnings.iter().map(|w| w.message.as_str()).collect::<Vec<_>>(), ["'return' in a 'finally' block"]);
+        let chain = "1+".repeat(100_000) + "__debug__";
+        assert!(processed(&format!("x = {chain}"), 0).1.is_empty());
+    }
 }
