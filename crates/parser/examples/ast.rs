@@ -5,8 +5,8 @@
 //! `ast --time FILE...` measures; `ast --optimize LEVEL OUTDIR LIST` shows what the compiler gets.
 
 use naja_parser::ast::Arena;
-use naja_parser::preprocess::PreprocessOptions;
 use naja_parser::error::{SyntaxError, SyntaxErrorKind};
+use naja_parser::preprocess::PreprocessOptions;
 use naja_parser::{Mode, ParseOptions};
 
 fn name(error: &SyntaxError) -> &'static str {
@@ -85,14 +85,20 @@ fn optimized(bytes: &[u8], optimize: u8) -> String {
     };
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let arena = Arena::for_source(source.len());
-    let Ok(parsed) = naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena) else {
+    let Ok(parsed) = naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena)
+    else {
         return "(error)\n".to_owned();
     };
     let future_annotations = source.contains("from __future__ import annotations");
-    let options = PreprocessOptions { optimize, future_annotations, ..PreprocessOptions::default() };
+    let options = PreprocessOptions {
+        optimize,
+        future_annotations,
+        ..PreprocessOptions::default()
+    };
     match naja_parser::preprocess::preprocess(parsed.module, options, &arena, &mut Vec::new()) {
         Ok(module) => {
-            naja_parser::dump::dump(module, true).unwrap_or_else(|_| "RecursionError".to_owned()) + "\n"
+            naja_parser::dump::dump(module, true).unwrap_or_else(|_| "RecursionError".to_owned())
+                + "\n"
         }
         Err(error) => format!("{}: {}\n", name(&error), error.message),
     }
@@ -126,9 +132,17 @@ fn main() -> std::io::Result<()> {
                 let source = std::fs::read_to_string(file)?;
                 let (arena, mut warnings) = (Arena::for_source(source.len()), Vec::new());
                 let options = ParseOptions::default();
-                let _ = naja_parser::parse_with_warnings(&source, Mode::Exec, &options, &arena, &mut warnings);
-                let texts: Vec<String> =
-                    warnings.iter().map(|w| format!("{:?} {} {}", w.category, w.lineno, w.message)).collect();
+                let _ = naja_parser::parse_with_warnings(
+                    &source,
+                    Mode::Exec,
+                    &options,
+                    &arena,
+                    &mut warnings,
+                );
+                let texts: Vec<String> = warnings
+                    .iter()
+                    .map(|w| format!("{:?} {} {}", w.category, w.lineno, w.message))
+                    .collect();
                 println!("{texts:?}");
             }
         }

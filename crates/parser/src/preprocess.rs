@@ -821,7 +821,9 @@ impl<'a> Pass<'a, '_> {
         }
         let mut folded = self.expr(first)?;
         while let Some(node) = chain.pop() {
-            let ExprKind::BinOp { left, op, right } = node.kind else { continue };
+            let ExprKind::BinOp { left, op, right } = node.kind else {
+                continue;
+            };
             let changed = self.expr(right)?;
             let kind = match self.formatted(folded, op, changed) {
                 Some(values) => ExprKind::JoinedStr { values },
@@ -829,7 +831,11 @@ impl<'a> Pass<'a, '_> {
                     folded = node;
                     continue;
                 }
-                None => ExprKind::BinOp { left: folded, op, right: changed },
+                None => ExprKind::BinOp {
+                    left: folded,
+                    op,
+                    right: changed,
+                },
             };
             self.changes += 1;
             folded = self.arena.expr(kind, node.range);
@@ -1113,7 +1119,11 @@ mod tests {
     fn processed(source: &str, optimize: u8) -> (String, Vec<Warning>) {
         let arena = Arena::new();
         let mut warnings = Vec::new();
-        let options = PreprocessOptions { optimize, enable_warnings: true, ..PreprocessOptions::default() };
+        let options = PreprocessOptions {
+            optimize,
+            enable_warnings: true,
+            ..PreprocessOptions::default()
+        };
         let text = parse(source, Mode::Exec, &ParseOptions::default(), &arena)
             .ok()
             .and_then(|parsed| preprocess(parsed.module, options, &arena, &mut warnings).ok())
@@ -1124,16 +1134,30 @@ mod tests {
     #[test]
     fn folds_and_warns() {
         assert!(processed("__debug__", 0).0.contains("Constant(value=True)"));
-        assert!(processed("__debug__", 1).0.contains("Constant(value=False)"));
+        assert!(
+            processed("__debug__", 1)
+                .0
+                .contains("Constant(value=False)")
+        );
         assert!(processed("'%s a%%b %-5r' % (x, y)", 0).0.contains(
             "Constant(value=' a%b '), FormattedValue(value=Name(id='y', ctx=Load()), conversion=114, \
              format_spec=Constant(value='5'))"
         ));
         assert!(processed("'%d' % (x,)", 0).0.contains("BinOp"));
         assert_eq!(processed("'doc'", 2).0, "Module(body=[Pass()])");
-        assert!(processed("match x:\n case -1: pass\n case 1-2j: pass", 0).0.contains("Constant(value=(1-2j))"));
+        assert!(
+            processed("match x:\n case -1: pass\n case 1-2j: pass", 0)
+                .0
+                .contains("Constant(value=(1-2j))")
+        );
         let (_, warnings) = processed("def f():\n try: pass\n finally: return 1", 0);
-        assert_eq!(warnings.iter().map(|w| w.message.as_str()).collect::<Vec<_>>(), ["'return' in a 'finally' block"]);
+        assert_eq!(
+            warnings
+                .iter()
+                .map(|w| w.message.as_str())
+                .collect::<Vec<_>>(),
+            ["'return' in a 'finally' block"]
+        );
         let chain = "1+".repeat(100_000) + "__debug__";
         assert!(processed(&format!("x = {chain}"), 0).1.is_empty());
     }

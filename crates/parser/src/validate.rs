@@ -748,29 +748,66 @@ mod tests {
         let range = Range::new(1, 0, 1, 1);
         let check = |kind| {
             let body = arena.slice(&[arena.stmt(kind, range)]);
-            match validate(&Mod::Module { body, type_ignores: &[] }) {
+            match validate(&Mod::Module {
+                body,
+                type_ignores: &[],
+            }) {
                 Ok(()) => String::new(),
                 Err(Invalid::Value(message) | Invalid::Type(message)) => message,
                 Err(Invalid::Recursion(message)) => message.to_owned(),
             }
         };
-        let load = arena.expr(ExprKind::Name { id: "x", ctx: ExprContext::Load }, range);
+        let load = arena.expr(
+            ExprKind::Name {
+                id: "x",
+                ctx: ExprContext::Load,
+            },
+            range,
+        );
         assert_eq!(check(StmtKind::Expr { value: load }), "");
         assert_eq!(
-            check(StmtKind::Assign { targets: arena.slice(&[load]), value: load, type_comment: None }),
+            check(StmtKind::Assign {
+                targets: arena.slice(&[load]),
+                value: load,
+                type_comment: None
+            }),
             "expression must have Store context but has Load instead"
         );
-        assert_eq!(check(StmtKind::Delete { targets: &[] }), "empty targets on Delete");
-        assert_eq!(check(StmtKind::If { test: load, body: &[], orelse: &[] }), "empty body on If");
+        assert_eq!(
+            check(StmtKind::Delete { targets: &[] }),
+            "empty targets on Delete"
+        );
+        assert_eq!(
+            check(StmtKind::If {
+                test: load,
+                body: &[],
+                orelse: &[]
+            }),
+            "empty body on If"
+        );
         let backwards = arena.stmt(StmtKind::Pass, Range::new(2, 0, 1, 0));
-        let module = Mod::Interactive { body: arena.slice(&[backwards]) };
+        let module = Mod::Interactive {
+            body: arena.slice(&[backwards]),
+        };
         assert_eq!(
             validate(&module),
-            Err(Invalid::Value("AST node line range (2, 1) is not valid".to_owned()))
+            Err(Invalid::Value(
+                "AST node line range (2, 1) is not valid".to_owned()
+            ))
         );
         let star = arena.pattern(PatternKind::MatchStar { name: None }, range);
         let body = arena.slice(&[arena.stmt(StmtKind::Pass, range)]);
-        let cases = arena.slice(&[MatchCase { pattern: star, guard: None, body }]);
-        assert_eq!(check(StmtKind::Match { subject: load, cases }), "can't use MatchStar here");
+        let cases = arena.slice(&[MatchCase {
+            pattern: star,
+            guard: None,
+            body,
+        }]);
+        assert_eq!(
+            check(StmtKind::Match {
+                subject: load,
+                cases
+            }),
+            "can't use MatchStar here"
+        );
     }
 }

@@ -212,8 +212,12 @@ impl<'a> Parser<'a, '_> {
         };
         let (value, bad) = self.decode_part(raw, text)?;
         if !value.as_bytes().is_empty() {
-            let kind = ExprKind::Constant { value: Constant::Str(value), kind: None };
-            self.exprs.push(self.arena.expr(kind, self.tokens[token].range()));
+            let kind = ExprKind::Constant {
+                value: Constant::Str(value),
+                kind: None,
+            };
+            self.exprs
+                .push(self.arena.expr(kind, self.tokens[token].range()));
         }
         self.mark += 1;
         Ok(bad)

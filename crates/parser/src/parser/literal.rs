@@ -259,7 +259,11 @@ impl<'t> Decoder<'t> {
             _ => {
                 if bad.is_none() {
                     let sequence = &self.text[start + 1..self.at];
-                    *bad = Some(BadEscape { offset: self.offset + start, sequence, octal: false });
+                    *bad = Some(BadEscape {
+                        offset: self.offset + start,
+                        sequence,
+                        octal: false,
+                    });
                 }
                 self.out.extend_from_slice(&[b'\\', byte]);
                 return Ok(());

@@ -392,7 +392,11 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// The text of a literal part of an f-string, and the escape sequence in it that means nothing.
-    fn decode_part(&self, raw: bool, text: &'a str) -> P<(&'a Wtf8, Option<literal::BadEscape<'a>>)> {
+    fn decode_part(
+        &self,
+        raw: bool,
+        text: &'a str,
+    ) -> P<(&'a Wtf8, Option<literal::BadEscape<'a>>)> {
         let mut bad = None;
         let value = literal::text_value(text, raw, 0, self.arena, &mut bad).map_err(|_| Fail)?;
         // The scanner has already warned of backslashes before braces.
@@ -454,8 +458,14 @@ mod tests {
 
     #[test]
     fn words_that_are_keywords_only_sometimes() {
-        assert!(parsed("match = case = type = _ = 1\nmatch(x)\ntype(x)\nmatch[a:b]").starts_with("Module"));
-        assert!(parsed("match x, *y:\n case [1, *_] if z: pass\n case A(b=-1j | None) as c: pass").contains("Match("));
+        assert!(
+            parsed("match = case = type = _ = 1\nmatch(x)\ntype(x)\nmatch[a:b]")
+                .starts_with("Module")
+        );
+        assert!(
+            parsed("match x, *y:\n case [1, *_] if z: pass\n case A(b=-1j | None) as c: pass")
+                .contains("Match(")
+        );
         assert!(parsed("type X[*T = int, **P] = T").contains("TypeAlias("));
         assert!(parsed("with (a as b, c): pass").contains("optional_vars"));
         assert!(parsed("with (a, b) as c: pass").contains("Tuple("));
@@ -465,12 +475,24 @@ mod tests {
     #[test]
     fn long_chains_need_no_stack() {
         let arena = Arena::new();
-        for (unit, last) in [("1+", "1"), ("a.", "b"), ("a=", "1"), ("not ", "1"), ("1 or ", "1")] {
+        for (unit, last) in [
+            ("1+", "1"),
+            ("a.", "b"),
+            ("a=", "1"),
+            ("not ", "1"),
+            ("1 or ", "1"),
+        ] {
             let count = if unit == "not " { 5000 } else { 300_000 };
             let source = unit.repeat(count) + last;
-            assert!(parse(&source, Mode::Exec, &ParseOptions::default(), &arena).is_ok(), "{unit}");
+            assert!(
+                parse(&source, Mode::Exec, &ParseOptions::default(), &arena).is_ok(),
+                "{unit}"
+            );
         }
-        assert_eq!(parsed(&"-".repeat(100_000)), "Parser stack overflowed - Python source too complex to parse 0:0");
+        assert_eq!(
+            parsed(&"-".repeat(100_000)),
+            "Parser stack overflowed - Python source too complex to parse 0:0"
+        );
     }
 
     #[test]
@@ -478,25 +500,61 @@ mod tests {
         for (source, expected) in [
             ("a b", "invalid syntax 1:3"),
             ("(a b)", "invalid syntax. Perhaps you forgot a comma? 1:2"),
-            ("print 1", "Missing parentheses in call to 'print'. Did you mean print(...)? 1:1"),
+            (
+                "print 1",
+                "Missing parentheses in call to 'print'. Did you mean print(...)? 1:1",
+            ),
             ("if x\n  pass", "expected ':' 1:5"),
-            ("if x:\npass", "expected an indented block after 'if' statement on line 1 2:1"),
-            ("f() = 1", "cannot assign to function call here. Maybe you meant '==' instead of '='? 1:1"),
-            ("f(a=1, b)", "positional argument follows keyword argument 1:9"),
-            ("f(x for x in y, 1)", "Generator expression must be parenthesized 1:3"),
-            ("[a, b for a in b]", "did you forget parentheses around the comprehension target? 1:2"),
+            (
+                "if x:\npass",
+                "expected an indented block after 'if' statement on line 1 2:1",
+            ),
+            (
+                "f() = 1",
+                "cannot assign to function call here. Maybe you meant '==' instead of '='? 1:1",
+            ),
+            (
+                "f(a=1, b)",
+                "positional argument follows keyword argument 1:9",
+            ),
+            (
+                "f(x for x in y, 1)",
+                "Generator expression must be parenthesized 1:3",
+            ),
+            (
+                "[a, b for a in b]",
+                "did you forget parentheses around the comprehension target? 1:2",
+            ),
             ("x = (1,\ny = 2", "'(' was never closed 1:5"),
             ("  x", "unexpected indent 1:2"),
             ("try: pass\nx", "expected 'except' or 'finally' block 2:1"),
-            ("f'{a!x}'", "f-string: invalid conversion character 'x': expected 's', 'r', or 'a' 1:6"),
-            ("f'{lambda x: 1}'", "f-string: lambda expressions are not allowed without parentheses 1:4"),
+            (
+                "f'{a!x}'",
+                "f-string: invalid conversion character 'x': expected 's', 'r', or 'a' 1:6",
+            ),
+            (
+                "f'{lambda x: 1}'",
+                "f-string: lambda expressions are not allowed without parentheses 1:4",
+            ),
             ("'a' b'b'", "cannot mix bytes and nonbytes literals 1:9"),
-            ("'\\N{no such}'", "(unicode error) 'unicodeescape' codec can't decode bytes in position 0-10: \
-                unknown Unicode character name 1:1"),
-            ("1 <> 2", "invalid syntax.  Maybe you meant '!=' instead of '<>'? 1:3"),
-            ("def f(a, *): pass", "named arguments must follow bare * 1:10"),
-            ("0777", "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal \
-                integers 1:1"),
+            (
+                "'\\N{no such}'",
+                "(unicode error) 'unicodeescape' codec can't decode bytes in position 0-10: \
+                unknown Unicode character name 1:1",
+            ),
+            (
+                "1 <> 2",
+                "invalid syntax.  Maybe you meant '!=' instead of '<>'? 1:3",
+            ),
+            (
+                "def f(a, *): pass",
+                "named arguments must follow bare * 1:10",
+            ),
+            (
+                "0777",
+                "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal \
+                integers 1:1",
+            ),
             ("é = 'ü' ä", "invalid syntax 1:9"),
         ] {
             assert_eq!(parsed(source), expected, "{source}");
@@ -519,19 +577,38 @@ mod tests {
         assert_eq!(message("if x:\n  y"), "incomplete input");
         assert_eq!(message("'''abc"), "incomplete input");
         assert_eq!(message("x y\n"), "invalid syntax");
-        assert_eq!(message("x\ny"), "multiple statements found while compiling a single statement");
+        assert_eq!(
+            message("x\ny"),
+            "multiple statements found while compiling a single statement"
+        );
     }
 
     #[test]
     fn versions_and_type_comments() {
         let arena = Arena::new();
-        let old = ParseOptions { feature_version: 7, ..ParseOptions::default() };
-        let error = parse("(x := 1)", Mode::Exec, &old, &arena).map(|_| ()).map_err(|error| error.message);
-        assert_eq!(error, Err("Assignment expressions are only supported in Python 3.8 and greater".to_owned()));
-        let typed = ParseOptions { type_comments: true, ..ParseOptions::default() };
+        let old = ParseOptions {
+            feature_version: 7,
+            ..ParseOptions::default()
+        };
+        let error = parse("(x := 1)", Mode::Exec, &old, &arena)
+            .map(|_| ())
+            .map_err(|error| error.message);
+        assert_eq!(
+            error,
+            Err("Assignment expressions are only supported in Python 3.8 and greater".to_owned())
+        );
+        let typed = ParseOptions {
+            type_comments: true,
+            ..ParseOptions::default()
+        };
         let source = "def f(a):\n  # type: (int) -> str\n  pass # type: ignore[x]\n";
-        let text = parse(source, Mode::Exec, &typed, &arena).ok().and_then(|parsed| dump(parsed.module, false).ok());
+        let text = parse(source, Mode::Exec, &typed, &arena)
+            .ok()
+            .and_then(|parsed| dump(parsed.module, false).ok());
         let text = text.unwrap_or_default();
-        assert!(text.contains("type_comment='(int) -> str'") && text.contains("tag='[x]'"), "{text}");
+        assert!(
+            text.contains("type_comment='(int) -> str'") && text.contains("tag='[x]'"),
+            "{text}"
+        );
     }
 }

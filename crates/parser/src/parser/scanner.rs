@@ -943,7 +943,11 @@ impl<'a> Scanner<'a> {
                         Some(b'{' | b'}') if raw => {}
                         Some(brace @ (b'{' | b'}')) => {
                             let sequence = if brace == b'{' { "{" } else { "}" };
-                            let bad = super::literal::BadEscape { offset: 0, sequence, octal: false };
+                            let bad = super::literal::BadEscape {
+                                offset: 0,
+                                sequence,
+                                octal: false,
+                            };
                             self.warn(bad.message());
                         }
                         Some(b'N') if !raw && self.peek_at(1) == Some(b'{') => {
