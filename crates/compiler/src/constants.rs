@@ -1,7 +1,7 @@
 //! When two constants are the same constant: CPython's merge keys.
 //!
 //! Equality in Python is too coarse for `co_consts` (`1 == 1.0 == True`, `0.0 == -0.0`), so constants are told apart by
-//! a key of type and value. NaNs and code objects are never the same. [`ConstTable`] numbers constants in order of first
+//! a key of type and value. NaNs are never the same. [`ConstTable`] numbers constants in order of first
 //! use. CPython: `_PyCode_ConstantKey` in `Objects/codeobject.c`, `merge_consts_recursive` in `Python/compile.c`.
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashu_int::IBig;
-use naja_bytecode::code::{Const, Text};
+use naja_bytecode::code::{Code, Const, Text};
 use rustc_hash::FxHashMap;
 
 /// The identity of a constant: equal keys, same slot in `co_consts`.
@@ -39,8 +39,8 @@ pub enum ConstKey {
     FrozenSet(BTreeSet<ConstKey>),
     /// Start, stop, step.
     Slice(Vec<ConstKey>),
-    /// A code object by address.
-    Code(usize),
+    /// A code object.
+    Code(CodeKey),
     /// A NaN, equal to no other.
     Unique(u64),
 }
@@ -71,8 +71,56 @@ impl ConstKey {
                 ConstKey::FrozenSet(items.iter().map(ConstKey::of).collect())
             }
             Const::Slice(parts) => ConstKey::Slice(parts.iter().map(ConstKey::of).collect()),
-            Const::Code(code) => ConstKey::Code(Arc::as_ptr(code) as usize),
+            Const::Code(code) => ConstKey::Code(CodeKey(code.clone())),
         }
+    }
+}
+
+/// A code object that equals another as in Python: same name, first line, parameters, instructions, constants, variables
+/// and tables, be the qualified name what it may. CPython: `code_richcompare` in `Objects/codeobject.c`.
+#[derive(Clone, Debug)]
+pub struct CodeKey(Arc<Code>);
+
+impl PartialEq for CodeKey {
+    fn eq(&self, other: &CodeKey) -> bool {
+        let (a, b) = (&*self.0, &*other.0);
+        let counts = |code: &Code| (code.argcount, code.posonlyargcount, code.kwonlyargcount, code.flags);
+        std::ptr::eq(a, b)
+            || (a.firstlineno == b.firstlineno
+                && counts(a) == counts(b)
+                && a.name == b.name
+                && a.code == b.code
+                && a.names == b.names
+                && a.localsplusnames == b.localsplusnames
+                && a.linetable == b.linetable
+                && a.exceptiontable == b.exceptiontable
+                && a.consts.len() == b.consts.len()
+                && a.consts.iter().map(ConstKey::of).eq(b.consts.iter().map(ConstKey::of)))
+    }
+}
+
+impl Eq for CodeKey {}
+
+impl std::hash::Hash for CodeKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+        self.0.firstlineno.hash(state);
+        self.0.code.hash(state);
+    }
+}
+
+impl PartialOrd for CodeKey {
+    fn partial_cmp(&self, other: &CodeKey) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CodeKey {
+    fn cmp(&self, other: &CodeKey) -> std::cmp::Ordering {
+        if self == other {
+            return std::cmp::Ordering::Equal;
+        }
+        Arc::as_ptr(&self.0).cmp(&Arc::as_ptr(&other.0))
     }
 }
 

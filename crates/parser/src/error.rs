@@ -15,6 +15,9 @@ pub enum SyntaxErrorKind {
     Value,
     Unicode,
     Overflow,
+    /// A tree that no parser makes.
+    System,
+    Runtime,
 }
 
 /// An error with its place. Lines and offsets count from 1, offsets in characters; -1 and 0 as CPython has them.

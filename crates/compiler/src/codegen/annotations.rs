@@ -185,9 +185,7 @@ impl<'a> Compiler<'a, '_> {
 
     /// An annotation's source text.
     fn annotation_string(&mut self, annotation: &Expr<'_>) -> Done {
-        let text = naja_parser::unparse::expression(annotation)?;
-        self.load_const(loc(annotation.range), Const::Str(Text::from_wtf8(text.as_bytes())));
-        Ok(())
+        Err(self.error(loc(annotation.range), "annotations as strings are not supported yet"))
     }
 
     /// Makes a function's `__annotate__`, if it has annotations; returns the flag for `SET_FUNCTION_ATTRIBUTE`.

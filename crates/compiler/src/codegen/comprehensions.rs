@@ -239,8 +239,7 @@ impl<'a> Compiler<'a, '_> {
         self.unit.in_inlined_comp += 1;
         let symbols: Vec<(Name, u32)> =
             self.st.block(comp).symbols.iter().map(|(name, flags)| (*name, *flags)).collect();
-        let is_bound =
-            |flags: u32| (flags & flag::DEF_LOCAL != 0 && flags & flag::DEF_NONLOCAL == 0) || in_class;
+        let is_bound = |flags: u32| flags & flag::DEF_LOCAL != 0 && flags & flag::DEF_NONLOCAL == 0;
         for &(name, flags) in &symbols {
             let inside = scope_of(flags);
             let before = self.st.block(outer).symbol(name);

@@ -366,7 +366,7 @@ impl<'a> Compiler<'a, '_> {
         let count = keys.len().min(values.len());
         let mut have_dict = false;
         let mut elements = 0;
-        let mut flush = |c: &mut Self, from: usize, to: usize, have_dict: &mut bool| -> Done {
+        let flush = |c: &mut Self, from: usize, to: usize, have_dict: &mut bool| -> Done {
             c.subdict(at, &keys[from..to], &values[from..to])?;
             if *have_dict {
                 c.op_i(at, op::DICT_UPDATE, 1);

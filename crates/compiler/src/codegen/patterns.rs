@@ -9,10 +9,22 @@ use naja_bytecode::opcode::wide as op;
 use naja_parser::ast::{
     CmpOp, Constant, ExprContext, ExprKind, ExprRef, MatchCase, Operator, Pattern, PatternKind, PatternRef,
 };
-use naja_parser::repr::{repr_constant, repr_str};
+use naja_parser::repr;
 
 use super::{Compiler, Done, arg, constant, loc};
 use crate::instruction_sequence::{Label, Location};
+
+fn repr_str(text: &str) -> String {
+    let mut out = String::new();
+    repr::str(&mut out, text.as_bytes());
+    out
+}
+
+fn repr_constant(value: &Constant<'_>) -> String {
+    let mut out = String::new();
+    repr::constant(&mut out, value);
+    out
+}
 
 /// The state of one `case`.
 #[derive(Default)]

@@ -15,9 +15,10 @@ impl<'a> Compiler<'a, '_> {
     /// A statement whose parts may not be executed, which matters for annotations inside.
     fn conditional(&mut self, generate: impl FnOnce(&mut Self) -> Done) -> Done {
         self.unit.in_conditional_block += 1;
-        let result = generate(self);
+        // After an error the unit may be another one; nothing goes on then.
+        generate(self)?;
         self.unit.in_conditional_block -= 1;
-        result
+        Ok(())
     }
 
     pub(super) fn stmt(&mut self, stmt: &'a Stmt<'a>) -> Done {

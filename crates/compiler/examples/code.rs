@@ -1,0 +1,168 @@
+//! Prints the code objects of source files, as the comparison script of the front end does.
+//!
+//! `code OUTDIR LIST` writes OUTDIR/n.code for the n-th path in LIST; `code FILE...` prints; `code --warnings FILE...`
+//! prints errors and warnings with their places; `code --time FILE...` measures.
+
+use std::fmt::Write;
+
+use naja_bytecode::code::{Code, Const, Text};
+use naja_bytecode::repr::repr;
+use naja_compiler::{CompileOptions, compile};
+use naja_parser::ast::Arena;
+use naja_parser::error::{SyntaxError, SyntaxErrorKind, Warning};
+use naja_parser::{Mode, ParseOptions, parse_with_warnings};
+
+fn name(error: &SyntaxError) -> &'static str {
+    match error.kind {
+        SyntaxErrorKind::Syntax => "SyntaxError",
+        SyntaxErrorKind::Indentation => "IndentationError",
+        SyntaxErrorKind::Tab => "TabError",
+        SyntaxErrorKind::Incomplete => "_IncompleteInputError",
+        SyntaxErrorKind::Memory => "MemoryError",
+        SyntaxErrorKind::Recursion => "RecursionError",
+        SyntaxErrorKind::System => "SystemError",
+        _ => "ValueError",
+    }
+}
+
+fn constant(value: &Const) -> String {
+    let all = |items: &[Const]| items.iter().map(constant).collect::<Vec<_>>();
+    let kind = match value {
+        Const::Tuple(items) => return format!("({})", all(items).join(", ")),
+        Const::FrozenSet(items) => {
+            let mut items = all(items);
+            items.sort();
+            return format!("frozenset{{{}}}", items.join(", "));
+        }
+        Const::Code(code) => return format!("<code {}>", code.qualname),
+        Const::None => "NoneType",
+        Const::True | Const::False => "bool",
+        Const::Ellipsis => "ellipsis",
+        Const::Int(_) | Const::BigInt(_) => "int",
+        Const::Float(_) => "float",
+        Const::Complex(..) => "complex",
+        Const::Str(_) => "str",
+        Const::Bytes(_) => "bytes",
+        Const::Slice(_) => "slice",
+    };
+    format!("{kind} {}", repr(value))
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a Text>) -> String {
+    repr(&Const::tuple(names.map(|name| Const::Str(name.clone())).collect()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn walk(out: &mut String, code: &Code) {
+    let units: Vec<String> = code.code.chunks(2).map(hex).collect();
+    let _ = writeln!(out, "code {} line {}", code.qualname, code.firstlineno);
+    let _ = writeln!(
+        out,
+        "  args {} {} {} flags {:#x} stack {}",
+        code.argcount, code.posonlyargcount, code.kwonlyargcount, code.flags, code.stacksize
+    );
+    let _ = writeln!(
+        out,
+        "  names {} locals {} cells {} free {}",
+        names(code.names.iter()),
+        names(code.varnames()),
+        names(code.cellvars()),
+        names(code.freevars())
+    );
+    let _ = writeln!(out, "  consts {}", constant(&Const::tuple(code.consts.clone())));
+    let _ = writeln!(out, "  code {}", units.join(" "));
+    let _ = writeln!(out, "  exceptions {}", hex(&code.exceptiontable));
+    let _ = writeln!(out, "  positions {}", hex(&code.linetable));
+    for value in &code.consts {
+        if let Const::Code(inner) = value {
+            walk(out, inner);
+        }
+    }
+}
+
+/// The file as text; other encodings than UTF-8 are taken for Latin-1.
+fn decode(bytes: &[u8]) -> String {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
+}
+
+fn compile_source(source: &str, warnings: &mut Vec<Warning>) -> Result<Code, SyntaxError> {
+    let arena = Arena::for_source(source.len());
+    let (module, _) = parse_with_warnings(source, Mode::Exec, &ParseOptions::default(), &arena, warnings)?;
+    match compile(module, &arena, "<source>", &CompileOptions::default()) {
+        Ok(compiled) => {
+            warnings.extend(compiled.warnings);
+            Ok(compiled.code)
+        }
+        Err(failure) => {
+            warnings.extend(failure.warnings);
+            Err(failure.error)
+        }
+    }
+}
+
+fn dump(path: &str, verbose: bool) -> String {
+    let source = match std::fs::read(path) {
+        Ok(bytes) => decode(&bytes),
+        Err(error) => return format!("{error}\n"),
+    };
+    let mut out = String::new();
+    let mut warnings = Vec::new();
+    let result = compile_source(&source, &mut warnings);
+    if verbose {
+        for w in &warnings {
+            let _ = writeln!(out, "{} {} {} {} {}", w.lineno, w.col_offset, w.end_lineno, w.end_col_offset, w.message);
+        }
+    }
+    match result {
+        Ok(_) if verbose => {}
+        Ok(code) => walk(&mut out, &code),
+        Err(e) if verbose => {
+            let place = (e.lineno, e.offset, e.end_lineno, e.end_offset);
+            let _ = writeln!(out, "{}: {} {place:?}", name(&e), e.message);
+        }
+        Err(e) if e.is_syntax_error() => {
+            let _ = writeln!(out, "{}: {} (<source>, line {})", name(&e), e.message, e.lineno);
+        }
+        Err(e) => {
+            let _ = writeln!(out, "{}: {}", name(&e), e.message);
+        }
+    }
+    out
+}
+
+fn time(paths: &[String]) {
+    for path in paths {
+        let source = decode(&std::fs::read(path).unwrap_or_default());
+        let mut best = std::time::Duration::MAX;
+        for _ in 0..10 {
+            let start = std::time::Instant::now();
+            let _ = compile_source(&source, &mut Vec::new());
+            best = best.min(start.elapsed());
+        }
+        println!("{path}: {} lines, {best:?}", source.lines().count());
+    }
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.as_slice() {
+        [flag, paths @ ..] if flag == "--time" => time(paths),
+        [flag, paths @ ..] if flag == "--warnings" => paths.iter().for_each(|path| print!("{}", dump(path, true))),
+        [out, list] if std::path::Path::new(out).is_dir() => {
+            let list = std::fs::read_to_string(list).unwrap_or_default();
+            for (i, path) in list.lines().enumerate() {
+                if let Err(error) = std::fs::write(format!("{out}/{i}.code"), dump(path, false)) {
+                    eprintln!("{error}");
+                }
+            }
+        }
+        paths => paths.iter().for_each(|path| print!("{}", dump(path, false))),
+    }
+}
