@@ -49,7 +49,9 @@ fn constant(value: &Const) -> String {
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a Text>) -> String {
-    repr(&Const::tuple(names.map(|name| Const::Str(name.clone())).collect()))
+    repr(&Const::tuple(
+        names.map(|name| Const::Str(name.clone())).collect(),
+    ))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -72,7 +74,11 @@ fn walk(out: &mut String, code: &Code) {
         names(code.cellvars()),
         names(code.freevars())
     );
-    let _ = writeln!(out, "  consts {}", constant(&Const::tuple(code.consts.clone())));
+    let _ = writeln!(
+        out,
+        "  consts {}",
+        constant(&Const::tuple(code.consts.clone()))
+    );
     let _ = writeln!(out, "  code {}", units.join(" "));
     let _ = writeln!(out, "  exceptions {}", hex(&code.exceptiontable));
     let _ = writeln!(out, "  positions {}", hex(&code.linetable));
@@ -89,12 +95,20 @@ fn decode(bytes: &[u8]) -> String {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
     };
-    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
+    text.strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text)
 }
 
 fn compile_source(source: &str, warnings: &mut Vec<Warning>) -> Result<Code, SyntaxError> {
     let arena = Arena::for_source(source.len());
-    let (module, _) = parse_with_warnings(source, Mode::Exec, &ParseOptions::default(), &arena, warnings)?;
+    let (module, _) = parse_with_warnings(
+        source,
+        Mode::Exec,
+        &ParseOptions::default(),
+        &arena,
+        warnings,
+    )?;
     match compile(module, &arena, "<source>", &CompileOptions::default()) {
         Ok(compiled) => {
             warnings.extend(compiled.warnings);
@@ -117,7 +131,11 @@ fn dump(path: &str, verbose: bool) -> String {
     let result = compile_source(&source, &mut warnings);
     if verbose {
         for w in &warnings {
-            let _ = writeln!(out, "{} {} {} {} {}", w.lineno, w.col_offset, w.end_lineno, w.end_col_offset, w.message);
+            let _ = writeln!(
+                out,
+                "{} {} {} {} {}",
+                w.lineno, w.col_offset, w.end_lineno, w.end_col_offset, w.message
+            );
         }
     }
     match result {
@@ -128,7 +146,13 @@ fn dump(path: &str, verbose: bool) -> String {
             let _ = writeln!(out, "{}: {} {place:?}", name(&e), e.message);
         }
         Err(e) if e.is_syntax_error() => {
-            let _ = writeln!(out, "{}: {} (<source>, line {})", name(&e), e.message, e.lineno);
+            let _ = writeln!(
+                out,
+                "{}: {} (<source>, line {})",
+                name(&e),
+                e.message,
+                e.lineno
+            );
         }
         Err(e) => {
             let _ = writeln!(out, "{}: {}", name(&e), e.message);
@@ -154,7 +178,9 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
         [flag, paths @ ..] if flag == "--time" => time(paths),
-        [flag, paths @ ..] if flag == "--warnings" => paths.iter().for_each(|path| print!("{}", dump(path, true))),
+        [flag, paths @ ..] if flag == "--warnings" => {
+            paths.iter().for_each(|path| print!("{}", dump(path, true)))
+        }
         [out, list] if std::path::Path::new(out).is_dir() => {
             let list = std::fs::read_to_string(list).unwrap_or_default();
             for (i, path) in list.lines().enumerate() {
@@ -163,6 +189,8 @@ fn main() {
                 }
             }
         }
-        paths => paths.iter().for_each(|path| print!("{}", dump(path, false))),
+        paths => paths
+            .iter()
+            .for_each(|path| print!("{}", dump(path, false))),
     }
 }

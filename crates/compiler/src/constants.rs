@@ -84,7 +84,14 @@ pub struct CodeKey(Arc<Code>);
 impl PartialEq for CodeKey {
     fn eq(&self, other: &CodeKey) -> bool {
         let (a, b) = (&*self.0, &*other.0);
-        let counts = |code: &Code| (code.argcount, code.posonlyargcount, code.kwonlyargcount, code.flags);
+        let counts = |code: &Code| {
+            (
+                code.argcount,
+                code.posonlyargcount,
+                code.kwonlyargcount,
+                code.flags,
+            )
+        };
         std::ptr::eq(a, b)
             || (a.firstlineno == b.firstlineno
                 && counts(a) == counts(b)
@@ -95,7 +102,10 @@ impl PartialEq for CodeKey {
                 && a.linetable == b.linetable
                 && a.exceptiontable == b.exceptiontable
                 && a.consts.len() == b.consts.len()
-                && a.consts.iter().map(ConstKey::of).eq(b.consts.iter().map(ConstKey::of)))
+                && a.consts
+                    .iter()
+                    .map(ConstKey::of)
+                    .eq(b.consts.iter().map(ConstKey::of)))
     }
 }
 

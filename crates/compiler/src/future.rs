@@ -45,11 +45,14 @@ pub fn from_module(module: &Mod<'_>) -> Result<Future, Error> {
 
 fn feature(name: &str, range: Range) -> Result<u32, Error> {
     match name {
-        "nested_scopes" | "generators" | "division" | "absolute_import" | "with_statement" | "print_function"
-        | "unicode_literals" | "generator_stop" => Ok(0),
+        "nested_scopes" | "generators" | "division" | "absolute_import" | "with_statement"
+        | "print_function" | "unicode_literals" | "generator_stop" => Ok(0),
         "barry_as_FLUFL" => Ok(flags::FUTURE_BARRY_AS_BDFL),
         "annotations" => Ok(flags::FUTURE_ANNOTATIONS),
         "braces" => Err(syntax_error(range, "not a chance")),
-        _ => Err(syntax_error(range, format!("future feature {name} is not defined"))),
+        _ => Err(syntax_error(
+            range,
+            format!("future feature {name} is not defined"),
+        )),
     }
 }

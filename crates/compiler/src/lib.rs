@@ -66,8 +66,15 @@ pub fn compile<'a>(
 ) -> Result<Compiled, Failure> {
     let mut warnings = Vec::new();
     match compile_with_warnings(module, arena, filename, options, &mut warnings) {
-        Ok((code, flags)) => Ok(Compiled { code, warnings, flags }),
-        Err(error) => Err(Failure { error: *error, warnings }),
+        Ok((code, flags)) => Ok(Compiled {
+            code,
+            warnings,
+            flags,
+        }),
+        Err(error) => Err(Failure {
+            error: *error,
+            warnings,
+        }),
     }
 }
 
@@ -88,7 +95,14 @@ fn compile_with_warnings<'a>(
     };
     let module = preprocess(module, steps, arena, warnings)?;
     let table = symtable::build_boxed(module, &future, features)?;
-    let code = codegen::generate(module, table, filename, options.optimize, features, warnings)?;
+    let code = codegen::generate(
+        module,
+        table,
+        filename,
+        options.optimize,
+        features,
+        warnings,
+    )?;
     Ok((code, features))
 }
 

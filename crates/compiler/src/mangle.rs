@@ -21,7 +21,13 @@ mod tests {
     #[test]
     fn only_private_names_change() {
         assert_eq!(mangle("__Ham", "__spam").as_deref(), Some("_Ham__spam"));
-        for (class, name) in [("Ham", "__init__"), ("___", "__spam"), ("Ham", "_spam"), ("Ham", "__a.b"), ("H", "__")] {
+        for (class, name) in [
+            ("Ham", "__init__"),
+            ("___", "__spam"),
+            ("Ham", "_spam"),
+            ("Ham", "__a.b"),
+            ("H", "__"),
+        ] {
             assert_eq!(mangle(class, name), None);
         }
     }

@@ -168,7 +168,10 @@ pub struct Unit<'a> {
 
 /// The names of a table as text.
 fn texts(table: impl IntoIterator<Item = Name>, names: &Names) -> Vec<Text> {
-    table.into_iter().map(|name| Text::from(names.text(name))).collect()
+    table
+        .into_iter()
+        .map(|name| Text::from(names.text(name)))
+        .collect()
 }
 
 impl Unit<'_> {

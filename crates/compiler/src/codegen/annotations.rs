@@ -25,7 +25,10 @@ impl<'a> Compiler<'a, '_> {
 
     /// Begins a function of one parameter `format` that raises NotImplementedError for formats it does not know.
     pub(super) fn setup_annotations_scope(&mut self, at: Location, key: Key, name: Name) -> Done {
-        let counts = ArgCounts { posonly: 1, ..ArgCounts::default() };
+        let counts = ArgCounts {
+            posonly: 1,
+            ..ArgCounts::default()
+        };
         let name: Box<str> = self.st.names.text(name).into();
         self.enter_scope(&name, ScopeKind::Annotations, key, at.lineno, None, counts)?;
         self.op_i(at, op::LOAD_FAST, 0);
@@ -33,7 +36,11 @@ impl<'a> Compiler<'a, '_> {
         self.op_i(at, op::COMPARE_OP, COMPARE_GT);
         let body = self.label();
         self.jump(at, op::POP_JUMP_IF_FALSE, body);
-        self.op_i(at, op::LOAD_COMMON_CONSTANT, arg::CONSTANT_NOTIMPLEMENTEDERROR);
+        self.op_i(
+            at,
+            op::LOAD_COMMON_CONSTANT,
+            arg::CONSTANT_NOTIMPLEMENTEDERROR,
+        );
         self.op_i(at, op::RAISE_VARARGS, 1);
         self.place(body);
         Ok(())
@@ -67,7 +74,11 @@ impl<'a> Compiler<'a, '_> {
         self.setup_annotations_scope(at, key, known::ANNOTATE)?;
         self.deferred_annotations_body(at, &deferred, scope)?;
         self.leave_annotations_scope(at)?;
-        let name = if class { known::ANNOTATE_FUNC } else { known::ANNOTATE };
+        let name = if class {
+            known::ANNOTATE_FUNC
+        } else {
+            known::ANNOTATE
+        };
         self.variable(at, name, naja_parser::ast::ExprContext::Store)?;
         if separate && let Some(seq) = self.unit.stashed.take() {
             let annotations = std::mem::replace(&mut self.unit.seq, seq);
@@ -109,7 +120,13 @@ impl<'a> Compiler<'a, '_> {
 
     /// `target: annotation = value`
     pub(super) fn ann_assign(&mut self, stmt: &'a Stmt<'a>) -> Done {
-        let StmtKind::AnnAssign { target, annotation, value, simple } = stmt.kind else {
+        let StmtKind::AnnAssign {
+            target,
+            annotation,
+            value,
+            simple,
+        } = stmt.kind
+        else {
             return Ok(());
         };
         let at = loc(stmt.range);
@@ -134,8 +151,14 @@ impl<'a> Compiler<'a, '_> {
                 }
                 Ok(())
             }
-            ExprKind::Attribute { value: object, .. } if value.is_none() => self.check_ann_expr(object),
-            ExprKind::Subscript { value: object, slice, .. } if value.is_none() => {
+            ExprKind::Attribute { value: object, .. } if value.is_none() => {
+                self.check_ann_expr(object)
+            }
+            ExprKind::Subscript {
+                value: object,
+                slice,
+                ..
+            } if value.is_none() => {
                 self.check_ann_expr(object)?;
                 self.check_ann_subscr(slice)
             }
@@ -148,7 +171,12 @@ impl<'a> Compiler<'a, '_> {
         let class = self.unit.scope == ScopeKind::Class;
         let conditional = !class || self.unit.in_conditional_block > 0;
         let index = conditional.then_some(self.unit.next_conditional);
-        self.unit.deferred.push(DeferredAnnotation { loc: at, target, annotation, index });
+        self.unit.deferred.push(DeferredAnnotation {
+            loc: at,
+            target,
+            annotation,
+            index,
+        });
         let Some(index) = index else {
             return;
         };
@@ -175,17 +203,23 @@ impl<'a> Compiler<'a, '_> {
     fn check_ann_subscr(&mut self, expr: ExprRef<'a>) -> Done {
         self.check_depth()?;
         match expr.kind {
-            ExprKind::Slice { lower, upper, step } => {
-                [lower, upper, step].into_iter().flatten().try_for_each(|part| self.check_ann_expr(part))
+            ExprKind::Slice { lower, upper, step } => [lower, upper, step]
+                .into_iter()
+                .flatten()
+                .try_for_each(|part| self.check_ann_expr(part)),
+            ExprKind::Tuple { elts, .. } => {
+                elts.iter().try_for_each(|elt| self.check_ann_subscr(elt))
             }
-            ExprKind::Tuple { elts, .. } => elts.iter().try_for_each(|elt| self.check_ann_subscr(elt)),
             _ => self.check_ann_expr(expr),
         }
     }
 
     /// An annotation's source text.
     fn annotation_string(&mut self, annotation: &Expr<'_>) -> Done {
-        Err(self.error(loc(annotation.range), "annotations as strings are not supported yet"))
+        Err(self.error(
+            loc(annotation.range),
+            "annotations as strings are not supported yet",
+        ))
     }
 
     /// Makes a function's `__annotate__`, if it has annotations; returns the flag for `SET_FUNCTION_ATTRIBUTE`.
@@ -206,8 +240,16 @@ impl<'a> Compiler<'a, '_> {
         let name = self.st.block(id).name;
         self.setup_annotations_scope(at, key, name)?;
         let mut count = 0;
-        let groups = args.args.iter().chain(args.posonlyargs).chain(args.vararg).chain(args.kwonlyargs);
-        for Arg { arg, annotation, .. } in groups.chain(args.kwarg) {
+        let groups = args
+            .args
+            .iter()
+            .chain(args.posonlyargs)
+            .chain(args.vararg)
+            .chain(args.kwonlyargs);
+        for Arg {
+            arg, annotation, ..
+        } in groups.chain(args.kwarg)
+        {
             self.arg_annotation(arg, *annotation, &mut count, at)?;
         }
         self.arg_annotation("return", returns, &mut count, at)?;
@@ -246,7 +288,13 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// The lazily evaluated bound or default of a type parameter.
-    pub(super) fn type_param_part(&mut self, expr: ExprRef<'a>, name: &str, key: Key, starred: bool) -> Done {
+    pub(super) fn type_param_part(
+        &mut self,
+        expr: ExprRef<'a>,
+        name: &str,
+        key: Key,
+        starred: bool,
+    ) -> Done {
         let at = loc(expr.range);
         self.load_const(at, Const::tuple(vec![Const::Int(1)]));
         let name = self.st.names.intern(name);

@@ -15,7 +15,8 @@ use crate::instruction_sequence::{Label, Location};
 use crate::symtable::{Name, flag, known, scope};
 
 fn any_starred(args: &[ExprRef<'_>]) -> bool {
-    args.iter().any(|arg| matches!(arg.kind, ExprKind::Starred { .. }))
+    args.iter()
+        .any(|arg| matches!(arg.kind, ExprKind::Starred { .. }))
 }
 
 fn any_unpacked(keywords: &[Keyword<'_>]) -> bool {
@@ -24,7 +25,12 @@ fn any_unpacked(keywords: &[Keyword<'_>]) -> bool {
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn call(&mut self, expr: &'a Expr<'a>) -> Done {
-        let ExprKind::Call { func, args, keywords } = expr.kind else {
+        let ExprKind::Call {
+            func,
+            args,
+            keywords,
+        } = expr.kind
+        else {
             return Ok(());
         };
         self.validate_keywords(keywords)?;
@@ -46,16 +52,31 @@ impl<'a> Compiler<'a, '_> {
             let Some(name) = keyword.arg else {
                 continue;
             };
-            if let Some(other) = keywords[i + 1..].iter().find(|other| other.arg == Some(name)) {
-                return Err(self.error(loc(other.range), format!("keyword argument repeated: {name}")));
+            if let Some(other) = keywords[i + 1..]
+                .iter()
+                .find(|other| other.arg == Some(name))
+            {
+                return Err(self.error(
+                    loc(other.range),
+                    format!("keyword argument repeated: {name}"),
+                ));
             }
         }
         Ok(())
     }
 
     /// The arguments of `super(...)`, if an attribute of it can be loaded without making the super object.
-    pub(super) fn super_call(&mut self, value: ExprRef<'a>, attr: &str) -> Option<&'a [ExprRef<'a>]> {
-        let ExprKind::Call { func, args, keywords: [] } = value.kind else {
+    pub(super) fn super_call(
+        &mut self,
+        value: ExprRef<'a>,
+        attr: &str,
+    ) -> Option<&'a [ExprRef<'a>]> {
+        let ExprKind::Call {
+            func,
+            args,
+            keywords: [],
+        } = value.kind
+        else {
             return None;
         };
         if !matches!(func.kind, ExprKind::Name { id: "super", .. }) || attr == "__class__" {
@@ -77,7 +98,11 @@ impl<'a> Compiler<'a, '_> {
         }
     }
 
-    pub(super) fn load_args_for_super(&mut self, value: ExprRef<'a>, args: &'a [ExprRef<'a>]) -> Done {
+    pub(super) fn load_args_for_super(
+        &mut self,
+        value: ExprRef<'a>,
+        args: &'a [ExprRef<'a>],
+    ) -> Done {
         let at = loc(value.range);
         if let ExprKind::Call { func, .. } = value.kind {
             self.variable(loc(func.range), known::SUPER, ExprContext::Load)?;
@@ -97,7 +122,10 @@ impl<'a> Compiler<'a, '_> {
             return false;
         };
         let top = self.st.block(self.st.top());
-        self.st.names.find(id).is_some_and(|name| top.symbol(name) & flag::DEF_IMPORT != 0)
+        self.st
+            .names
+            .find(id)
+            .is_some_and(|name| top.symbol(name) & flag::DEF_IMPORT != 0)
     }
 
     /// A call of an attribute, unless the arguments need unpacking; says whether it was one.
@@ -108,17 +136,30 @@ impl<'a> Compiler<'a, '_> {
         args: &'a [ExprRef<'a>],
         keywords: &'a [Keyword<'a>],
     ) -> Result<bool, Error> {
-        let ExprKind::Attribute { value, attr, ctx: ExprContext::Load } = method.kind else {
+        let ExprKind::Attribute {
+            value,
+            attr,
+            ctx: ExprContext::Load,
+        } = method.kind
+        else {
             return Ok(false);
         };
         let pushed = args.len() + keywords.len() + usize::from(!keywords.is_empty());
-        if self.is_imported(value) || pushed >= STACK_USE_GUIDELINE || any_starred(args) || any_unpacked(keywords) {
+        if self.is_imported(value)
+            || pushed >= STACK_USE_GUIDELINE
+            || any_starred(args)
+            || any_unpacked(keywords)
+        {
             return Ok(false);
         }
         let mut at = loc(method.range);
         if let Some(super_args) = self.super_call(value, attr) {
             self.load_args_for_super(value, super_args)?;
-            let kind = if super_args.is_empty() { AttrOp::ZeroSuperMethod } else { AttrOp::SuperMethod };
+            let kind = if super_args.is_empty() {
+                AttrOp::ZeroSuperMethod
+            } else {
+                AttrOp::SuperMethod
+            };
             self.attr_op(at, kind, attr);
             at = self.attr_location(at, method);
             self.op(at, op::NOP);
@@ -143,7 +184,9 @@ impl<'a> Compiler<'a, '_> {
         for keyword in keywords {
             self.expr(keyword.value)?;
         }
-        let names = keywords.iter().map(|keyword| Const::str(keyword.arg.unwrap_or("")));
+        let names = keywords
+            .iter()
+            .map(|keyword| Const::str(keyword.arg.unwrap_or("")));
         self.load_const(at, Const::tuple(names.collect()));
         Ok(())
     }
@@ -164,8 +207,14 @@ impl<'a> Compiler<'a, '_> {
         }
         // The constant of the builtin; for all and any, the result of an exhausted loop and what goes on with it.
         let (builtin, search) = match id {
-            "all" => (arg::CONSTANT_BUILTIN_ALL, Some((true, op::POP_JUMP_IF_TRUE))),
-            "any" => (arg::CONSTANT_BUILTIN_ANY, Some((false, op::POP_JUMP_IF_FALSE))),
+            "all" => (
+                arg::CONSTANT_BUILTIN_ALL,
+                Some((true, op::POP_JUMP_IF_TRUE)),
+            ),
+            "any" => (
+                arg::CONSTANT_BUILTIN_ANY,
+                Some((false, op::POP_JUMP_IF_FALSE)),
+            ),
             "tuple" => (arg::CONSTANT_BUILTIN_TUPLE, None),
             _ => return Ok(()),
         };
@@ -246,7 +295,12 @@ impl<'a> Compiler<'a, '_> {
         keywords: &'a [Keyword<'a>],
     ) -> Done {
         match args {
-            [Expr { kind: ExprKind::Starred { value, .. }, .. }] if pushed == 0 => self.expr(value)?,
+            [
+                Expr {
+                    kind: ExprKind::Starred { value, .. },
+                    ..
+                },
+            ] if pushed == 0 => self.expr(value)?,
             _ => self.collection(at, args, injected, pushed, TUPLE)?,
         }
         let mut have_dict = false;

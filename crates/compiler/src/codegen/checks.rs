@@ -30,7 +30,9 @@ fn infer_type(expr: ExprRef<'_>) -> Option<&'static str> {
         ExprKind::Set { .. } | ExprKind::SetComp { .. } => "set",
         ExprKind::GeneratorExp { .. } => "generator",
         ExprKind::Lambda { .. } => "function",
-        ExprKind::TemplateStr { .. } | ExprKind::Interpolation { .. } => "string.templatelib.Template",
+        ExprKind::TemplateStr { .. } | ExprKind::Interpolation { .. } => {
+            "string.templatelib.Template"
+        }
         ExprKind::JoinedStr { .. } | ExprKind::FormattedValue { .. } => "str",
         ExprKind::Constant { value, .. } => constant_type(value),
         _ => return None,
@@ -40,9 +42,14 @@ fn infer_type(expr: ExprRef<'_>) -> Option<&'static str> {
 /// Whether comparing the identity of an expression makes sense: anything but literals, save the singletons.
 fn has_identity(expr: ExprRef<'_>) -> bool {
     match expr.kind {
-        ExprKind::Tuple { elts, .. } => !elts.iter().all(|elt| matches!(elt.kind, ExprKind::Constant { .. })),
+        ExprKind::Tuple { elts, .. } => !elts
+            .iter()
+            .all(|elt| matches!(elt.kind, ExprKind::Constant { .. })),
         ExprKind::Constant { value, .. } => {
-            matches!(value, Constant::None | Constant::True | Constant::False | Constant::Ellipsis)
+            matches!(
+                value,
+                Constant::None | Constant::True | Constant::False | Constant::Ellipsis
+            )
         }
         _ => true,
     }
@@ -83,7 +90,9 @@ impl<'a> Compiler<'a, '_> {
             return;
         }
         if let Some(name) = infer_type(func) {
-            self.warn(func.range, || format!("'{name}' object is not callable; perhaps you missed a comma?"));
+            self.warn(func.range, || {
+                format!("'{name}' object is not callable; perhaps you missed a comma?")
+            });
         }
     }
 
@@ -111,7 +120,9 @@ impl<'a> Compiler<'a, '_> {
             _ => false,
         };
         if wrong && let Some(name) = infer_type(value) {
-            self.warn(value.range, || format!("'{name}' object is not subscriptable; perhaps you missed a comma?"));
+            self.warn(value.range, || {
+                format!("'{name}' object is not subscriptable; perhaps you missed a comma?")
+            });
         }
     }
 
@@ -125,7 +136,10 @@ impl<'a> Compiler<'a, '_> {
         }
         let indexable = match value.kind {
             ExprKind::Constant { value, .. } => {
-                matches!(value, Constant::Str(_) | Constant::Bytes(_) | Constant::Tuple(_))
+                matches!(
+                    value,
+                    Constant::Str(_) | Constant::Bytes(_) | Constant::Tuple(_)
+                )
             }
             ExprKind::Tuple { .. }
             | ExprKind::List { .. }

@@ -14,7 +14,12 @@ use crate::unit::{ArgCounts, ScopeKind};
 
 impl<'a> Compiler<'a, '_> {
     /// The body of a module or class: docstring, statements, annotations.
-    pub(super) fn body(&mut self, at: Location, body: &'a [StmtRef<'a>], is_interactive: bool) -> Done {
+    pub(super) fn body(
+        &mut self,
+        at: Location,
+        body: &'a [StmtRef<'a>],
+        is_interactive: bool,
+    ) -> Done {
         if self.future_annotations() && self.block().annotations_used {
             self.op(at, op::SETUP_ANNOTATIONS);
         }
@@ -29,7 +34,10 @@ impl<'a> Compiler<'a, '_> {
                 StmtKind::Expr { value } => value.range,
                 _ => first.range,
             };
-            self.load_const(loc(range), Const::Str(Text::from_wtf8(clean_doc(text.as_bytes()))));
+            self.load_const(
+                loc(range),
+                Const::Str(Text::from_wtf8(clean_doc(text.as_bytes()))),
+            );
             self.variable(Location::NONE, known::DOC, ExprContext::Store)?;
         }
         self.stmts(rest)?;
@@ -40,12 +48,25 @@ impl<'a> Compiler<'a, '_> {
     }
 
     fn class_body(&mut self, stmt: &'a Stmt<'a>, firstlineno: i32) -> Done {
-        let StmtKind::ClassDef { name, body, type_params, .. } = stmt.kind else {
+        let StmtKind::ClassDef {
+            name,
+            body,
+            type_params,
+            ..
+        } = stmt.kind
+        else {
             return Ok(());
         };
         let id = self.st.names.intern(name);
         let counts = ArgCounts::default();
-        self.enter_scope(name, ScopeKind::Class, Key::node(stmt), firstlineno, Some(id), counts)?;
+        self.enter_scope(
+            name,
+            ScopeKind::Class,
+            Key::node(stmt),
+            firstlineno,
+            Some(id),
+            counts,
+        )?;
         let at = Location::new(firstlineno, firstlineno, 0, 0);
         self.variable(at, known::DUNDER_NAME, ExprContext::Load)?;
         self.variable(at, known::MODULE, ExprContext::Store)?;
@@ -108,23 +129,43 @@ impl<'a> Compiler<'a, '_> {
     }
 
     pub(super) fn class(&mut self, stmt: &'a Stmt<'a>) -> Done {
-        let StmtKind::ClassDef { name, bases, keywords, decorator_list, type_params, .. } = stmt.kind else {
+        let StmtKind::ClassDef {
+            name,
+            bases,
+            keywords,
+            decorator_list,
+            type_params,
+            ..
+        } = stmt.kind
+        else {
             return Ok(());
         };
         self.decorators(decorator_list)?;
-        let firstlineno = decorator_list.first().map_or(stmt.range.lineno, |first| first.range.lineno);
+        let firstlineno = decorator_list
+            .first()
+            .map_or(stmt.range.lineno, |first| first.range.lineno);
         let at = loc(stmt.range);
         let is_generic = !type_params.is_empty();
         if is_generic {
             let id = self.st.names.intern(name);
-            self.enter_type_params(name, type_params, firstlineno, Some(id), ArgCounts::default())?;
+            self.enter_type_params(
+                name,
+                type_params,
+                firstlineno,
+                Some(id),
+                ArgCounts::default(),
+            )?;
             self.type_params(type_params)?;
             self.variable(at, known::TYPE_PARAMS, ExprContext::Store)?;
         }
         self.class_body(stmt, firstlineno)?;
         if is_generic {
             self.variable(at, known::TYPE_PARAMS, ExprContext::Load)?;
-            self.op_i(at, op::CALL_INTRINSIC_1, super::arg::INTRINSIC_SUBSCRIPT_GENERIC);
+            self.op_i(
+                at,
+                op::CALL_INTRINSIC_1,
+                super::arg::INTRINSIC_SUBSCRIPT_GENERIC,
+            );
             self.variable(at, known::GENERIC_BASE, ExprContext::Store)?;
             self.call_helper(at, 2, bases, Some(known::GENERIC_BASE), keywords)?;
             let code = self.assemble_unit(false)?;

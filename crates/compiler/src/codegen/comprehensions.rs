@@ -50,10 +50,20 @@ struct Inlined {
 impl<'a> Compiler<'a, '_> {
     pub(super) fn comprehension(&mut self, expr: &'a Expr<'a>) -> Done {
         let (kind, name, generators, elt, val) = match expr.kind {
-            ExprKind::GeneratorExp { elt, generators } => (Kind::Generator, "<genexpr>", generators, elt, None),
-            ExprKind::ListComp { elt, generators } => (Kind::List, "<listcomp>", generators, elt, None),
-            ExprKind::SetComp { elt, generators } => (Kind::Set, "<setcomp>", generators, elt, None),
-            ExprKind::DictComp { key, value, generators } => (Kind::Dict, "<dictcomp>", generators, key, Some(value)),
+            ExprKind::GeneratorExp { elt, generators } => {
+                (Kind::Generator, "<genexpr>", generators, elt, None)
+            }
+            ExprKind::ListComp { elt, generators } => {
+                (Kind::List, "<listcomp>", generators, elt, None)
+            }
+            ExprKind::SetComp { elt, generators } => {
+                (Kind::Set, "<setcomp>", generators, elt, None)
+            }
+            ExprKind::DictComp {
+                key,
+                value,
+                generators,
+            } => (Kind::Dict, "<dictcomp>", generators, key, Some(value)),
             _ => return Ok(()),
         };
         let key = Key::node(expr);
@@ -61,7 +71,13 @@ impl<'a> Compiler<'a, '_> {
             return Err(system_error("unknown symbol table entry"));
         };
         let at = loc(expr.range);
-        let parts = Parts { at, kind, generators, elt, val };
+        let parts = Parts {
+            at,
+            kind,
+            generators,
+            elt,
+            val,
+        };
         if self.st.block(block).comp_inlined {
             self.comprehension_iter(outermost)?;
             let saved = self.enter_inlined(at, block);
@@ -72,8 +88,18 @@ impl<'a> Compiler<'a, '_> {
             return Ok(());
         }
         let is_async = self.st.block(block).coroutine;
-        let counts = ArgCounts { args: 1, ..ArgCounts::default() };
-        self.enter_scope(name, ScopeKind::Comprehension, key, expr.range.lineno, None, counts)?;
+        let counts = ArgCounts {
+            args: 1,
+            ..ArgCounts::default()
+        };
+        self.enter_scope(
+            name,
+            ScopeKind::Comprehension,
+            key,
+            expr.range.lineno,
+            None,
+            counts,
+        )?;
         if kind != Kind::Generator {
             self.build_empty(at, kind);
         }
@@ -106,7 +132,11 @@ impl<'a> Compiler<'a, '_> {
     /// The iterator of a `for` clause.
     fn comprehension_iter(&mut self, clause: &'a Comprehension<'a>) -> Done {
         self.expr(clause.iter)?;
-        let opcode = if clause.is_async { op::GET_AITER } else { op::GET_ITER };
+        let opcode = if clause.is_async {
+            op::GET_AITER
+        } else {
+            op::GET_ITER
+        };
         self.op(loc(clause.iter.range), opcode);
         Ok(())
     }
@@ -115,7 +145,9 @@ impl<'a> Compiler<'a, '_> {
         self.check_depth()?;
         match parts.generators.get(index) {
             None => Ok(()),
-            Some(clause) if clause.is_async => self.async_generator(parts, clause, index, depth, on_stack),
+            Some(clause) if clause.is_async => {
+                self.async_generator(parts, clause, index, depth, on_stack)
+            }
             Some(clause) => self.sync_generator(parts, clause, index, depth, on_stack),
         }
     }
@@ -133,7 +165,8 @@ impl<'a> Compiler<'a, '_> {
         if !on_stack {
             if index == 0 {
                 self.op_i(parts.at, op::LOAD_FAST, 0);
-            } else if let ExprKind::List { elts: [elt], .. } | ExprKind::Tuple { elts: [elt], .. } = clause.iter.kind
+            } else if let ExprKind::List { elts: [elt], .. } | ExprKind::Tuple { elts: [elt], .. } =
+                clause.iter.kind
                 && !matches!(elt.kind, ExprKind::Starred { .. })
             {
                 // `for y in [f(x)]` is an assignment.
@@ -171,7 +204,8 @@ impl<'a> Compiler<'a, '_> {
         depth: i32,
         on_stack: bool,
     ) -> Done {
-        let (start, send, except, if_cleanup) = (self.label(), self.label(), self.label(), self.label());
+        let (start, send, except, if_cleanup) =
+            (self.label(), self.label(), self.label(), self.label());
         let at = parts.at;
         if !on_stack {
             if index == 0 {
@@ -181,7 +215,13 @@ impl<'a> Compiler<'a, '_> {
             }
         }
         self.place(start);
-        self.push_block(at, FrameBlockKind::AsyncComprehensionGenerator, start, Label::NONE, Datum::None)?;
+        self.push_block(
+            at,
+            FrameBlockKind::AsyncComprehensionGenerator,
+            start,
+            Label::NONE,
+            Datum::None,
+        )?;
         self.jump(at, op::SETUP_FINALLY, except);
         self.op(at, op::GET_ANEXT);
         self.load_const(at, Const::None);
@@ -202,7 +242,12 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// What a `for` clause repeats: the next clause, or the element. Returns the position of the loop's jump.
-    fn inner(&mut self, parts: Parts<'a>, index: usize, depth: i32) -> Result<Location, crate::Error> {
+    fn inner(
+        &mut self,
+        parts: Parts<'a>,
+        index: usize,
+        depth: i32,
+    ) -> Result<Location, crate::Error> {
         let Parts { kind, elt, val, .. } = parts;
         let elt_loc = loc(elt.range);
         if index + 1 < parts.generators.len() {
@@ -237,8 +282,13 @@ impl<'a> Compiler<'a, '_> {
         let function_like = self.block().is_function_like();
         let in_class = self.block().kind == BlockKind::Class && self.unit.in_inlined_comp == 0;
         self.unit.in_inlined_comp += 1;
-        let symbols: Vec<(Name, u32)> =
-            self.st.block(comp).symbols.iter().map(|(name, flags)| (*name, *flags)).collect();
+        let symbols: Vec<(Name, u32)> = self
+            .st
+            .block(comp)
+            .symbols
+            .iter()
+            .map(|(name, flags)| (*name, *flags))
+            .collect();
         let is_bound = |flags: u32| flags & flag::DEF_LOCAL != 0 && flags & flag::DEF_NONLOCAL == 0;
         for &(name, flags) in &symbols {
             let inside = scope_of(flags);
@@ -252,7 +302,10 @@ impl<'a> Compiler<'a, '_> {
                 self.st.block_mut(outer).symbols.insert(name, flags);
                 saved.symbols.push((name, before));
             }
-            if is_bound(flags) && !function_like && self.unit.fast_hidden.insert(name, true) != Some(true) {
+            if is_bound(flags)
+                && !function_like
+                && self.unit.fast_hidden.insert(name, true) != Some(true)
+            {
                 saved.fast_hidden.push(name);
             }
         }

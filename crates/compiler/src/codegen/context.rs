@@ -12,11 +12,17 @@ use crate::unit::{Datum, FrameBlockKind as Block};
 const NONE: Location = Location::NONE;
 
 impl<'a> Compiler<'a, '_> {
-    pub(super) fn with(&mut self, items: &'a [WithItem<'a>], body: &'a [StmtRef<'a>], is_async: bool) -> Done {
+    pub(super) fn with(
+        &mut self,
+        items: &'a [WithItem<'a>],
+        body: &'a [StmtRef<'a>],
+        is_async: bool,
+    ) -> Done {
         let Some((item, rest)) = items.split_first() else {
             return self.stmts(body);
         };
-        let (block, final_, exit, cleanup) = (self.label(), self.label(), self.label(), self.label());
+        let (block, final_, exit, cleanup) =
+            (self.label(), self.label(), self.label(), self.label());
         self.expr(item.context_expr)?;
         let at = loc(item.context_expr.range);
         let (enter, leave, kind) = match is_async {

@@ -6,7 +6,10 @@
 
 use naja_bytecode::code::Const;
 use naja_bytecode::opcode::wide as op;
-use naja_parser::ast::{BoolOperator, CmpOp, Expr, ExprContext, ExprKind, ExprRef, Stmt, StmtKind, StmtRef, UnaryOperator};
+use naja_parser::ast::{
+    BoolOperator, CmpOp, Expr, ExprContext, ExprKind, ExprRef, Stmt, StmtKind, StmtRef,
+    UnaryOperator,
+};
 
 use super::{Compiler, Done, loc};
 use crate::Error;
@@ -110,7 +113,12 @@ impl<'a> Compiler<'a, '_> {
             let message = "'break', 'continue' and 'return' cannot appear in an except* block";
             return Err(self.error(*at, message));
         }
-        if to_loop && matches!(top.kind, Block::WhileLoop | Block::ForLoop | Block::AsyncForLoop) {
+        if to_loop
+            && matches!(
+                top.kind,
+                Block::WhileLoop | Block::ForLoop | Block::AsyncForLoop
+            )
+        {
             return Ok(Some(top));
         }
         self.pop_block();
@@ -147,13 +155,29 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Jumps to `next` if the truth of `expr` is `cond`.
-    pub(super) fn jump_if(&mut self, at: Location, expr: &'a Expr<'a>, next: Label, cond: bool) -> Done {
+    pub(super) fn jump_if(
+        &mut self,
+        at: Location,
+        expr: &'a Expr<'a>,
+        next: Label,
+        cond: bool,
+    ) -> Done {
         self.check_depth()?;
         let here = loc(expr.range);
-        let pop_jump = if cond { op::POP_JUMP_IF_TRUE } else { op::POP_JUMP_IF_FALSE };
+        let pop_jump = if cond {
+            op::POP_JUMP_IF_TRUE
+        } else {
+            op::POP_JUMP_IF_FALSE
+        };
         match expr.kind {
-            ExprKind::UnaryOp { op: UnaryOperator::Not, operand } => return self.jump_if(at, operand, next, !cond),
-            ExprKind::BoolOp { op: operator, values } => return self.jump_if_bool(at, operator, values, next, cond),
+            ExprKind::UnaryOp {
+                op: UnaryOperator::Not,
+                operand,
+            } => return self.jump_if(at, operand, next, !cond),
+            ExprKind::BoolOp {
+                op: operator,
+                values,
+            } => return self.jump_if_bool(at, operator, values, next, cond),
             ExprKind::IfExp { test, body, orelse } => {
                 let (end, next2) = (self.label(), self.label());
                 self.jump_if(at, test, next2, false)?;
@@ -164,7 +188,11 @@ impl<'a> Compiler<'a, '_> {
                 self.place(end);
                 return Ok(());
             }
-            ExprKind::Compare { left, ops, comparators } if ops.len() > 1 => {
+            ExprKind::Compare {
+                left,
+                ops,
+                comparators,
+            } if ops.len() > 1 => {
                 self.check_compare(expr.range, left, ops, comparators);
                 let cleanup = self.label();
                 self.expr(left)?;
@@ -278,7 +306,8 @@ impl<'a> Compiler<'a, '_> {
         body: &'a [StmtRef<'a>],
         orelse: &'a [StmtRef<'a>],
     ) -> Done {
-        let (start, body_label, cleanup, end) = (self.label(), self.label(), self.label(), self.label());
+        let (start, body_label, cleanup, end) =
+            (self.label(), self.label(), self.label(), self.label());
         self.push_block(at, Block::ForLoop, start, end, Datum::None)?;
         self.expr(iter)?;
         let at = loc(iter.range);

@@ -39,7 +39,9 @@ pub(super) fn clean_doc(text: &[u8]) -> Vec<u8> {
     let first = lines.next().unwrap_or_default();
     let indents = lines.clone().filter_map(|line| {
         let indent = spaces(line);
-        line.get(indent).filter(|byte| **byte != b'\n').map(|_| indent)
+        line.get(indent)
+            .filter(|byte| **byte != b'\n')
+            .map(|_| indent)
     });
     let margin = indents.min().unwrap_or(0);
     if spaces(first) == 0 && margin == 0 {

@@ -26,18 +26,43 @@ struct Try<'a> {
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn try_stmt(&mut self, stmt: &'a Stmt<'a>) -> Done {
-        let (StmtKind::Try { body, handlers, orelse, finalbody }
-        | StmtKind::TryStar { body, handlers, orelse, finalbody }) = stmt.kind
+        let (StmtKind::Try {
+            body,
+            handlers,
+            orelse,
+            finalbody,
+        }
+        | StmtKind::TryStar {
+            body,
+            handlers,
+            orelse,
+            finalbody,
+        }) = stmt.kind
         else {
             return Ok(());
         };
         let star = matches!(stmt.kind, StmtKind::TryStar { .. });
-        let parts = Try { at: loc(stmt.range), star, body, handlers, orelse, finalbody };
-        if finalbody.is_empty() { self.try_handlers(parts) } else { self.try_finally(parts) }
+        let parts = Try {
+            at: loc(stmt.range),
+            star,
+            body,
+            handlers,
+            orelse,
+            finalbody,
+        };
+        if finalbody.is_empty() {
+            self.try_handlers(parts)
+        } else {
+            self.try_finally(parts)
+        }
     }
 
     fn try_handlers(&mut self, parts: Try<'a>) -> Done {
-        if parts.star { self.try_star_except(parts) } else { self.try_except(parts) }
+        if parts.star {
+            self.try_star_except(parts)
+        } else {
+            self.try_except(parts)
+        }
     }
 
     fn try_finally(&mut self, parts: Try<'a>) -> Done {
@@ -45,7 +70,13 @@ impl<'a> Compiler<'a, '_> {
         let (body, end, exit, cleanup) = (self.label(), self.label(), self.label(), self.label());
         self.jump(at, op::SETUP_FINALLY, end);
         self.place(body);
-        self.push_block(at, Block::FinallyTry, body, end, Datum::Finally(parts.finalbody))?;
+        self.push_block(
+            at,
+            Block::FinallyTry,
+            body,
+            end,
+            Datum::Finally(parts.finalbody),
+        )?;
         if parts.handlers.is_empty() {
             self.stmts(parts.body)?;
         } else {
@@ -89,7 +120,13 @@ impl<'a> Compiler<'a, '_> {
         self.place(except);
         self.jump(NONE, op::SETUP_CLEANUP, cleanup);
         self.op(NONE, op::PUSH_EXC_INFO);
-        self.push_block(parts.at, Block::ExceptionHandler, Label::NONE, Label::NONE, Datum::None)?;
+        self.push_block(
+            parts.at,
+            Block::ExceptionHandler,
+            Label::NONE,
+            Label::NONE,
+            Datum::None,
+        )?;
         for (i, handler) in parts.handlers.iter().enumerate() {
             let at = loc(handler.range);
             if handler.type_.is_none() && i + 1 < parts.handlers.len() {
@@ -129,7 +166,13 @@ impl<'a> Compiler<'a, '_> {
         self.name_op(at, name, ExprContext::Store)?;
         self.jump(at, op::SETUP_CLEANUP, cleanup_end);
         self.place(body);
-        self.push_block(at, Block::HandlerCleanup, body, Label::NONE, Datum::Name(name))?;
+        self.push_block(
+            at,
+            Block::HandlerCleanup,
+            body,
+            Label::NONE,
+            Datum::Name(name),
+        )?;
         self.stmts(handler.body)?;
         self.pop_block();
         self.op(NONE, op::POP_BLOCK);
@@ -151,7 +194,13 @@ impl<'a> Compiler<'a, '_> {
         self.place(except);
         self.jump(NONE, op::SETUP_CLEANUP, cleanup);
         self.op(NONE, op::PUSH_EXC_INFO);
-        self.push_block(parts.at, Block::ExceptionGroupHandler, Label::NONE, Label::NONE, Datum::None)?;
+        self.push_block(
+            parts.at,
+            Block::ExceptionGroupHandler,
+            Label::NONE,
+            Label::NONE,
+            Datum::None,
+        )?;
         for (i, handler) in parts.handlers.iter().enumerate() {
             if i == 0 {
                 // Beneath: the list of what the handlers raise, and the whole group for the record.
@@ -185,7 +234,11 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn star_handler(&mut self, handler: &'a ExceptHandler<'a>, reraise_star: Option<Label>) -> Done {
+    fn star_handler(
+        &mut self,
+        handler: &'a ExceptHandler<'a>,
+        reraise_star: Option<Label>,
+    ) -> Done {
         let at = loc(handler.range);
         let (next, with_error, no_match) = (self.label(), self.label(), self.label());
         if let Some(class) = handler.type_ {

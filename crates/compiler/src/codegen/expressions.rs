@@ -26,9 +26,22 @@ pub(super) struct Builder {
     pub(super) tuple: bool,
 }
 
-const LIST: Builder = Builder { build: op::BUILD_LIST, add: op::LIST_APPEND, extend: op::LIST_EXTEND, tuple: false };
-pub(super) const TUPLE: Builder = Builder { tuple: true, ..LIST };
-const SET: Builder = Builder { build: op::BUILD_SET, add: op::SET_ADD, extend: op::SET_UPDATE, tuple: false };
+const LIST: Builder = Builder {
+    build: op::BUILD_LIST,
+    add: op::LIST_APPEND,
+    extend: op::LIST_EXTEND,
+    tuple: false,
+};
+pub(super) const TUPLE: Builder = Builder {
+    tuple: true,
+    ..LIST
+};
+const SET: Builder = Builder {
+    build: op::BUILD_SET,
+    add: op::SET_ADD,
+    extend: op::SET_UPDATE,
+    tuple: false,
+};
 
 fn is_constant(part: Option<ExprRef<'_>>) -> bool {
     part.is_none_or(|part| matches!(part.kind, ExprKind::Constant { .. }))
@@ -36,7 +49,10 @@ fn is_constant(part: Option<ExprRef<'_>>) -> bool {
 
 fn slice_constant(part: Option<ExprRef<'_>>) -> Const {
     match part {
-        Some(Expr { kind: ExprKind::Constant { value, .. }, .. }) => constant(value),
+        Some(Expr {
+            kind: ExprKind::Constant { value, .. },
+            ..
+        }) => constant(value),
         _ => Const::None,
     }
 }
@@ -107,15 +123,24 @@ impl<'a> Compiler<'a, '_> {
                 self.await_value(at, 0);
                 Ok(())
             }
-            ExprKind::Compare { left, ops, comparators } => self.compare(expr, left, ops, comparators),
+            ExprKind::Compare {
+                left,
+                ops,
+                comparators,
+            } => self.compare(expr, left, ops, comparators),
             ExprKind::JoinedStr { values } => self.joined_str(at, values),
             ExprKind::TemplateStr { values } => self.template_str(at, values),
-            ExprKind::FormattedValue { value, conversion, format_spec } => {
-                self.formatted_value(at, value, conversion, format_spec)
-            }
-            ExprKind::Interpolation { value, str, conversion, format_spec } => {
-                self.interpolation(at, value, &str, conversion, format_spec)
-            }
+            ExprKind::FormattedValue {
+                value,
+                conversion,
+                format_spec,
+            } => self.formatted_value(at, value, conversion, format_spec),
+            ExprKind::Interpolation {
+                value,
+                str,
+                conversion,
+                format_spec,
+            } => self.interpolation(at, value, &str, conversion, format_spec),
             ExprKind::Subscript { value, slice, ctx } => self.subscript(at, value, slice, ctx),
             ExprKind::Starred { ctx, .. } => Err(self.error(
                 at,
@@ -194,7 +219,9 @@ impl<'a> Compiler<'a, '_> {
     fn unary_op(&mut self, at: Location, operator: UnaryOperator, operand: ExprRef<'a>) -> Done {
         self.expr(operand)?;
         match operator {
-            UnaryOperator::UAdd => self.op_i(at, op::CALL_INTRINSIC_1, arg::INTRINSIC_UNARY_POSITIVE),
+            UnaryOperator::UAdd => {
+                self.op_i(at, op::CALL_INTRINSIC_1, arg::INTRINSIC_UNARY_POSITIVE)
+            }
             UnaryOperator::Not => {
                 self.op(at, op::TO_BOOL);
                 self.op(at, op::UNARY_NOT);
@@ -257,13 +284,23 @@ impl<'a> Compiler<'a, '_> {
     ) -> Done {
         let total = elts.len() + pushed + usize::from(injected.is_some());
         let big = total > STACK_USE_GUIDELINE;
-        let starred = elts.iter().any(|elt| matches!(elt.kind, ExprKind::Starred { .. }));
+        let starred = elts
+            .iter()
+            .any(|elt| matches!(elt.kind, ExprKind::Starred { .. }));
         if !starred && !big {
             self.exprs(elts)?;
             if let Some(name) = injected {
                 self.variable(at, name, ExprContext::Load)?;
             }
-            self.op_n(at, if builder.tuple { op::BUILD_TUPLE } else { builder.build }, total);
+            self.op_n(
+                at,
+                if builder.tuple {
+                    op::BUILD_TUPLE
+                } else {
+                    builder.build
+                },
+                total,
+            );
             return Ok(());
         }
         let mut built = big;
@@ -295,14 +332,26 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn sequence(&mut self, at: Location, elts: &'a [ExprRef<'a>], ctx: ExprContext, builder: Builder) -> Done {
+    fn sequence(
+        &mut self,
+        at: Location,
+        elts: &'a [ExprRef<'a>],
+        ctx: ExprContext,
+        builder: Builder,
+    ) -> Done {
         match ctx {
             ExprContext::Load => self.collection(at, elts, None, 0, builder),
             ExprContext::Del => self.exprs(elts),
             ExprContext::Store => {
                 let is_star = |elt: &ExprRef<'a>| matches!(elt.kind, ExprKind::Starred { .. });
                 let message = "too many expressions in star-unpacking assignment";
-                self.unpack(at, elts, is_star, message, "multiple starred expressions in assignment")?;
+                self.unpack(
+                    at,
+                    elts,
+                    is_star,
+                    message,
+                    "multiple starred expressions in assignment",
+                )?;
                 elts.iter().try_for_each(|elt| match elt.kind {
                     ExprKind::Starred { value, .. } => self.expr(value),
                     _ => self.expr(elt),
@@ -342,7 +391,12 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Items of a display without `**`, as one dict.
-    fn subdict(&mut self, at: Location, keys: &'a [Option<ExprRef<'a>>], values: &'a [ExprRef<'a>]) -> Done {
+    fn subdict(
+        &mut self,
+        at: Location,
+        keys: &'a [Option<ExprRef<'a>>],
+        values: &'a [ExprRef<'a>],
+    ) -> Done {
         let big = keys.len() * 2 > STACK_USE_GUIDELINE;
         if big {
             self.op_i(at, op::BUILD_MAP, 0);
@@ -362,7 +416,12 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn dict(&mut self, at: Location, keys: &'a [Option<ExprRef<'a>>], values: &'a [ExprRef<'a>]) -> Done {
+    fn dict(
+        &mut self,
+        at: Location,
+        keys: &'a [Option<ExprRef<'a>>],
+        values: &'a [ExprRef<'a>],
+    ) -> Done {
         let count = keys.len().min(values.len());
         let mut have_dict = false;
         let mut elements = 0;
@@ -402,13 +461,23 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn attribute(&mut self, expr: &'a Expr<'a>, value: ExprRef<'a>, attr: &'a str, ctx: ExprContext) -> Done {
+    fn attribute(
+        &mut self,
+        expr: &'a Expr<'a>,
+        value: ExprRef<'a>,
+        attr: &'a str,
+        ctx: ExprContext,
+    ) -> Done {
         let at = loc(expr.range);
         if ctx == ExprContext::Load
             && let Some(args) = self.super_call(value, attr)
         {
             self.load_args_for_super(value, args)?;
-            let kind = if args.is_empty() { AttrOp::ZeroSuper } else { AttrOp::Super };
+            let kind = if args.is_empty() {
+                AttrOp::ZeroSuper
+            } else {
+                AttrOp::Super
+            };
             self.attr_op(at, kind, attr);
             let at = self.attr_location(at, expr);
             self.op(at, op::NOP);
@@ -451,7 +520,13 @@ impl<'a> Compiler<'a, '_> {
         at
     }
 
-    fn subscript(&mut self, at: Location, value: ExprRef<'a>, slice: ExprRef<'a>, ctx: ExprContext) -> Done {
+    fn subscript(
+        &mut self,
+        at: Location,
+        value: ExprRef<'a>,
+        slice: ExprRef<'a>,
+        ctx: ExprContext,
+    ) -> Done {
         if ctx == ExprContext::Load {
             self.check_subscripter(value);
             self.check_index(value, slice);
@@ -459,7 +534,11 @@ impl<'a> Compiler<'a, '_> {
         self.expr(value)?;
         if ctx != ExprContext::Del && self.has_two_parts(slice) {
             self.slice_two_parts(slice)?;
-            let opcode = if ctx == ExprContext::Load { op::BINARY_SLICE } else { op::STORE_SLICE };
+            let opcode = if ctx == ExprContext::Load {
+                op::BINARY_SLICE
+            } else {
+                op::STORE_SLICE
+            };
             self.op(at, opcode);
             return Ok(());
         }
@@ -475,7 +554,11 @@ impl<'a> Compiler<'a, '_> {
     /// Whether a subscript is `a:b` with something that is no constant.
     pub(super) fn has_two_parts(&self, slice: ExprRef<'a>) -> bool {
         match slice.kind {
-            ExprKind::Slice { lower, upper, step: None } => !(is_constant(lower) && is_constant(upper)),
+            ExprKind::Slice {
+                lower,
+                upper,
+                step: None,
+            } => !(is_constant(lower) && is_constant(upper)),
             _ => false,
         }
     }

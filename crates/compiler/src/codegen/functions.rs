@@ -61,17 +61,27 @@ impl<'a> Compiler<'a, '_> {
     /// Turns StopIteration that leaves a generator's body into RuntimeError.
     pub(super) fn wrap_in_stopiteration_handler(&mut self) {
         let handler = self.label();
-        self.unit.seq.insert(0, op::SETUP_CLEANUP, handler.0, Location::NONE);
+        self.unit
+            .seq
+            .insert(0, op::SETUP_CLEANUP, handler.0, Location::NONE);
         self.load_const(Location::NONE, Const::None);
         self.op(Location::NONE, op::RETURN_VALUE);
         self.place(handler);
-        self.op_i(Location::NONE, op::CALL_INTRINSIC_1, arg::INTRINSIC_STOPITERATION_ERROR);
+        self.op_i(
+            Location::NONE,
+            op::CALL_INTRINSIC_1,
+            arg::INTRINSIC_STOPITERATION_ERROR,
+        );
         self.op_i(Location::NONE, op::RERAISE, 1);
     }
 
     fn function_body(&mut self, stmt: &'a Stmt<'a>, flags: i32, firstlineno: i32) -> Done {
-        let (StmtKind::FunctionDef { name, args, body, .. } | StmtKind::AsyncFunctionDef { name, args, body, .. }) =
-            stmt.kind
+        let (StmtKind::FunctionDef {
+            name, args, body, ..
+        }
+        | StmtKind::AsyncFunctionDef {
+            name, args, body, ..
+        }) = stmt.kind
         else {
             return Ok(());
         };
@@ -79,7 +89,14 @@ impl<'a> Compiler<'a, '_> {
             StmtKind::AsyncFunctionDef { .. } => ScopeKind::AsyncFunction,
             _ => ScopeKind::Function,
         };
-        self.enter_scope(name, scope, Key::node(stmt), firstlineno, None, counts(args))?;
+        self.enter_scope(
+            name,
+            scope,
+            Key::node(stmt),
+            firstlineno,
+            None,
+            counts(args),
+        )?;
         let block = self.block();
         let (has_docstring, guarded) = (block.has_docstring, block.coroutine || block.generator);
         let mut body = body;
@@ -91,7 +108,13 @@ impl<'a> Compiler<'a, '_> {
         let start = self.label();
         self.place(start);
         if guarded {
-            self.push_block(Location::NONE, FrameBlockKind::StopIteration, start, Label::NONE, Datum::None)?;
+            self.push_block(
+                Location::NONE,
+                FrameBlockKind::StopIteration,
+                start,
+                Label::NONE,
+                Datum::None,
+            )?;
         }
         self.stmts(body)?;
         if guarded {
@@ -103,13 +126,29 @@ impl<'a> Compiler<'a, '_> {
     }
 
     pub(super) fn function(&mut self, stmt: &'a Stmt<'a>) -> Done {
-        let (StmtKind::FunctionDef { name, args, decorator_list, returns, type_params, .. }
-        | StmtKind::AsyncFunctionDef { name, args, decorator_list, returns, type_params, .. }) = stmt.kind
+        let (StmtKind::FunctionDef {
+            name,
+            args,
+            decorator_list,
+            returns,
+            type_params,
+            ..
+        }
+        | StmtKind::AsyncFunctionDef {
+            name,
+            args,
+            decorator_list,
+            returns,
+            type_params,
+            ..
+        }) = stmt.kind
         else {
             return Ok(());
         };
         self.decorators(decorator_list)?;
-        let firstlineno = decorator_list.first().map_or(stmt.range.lineno, |first| first.range.lineno);
+        let firstlineno = decorator_list
+            .first()
+            .map_or(stmt.range.lineno, |first| first.range.lineno);
         let at = loc(stmt.range);
         let is_generic = !type_params.is_empty();
         let mut flags = self.default_arguments(at, args)?;
@@ -120,7 +159,10 @@ impl<'a> Compiler<'a, '_> {
             if passed == 2 {
                 self.op_i(at, op::SWAP, 2);
             }
-            let counts = ArgCounts { args: passed as u32, ..ArgCounts::default() };
+            let counts = ArgCounts {
+                args: passed as u32,
+                ..ArgCounts::default()
+            };
             self.enter_type_params(name, type_params, firstlineno, None, counts)?;
             self.type_params(type_params)?;
             for i in 0..passed {
@@ -131,7 +173,11 @@ impl<'a> Compiler<'a, '_> {
         self.function_body(stmt, flags, firstlineno)?;
         if is_generic {
             self.op_i(at, op::SWAP, 2);
-            self.op_i(at, op::CALL_INTRINSIC_2, arg::INTRINSIC_SET_FUNCTION_TYPE_PARAMS);
+            self.op_i(
+                at,
+                op::CALL_INTRINSIC_2,
+                arg::INTRINSIC_SET_FUNCTION_TYPE_PARAMS,
+            );
             let code = self.assemble_unit(false)?;
             self.make_closure(at, code, 0)?;
             if passed > 0 {
@@ -156,7 +202,14 @@ impl<'a> Compiler<'a, '_> {
         counts: ArgCounts,
     ) -> Done {
         let title = format!("<generic parameters of {name}>");
-        self.enter_scope(&title, ScopeKind::Annotations, Key::type_params(params), lineno, private, counts)
+        self.enter_scope(
+            &title,
+            ScopeKind::Annotations,
+            Key::type_params(params),
+            lineno,
+            private,
+            counts,
+        )
     }
 
     /// Makes the type parameters, binds them and pushes a tuple of them.
@@ -165,7 +218,11 @@ impl<'a> Compiler<'a, '_> {
         for param in params {
             let at = loc(param.range);
             let (name, default, key, starred) = match param.kind {
-                TypeParamKind::TypeVar { name, bound, default_value } => {
+                TypeParamKind::TypeVar {
+                    name,
+                    bound,
+                    default_value,
+                } => {
                     self.load_const(at, Const::str(name));
                     if let Some(bound) = bound {
                         self.type_param_part(bound, name, Key::node(param), false)?;
@@ -179,12 +236,18 @@ impl<'a> Compiler<'a, '_> {
                     }
                     (name, default_value, Key::default(param), false)
                 }
-                TypeParamKind::TypeVarTuple { name, default_value } => {
+                TypeParamKind::TypeVarTuple {
+                    name,
+                    default_value,
+                } => {
                     self.load_const(at, Const::str(name));
                     self.op_i(at, op::CALL_INTRINSIC_1, arg::INTRINSIC_TYPEVARTUPLE);
                     (name, default_value, Key::node(param), true)
                 }
-                TypeParamKind::ParamSpec { name, default_value } => {
+                TypeParamKind::ParamSpec {
+                    name,
+                    default_value,
+                } => {
                     self.load_const(at, Const::str(name));
                     self.op_i(at, op::CALL_INTRINSIC_1, arg::INTRINSIC_PARAMSPEC);
                     (name, default_value, Key::node(param), false)
@@ -193,9 +256,14 @@ impl<'a> Compiler<'a, '_> {
             if let Some(default) = default {
                 seen_default = true;
                 self.type_param_part(default, name, key, starred)?;
-                self.op_i(at, op::CALL_INTRINSIC_2, arg::INTRINSIC_SET_TYPEPARAM_DEFAULT);
+                self.op_i(
+                    at,
+                    op::CALL_INTRINSIC_2,
+                    arg::INTRINSIC_SET_TYPEPARAM_DEFAULT,
+                );
             } else if seen_default {
-                let message = format!("non-default type parameter '{name}' follows default type parameter");
+                let message =
+                    format!("non-default type parameter '{name}' follows default type parameter");
                 return Err(self.error(at, message));
             }
             self.op_i(at, op::COPY, 1);
@@ -207,10 +275,22 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    pub(super) fn lambda(&mut self, expr: &'a Expr<'a>, args: &'a Arguments<'a>, body: ExprRef<'a>) -> Done {
+    pub(super) fn lambda(
+        &mut self,
+        expr: &'a Expr<'a>,
+        args: &'a Arguments<'a>,
+        body: ExprRef<'a>,
+    ) -> Done {
         let at = loc(expr.range);
         let flags = self.default_arguments(at, args)?;
-        self.enter_scope("<lambda>", ScopeKind::Lambda, Key::node(expr), expr.range.lineno, None, counts(args))?;
+        self.enter_scope(
+            "<lambda>",
+            ScopeKind::Lambda,
+            Key::node(expr),
+            expr.range.lineno,
+            None,
+            counts(args),
+        )?;
         self.expr(body)?;
         let generator = self.block().generator;
         if !generator {
@@ -221,7 +301,12 @@ impl<'a> Compiler<'a, '_> {
     }
 
     pub(super) fn type_alias(&mut self, stmt: &'a Stmt<'a>) -> Done {
-        let StmtKind::TypeAlias { name, type_params, value } = stmt.kind else {
+        let StmtKind::TypeAlias {
+            name,
+            type_params,
+            value,
+        } = stmt.kind
+        else {
             return Ok(());
         };
         let ExprKind::Name { id: name, .. } = name.kind else {

@@ -103,12 +103,22 @@ pub(crate) struct Compiler<'a, 'w> {
 
 /// The position of a node.
 fn loc(range: Range) -> Location {
-    Location::new(range.lineno, range.end_lineno, range.col_offset, range.end_col_offset)
+    Location::new(
+        range.lineno,
+        range.end_lineno,
+        range.col_offset,
+        range.end_col_offset,
+    )
 }
 
 /// The node position back from an instruction's.
 fn range_of(loc: Location) -> Range {
-    Range::new(loc.lineno, loc.col_offset, loc.end_lineno, loc.end_col_offset)
+    Range::new(
+        loc.lineno,
+        loc.col_offset,
+        loc.end_lineno,
+        loc.end_col_offset,
+    )
 }
 
 /// A constant of the tree as a constant of code.
@@ -169,7 +179,14 @@ impl<'a, 'w> Compiler<'a, 'w> {
         warnings: &'w mut Vec<Warning>,
     ) -> Result<Self, Error> {
         let top = st.top();
-        let mut unit = new_unit(&st, top, "<module>", ScopeKind::Module, 1, ArgCounts::default());
+        let mut unit = new_unit(
+            &st,
+            top,
+            "<module>",
+            ScopeKind::Module,
+            1,
+            ArgCounts::default(),
+        );
         unit.qualname = unit.name.clone();
         let mut compiler = Compiler {
             st,
@@ -194,10 +211,14 @@ impl<'a, 'w> Compiler<'a, 'w> {
             Mod::Module { body, .. } | Mod::Interactive { body } => body,
             Mod::Expression { body } => return self.expr(body),
             Mod::FunctionType { .. } => {
-                return Err(crate::runtime_error("this compiler does not handle FunctionTypes"));
+                return Err(crate::runtime_error(
+                    "this compiler does not handle FunctionTypes",
+                ));
             }
         };
-        let start = body.first().map_or(Location::new(1, 1, 0, 0), |first| loc(first.range));
+        let start = body
+            .first()
+            .map_or(Location::new(1, 1, 0, 0), |first| loc(first.range));
         if self.block().has_conditional_annotations {
             self.op_i(start, op::BUILD_SET, 0);
             let name = self.name_index(known::CONDITIONAL_ANNOTATIONS);
@@ -229,7 +250,9 @@ impl<'a, 'w> Compiler<'a, 'w> {
     }
 
     fn op_n(&mut self, loc: Location, opcode: u16, oparg: usize) {
-        self.unit.seq.addop(opcode, i32::try_from(oparg).unwrap_or(i32::MAX), loc);
+        self.unit
+            .seq
+            .addop(opcode, i32::try_from(oparg).unwrap_or(i32::MAX), loc);
     }
 
     fn jump(&mut self, loc: Location, opcode: u16, target: Label) {
@@ -268,7 +291,11 @@ impl<'a, 'w> Compiler<'a, 'w> {
         self.jump(loc, op::SETUP_FINALLY, fail);
         self.op_i(loc, op::YIELD_VALUE, 1);
         self.op(Location::NONE, op::POP_BLOCK);
-        let resume = if is_await { arg::RESUME_AFTER_AWAIT } else { arg::RESUME_AFTER_YIELD_FROM };
+        let resume = if is_await {
+            arg::RESUME_AFTER_AWAIT
+        } else {
+            arg::RESUME_AFTER_YIELD_FROM
+        };
         self.op_i(loc, op::RESUME, resume);
         self.jump(loc, op::JUMP_NO_INTERRUPT, send);
         self.place(fail);
@@ -353,13 +380,20 @@ impl<'a, 'w> Compiler<'a, 'w> {
             return;
         }
         let mut force_global = false;
-        if matches!(self.unit.scope, ScopeKind::Function | ScopeKind::AsyncFunction | ScopeKind::Class) {
+        if matches!(
+            self.unit.scope,
+            ScopeKind::Function | ScopeKind::AsyncFunction | ScopeKind::Class
+        ) {
             let mangled = self.st.mangle(parent.private, &self.unit.name);
-            force_global = self.st.block(parent.block).scope(mangled) == crate::symtable::scope::GLOBAL_EXPLICIT;
+            force_global = self.st.block(parent.block).scope(mangled)
+                == crate::symtable::scope::GLOBAL_EXPLICIT;
         }
         self.unit.qualname = if force_global {
             self.unit.name.clone()
-        } else if matches!(parent.scope, ScopeKind::Function | ScopeKind::AsyncFunction | ScopeKind::Lambda) {
+        } else if matches!(
+            parent.scope,
+            ScopeKind::Function | ScopeKind::AsyncFunction | ScopeKind::Lambda
+        ) {
             format!("{}.<locals>.{}", parent.qualname, self.unit.name).into()
         } else {
             format!("{}.{}", parent.qualname, self.unit.name).into()
@@ -472,7 +506,8 @@ fn new_unit<'a>(
     let block = st.block(id);
     let select = |wanted: u32, flag: u32| -> NameTable {
         let matching = block.symbols.iter();
-        let matching = matching.filter(|(_, flags)| scope_of(**flags) == wanted || **flags & flag != 0);
+        let matching =
+            matching.filter(|(_, flags)| scope_of(**flags) == wanted || **flags & flag != 0);
         let mut found: Vec<Name> = matching.map(|(name, _)| *name).collect();
         found.sort_unstable_by(|a, b| st.names.text(*a).cmp(st.names.text(*b)));
         found.into_iter().collect()
@@ -481,9 +516,17 @@ fn new_unit<'a>(
     let implicit = [
         (block.needs_class_closure, known::CLASS),
         (block.needs_classdict, known::CLASSDICT),
-        (block.has_conditional_annotations, known::CONDITIONAL_ANNOTATIONS),
+        (
+            block.has_conditional_annotations,
+            known::CONDITIONAL_ANNOTATIONS,
+        ),
     ];
-    cellvars.extend(implicit.iter().filter(|(needed, _)| *needed).map(|(_, name)| *name));
+    cellvars.extend(
+        implicit
+            .iter()
+            .filter(|(needed, _)| *needed)
+            .map(|(_, name)| *name),
+    );
     Unit {
         block: id,
         scope,

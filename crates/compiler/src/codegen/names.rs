@@ -33,7 +33,8 @@ pub(super) enum AttrOp {
 
 impl<'a> Compiler<'a, '_> {
     pub(super) fn maybe_mangle(&mut self, text: &str) -> Name {
-        self.st.maybe_mangle(self.unit.private, self.unit.block, text)
+        self.st
+            .maybe_mangle(self.unit.private, self.unit.block, text)
     }
 
     /// Loads, stores or deletes a variable by its name in the source.
@@ -61,7 +62,11 @@ impl<'a> Compiler<'a, '_> {
                 self.op_n(loc, opcode, index);
             }
             scope::FREE | scope::CELL => {
-                let index = if scope == scope::FREE { self.free_index(name) } else { self.cell_index(name) };
+                let index = if scope == scope::FREE {
+                    self.free_index(name)
+                } else {
+                    self.cell_index(name)
+                };
                 let opcode = match ctx {
                     ExprContext::Load if class && !in_comp => {
                         self.op(loc, op::LOAD_LOCALS);
@@ -77,7 +82,9 @@ impl<'a> Compiler<'a, '_> {
                 };
                 self.op_i(loc, opcode, index);
             }
-            scope::GLOBAL_IMPLICIT | scope::GLOBAL_EXPLICIT if function_like || scope == scope::GLOBAL_EXPLICIT => {
+            scope::GLOBAL_IMPLICIT | scope::GLOBAL_EXPLICIT
+                if function_like || scope == scope::GLOBAL_EXPLICIT =>
+            {
                 let index = self.name_index(name);
                 match ctx {
                     ExprContext::Load if sees_class && scope == scope::GLOBAL_IMPLICIT => {
@@ -92,7 +99,9 @@ impl<'a> Compiler<'a, '_> {
             _ => {
                 let index = self.name_index(name);
                 match ctx {
-                    ExprContext::Load if class && in_comp => self.op_i(loc, op::LOAD_GLOBAL, index << 1),
+                    ExprContext::Load if class && in_comp => {
+                        self.op_i(loc, op::LOAD_GLOBAL, index << 1)
+                    }
                     ExprContext::Load => self.op_i(loc, op::LOAD_NAME, index),
                     ExprContext::Store => self.op_i(loc, op::STORE_NAME, index),
                     ExprContext::Del => self.op_i(loc, op::DELETE_NAME, index),
@@ -148,7 +157,11 @@ impl<'a> Compiler<'a, '_> {
 
     /// Whether a name is free or a cell in the current unit.
     fn ref_type(&self, name: Name) -> u32 {
-        let implicit = [known::CLASS, known::CLASSDICT, known::CONDITIONAL_ANNOTATIONS];
+        let implicit = [
+            known::CLASS,
+            known::CLASSDICT,
+            known::CONDITIONAL_ANNOTATIONS,
+        ];
         if self.unit.scope == ScopeKind::Class && implicit.contains(&name) {
             return scope::CELL;
         }
@@ -171,7 +184,11 @@ impl<'a> Compiler<'a, '_> {
             for &name in &free {
                 let table = match self.ref_type(name) {
                     scope::CELL => self.unit.cellvars.get_index_of(&name),
-                    _ => self.unit.freevars.get_index_of(&name).map(|index| index + self.unit.first_free),
+                    _ => self
+                        .unit
+                        .freevars
+                        .get_index_of(&name)
+                        .map(|index| index + self.unit.first_free),
                 };
                 let Some(index) = table else {
                     return Err(self.lost_variable(name));
@@ -199,15 +216,28 @@ impl<'a> Compiler<'a, '_> {
     #[cold]
     fn lost_variable(&self, name: Name) -> Error {
         let text = self.st.names.text(name);
-        system_error(format!("free variable '{text}' is missing in {}", self.unit.name))
+        system_error(format!(
+            "free variable '{text}' is missing in {}",
+            self.unit.name
+        ))
     }
 
     /// Remembers `self.x = ...` for the class's `__static_attributes__`.
-    pub(super) fn note_static_attribute(&mut self, value: ExprRef<'a>, attr: &str, ctx: ExprContext) {
+    pub(super) fn note_static_attribute(
+        &mut self,
+        value: ExprRef<'a>,
+        attr: &str,
+        ctx: ExprContext,
+    ) {
         if ctx != ExprContext::Store || !matches!(value.kind, ExprKind::Name { id: "self", .. }) {
             return;
         }
-        if let Some(class) = self.outer.iter_mut().rev().find(|unit| unit.scope == ScopeKind::Class) {
+        if let Some(class) = self
+            .outer
+            .iter_mut()
+            .rev()
+            .find(|unit| unit.scope == ScopeKind::Class)
+        {
             class.static_attributes.insert(self.st.names.intern(attr));
         }
     }

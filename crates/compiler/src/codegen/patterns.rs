@@ -7,7 +7,8 @@
 use naja_bytecode::code::Const;
 use naja_bytecode::opcode::wide as op;
 use naja_parser::ast::{
-    CmpOp, Constant, ExprContext, ExprKind, ExprRef, MatchCase, Operator, Pattern, PatternKind, PatternRef,
+    CmpOp, Constant, ExprContext, ExprKind, ExprRef, MatchCase, Operator, Pattern, PatternKind,
+    PatternRef,
 };
 use naja_parser::repr;
 
@@ -65,13 +66,16 @@ fn same_key(a: &Constant<'_>, b: &Constant<'_>) -> bool {
         (Constant::Str(a), Constant::Str(b)) => a == b,
         (Constant::Bytes(a), Constant::Bytes(b)) => a == b,
         (Constant::BigInt(a), Constant::BigInt(b)) => a == b,
-        (Constant::BigInt(big), Constant::Float(value)) | (Constant::Float(value), Constant::BigInt(big)) => {
+        (Constant::BigInt(big), Constant::Float(value))
+        | (Constant::Float(value), Constant::BigInt(big)) => {
             dashu_int::IBig::try_from(*value).is_ok_and(|value| value == **big)
         }
         _ => match (number(a), number(b)) {
             (Some((_, _, Some(a))), Some((_, _, Some(b)))) => a == b,
             (Some((a, a_im, a_int)), Some((b, b_im, b_int))) => {
-                let exact = |float: f64, int: Option<i64>| int.is_none_or(|int| float as i128 == i128::from(int));
+                let exact = |float: f64, int: Option<i64>| {
+                    int.is_none_or(|int| float as i128 == i128::from(int))
+                };
                 a == b && a_im == b_im && exact(b, a_int) && exact(a, b_int)
             }
             _ => false,
@@ -182,7 +186,10 @@ impl<'a> Compiler<'a, '_> {
         let at = loc(pattern.range);
         match pattern.kind {
             PatternKind::MatchValue { value } => {
-                if !matches!(value.kind, ExprKind::Constant { .. } | ExprKind::Attribute { .. }) {
+                if !matches!(
+                    value.kind,
+                    ExprKind::Constant { .. } | ExprKind::Attribute { .. }
+                ) {
                     let message = "patterns may only match literals and attribute lookups";
                     return Err(self.error(at, message));
                 }
@@ -199,12 +206,22 @@ impl<'a> Compiler<'a, '_> {
                 Ok(())
             }
             PatternKind::MatchSequence { patterns } => self.sequence_pattern(at, patterns, pc),
-            PatternKind::MatchMapping { keys, patterns, rest } => self.mapping_pattern(at, keys, patterns, rest, pc),
-            PatternKind::MatchClass { cls, patterns, kwd_attrs, kwd_patterns } => {
-                self.class_pattern(at, cls, patterns, kwd_attrs, kwd_patterns, pc)
-            }
+            PatternKind::MatchMapping {
+                keys,
+                patterns,
+                rest,
+            } => self.mapping_pattern(at, keys, patterns, rest, pc),
+            PatternKind::MatchClass {
+                cls,
+                patterns,
+                kwd_attrs,
+                kwd_patterns,
+            } => self.class_pattern(at, cls, patterns, kwd_attrs, kwd_patterns, pc),
             PatternKind::MatchStar { name } => self.capture(at, name, pc),
-            PatternKind::MatchAs { pattern: inner, name } => self.as_pattern(at, inner, name, pc),
+            PatternKind::MatchAs {
+                pattern: inner,
+                name,
+            } => self.as_pattern(at, inner, name, pc),
             PatternKind::MatchOr { patterns } => self.or_pattern(at, patterns, pc),
         }
     }
@@ -228,7 +245,10 @@ impl<'a> Compiler<'a, '_> {
             if !pc.allow_irrefutable {
                 let message = match name {
                     Some(name) => {
-                        format!("name capture {} makes remaining patterns unreachable", repr_str(name))
+                        format!(
+                            "name capture {} makes remaining patterns unreachable",
+                            repr_str(name)
+                        )
                     }
                     None => "wildcard makes remaining patterns unreachable".into(),
                 };
@@ -243,7 +263,12 @@ impl<'a> Compiler<'a, '_> {
         self.capture(at, name, pc)
     }
 
-    fn sequence_pattern(&mut self, at: Location, patterns: &'a [PatternRef<'a>], pc: &mut Context<'a>) -> Done {
+    fn sequence_pattern(
+        &mut self,
+        at: Location,
+        patterns: &'a [PatternRef<'a>],
+        pc: &mut Context<'a>,
+    ) -> Done {
         let size = patterns.len();
         let mut star = None;
         for (i, pattern) in patterns.iter().enumerate() {
@@ -281,10 +306,21 @@ impl<'a> Compiler<'a, '_> {
         }
     }
 
-    fn sequence_unpack(&mut self, at: Location, patterns: &'a [PatternRef<'a>], pc: &mut Context<'a>) -> Done {
+    fn sequence_unpack(
+        &mut self,
+        at: Location,
+        patterns: &'a [PatternRef<'a>],
+        pc: &mut Context<'a>,
+    ) -> Done {
         let too_many = "too many expressions in star-unpacking sequence pattern";
         let two_stars = "multiple starred expressions in sequence pattern";
-        self.unpack(at, patterns, |pattern| is_star(pattern), too_many, two_stars)?;
+        self.unpack(
+            at,
+            patterns,
+            |pattern| is_star(pattern),
+            too_many,
+            two_stars,
+        )?;
         pc.on_top += patterns.len();
         for pattern in patterns {
             pc.on_top -= 1;
@@ -334,7 +370,9 @@ impl<'a> Compiler<'a, '_> {
     ) -> Done {
         let (nattrs, nkwd) = (attrs.len(), kwd_patterns.len());
         if nattrs != nkwd {
-            let message = format!("kwd_attrs ({nattrs}) / kwd_patterns ({nkwd}) length mismatch in class pattern");
+            let message = format!(
+                "kwd_attrs ({nattrs}) / kwd_patterns ({nkwd}) length mismatch in class pattern"
+            );
             return Err(self.error(at, message));
         }
         for (i, attr) in attrs.iter().enumerate() {
@@ -345,7 +383,10 @@ impl<'a> Compiler<'a, '_> {
             }
         }
         self.expr(cls)?;
-        self.load_const(at, Const::tuple(attrs.iter().map(|attr| Const::str(attr)).collect()));
+        self.load_const(
+            at,
+            Const::tuple(attrs.iter().map(|attr| Const::str(attr)).collect()),
+        );
         self.op_n(at, op::MATCH_CLASS, patterns.len());
         self.op_i(at, op::COPY, 1);
         self.load_const(at, Const::None);
@@ -372,14 +413,18 @@ impl<'a> Compiler<'a, '_> {
             match key.kind {
                 ExprKind::Constant { value, .. } => {
                     if seen.iter().any(|other| same_key(other, &value)) {
-                        let message = format!("mapping pattern checks duplicate key ({})", repr_constant(&value));
+                        let message = format!(
+                            "mapping pattern checks duplicate key ({})",
+                            repr_constant(&value)
+                        );
                         return Err(self.error(at, message));
                     }
                     seen.push(value);
                 }
                 ExprKind::Attribute { .. } => {}
                 _ => {
-                    let message = "mapping pattern keys may only match literals and attribute lookups";
+                    let message =
+                        "mapping pattern keys may only match literals and attribute lookups";
                     return Err(self.error(at, message));
                 }
             }
@@ -398,7 +443,9 @@ impl<'a> Compiler<'a, '_> {
     ) -> Done {
         let (size, npatterns) = (keys.len(), patterns.len());
         if size != npatterns {
-            let message = format!("keys ({size}) / patterns ({npatterns}) length mismatch in mapping pattern");
+            let message = format!(
+                "keys ({size}) / patterns ({npatterns}) length mismatch in mapping pattern"
+            );
             return Err(self.error(at, message));
         }
         pc.on_top += 1;
@@ -449,7 +496,12 @@ impl<'a> Compiler<'a, '_> {
         self.capture(at, Some(rest), pc)
     }
 
-    fn or_pattern(&mut self, at: Location, patterns: &'a [PatternRef<'a>], pc: &mut Context<'a>) -> Done {
+    fn or_pattern(
+        &mut self,
+        at: Location,
+        patterns: &'a [PatternRef<'a>],
+        pc: &mut Context<'a>,
+    ) -> Done {
         let end = self.label();
         let outer = std::mem::take(pc);
         // The names of the first alternative; the others must bind the same, and are brought into its order.
@@ -485,7 +537,13 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn reorder(&mut self, at: Location, here: Location, control: &[&'a str], pc: &mut Context<'a>) -> Done {
+    fn reorder(
+        &mut self,
+        at: Location,
+        here: Location,
+        control: &[&'a str],
+        pc: &mut Context<'a>,
+    ) -> Done {
         let differ = "alternative patterns bind different names";
         if pc.stores.len() != control.len() {
             return Err(self.error(at, differ));

@@ -4,7 +4,9 @@
 
 use naja_bytecode::code::Const;
 use naja_bytecode::opcode::wide as op;
-use naja_parser::ast::{Alias, Constant, Expr, ExprContext, ExprKind, ExprRef, Operator, Range, Stmt, StmtKind};
+use naja_parser::ast::{
+    Alias, Constant, Expr, ExprContext, ExprKind, ExprRef, Operator, Range, Stmt, StmtKind,
+};
 
 use super::names::AttrOp;
 use super::{Compiler, Done, arg, constant, loc};
@@ -42,17 +44,31 @@ impl<'a> Compiler<'a, '_> {
             }
             StmtKind::AugAssign { target, op, value } => self.aug_assign(at, target, op, value),
             StmtKind::AnnAssign { .. } => self.ann_assign(stmt),
-            StmtKind::For { target, iter, body, orelse, .. } => {
-                self.conditional(|c| c.for_loop(at, target, iter, body, orelse))
+            StmtKind::For {
+                target,
+                iter,
+                body,
+                orelse,
+                ..
+            } => self.conditional(|c| c.for_loop(at, target, iter, body, orelse)),
+            StmtKind::AsyncFor {
+                target,
+                iter,
+                body,
+                orelse,
+                ..
+            } => self.conditional(|c| c.async_for_loop(at, target, iter, body, orelse)),
+            StmtKind::While { test, body, orelse } => {
+                self.conditional(|c| c.while_loop(at, test, body, orelse))
             }
-            StmtKind::AsyncFor { target, iter, body, orelse, .. } => {
-                self.conditional(|c| c.async_for_loop(at, target, iter, body, orelse))
-            }
-            StmtKind::While { test, body, orelse } => self.conditional(|c| c.while_loop(at, test, body, orelse)),
             StmtKind::If { .. } => self.conditional(|c| c.if_stmt(stmt)),
             StmtKind::With { items, body, .. } => self.conditional(|c| c.with(items, body, false)),
-            StmtKind::AsyncWith { items, body, .. } => self.conditional(|c| c.with(items, body, true)),
-            StmtKind::Match { subject, cases } => self.conditional(|c| c.match_stmt(subject, cases)),
+            StmtKind::AsyncWith { items, body, .. } => {
+                self.conditional(|c| c.with(items, body, true))
+            }
+            StmtKind::Match { subject, cases } => {
+                self.conditional(|c| c.match_stmt(subject, cases))
+            }
             StmtKind::Raise { exc, cause } => {
                 let mut count = 0;
                 if let Some(exc) = exc {
@@ -64,10 +80,16 @@ impl<'a> Compiler<'a, '_> {
                 self.op_i(at, op::RAISE_VARARGS, count);
                 Ok(())
             }
-            StmtKind::Try { .. } | StmtKind::TryStar { .. } => self.conditional(|c| c.try_stmt(stmt)),
+            StmtKind::Try { .. } | StmtKind::TryStar { .. } => {
+                self.conditional(|c| c.try_stmt(stmt))
+            }
             StmtKind::Assert { test, msg } => self.assert(stmt.range, test, msg),
             StmtKind::Import { names } => self.import(at, names),
-            StmtKind::ImportFrom { module, names, level } => self.import_from(at, module, names, level),
+            StmtKind::ImportFrom {
+                module,
+                names,
+                level,
+            } => self.import_from(at, module, names, level),
             StmtKind::Global { .. } | StmtKind::Nonlocal { .. } => Ok(()),
             StmtKind::Expr { value } => self.expr_stmt(at, value),
             StmtKind::Pass => {
@@ -105,7 +127,10 @@ impl<'a> Compiler<'a, '_> {
             return Err(self.error(at, "'return' with value in async generator"));
         }
         let fixed: Option<&Constant<'a>> = match value {
-            Some(Expr { kind: ExprKind::Constant { value, .. }, .. }) => Some(value),
+            Some(Expr {
+                kind: ExprKind::Constant { value, .. },
+                ..
+            }) => Some(value),
             _ => None,
         };
         let preserve_tos = value.is_some() && fixed.is_none();
@@ -134,11 +159,16 @@ impl<'a> Compiler<'a, '_> {
     fn assert(&mut self, range: Range, test: ExprRef<'a>, msg: Option<ExprRef<'a>>) -> Done {
         let always = match test.kind {
             ExprKind::Tuple { elts, .. } => !elts.is_empty(),
-            ExprKind::Constant { value: Constant::Tuple(items), .. } => !items.is_empty(),
+            ExprKind::Constant {
+                value: Constant::Tuple(items),
+                ..
+            } => !items.is_empty(),
             _ => false,
         };
         if always {
-            self.warn(range, || "assertion is always true, perhaps remove parentheses?".into());
+            self.warn(range, || {
+                "assertion is always true, perhaps remove parentheses?".into()
+            });
         }
         if self.optimize > 0 {
             return Ok(());
@@ -187,9 +217,18 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn import_from(&mut self, at: Location, module: Option<&'a str>, names: &'a [Alias<'a>], level: i32) -> Done {
+    fn import_from(
+        &mut self,
+        at: Location,
+        module: Option<&'a str>,
+        names: &'a [Alias<'a>],
+        level: i32,
+    ) -> Done {
         self.load_const(at, Const::Int(i64::from(level)));
-        self.load_const(at, Const::tuple(names.iter().map(|alias| Const::str(alias.name)).collect()));
+        self.load_const(
+            at,
+            Const::tuple(names.iter().map(|alias| Const::str(alias.name)).collect()),
+        );
         self.names_op(at, op::IMPORT_NAME, module.unwrap_or(""));
         for (i, alias) in names.iter().enumerate() {
             if i == 0 && alias.name.starts_with('*') {
@@ -204,10 +243,20 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
-    fn aug_assign(&mut self, at: Location, target: ExprRef<'a>, operator: Operator, value: ExprRef<'a>) -> Done {
+    fn aug_assign(
+        &mut self,
+        at: Location,
+        target: ExprRef<'a>,
+        operator: Operator,
+        value: ExprRef<'a>,
+    ) -> Done {
         let place = loc(target.range);
         match target.kind {
-            ExprKind::Attribute { value: object, attr, .. } => {
+            ExprKind::Attribute {
+                value: object,
+                attr,
+                ..
+            } => {
                 self.expr(object)?;
                 self.op_i(place, op::COPY, 1);
                 let attr_loc = self.attr_location(place, target);
@@ -218,7 +267,11 @@ impl<'a> Compiler<'a, '_> {
                 self.attr_op(attr_loc, AttrOp::Store, attr);
                 Ok(())
             }
-            ExprKind::Subscript { value: object, slice, .. } => {
+            ExprKind::Subscript {
+                value: object,
+                slice,
+                ..
+            } => {
                 self.expr(object)?;
                 let two_parts = self.has_two_parts(slice);
                 if two_parts {

@@ -18,7 +18,9 @@ fn conversion_arg(conversion: i32) -> Result<i32, Error> {
         Ok(b's') => Ok(1),
         Ok(b'r') => Ok(2),
         Ok(b'a') => Ok(3),
-        _ => Err(system_error(format!("Unrecognized conversion character {conversion}"))),
+        _ => Err(system_error(format!(
+            "Unrecognized conversion character {conversion}"
+        ))),
     }
 }
 
@@ -68,7 +70,8 @@ impl<'a> Compiler<'a, '_> {
 
     /// The strings of a template stand between its interpolations, empty ones included.
     pub(super) fn template_str(&mut self, at: Location, values: &'a [ExprRef<'a>]) -> Done {
-        let is_interpolation = |value: &ExprRef<'a>| matches!(value.kind, ExprKind::Interpolation { .. });
+        let is_interpolation =
+            |value: &ExprRef<'a>| matches!(value.kind, ExprKind::Interpolation { .. });
         let mut strings = 0;
         let mut last_was_interpolation = true;
         for value in values {

@@ -68,11 +68,23 @@ impl Analyzer<'_> {
             let Some((&name, &flags)) = self.table.block(id).symbols.get_index(index) else {
                 break;
             };
-            let scope = self.name(id, name, flags, bound.as_deref_mut(), &mut local, sets, class_entry)?;
+            let scope = self.name(
+                id,
+                name,
+                flags,
+                bound.as_deref_mut(),
+                &mut local,
+                sets,
+                class_entry,
+            )?;
             scopes.insert(name, scope);
         }
         if kind == BlockKind::Class {
-            new_bound.extend([known::CLASS, known::CLASSDICT, known::CONDITIONAL_ANNOTATIONS]);
+            new_bound.extend([
+                known::CLASS,
+                known::CLASSDICT,
+                known::CONDITIONAL_ANNOTATIONS,
+            ]);
         } else {
             if function_like {
                 new_bound.extend(&local);
@@ -90,14 +102,24 @@ impl Analyzer<'_> {
         };
         for index in 0..self.table.block(id).children.len() {
             let child = self.table.block(id).children[index];
-            self.child(id, child, &new_bound, &mut inner, class_entry, &mut scopes, &mut inlined_cells)?;
+            self.child(
+                id,
+                child,
+                &new_bound,
+                &mut inner,
+                class_entry,
+                &mut scopes,
+                &mut inlined_cells,
+            )?;
         }
         let mut new_free = inner.free;
         self.splice_inlined(id);
 
         if function_like {
             for (name, scope) in &mut scopes {
-                if *scope == scope::LOCAL && (new_free.contains(name) || inlined_cells.contains(name)) {
+                if *scope == scope::LOCAL
+                    && (new_free.contains(name) || inlined_cells.contains(name))
+                {
                     *scope = scope::CELL;
                     new_free.remove(name);
                 }
@@ -131,10 +153,16 @@ impl Analyzer<'_> {
             true => class_entry,
             false => None,
         };
-        let inline = entry.comprehension.is_some() && !entry.generator && !parent.can_see_class_scope;
+        let inline =
+            entry.comprehension.is_some() && !entry.generator && !parent.can_see_class_scope;
         let mut child_bound = bound.clone();
         let mut child_sets = inner.clone();
-        self.block(child, Some(&mut child_bound), &mut child_sets, new_class_entry)?;
+        self.block(
+            child,
+            Some(&mut child_bound),
+            &mut child_sets,
+            new_class_entry,
+        )?;
         if inline {
             self.inline_comprehension(id, child, scopes, &mut child_sets.free, inlined_cells);
             self.table.block_mut(child).comp_inlined = true;
@@ -145,7 +173,12 @@ impl Analyzer<'_> {
 
     /// Children of inlined comprehensions take the comprehensions' places.
     fn splice_inlined(&mut self, id: BlockId) {
-        let any = self.table.block(id).children.iter().any(|child| self.table.block(*child).comp_inlined);
+        let any = self
+            .table
+            .block(id)
+            .children
+            .iter()
+            .any(|child| self.table.block(*child).comp_inlined);
         if !any {
             return;
         }
@@ -184,13 +217,22 @@ impl Analyzer<'_> {
         }
         if flags & DEF_NONLOCAL != 0 {
             let Some(bound) = bound else {
-                return Err(self.error_at(id, name, "nonlocal declaration not allowed at module level".into()));
+                return Err(self.error_at(
+                    id,
+                    name,
+                    "nonlocal declaration not allowed at module level".into(),
+                ));
             };
             if !bound.contains(&name) {
                 return Err(self.at_directive(id, name, "no binding for nonlocal '", "' found"));
             }
             if sets.type_params.contains(&name) {
-                return Err(self.at_directive(id, name, "nonlocal binding not allowed for type parameter '", "'"));
+                return Err(self.at_directive(
+                    id,
+                    name,
+                    "nonlocal binding not allowed for type parameter '",
+                    "'",
+                ));
             }
             sets.free.insert(name);
             return Ok(scope::FREE);
@@ -230,7 +272,10 @@ impl Analyzer<'_> {
 
     fn error_at(&self, id: BlockId, name: Name, message: String) -> Error {
         let directives = &self.table.block(id).directives;
-        let range = directives.iter().find(|(at, _)| *at == name).map(|(_, range)| *range);
+        let range = directives
+            .iter()
+            .find(|(at, _)| *at == name)
+            .map(|(_, range)| *range);
         syntax_error(range.unwrap_or_default(), message)
     }
 
@@ -272,7 +317,8 @@ impl Analyzer<'_> {
                 // Free in the comprehension and bound here: simply local now, unless a function inside needs it.
                 Some(flags) if flags & DEF_BOUND != 0 && !in_class => {
                     let children = &self.table.block(comp).children;
-                    let free = |child: &BlockId| self.table.block(*child).scope(name) == scope::FREE;
+                    let free =
+                        |child: &BlockId| self.table.block(*child).scope(name) == scope::FREE;
                     if !children.iter().any(free) {
                         comp_free.remove(&name);
                     }
@@ -281,7 +327,10 @@ impl Analyzer<'_> {
             }
         }
         if remove_class {
-            self.table.block_mut(comp).symbols.shift_remove(&known::CLASS);
+            self.table
+                .block_mut(comp)
+                .symbols
+                .shift_remove(&known::CLASS);
         }
     }
 

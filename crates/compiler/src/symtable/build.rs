@@ -4,8 +4,8 @@
 
 use naja_bytecode::code::flags as co;
 use naja_parser::ast::{
-    self, Alias, Arg, Arguments, ExceptHandler, Expr, ExprContext, ExprKind, Identifier, Keyword, Mod, Pattern,
-    PatternKind, Range, Stmt, StmtKind, TypeParam, TypeParamKind,
+    self, Alias, Arg, Arguments, ExceptHandler, Expr, ExprContext, ExprKind, Identifier, Keyword,
+    Mod, Pattern, PatternKind, Range, Stmt, StmtKind, TypeParam, TypeParamKind,
 };
 use naja_parser::stack::Stack;
 use rustc_hash::{FxBuildHasher, FxHashSet};
@@ -48,7 +48,9 @@ pub(super) fn run(module: &Mod<'_>, future: &Future, features: u32) -> Result<Sy
         Mod::Interactive { body } => builder.stmts(body)?,
         Mod::Expression { body } => builder.expr(body)?,
         Mod::FunctionType { .. } => {
-            return Err(crate::runtime_error("this compiler does not handle FunctionTypes"));
+            return Err(crate::runtime_error(
+                "this compiler does not handle FunctionTypes",
+            ));
         }
     }
     Ok(builder.st)
@@ -82,7 +84,8 @@ impl Builder<'_> {
     fn new_block(&mut self, name: Name, kind: BlockKind, key: Key, range: Range) -> BlockId {
         let parent = self.open.last().map(|id| self.st.block(*id));
         let nested = parent.is_some_and(|parent| parent.nested || parent.is_function_like());
-        let method = kind == BlockKind::Function && parent.is_some_and(|parent| parent.kind == BlockKind::Class);
+        let method = kind == BlockKind::Function
+            && parent.is_some_and(|parent| parent.kind == BlockKind::Class);
         let id = BlockId(self.st.blocks.len() as u32);
         self.st.blocks.push(Block {
             name,
@@ -139,10 +142,19 @@ impl Builder<'_> {
         self.open.push(id);
     }
 
-    pub(super) fn enter_block(&mut self, name: Name, kind: BlockKind, key: Key, range: Range) -> Done {
+    pub(super) fn enter_block(
+        &mut self,
+        name: Name,
+        kind: BlockKind,
+        key: Key,
+        range: Range,
+    ) -> Done {
         let id = self.new_block(name, kind, key, range);
         self.enter(id, true);
-        if matches!(kind, BlockKind::Annotation | BlockKind::TypeVariable | BlockKind::TypeAlias) {
+        if matches!(
+            kind,
+            BlockKind::Annotation | BlockKind::TypeVariable | BlockKind::TypeAlias
+        ) {
             self.add_known(known::FORMAT, DEF_PARAM, range)?;
             self.add_known(known::FORMAT, USE, range)?;
         }
@@ -168,7 +180,14 @@ impl Builder<'_> {
         self.add_mangled(id, mangled, text, flag, range)
     }
 
-    fn add_mangled(&mut self, id: BlockId, mangled: Name, text: &str, flag: u32, range: Range) -> Done {
+    fn add_mangled(
+        &mut self,
+        id: BlockId,
+        mangled: Name,
+        text: &str,
+        flag: u32,
+        range: Range,
+    ) -> Done {
         let block = self.st.block_mut(id);
         let iter_target = block.comp_iter_target;
         let value = block.symbols.entry(mangled).or_insert(0);
@@ -177,13 +196,17 @@ impl Builder<'_> {
             return Err(syntax_error(range, message));
         }
         if flag & *value & DEF_TYPE_PARAM != 0 {
-            return Err(syntax_error(range, format!("duplicate type parameter '{text}'")));
+            return Err(syntax_error(
+                range,
+                format!("duplicate type parameter '{text}'"),
+            ));
         }
         *value |= flag;
         if iter_target {
             if *value & (DEF_GLOBAL | DEF_NONLOCAL) != 0 {
-                let message =
-                    format!("comprehension inner loop cannot rebind assignment expression target '{text}'");
+                let message = format!(
+                    "comprehension inner loop cannot rebind assignment expression target '{text}'"
+                );
                 return Err(syntax_error(range, message));
             }
             *value |= DEF_COMP_ITER;
@@ -229,7 +252,13 @@ impl Builder<'_> {
         Ok(())
     }
 
-    pub(super) fn add_def_ctx(&mut self, text: &str, flag: u32, range: Range, ctx: ExprContext) -> Done {
+    pub(super) fn add_def_ctx(
+        &mut self,
+        text: &str,
+        flag: u32,
+        range: Range,
+        ctx: ExprContext,
+    ) -> Done {
         if flag & (DEF_PARAM | DEF_LOCAL | DEF_IMPORT) != 0 {
             self.check_name(text, range, ctx)?;
         }
@@ -243,7 +272,11 @@ impl Builder<'_> {
     }
 
     pub(super) fn add_def(&mut self, text: &str, flag: u32, range: Range) -> Done {
-        let ctx = if flag == USE { ExprContext::Load } else { ExprContext::Store };
+        let ctx = if flag == USE {
+            ExprContext::Load
+        } else {
+            ExprContext::Store
+        };
         self.add_def_ctx(text, flag, range, ctx)
     }
 
@@ -267,7 +300,9 @@ impl Builder<'_> {
         self.check_depth()?;
         let range = stmt.range;
         match stmt.kind {
-            StmtKind::FunctionDef { .. } | StmtKind::AsyncFunctionDef { .. } => self.function(stmt)?,
+            StmtKind::FunctionDef { .. } | StmtKind::AsyncFunctionDef { .. } => {
+                self.function(stmt)?
+            }
             StmtKind::ClassDef { .. } => self.class(stmt)?,
             StmtKind::TypeAlias { .. } => self.type_alias(stmt)?,
             StmtKind::Return { value } => {
@@ -286,12 +321,24 @@ impl Builder<'_> {
                 self.expr(target)?;
                 self.expr(value)?;
             }
-            StmtKind::For { target, iter, body, orelse, .. } => {
+            StmtKind::For {
+                target,
+                iter,
+                body,
+                orelse,
+                ..
+            } => {
                 self.expr(target)?;
                 self.expr(iter)?;
                 self.conditional(|b| b.stmts(body).and_then(|()| b.stmts(orelse)))?;
             }
-            StmtKind::AsyncFor { target, iter, body, orelse, .. } => {
+            StmtKind::AsyncFor {
+                target,
+                iter,
+                body,
+                orelse,
+                ..
+            } => {
                 self.require_coroutine("'async for' outside async function", range)?;
                 self.expr(target)?;
                 self.expr(iter)?;
@@ -319,8 +366,18 @@ impl Builder<'_> {
                     self.opt_expr(cause)?;
                 }
             }
-            StmtKind::Try { body, handlers, orelse, finalbody }
-            | StmtKind::TryStar { body, handlers, orelse, finalbody } => self.conditional(|b| {
+            StmtKind::Try {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            }
+            | StmtKind::TryStar {
+                body,
+                handlers,
+                orelse,
+                finalbody,
+            } => self.conditional(|b| {
                 b.stmts(body)?;
                 handlers.iter().try_for_each(|handler| b.handler(handler))?;
                 b.stmts(orelse)?;
@@ -331,7 +388,11 @@ impl Builder<'_> {
                 self.opt_expr(msg)?;
             }
             StmtKind::Import { names } => names.iter().try_for_each(|alias| self.alias(alias))?,
-            StmtKind::ImportFrom { module, names, level } => {
+            StmtKind::ImportFrom {
+                module,
+                names,
+                level,
+            } => {
                 names.iter().try_for_each(|alias| self.alias(alias))?;
                 let last = self.future.range;
                 let late = range.lineno > last.lineno
@@ -419,7 +480,10 @@ impl Builder<'_> {
         let name = alias.asname.unwrap_or(alias.name);
         if name == "*" {
             if self.cur().kind != BlockKind::Module {
-                return Err(syntax_error(alias.range, "import * only allowed at module level"));
+                return Err(syntax_error(
+                    alias.range,
+                    "import * only allowed at module level",
+                ));
             }
             return Ok(());
         }
@@ -437,12 +501,31 @@ impl Builder<'_> {
 
     pub(super) fn defaults(&mut self, args: &Arguments<'_>) -> Done {
         self.exprs(args.defaults)?;
-        args.kw_defaults.iter().flatten().try_for_each(|default| self.expr(default))
+        args.kw_defaults
+            .iter()
+            .flatten()
+            .try_for_each(|default| self.expr(default))
     }
 
     fn function(&mut self, stmt: &Stmt<'_>) -> Done {
-        let (StmtKind::FunctionDef { name, args, body, decorator_list, returns, type_params, .. }
-        | StmtKind::AsyncFunctionDef { name, args, body, decorator_list, returns, type_params, .. }) = stmt.kind
+        let (StmtKind::FunctionDef {
+            name,
+            args,
+            body,
+            decorator_list,
+            returns,
+            type_params,
+            ..
+        }
+        | StmtKind::AsyncFunctionDef {
+            name,
+            args,
+            body,
+            decorator_list,
+            returns,
+            type_params,
+            ..
+        }) = stmt.kind
         else {
             return Ok(());
         };
@@ -471,7 +554,15 @@ impl Builder<'_> {
     }
 
     fn class(&mut self, stmt: &Stmt<'_>) -> Done {
-        let StmtKind::ClassDef { name, bases, keywords, body, decorator_list, type_params } = stmt.kind else {
+        let StmtKind::ClassDef {
+            name,
+            bases,
+            keywords,
+            body,
+            decorator_list,
+            type_params,
+        } = stmt.kind
+        else {
             return Ok(());
         };
         let range = stmt.range;
@@ -509,7 +600,12 @@ impl Builder<'_> {
     }
 
     fn type_alias(&mut self, stmt: &Stmt<'_>) -> Done {
-        let StmtKind::TypeAlias { name, type_params, value } = stmt.kind else {
+        let StmtKind::TypeAlias {
+            name,
+            type_params,
+            value,
+        } = stmt.kind
+        else {
             return Ok(());
         };
         self.expr(name)?;
@@ -544,7 +640,12 @@ impl Builder<'_> {
         has_kwdefaults: bool,
     ) -> Done {
         let in_class = self.cur().kind == BlockKind::Class;
-        self.enter_block(name, BlockKind::TypeParameters, Key::type_params(params), range)?;
+        self.enter_block(
+            name,
+            BlockKind::TypeParameters,
+            Key::type_params(params),
+            range,
+        )?;
         if in_class {
             self.cur().can_see_class_scope = true;
             self.add_known(known::CLASSDICT, USE, range)?;
@@ -573,22 +674,45 @@ impl Builder<'_> {
             return Err(syntax_error(param.range, message));
         }
         match param.kind {
-            TypeParamKind::TypeVar { bound, default_value, .. } => {
-                let constraints = bound.is_some_and(|bound| matches!(bound.kind, ExprKind::Tuple { .. }));
-                let info = if constraints { "a TypeVar constraint" } else { "a TypeVar bound" };
+            TypeParamKind::TypeVar {
+                bound,
+                default_value,
+                ..
+            } => {
+                let constraints =
+                    bound.is_some_and(|bound| matches!(bound.kind, ExprKind::Tuple { .. }));
+                let info = if constraints {
+                    "a TypeVar constraint"
+                } else {
+                    "a TypeVar bound"
+                };
                 self.type_param_part(bound, name, Key::node(param), info)?;
-                self.type_param_part(default_value, name, Key::default(param), "a TypeVar default")
+                self.type_param_part(
+                    default_value,
+                    name,
+                    Key::default(param),
+                    "a TypeVar default",
+                )
             }
-            TypeParamKind::TypeVarTuple { default_value, .. } => {
-                self.type_param_part(default_value, name, Key::node(param), "a TypeVarTuple default")
-            }
+            TypeParamKind::TypeVarTuple { default_value, .. } => self.type_param_part(
+                default_value,
+                name,
+                Key::node(param),
+                "a TypeVarTuple default",
+            ),
             TypeParamKind::ParamSpec { default_value, .. } => {
                 self.type_param_part(default_value, name, Key::node(param), "a ParamSpec default")
             }
         }
     }
 
-    fn type_param_part(&mut self, part: Option<&Expr<'_>>, name: &str, key: Key, info: &'static str) -> Done {
+    fn type_param_part(
+        &mut self,
+        part: Option<&Expr<'_>>,
+        name: &str,
+        key: Key,
+        info: &'static str,
+    ) -> Done {
         let Some(part) = part else {
             return Ok(());
         };
@@ -606,7 +730,13 @@ impl Builder<'_> {
     }
 
     fn ann_assign(&mut self, stmt: &Stmt<'_>) -> Done {
-        let StmtKind::AnnAssign { target, annotation, value, simple } = stmt.kind else {
+        let StmtKind::AnnAssign {
+            target,
+            annotation,
+            value,
+            simple,
+        } = stmt.kind
+        else {
             return Ok(());
         };
         self.cur().annotations_used = true;
@@ -614,7 +744,11 @@ impl Builder<'_> {
             let seen = self.lookup(id);
             let declared = seen & (DEF_GLOBAL | DEF_NONLOCAL) != 0;
             if declared && self.cur_id() != self.st.top() && simple {
-                let word = if seen & DEF_GLOBAL != 0 { "global" } else { "nonlocal" };
+                let word = if seen & DEF_GLOBAL != 0 {
+                    "global"
+                } else {
+                    "nonlocal"
+                };
                 let message = format!("annotated name '{id}' can't be {word}");
                 return Err(syntax_error(stmt.range, message));
             }
@@ -639,7 +773,8 @@ impl Builder<'_> {
         // Annotations in functions are never run and have no effect on the symbols.
         let unevaluated = kind == BlockKind::Function;
         // Those of a module count as conditional always: the module may be executed in part.
-        let conditional = (kind == BlockKind::Class && block.in_conditional_block) || kind == BlockKind::Module;
+        let conditional =
+            (kind == BlockKind::Class && block.in_conditional_block) || kind == BlockKind::Module;
         if conditional && !block.has_conditional_annotations {
             self.cur().has_conditional_annotations = true;
             self.add_known(known::CONDITIONAL_ANNOTATIONS, USE, range)?;
@@ -647,7 +782,12 @@ impl Builder<'_> {
         match self.st.block(parent).annotation_block {
             Some(id) => self.enter(id, false),
             None => {
-                self.enter_block(known::ANNOTATE, BlockKind::Annotation, Key::Variables(parent.0), range)?;
+                self.enter_block(
+                    known::ANNOTATE,
+                    BlockKind::Annotation,
+                    Key::Variables(parent.0),
+                    range,
+                )?;
                 let id = self.cur_id();
                 self.st.block_mut(parent).annotation_block = Some(id);
                 if kind == BlockKind::Class && !self.future_annotations() {
@@ -667,17 +807,35 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn function_annotations(&mut self, stmt: &Stmt<'_>, args: &Arguments<'_>, returns: Option<&Expr<'_>>) -> Done {
+    fn function_annotations(
+        &mut self,
+        stmt: &Stmt<'_>,
+        args: &Arguments<'_>,
+        returns: Option<&Expr<'_>>,
+    ) -> Done {
         let block = self.cur();
         let in_class = block.can_see_class_scope || block.kind == BlockKind::Class;
         let range = stmt.range;
-        self.enter_block(known::ANNOTATE, BlockKind::Annotation, Key::annotations(stmt), range)?;
+        self.enter_block(
+            known::ANNOTATE,
+            BlockKind::Annotation,
+            Key::annotations(stmt),
+            range,
+        )?;
         if in_class {
             self.cur().can_see_class_scope = true;
             self.add_known(known::CLASSDICT, USE, range)?;
         }
-        let before = args.posonlyargs.iter().chain(args.args).chain(args.vararg).chain(args.kwarg);
-        let annotations = before.chain(args.kwonlyargs).filter_map(|arg| arg.annotation).chain(returns);
+        let before = args
+            .posonlyargs
+            .iter()
+            .chain(args.args)
+            .chain(args.vararg)
+            .chain(args.kwarg);
+        let annotations = before
+            .chain(args.kwonlyargs)
+            .filter_map(|arg| arg.annotation)
+            .chain(returns);
         for annotation in annotations {
             self.cur().annotations_used = true;
             self.expr(annotation)?;
@@ -687,7 +845,11 @@ impl Builder<'_> {
     }
 
     pub(super) fn arguments(&mut self, args: &Arguments<'_>) -> Done {
-        let all = args.posonlyargs.iter().chain(args.args).chain(args.kwonlyargs);
+        let all = args
+            .posonlyargs
+            .iter()
+            .chain(args.args)
+            .chain(args.kwonlyargs);
         let all: Vec<&Arg<'_>> = all.chain(args.vararg).chain(args.kwarg).collect();
         for arg in all {
             self.add_def(arg.arg, DEF_PARAM, arg.range)?;
@@ -704,14 +866,25 @@ impl Builder<'_> {
         match pattern.kind {
             PatternKind::MatchValue { value } => self.expr(value)?,
             PatternKind::MatchSingleton { .. } => {}
-            PatternKind::MatchSequence { patterns } | PatternKind::MatchOr { patterns } => self.patterns(patterns)?,
+            PatternKind::MatchSequence { patterns } | PatternKind::MatchOr { patterns } => {
+                self.patterns(patterns)?
+            }
             PatternKind::MatchStar { name } => bound = name,
-            PatternKind::MatchMapping { keys, patterns, rest } => {
+            PatternKind::MatchMapping {
+                keys,
+                patterns,
+                rest,
+            } => {
                 self.exprs(keys)?;
                 self.patterns(patterns)?;
                 bound = rest;
             }
-            PatternKind::MatchClass { cls, patterns, kwd_attrs, kwd_patterns } => {
+            PatternKind::MatchClass {
+                cls,
+                patterns,
+                kwd_attrs,
+                kwd_patterns,
+            } => {
                 self.expr(cls)?;
                 self.patterns(patterns)?;
                 for (attr, pattern) in kwd_attrs.iter().zip(kwd_patterns) {
@@ -733,6 +906,8 @@ impl Builder<'_> {
     }
 
     fn patterns(&mut self, patterns: &[&Pattern<'_>]) -> Done {
-        patterns.iter().try_for_each(|pattern| self.pattern(pattern))
+        patterns
+            .iter()
+            .try_for_each(|pattern| self.pattern(pattern))
     }
 }

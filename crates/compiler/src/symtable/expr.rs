@@ -55,19 +55,45 @@ impl Builder<'_> {
                 keys.iter().flatten().try_for_each(|key| self.expr(key))?;
                 self.exprs(values)
             }
-            ExprKind::Set { elts } | ExprKind::List { elts, .. } | ExprKind::Tuple { elts, .. } => self.exprs(elts),
-            ExprKind::GeneratorExp { elt, generators } => {
-                self.comprehension(expr, known::GENEXPR, Comprehension::Generator, generators, elt, None)
+            ExprKind::Set { elts } | ExprKind::List { elts, .. } | ExprKind::Tuple { elts, .. } => {
+                self.exprs(elts)
             }
-            ExprKind::ListComp { elt, generators } => {
-                self.comprehension(expr, known::LISTCOMP, Comprehension::List, generators, elt, None)
-            }
-            ExprKind::SetComp { elt, generators } => {
-                self.comprehension(expr, known::SETCOMP, Comprehension::Set, generators, elt, None)
-            }
-            ExprKind::DictComp { key, value, generators } => {
-                self.comprehension(expr, known::DICTCOMP, Comprehension::Dict, generators, key, Some(value))
-            }
+            ExprKind::GeneratorExp { elt, generators } => self.comprehension(
+                expr,
+                known::GENEXPR,
+                Comprehension::Generator,
+                generators,
+                elt,
+                None,
+            ),
+            ExprKind::ListComp { elt, generators } => self.comprehension(
+                expr,
+                known::LISTCOMP,
+                Comprehension::List,
+                generators,
+                elt,
+                None,
+            ),
+            ExprKind::SetComp { elt, generators } => self.comprehension(
+                expr,
+                known::SETCOMP,
+                Comprehension::Set,
+                generators,
+                elt,
+                None,
+            ),
+            ExprKind::DictComp {
+                key,
+                value,
+                generators,
+            } => self.comprehension(
+                expr,
+                known::DICTCOMP,
+                Comprehension::Dict,
+                generators,
+                key,
+                Some(value),
+            ),
             ExprKind::Yield { value } => {
                 self.forbid_in_annotation("yield expression", expr)?;
                 self.opt_expr(value)?;
@@ -79,16 +105,27 @@ impl Builder<'_> {
                 self.yields(expr)
             }
             ExprKind::Await { value } => self.await_expr(expr, value),
-            ExprKind::Compare { left, comparators, .. } => {
+            ExprKind::Compare {
+                left, comparators, ..
+            } => {
                 self.expr(left)?;
                 self.exprs(comparators)
             }
-            ExprKind::Call { func, args, keywords } => {
+            ExprKind::Call {
+                func,
+                args,
+                keywords,
+            } => {
                 self.expr(func)?;
                 self.exprs(args)?;
                 self.keywords(keywords)
             }
-            ExprKind::FormattedValue { value, format_spec, .. } | ExprKind::Interpolation { value, format_spec, .. } => {
+            ExprKind::FormattedValue {
+                value, format_spec, ..
+            }
+            | ExprKind::Interpolation {
+                value, format_spec, ..
+            } => {
                 self.expr(value)?;
                 self.opt_expr(format_spec)
             }
@@ -121,14 +158,21 @@ impl Builder<'_> {
             leftmost = left;
         }
         self.expr(leftmost)?;
-        rights.into_iter().rev().try_for_each(|right| self.expr(right))
+        rights
+            .into_iter()
+            .rev()
+            .try_for_each(|right| self.expr(right))
     }
 
     fn name(&mut self, id: &str, ctx: ExprContext, expr: &Expr<'_>) -> Done {
         if self.cur().in_unevaluated_annotation {
             return Ok(());
         }
-        let flag = if ctx == ExprContext::Load { USE } else { DEF_LOCAL };
+        let flag = if ctx == ExprContext::Load {
+            USE
+        } else {
+            DEF_LOCAL
+        };
         self.add_def_ctx(id, flag, expr.range, ctx)?;
         // `super` needs the class it stands in.
         if ctx == ExprContext::Load && id == "super" && self.cur().is_function_like() {
@@ -175,7 +219,10 @@ impl Builder<'_> {
             BlockKind::TypeParameters => "the definition of a generic",
             BlockKind::Function | BlockKind::Class | BlockKind::Module => return Ok(()),
         };
-        Err(syntax_error(expr.range, format!("{what} cannot be used within {place}")))
+        Err(syntax_error(
+            expr.range,
+            format!("{what} cannot be used within {place}"),
+        ))
     }
 
     /// An assignment expression in a comprehension binds in the nearest block that is no comprehension.
@@ -190,8 +237,9 @@ impl Builder<'_> {
             if block.comprehension.is_some() {
                 let seen = self.lookup_in(block_id, id);
                 if seen & DEF_COMP_ITER != 0 && seen & DEF_LOCAL != 0 {
-                    let message =
-                        format!("assignment expression cannot rebind comprehension iteration variable '{id}'");
+                    let message = format!(
+                        "assignment expression cannot rebind comprehension iteration variable '{id}'"
+                    );
                     return Err(syntax_error(range, message));
                 }
                 continue;
@@ -214,10 +262,13 @@ impl Builder<'_> {
                 BlockKind::TypeAlias => "in a type alias",
                 BlockKind::TypeVariable => "in a TypeVar bound",
             };
-            let message = format!("assignment expression within a comprehension cannot be used {place}");
+            let message =
+                format!("assignment expression within a comprehension cannot be used {place}");
             return Err(syntax_error(range, message));
         }
-        Err(crate::system_error("assignment expression outside of any block"))
+        Err(crate::system_error(
+            "assignment expression outside of any block",
+        ))
     }
 
     fn comprehension(

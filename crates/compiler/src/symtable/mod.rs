@@ -287,7 +287,11 @@ pub fn build(module: &Mod<'_>, future: &Future, features: u32) -> Result<SymbolT
     build_boxed(module, future, features).map_err(|error| *error)
 }
 
-pub(crate) fn build_boxed(module: &Mod<'_>, future: &Future, features: u32) -> Result<SymbolTable, crate::Error> {
+pub(crate) fn build_boxed(
+    module: &Mod<'_>,
+    future: &Future,
+    features: u32,
+) -> Result<SymbolTable, crate::Error> {
     let mut table = build::run(module, future, features)?;
     analyze::run(&mut table)?;
     Ok(table)
