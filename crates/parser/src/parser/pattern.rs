@@ -100,7 +100,7 @@ impl<'a> Parser<'a, '_> {
     fn closed_pattern(&mut self) -> P<PatternRef<'a>> {
         let start = self.mark;
         let kind = match self.kind() {
-            T::Number | T::Minus | T::Plus | T::String | T::FStringStart | T::TemplateStart => {
+            T::Number | T::Minus | T::String | T::FStringStart | T::TemplateStart => {
                 PatternKind::MatchValue {
                     value: self.literal()?,
                 }
@@ -178,22 +178,16 @@ impl<'a> Parser<'a, '_> {
         Ok(self.expr(start, ExprKind::BinOp { left, op, right }))
     }
 
-    /// `signed_number`; a plus sign leaves no trace.
+    /// `signed_number`
     fn signed_number(&mut self) -> P<ExprRef<'a>> {
         let start = self.mark;
-        let minus = match self.kind() {
-            T::Minus => true,
-            T::Plus => false,
-            _ => return self.number(),
-        };
-        self.mark += 1;
+        if !self.eat(T::Minus) {
+            return self.number();
+        }
         if self.kind() != T::Number {
             return Err(Fail);
         }
         let operand = self.number()?;
-        if !minus {
-            return Ok(operand);
-        }
         Ok(self.expr(
             start,
             ExprKind::UnaryOp {
