@@ -6,6 +6,8 @@
 
 use std::fmt::Write;
 
+use naja_numbers::complex;
+
 use crate::code::{Const, Text};
 
 /// The `repr` of a constant.
@@ -23,8 +25,8 @@ fn constant(out: &mut String, value: &Const) {
         Const::Ellipsis => out.push_str("Ellipsis"),
         Const::Int(i) => _ = write!(out, "{i}"),
         Const::BigInt(i) => _ = write!(out, "{i}"),
-        Const::Float(f) => float(out, *f),
-        Const::Complex(re, im) => complex(out, *re, *im),
+        Const::Float(f) => naja_numbers::float::repr_into(*f, out),
+        Const::Complex(re, im) => out.push_str(&complex::repr(complex::complex(*re, *im))),
         Const::Str(text) => str(out, text),
         Const::Bytes(bytes) => bytes_repr(out, bytes),
         Const::Tuple(items) => {
@@ -116,52 +118,6 @@ fn bytes_repr(out: &mut String, bytes: &[u8]) {
     out.push(quote);
 }
 
-/// Shortest digits, without the `.0` that tells a float from an int.
-fn bare_float(out: &mut String, value: f64) {
-    if value.is_nan() {
-        return out.push_str("nan");
-    }
-    if value.is_infinite() {
-        return out.push_str(if value < 0.0 { "-inf" } else { "inf" });
-    }
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        _ = write!(out, "{value}");
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        _ = write!(out, "{mantissa}e{sign}{:02}", exponent.unsigned_abs());
-    }
-}
-
-/// The `repr` of a float.
-pub fn float(out: &mut String, value: f64) {
-    let start = out.len();
-    bare_float(out, value);
-    if out[start..]
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b == b'-')
-    {
-        out.push_str(".0");
-    }
-}
-
-fn complex(out: &mut String, re: f64, im: f64) {
-    if re == 0.0 && re.is_sign_positive() {
-        bare_float(out, im);
-        return out.push('j');
-    }
-    out.push('(');
-    bare_float(out, re);
-    let start = out.len();
-    bare_float(out, im);
-    if !out[start..].starts_with('-') {
-        out.insert(start, '+');
-    }
-    out.push_str("j)");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +131,7 @@ mod tests {
         assert_eq!(float(1.5e-7), "1.5e-07");
         assert_eq!(float(123456789012345680.0), "1.2345678901234568e+17");
         assert_eq!(float(0.0001), "0.0001");
+        assert_eq!(float(2f64.powi(-25)), "2.9802322387695312e-08");
         assert_eq!(repr(&Const::Complex(0.0, 2.0)), "2j");
         assert_eq!(repr(&Const::Complex(-0.0, -2.5)), "(-0-2.5j)");
         assert_eq!(

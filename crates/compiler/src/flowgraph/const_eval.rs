@@ -4,15 +4,13 @@
 //! CPython declines to fold because the result would be large (see the limits below); the instruction then stays as it
 //! is and raises at run time. CPython: the `const_folding_safe_*` functions in `Python/flowgraph.c`.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
-use dashu_int::ops::{BitTest, DivRem, UnsignedAbs};
-use dashu_int::{IBig, Sign, UBig};
 use naja_bytecode::code::{Const, Text};
 use naja_bytecode::opcode::nb;
-
-use super::complex::Complex;
+use naja_numbers::complex::{self, Complex};
+use naja_numbers::float::{self, Power};
+use naja_numbers::{IBig, bigint};
 
 /// Bits of an integer that folding may make.
 const MAX_INT_SIZE: usize = 128;
@@ -47,16 +45,6 @@ fn as_int(value: &Const) -> Option<IBig> {
         Number::Int(i) => Some(i),
         _ => None,
     }
-}
-
-/// The nearest float; `None` when out of range.
-fn int_to_f64(i: &IBig) -> Option<f64> {
-    let f = i.to_f64().value();
-    f.is_finite().then_some(f)
-}
-
-fn bits(i: &IBig) -> usize {
-    i.unsigned_abs().bit_len()
 }
 
 /// Truth of a constant.
@@ -104,38 +92,23 @@ pub fn invert(value: &Const) -> Option<Const> {
 pub fn binary(left: &Const, operation: u8, right: &Const) -> Option<Const> {
     match operation {
         nb::ADD => add(left, right),
-        nb::SUBTRACT => arithmetic(
-            left,
-            right,
-            |a, b| Some(Const::int(a - b)),
-            |a, b| Some(a - b),
-            Complex::sub,
-        ),
+        nb::SUBTRACT => arithmetic(left, right, |a, b| Some(Const::int(a - b)), |a, b| Some(a - b), complex_sub),
         nb::MULTIPLY => multiply(left, right),
-        nb::TRUE_DIVIDE => arithmetic(
-            left,
-            right,
-            |a, b| int_true_divide(&a, &b).map(Const::Float),
-            |a, b| (b != 0.0).then(|| a / b),
-            Complex::div,
-        ),
-        nb::FLOOR_DIVIDE => arithmetic(
-            left,
-            right,
-            |a, b| Some(Const::int(floor_div_mod(&a, &b)?.0)),
-            float_floor_div,
-            no_complex,
-        ),
-        nb::REMAINDER => arithmetic(
-            left,
-            right,
-            |a, b| Some(Const::int(floor_div_mod(&a, &b)?.1)),
-            float_mod,
-            no_complex,
-        ),
+        nb::TRUE_DIVIDE => {
+            let ints = |a, b| bigint::true_div(&a, &b).ok().map(Const::Float);
+            arithmetic(left, right, ints, |a, b| float::div(a, b).ok(), complex_div)
+        }
+        nb::FLOOR_DIVIDE => {
+            let ints = |a, b| bigint::floor_div(&a, &b).ok().map(Const::int);
+            arithmetic(left, right, ints, |a, b| float::floor_div(a, b).ok(), |_, _| None)
+        }
+        nb::REMAINDER => {
+            let ints = |a, b| bigint::floor_mod(&a, &b).ok().map(Const::int);
+            arithmetic(left, right, ints, |a, b| float::floor_mod(a, b).ok(), |_, _| None)
+        }
         nb::POWER => power(left, right),
         nb::LSHIFT => lshift(left, right),
-        nb::RSHIFT => rshift(left, right),
+        nb::RSHIFT => bigint::shr(&as_int(left)?, &as_int(right)?).ok().map(Const::int),
         nb::OR => bitwise(left, right, |a, b| a | b, |a, b| a | b),
         nb::XOR => bitwise(left, right, |a, b| a ^ b, |a, b| a ^ b),
         nb::AND => bitwise(left, right, |a, b| a & b, |a, b| a & b),
@@ -144,16 +117,44 @@ pub fn binary(left: &Const, operation: u8, right: &Const) -> Option<Const> {
     }
 }
 
-fn no_complex(_: Operand, _: Operand) -> Option<Complex> {
-    None
+/// A complex operation's operand: a real one is not widened, since signed zeros and infinities would change.
+enum Operand {
+    Real(f64),
+    Complex(Complex),
 }
 
-/// A complex operation's operand: a real one is not widened, since signed zeros and infinities would change.
-pub enum Operand {
-    /// An int or float.
-    Real(f64),
-    /// A complex number.
-    Complex(Complex),
+fn complex_add(a: Operand, b: Operand) -> Option<Complex> {
+    Some(match (a, b) {
+        (Operand::Complex(a), Operand::Complex(b)) => complex::add(a, b),
+        (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => complex::add_real(c, r),
+        (Operand::Real(_), Operand::Real(_)) => return None,
+    })
+}
+
+fn complex_sub(a: Operand, b: Operand) -> Option<Complex> {
+    Some(match (a, b) {
+        (Operand::Complex(a), Operand::Complex(b)) => complex::sub(a, b),
+        (Operand::Complex(c), Operand::Real(r)) => complex::sub_real(c, r),
+        (Operand::Real(r), Operand::Complex(c)) => complex::real_sub(r, c),
+        (Operand::Real(_), Operand::Real(_)) => return None,
+    })
+}
+
+fn complex_mul(a: Operand, b: Operand) -> Option<Complex> {
+    Some(match (a, b) {
+        (Operand::Complex(a), Operand::Complex(b)) => complex::mul(a, b),
+        (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => complex::mul_real(c, r),
+        (Operand::Real(_), Operand::Real(_)) => return None,
+    })
+}
+
+fn complex_div(a: Operand, b: Operand) -> Option<Complex> {
+    match (a, b) {
+        (Operand::Complex(a), Operand::Complex(b)) => complex::div(a, b).ok(),
+        (Operand::Complex(c), Operand::Real(r)) => complex::div_real(c, r).ok(),
+        (Operand::Real(r), Operand::Complex(c)) => complex::real_div(r, c).ok(),
+        (Operand::Real(_), Operand::Real(_)) => None,
+    }
 }
 
 fn arithmetic(
@@ -165,7 +166,7 @@ fn arithmetic(
 ) -> Option<Const> {
     let operand = |n: Number| {
         Some(match n {
-            Number::Int(i) => Operand::Real(int_to_f64(&i)?),
+            Number::Int(i) => Operand::Real(bigint::to_f64(&i).ok()?),
             Number::Float(f) => Operand::Real(f),
             Number::Complex(c) => Operand::Complex(c),
         })
@@ -196,7 +197,7 @@ fn add(left: &Const, right: &Const) -> Option<Const> {
             right,
             |a, b| Some(Const::int(a + b)),
             |a, b| Some(a + b),
-            Complex::add,
+            complex_add,
         ),
     }
 }
@@ -230,11 +231,11 @@ fn multiply(left: &Const, right: &Const) -> Option<Const> {
             left,
             right,
             |a, b| {
-                let fits = a.is_zero() || b.is_zero() || bits(&a) + bits(&b) <= MAX_INT_SIZE;
+                let fits = a.is_zero() || b.is_zero() || bigint::bit_length(&a) + bigint::bit_length(&b) <= MAX_INT_SIZE;
                 fits.then(|| Const::int(a * b))
             },
             |a, b| Some(a * b),
-            Complex::mul,
+            complex_mul,
         ),
     }
 }
@@ -272,107 +273,6 @@ fn repeat(sequence: &Const, count: &IBig) -> Option<Const> {
     })
 }
 
-fn floor_div_mod(a: &IBig, b: &IBig) -> Option<(IBig, IBig)> {
-    if b.is_zero() {
-        return None;
-    }
-    let (q, r) = a.div_rem(b);
-    if !r.is_zero() && r.sign() != b.sign() {
-        Some((q - IBig::ONE, r + b))
-    } else {
-        Some((q, r))
-    }
-}
-
-/// The float nearest to `a / b`, ties to even.
-fn int_true_divide(a: &IBig, b: &IBig) -> Option<f64> {
-    if b.is_zero() {
-        return None;
-    }
-    if a.is_zero() {
-        return Some(if b.sign() == Sign::Negative {
-            -0.0
-        } else {
-            0.0
-        });
-    }
-    let negative = a.sign() != b.sign();
-    let (a, b): (UBig, UBig) = (a.unsigned_abs(), b.unsigned_abs());
-    // Scale so that the quotient has 64 or 65 bits: ample for 53 bits and a sticky one.
-    let shift = a.bit_len() as i64 - b.bit_len() as i64 - 64;
-    let (q, r) = if shift >= 0 {
-        a.div_rem(b << usize::try_from(shift).ok()?)
-    } else {
-        (a << usize::try_from(-shift).ok()?).div_rem(b)
-    };
-    let mut quotient = u128::try_from(&q).ok()?;
-    if !r.is_zero() {
-        quotient |= 1;
-    }
-    let magnitude = round_scaled(quotient, shift)?;
-    Some(if negative { -magnitude } else { magnitude })
-}
-
-/// `mantissa * 2**exponent` rounded once; the lowest bit of the mantissa is sticky. `None` on overflow.
-fn round_scaled(mantissa: u128, exponent: i64) -> Option<f64> {
-    let top = i64::from(128 - mantissa.leading_zeros()) + exponent;
-    // The result's last place: 53 bits below the top, not below the smallest subnormal.
-    let last = (top - 53).max(-1074);
-    let drop = last - exponent;
-    let mut kept = if drop >= 128 {
-        0
-    } else {
-        mantissa >> drop.max(0)
-    };
-    if (1..128).contains(&drop) {
-        let rest = mantissa & ((1u128 << drop) - 1);
-        match rest.cmp(&(1u128 << (drop - 1))) {
-            Ordering::Greater => kept += 1,
-            Ordering::Equal => kept += kept & 1,
-            Ordering::Less => {}
-        }
-    }
-    let scale = |value: f64, power: i64| value * 2f64.powi(power as i32);
-    // `kept` has at most 54 bits, so both conversions are exact; scaling by two steps avoids early under- and overflow.
-    let value = scale(scale(kept as f64, last / 2), last - last / 2);
-    value.is_finite().then_some(value)
-}
-
-fn float_div_mod(a: f64, b: f64) -> Option<(f64, f64)> {
-    if b == 0.0 {
-        return None;
-    }
-    let mut rest = a % b;
-    let mut div = (a - rest) / b;
-    if rest != 0.0 {
-        if (b < 0.0) != (rest < 0.0) {
-            rest += b;
-            div -= 1.0;
-        }
-    } else {
-        rest = 0f64.copysign(b);
-    }
-    let floor = if div != 0.0 {
-        let floor = div.floor();
-        if div - floor > 0.5 {
-            floor + 1.0
-        } else {
-            floor
-        }
-    } else {
-        0f64.copysign(a / b)
-    };
-    Some((floor, rest))
-}
-
-fn float_floor_div(a: f64, b: f64) -> Option<f64> {
-    float_div_mod(a, b).map(|r| r.0)
-}
-
-fn float_mod(a: f64, b: f64) -> Option<f64> {
-    float_div_mod(a, b).map(|r| r.1)
-}
-
 fn power(left: &Const, right: &Const) -> Option<Const> {
     match (number(left)?, number(right)?) {
         (Number::Int(a), Number::Int(b)) => int_power(&a, &b),
@@ -384,7 +284,7 @@ fn power(left: &Const, right: &Const) -> Option<Const> {
 
 fn real(n: &Number) -> Option<f64> {
     match n {
-        Number::Int(i) => int_to_f64(i),
+        Number::Int(i) => bigint::to_f64(i).ok(),
         Number::Float(f) => Some(*f),
         Number::Complex(_) => None,
     }
@@ -393,20 +293,17 @@ fn real(n: &Number) -> Option<f64> {
 fn to_complex(n: &Number) -> Option<Complex> {
     match n {
         Number::Complex(c) => Some(*c),
-        other => Some(Complex {
-            re: real(other)?,
-            im: 0.0,
-        }),
+        other => Some(complex::complex(real(other)?, 0.0)),
     }
 }
 
 fn complex_power(a: Complex, b: Complex) -> Option<Const> {
-    a.pow(b).map(|c| Const::Complex(c.re, c.im))
+    complex::pow(a, b).ok().map(|c| Const::Complex(c.re, c.im))
 }
 
 fn int_power(a: &IBig, b: &IBig) -> Option<Const> {
-    if b.sign() == Sign::Negative {
-        return float_power(int_to_f64(a)?, int_to_f64(b)?);
+    if bigint::is_negative(b) {
+        return float_power(bigint::to_f64(a).ok()?, bigint::to_f64(b).ok()?);
     }
     if b.is_zero() {
         return Some(Const::Int(1));
@@ -415,53 +312,32 @@ fn int_power(a: &IBig, b: &IBig) -> Option<Const> {
         return Some(Const::Int(0));
     }
     let exponent = usize::try_from(b).ok()?;
-    if bits(a) > MAX_INT_SIZE / exponent {
+    if bigint::bit_length(a) > MAX_INT_SIZE / exponent {
         return None;
     }
     Some(Const::int(a.pow(exponent)))
 }
 
 fn float_power(a: f64, b: f64) -> Option<Const> {
-    if b == 0.0 || a == 1.0 {
-        return Some(Const::Float(1.0));
+    match float::pow(a, b).ok()? {
+        Power::Float(result) => Some(Const::Float(result)),
+        Power::Complex => complex_power(complex::complex(a, 0.0), complex::complex(b, 0.0)),
     }
-    if a == 0.0 && b < 0.0 {
-        return None;
-    }
-    if a.is_finite() && a < 0.0 && b.is_finite() && b != b.floor() {
-        let (base, exponent) = (Complex { re: a, im: 0.0 }, Complex { re: b, im: 0.0 });
-        return complex_power(base, exponent);
-    }
-    let result = a.powf(b);
-    (result.is_finite() || !a.is_finite() || !b.is_finite()).then_some(Const::Float(result))
 }
 
 fn lshift(left: &Const, right: &Const) -> Option<Const> {
     let (a, b) = (as_int(left)?, as_int(right)?);
-    if b.sign() == Sign::Negative {
+    if bigint::is_negative(&b) {
         return None;
     }
     if a.is_zero() || b.is_zero() {
         return Some(Const::int(a));
     }
     let shift = usize::try_from(&b).ok()?;
-    if shift > MAX_INT_SIZE || bits(&a) > MAX_INT_SIZE - shift {
+    if shift > MAX_INT_SIZE || bigint::bit_length(&a) > MAX_INT_SIZE - shift {
         return None;
     }
     Some(Const::int(a << shift))
-}
-
-fn rshift(left: &Const, right: &Const) -> Option<Const> {
-    let (a, b) = (as_int(left)?, as_int(right)?);
-    if b.sign() == Sign::Negative {
-        return None;
-    }
-    let shift = usize::try_from(&b).unwrap_or(usize::MAX);
-    if shift >= bits(&a) {
-        return Some(Const::Int(if a.sign() == Sign::Negative { -1 } else { 0 }));
-    }
-    let (q, _) = floor_div_mod(&a, &(IBig::ONE << shift))?;
-    Some(Const::int(q))
 }
 
 fn bitwise(
@@ -553,7 +429,7 @@ fn slice_indices(parts: &Arc<[Const; 3]>, len: usize) -> Option<Vec<usize>> {
             return Some(None);
         }
         let i = as_int(c)?;
-        let clipped = if i.sign() == Sign::Negative {
+        let clipped = if bigint::is_negative(&i) {
             i64::MIN + 1
         } else {
             i64::MAX
@@ -684,21 +560,6 @@ mod tests {
         );
         assert_eq!(op("1", nb::TRUE_DIVIDE, "3"), "0.3333333333333333");
         assert_eq!(op("-1", nb::TRUE_DIVIDE, "3"), "-0.3333333333333333");
-    }
-
-    #[test]
-    fn quotients_at_the_ends_of_the_range() {
-        let big = IBig::ONE << 1080;
-        assert_eq!(
-            int_true_divide(&IBig::ONE, &(IBig::ONE << 1074)),
-            Some(5e-324)
-        );
-        assert_eq!(int_true_divide(&IBig::ONE, &(IBig::ONE << 1075)), Some(0.0));
-        assert_eq!(
-            int_true_divide(&big, &(IBig::ONE << 57)),
-            Some(2f64.powi(1023))
-        );
-        assert_eq!(int_true_divide(&big, &IBig::ONE), None);
     }
 
     #[test]

@@ -8,7 +8,6 @@
 mod borrow;
 pub mod cfg;
 mod cleanup;
-mod complex;
 mod const_eval;
 mod depth;
 mod dump;
