@@ -92,7 +92,13 @@ pub fn invert(value: &Const) -> Option<Const> {
 pub fn binary(left: &Const, operation: u8, right: &Const) -> Option<Const> {
     match operation {
         nb::ADD => add(left, right),
-        nb::SUBTRACT => arithmetic(left, right, |a, b| Some(Const::int(a - b)), |a, b| Some(a - b), complex_sub),
+        nb::SUBTRACT => arithmetic(
+            left,
+            right,
+            |a, b| Some(Const::int(a - b)),
+            |a, b| Some(a - b),
+            complex_sub,
+        ),
         nb::MULTIPLY => multiply(left, right),
         nb::TRUE_DIVIDE => {
             let ints = |a, b| bigint::true_div(&a, &b).ok().map(Const::Float);
@@ -100,15 +106,29 @@ pub fn binary(left: &Const, operation: u8, right: &Const) -> Option<Const> {
         }
         nb::FLOOR_DIVIDE => {
             let ints = |a, b| bigint::floor_div(&a, &b).ok().map(Const::int);
-            arithmetic(left, right, ints, |a, b| float::floor_div(a, b).ok(), |_, _| None)
+            arithmetic(
+                left,
+                right,
+                ints,
+                |a, b| float::floor_div(a, b).ok(),
+                |_, _| None,
+            )
         }
         nb::REMAINDER => {
             let ints = |a, b| bigint::floor_mod(&a, &b).ok().map(Const::int);
-            arithmetic(left, right, ints, |a, b| float::floor_mod(a, b).ok(), |_, _| None)
+            arithmetic(
+                left,
+                right,
+                ints,
+                |a, b| float::floor_mod(a, b).ok(),
+                |_, _| None,
+            )
         }
         nb::POWER => power(left, right),
         nb::LSHIFT => lshift(left, right),
-        nb::RSHIFT => bigint::shr(&as_int(left)?, &as_int(right)?).ok().map(Const::int),
+        nb::RSHIFT => bigint::shr(&as_int(left)?, &as_int(right)?)
+            .ok()
+            .map(Const::int),
         nb::OR => bitwise(left, right, |a, b| a | b, |a, b| a | b),
         nb::XOR => bitwise(left, right, |a, b| a ^ b, |a, b| a ^ b),
         nb::AND => bitwise(left, right, |a, b| a & b, |a, b| a & b),
@@ -126,7 +146,9 @@ enum Operand {
 fn complex_add(a: Operand, b: Operand) -> Option<Complex> {
     Some(match (a, b) {
         (Operand::Complex(a), Operand::Complex(b)) => complex::add(a, b),
-        (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => complex::add_real(c, r),
+        (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => {
+            complex::add_real(c, r)
+        }
         (Operand::Real(_), Operand::Real(_)) => return None,
     })
 }
@@ -143,7 +165,9 @@ fn complex_sub(a: Operand, b: Operand) -> Option<Complex> {
 fn complex_mul(a: Operand, b: Operand) -> Option<Complex> {
     Some(match (a, b) {
         (Operand::Complex(a), Operand::Complex(b)) => complex::mul(a, b),
-        (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => complex::mul_real(c, r),
+        (Operand::Complex(c), Operand::Real(r)) | (Operand::Real(r), Operand::Complex(c)) => {
+            complex::mul_real(c, r)
+        }
         (Operand::Real(_), Operand::Real(_)) => return None,
     })
 }
@@ -231,7 +255,9 @@ fn multiply(left: &Const, right: &Const) -> Option<Const> {
             left,
             right,
             |a, b| {
-                let fits = a.is_zero() || b.is_zero() || bigint::bit_length(&a) + bigint::bit_length(&b) <= MAX_INT_SIZE;
+                let fits = a.is_zero()
+                    || b.is_zero()
+                    || bigint::bit_length(&a) + bigint::bit_length(&b) <= MAX_INT_SIZE;
                 fits.then(|| Const::int(a * b))
             },
             |a, b| Some(a * b),
