@@ -10,6 +10,7 @@ pub mod parser;
 pub mod preprocess;
 pub mod repr;
 pub mod stack;
+pub mod unparse;
 pub mod validate;
 pub mod wtf8;
 

@@ -216,10 +216,9 @@ impl<'a> Compiler<'a, '_> {
 
     /// An annotation's source text.
     fn annotation_string(&mut self, annotation: &Expr<'_>) -> Done {
-        Err(self.error(
-            loc(annotation.range),
-            "annotations as strings are not supported yet",
-        ))
+        let text = naja_parser::unparse::unparse_expr(annotation)?;
+        self.load_const(loc(annotation.range), Const::str(&text));
+        Ok(())
     }
 
     /// Makes a function's `__annotate__`, if it has annotations; returns the flag for `SET_FUNCTION_ATTRIBUTE`.

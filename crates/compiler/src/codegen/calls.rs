@@ -12,7 +12,7 @@ use super::names::AttrOp;
 use super::{Compiler, Done, STACK_USE_GUIDELINE, arg, loc};
 use crate::Error;
 use crate::instruction_sequence::{Label, Location};
-use crate::symtable::{Name, flag, known, scope};
+use crate::symtable::{Key, Name, flag, known, scope};
 
 fn any_starred(args: &[ExprRef<'_>]) -> bool {
     args.iter()
@@ -203,6 +203,10 @@ impl<'a> Compiler<'a, '_> {
             return Ok(());
         };
         if !matches!(generator.kind, ExprKind::GeneratorExp { .. }) {
+            return Ok(());
+        }
+        // An asynchronous generator cannot be looped over here.
+        if self.st.lookup(Key::node(*generator)).is_some_and(|block| self.st.block(block).coroutine) {
             return Ok(());
         }
         // The constant of the builtin; for all and any, the result of an exhausted loop and what goes on with it.

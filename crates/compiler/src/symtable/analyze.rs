@@ -289,7 +289,8 @@ impl Analyzer<'_> {
         inlined_cells: &mut Set,
     ) {
         let in_class = self.table.block(id).kind == BlockKind::Class;
-        let mut remove_class = false;
+        let special = [known::CLASS, known::CLASSDICT, known::CONDITIONAL_ANNOTATIONS];
+        let mut removed = Vec::new();
         for index in 0..self.table.block(comp).symbols.len() {
             let Some((&name, &flags)) = self.table.block(comp).symbols.get_index(index) else {
                 break;
@@ -303,11 +304,16 @@ impl Analyzer<'_> {
                 inlined_cells.insert(name);
             }
             let existing = self.table.block(id).symbols.get(&name).copied();
-            // `__class__` is never free through a class body.
-            if scope == scope::FREE && in_class && name == known::CLASS {
+            let children = &self.table.block(comp).children;
+            let free_in_child =
+                || children.iter().any(|child| self.table.block(*child).scope(name) == scope::FREE);
+            // The implicit variables of a class are free in functions inside it only, never in its own code.
+            if scope == scope::FREE && in_class && special.contains(&name) {
                 scope = scope::GLOBAL_IMPLICIT;
-                comp_free.remove(&name);
-                remove_class = true;
+                if !free_in_child() {
+                    comp_free.remove(&name);
+                }
+                removed.push(name);
             }
             match existing {
                 None => {
@@ -326,11 +332,8 @@ impl Analyzer<'_> {
                 Some(_) => {}
             }
         }
-        if remove_class {
-            self.table
-                .block_mut(comp)
-                .symbols
-                .shift_remove(&known::CLASS);
+        for name in removed {
+            self.table.block_mut(comp).symbols.shift_remove(&name);
         }
     }
 
