@@ -58,12 +58,7 @@ impl Writer {
     }
 
     /// Runs `write` between parentheses if the context binds tighter than `own`.
-    fn grouped(
-        &mut self,
-        context: u8,
-        own: u8,
-        write: impl FnOnce(&mut Self) -> Done,
-    ) -> Done {
+    fn grouped(&mut self, context: u8, own: u8, write: impl FnOnce(&mut Self) -> Done) -> Done {
         self.str_if(context > own, "(");
         write(self)?;
         self.str_if(context > own, ")");
@@ -227,7 +222,10 @@ impl Writer {
                 let integer = matches!(
                     value.kind,
                     ExprKind::Constant {
-                        value: Constant::Int(_) | Constant::BigInt(_) | Constant::True | Constant::False,
+                        value: Constant::Int(_)
+                            | Constant::BigInt(_)
+                            | Constant::True
+                            | Constant::False,
                         ..
                     }
                 );
@@ -298,7 +296,10 @@ impl Writer {
         for (i, arg) in args.posonlyargs.iter().chain(args.args).enumerate() {
             comma(self);
             self.arg(arg)?;
-            if let Some(default) = i.checked_sub(without_default).and_then(|i| args.defaults.get(i)) {
+            if let Some(default) = i
+                .checked_sub(without_default)
+                .and_then(|i| args.defaults.get(i))
+            {
                 self.str("=");
                 self.expr(default, level::TEST)?;
             }
@@ -354,7 +355,11 @@ impl Writer {
     fn comprehension(&mut self, elt: &Expr<'_>, generators: &[Comprehension<'_>]) -> Done {
         self.expr(elt, level::TEST)?;
         for clause in generators {
-            self.str(if clause.is_async { " async for " } else { " for " });
+            self.str(if clause.is_async {
+                " async for "
+            } else {
+                " for "
+            });
             self.expr(clause.target, level::TUPLE)?;
             self.str(" in ");
             self.expr(clause.iter, level::TEST + 1)?;
@@ -432,7 +437,9 @@ impl Writer {
 
     fn string(&mut self, values: &[&Expr<'_>], prefix: &str, in_spec: bool) -> Done {
         let outer = std::mem::take(&mut self.out);
-        let result = values.iter().try_for_each(|value| self.string_part(value, in_spec));
+        let result = values
+            .iter()
+            .try_for_each(|value| self.string_part(value, in_spec));
         let body = std::mem::replace(&mut self.out, outer);
         result?;
         if in_spec {
@@ -446,7 +453,11 @@ impl Writer {
     }
 
     fn field(&mut self, text: &[u8], conversion: i32, format_spec: Option<&Expr<'_>>) -> Done {
-        self.str(if text.first() == Some(&b'{') { "{ " } else { "{" });
+        self.str(if text.first() == Some(&b'{') {
+            "{ "
+        } else {
+            "{"
+        });
         self.out.extend_from_slice(text);
         if let Some(letter) = u32::try_from(conversion).ok().and_then(char::from_u32) {
             self.str("!");

@@ -206,7 +206,11 @@ impl<'a> Compiler<'a, '_> {
             return Ok(());
         }
         // An asynchronous generator cannot be looped over here.
-        if self.st.lookup(Key::node(*generator)).is_some_and(|block| self.st.block(block).coroutine) {
+        if self
+            .st
+            .lookup(Key::node(*generator))
+            .is_some_and(|block| self.st.block(block).coroutine)
+        {
             return Ok(());
         }
         // The constant of the builtin; for all and any, the result of an exhausted loop and what goes on with it.

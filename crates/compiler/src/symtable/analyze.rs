@@ -289,7 +289,11 @@ impl Analyzer<'_> {
         inlined_cells: &mut Set,
     ) {
         let in_class = self.table.block(id).kind == BlockKind::Class;
-        let special = [known::CLASS, known::CLASSDICT, known::CONDITIONAL_ANNOTATIONS];
+        let special = [
+            known::CLASS,
+            known::CLASSDICT,
+            known::CONDITIONAL_ANNOTATIONS,
+        ];
         let mut removed = Vec::new();
         for index in 0..self.table.block(comp).symbols.len() {
             let Some((&name, &flags)) = self.table.block(comp).symbols.get_index(index) else {
@@ -305,8 +309,11 @@ impl Analyzer<'_> {
             }
             let existing = self.table.block(id).symbols.get(&name).copied();
             let children = &self.table.block(comp).children;
-            let free_in_child =
-                || children.iter().any(|child| self.table.block(*child).scope(name) == scope::FREE);
+            let free_in_child = || {
+                children
+                    .iter()
+                    .any(|child| self.table.block(*child).scope(name) == scope::FREE)
+            };
             // The implicit variables of a class are free in functions inside it only, never in its own code.
             if scope == scope::FREE && in_class && special.contains(&name) {
                 scope = scope::GLOBAL_IMPLICIT;
