@@ -322,6 +322,14 @@ impl Analyzer<'_> {
                 }
                 removed.push(name);
             }
+            let free_in_child = free_in_child();
+            // A use in the comprehension is now a use in this block.
+            if scope == scope::FREE
+                && !in_class
+                && let Some(flags) = self.table.block_mut(id).symbols.get_mut(&name)
+            {
+                *flags |= only_flags & USE;
+            }
             match existing {
                 None => {
                     self.table.block_mut(id).symbols.insert(name, only_flags);
@@ -329,10 +337,7 @@ impl Analyzer<'_> {
                 }
                 // Free in the comprehension and bound here: simply local now, unless a function inside needs it.
                 Some(flags) if flags & DEF_BOUND != 0 && !in_class => {
-                    let children = &self.table.block(comp).children;
-                    let free =
-                        |child: &BlockId| self.table.block(*child).scope(name) == scope::FREE;
-                    if !children.iter().any(free) {
+                    if !free_in_child {
                         comp_free.remove(&name);
                     }
                 }
