@@ -1,7 +1,8 @@
 //! Prints the code objects of source files, as the comparison script of the front end does.
 //!
 //! `code OUTDIR LIST` writes OUTDIR/n.code for the n-th path in LIST; `code FILE...` prints; `code --warnings FILE...`
-//! prints errors and warnings with their places; `code --time FILE...` measures.
+//! prints errors and warnings with their places; `code --time FILE...` measures; `code --snippets FILE` prints everything
+//! about sources that NUL bytes separate.
 
 use std::fmt::Write;
 
@@ -122,13 +123,24 @@ fn compile_source(source: &str, warnings: &mut Vec<Warning>) -> Result<Code, Syn
 }
 
 fn dump(path: &str, verbose: bool) -> String {
-    let source = match std::fs::read(path) {
-        Ok(bytes) => decode(&bytes),
-        Err(error) => return format!("{error}\n"),
-    };
+    match std::fs::read(path) {
+        Ok(bytes) => dump_source(&decode(&bytes), verbose),
+        Err(error) => format!("{error}\n"),
+    }
+}
+
+/// Everything about each of the sources, which NUL bytes separate.
+fn snippets(path: &str) {
+    let text = decode(&std::fs::read(path).unwrap_or_default());
+    for source in text.split('\0') {
+        print!("{}{}\0", dump_source(source, true), dump_source(source, false));
+    }
+}
+
+fn dump_source(source: &str, verbose: bool) -> String {
     let mut out = String::new();
     let mut warnings = Vec::new();
-    let result = compile_source(&source, &mut warnings);
+    let result = compile_source(source, &mut warnings);
     if verbose {
         for w in &warnings {
             let _ = writeln!(
@@ -178,6 +190,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
         [flag, paths @ ..] if flag == "--time" => time(paths),
+        [flag, path] if flag == "--snippets" => snippets(path),
         [flag, paths @ ..] if flag == "--warnings" => {
             paths.iter().for_each(|path| print!("{}", dump(path, true)))
         }

@@ -191,7 +191,7 @@ impl<'a> Compiler<'a, '_> {
                         .map(|index| index + self.unit.first_free),
                 };
                 let Some(index) = table else {
-                    return Err(self.lost_variable(name));
+                    return Err(self.lost_variable(&code, &free, name));
                 };
                 self.op_n(loc, op::LOAD_CLOSURE, index);
             }
@@ -213,12 +213,15 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    /// CPython's own fault, for classes that use the names of their implicit variables.
     #[cold]
-    fn lost_variable(&self, name: Name) -> Error {
-        let text = self.st.names.text(name);
+    fn lost_variable(&self, code: &Code, free: &NameTable, name: Name) -> Error {
+        let free = free.iter().map(|name| Const::str(self.st.names.text(*name)));
+        let (unit, inner) = (&self.unit.name, &code.name);
+        let (text, kind) = (self.st.names.text(name), self.ref_type(name));
         system_error(format!(
-            "free variable '{text}' is missing in {}",
-            self.unit.name
+            "compiler_lookup_arg(name='{text}') with reftype={kind} failed in {unit}; freevars of code {inner}: {}",
+            naja_bytecode::repr::repr(&Const::tuple(free.collect()))
         ))
     }
 

@@ -791,6 +791,7 @@ impl Builder<'_> {
                 let id = self.cur_id();
                 self.st.block_mut(parent).annotation_block = Some(id);
                 if kind == BlockKind::Class && !self.future_annotations() {
+                    self.st.block_mut(parent).needs_classdict = true;
                     self.cur().can_see_class_scope = true;
                     self.add_known(known::CLASSDICT, USE, range)?;
                 }
