@@ -133,7 +133,11 @@ fn dump(path: &str, verbose: bool) -> String {
 fn snippets(path: &str) {
     let text = decode(&std::fs::read(path).unwrap_or_default());
     for source in text.split('\0') {
-        print!("{}{}\0", dump_source(source, true), dump_source(source, false));
+        print!(
+            "{}{}\0",
+            dump_source(source, true),
+            dump_source(source, false)
+        );
     }
 }
 

@@ -5,7 +5,9 @@
 
 use std::fmt::Write;
 
-use naja_compiler::symtable::{Block, BlockId, BlockKind, Name, SymbolTable, flag, scope, scope_of};
+use naja_compiler::symtable::{
+    Block, BlockId, BlockKind, Name, SymbolTable, flag, scope, scope_of,
+};
 use naja_compiler::{future, symtable};
 use naja_parser::ast::Arena;
 use naja_parser::error::SyntaxError;
@@ -28,15 +30,24 @@ fn properties(table: &SymbolTable, block: &Block, name: Name, flags: u32) -> Str
     let lives = scope_of(flags);
     let bound = flag::DEF_LOCAL | flag::DEF_PARAM | flag::DEF_IMPORT;
     let module_bound = table.names.text(block.name) == "top" && flags & bound != 0;
-    let is_namespace = block.children.iter().any(|child| table.block(*child).name == name);
+    let is_namespace = block
+        .children
+        .iter()
+        .any(|child| table.block(*child).name == name);
     let all = [
         ("referenced", flags & flag::USE != 0),
         ("parameter", flags & flag::DEF_PARAM != 0),
         ("type_parameter", flags & flag::DEF_TYPE_PARAM != 0),
-        ("global", matches!(lives, scope::GLOBAL_IMPLICIT | scope::GLOBAL_EXPLICIT) || module_bound),
+        (
+            "global",
+            matches!(lives, scope::GLOBAL_IMPLICIT | scope::GLOBAL_EXPLICIT) || module_bound,
+        ),
         ("nonlocal", flags & flag::DEF_NONLOCAL != 0),
         ("declared_global", lives == scope::GLOBAL_EXPLICIT),
-        ("local", matches!(lives, scope::LOCAL | scope::CELL) || module_bound),
+        (
+            "local",
+            matches!(lives, scope::LOCAL | scope::CELL) || module_bound,
+        ),
         ("annotated", flags & flag::DEF_ANNOT != 0),
         ("free", lives == scope::FREE),
         ("free_class", flags & flag::DEF_FREE_CLASS != 0),
@@ -46,7 +57,11 @@ fn properties(table: &SymbolTable, block: &Block, name: Name, flags: u32) -> Str
         ("comp_cell", flags & flag::DEF_COMP_CELL != 0),
         ("namespace", is_namespace),
     ];
-    let names: Vec<&str> = all.iter().filter(|(_, holds)| *holds).map(|(name, _)| *name).collect();
+    let names: Vec<&str> = all
+        .iter()
+        .filter(|(_, holds)| *holds)
+        .map(|(name, _)| *name)
+        .collect();
     names.join(" ")
 }
 
@@ -56,7 +71,11 @@ fn walk(out: &mut String, table: &SymbolTable, id: BlockId, depth: usize, raw: b
     let name = table.names.text(block.name);
     let line = block.range.lineno;
     if raw {
-        let varnames: Vec<&str> = block.varnames.iter().map(|name| table.names.text(*name)).collect();
+        let varnames: Vec<&str> = block
+            .varnames
+            .iter()
+            .map(|name| table.names.text(*name))
+            .collect();
         let _ = writeln!(
             out,
             "{pad}{name} {} {line} {} [{}]",
@@ -69,12 +88,23 @@ fn walk(out: &mut String, table: &SymbolTable, id: BlockId, depth: usize, raw: b
         }
     } else {
         let nested = if block.nested { "True" } else { "False" };
-        let _ = writeln!(out, "{pad}{} {name} line {line} nested={nested}", kind(block));
-        let mut symbols: Vec<(&str, Name, u32)> =
-            block.symbols.iter().map(|(name, flags)| (table.names.text(*name), *name, *flags)).collect();
+        let _ = writeln!(
+            out,
+            "{pad}{} {name} line {line} nested={nested}",
+            kind(block)
+        );
+        let mut symbols: Vec<(&str, Name, u32)> = block
+            .symbols
+            .iter()
+            .map(|(name, flags)| (table.names.text(*name), *name, *flags))
+            .collect();
         symbols.sort_unstable();
         for (text, name, flags) in symbols {
-            let _ = writeln!(out, "{pad}  {text}: {}", properties(table, block, name, flags));
+            let _ = writeln!(
+                out,
+                "{pad}  {text}: {}",
+                properties(table, block, name, flags)
+            );
         }
     }
     for child in &block.children {
@@ -106,7 +136,11 @@ fn dump(path: &str, raw: bool) -> String {
             let _ = writeln!(out, "{} {place:?}", e.message);
         }
         Err(e) => {
-            let _ = writeln!(out, "{:?}Error: {} (<source>, line {})", e.kind, e.message, e.lineno);
+            let _ = writeln!(
+                out,
+                "{:?}Error: {} (<source>, line {})",
+                e.kind, e.message, e.lineno
+            );
         }
     }
     out
@@ -115,15 +149,20 @@ fn dump(path: &str, raw: bool) -> String {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.as_slice() {
-        [flag, paths @ ..] if flag == "--raw" => paths.iter().for_each(|path| print!("{}", dump(path, true))),
+        [flag, paths @ ..] if flag == "--raw" => {
+            paths.iter().for_each(|path| print!("{}", dump(path, true)))
+        }
         [out, list] if std::path::Path::new(out).is_dir() => {
             let list = std::fs::read_to_string(list).unwrap_or_default();
             for (i, path) in list.lines().enumerate() {
-                if let Err(error) = std::fs::write(format!("{out}/{i}.symtable"), dump(path, false)) {
+                if let Err(error) = std::fs::write(format!("{out}/{i}.symtable"), dump(path, false))
+                {
                     eprintln!("{error}");
                 }
             }
         }
-        paths => paths.iter().for_each(|path| print!("{}", dump(path, false))),
+        paths => paths
+            .iter()
+            .for_each(|path| print!("{}", dump(path, false))),
     }
 }

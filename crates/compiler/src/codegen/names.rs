@@ -216,7 +216,9 @@ impl<'a> Compiler<'a, '_> {
     /// CPython's own fault, for classes that use the names of their implicit variables.
     #[cold]
     fn lost_variable(&self, code: &Code, free: &NameTable, name: Name) -> Error {
-        let free = free.iter().map(|name| Const::str(self.st.names.text(*name)));
+        let free = free
+            .iter()
+            .map(|name| Const::str(self.st.names.text(*name)));
         let (unit, inner) = (&self.unit.name, &code.name);
         let (text, kind) = (self.st.names.text(name), self.ref_type(name));
         system_error(format!(
