@@ -2,9 +2,11 @@
 //!
 //! What holds afterwards: every instruction is a plain one with zeroed caches; arguments index constants, names, slots
 //! and operation tables within range; jumps and handlers land on instructions; control never runs off the end; on every
-//! path the stack neither underflows nor outgrows `stacksize`, and has one depth at each place. What does not: the types
-//! of values on the stack, and that borrowed loads are outlived by their locals. CPython checks none of this; a host that
-//! runs untrusted code must.
+//! path the stack neither underflows nor outgrows `stacksize`, and has one depth at each place; borrowed loads are
+//! outlived by their locals (`borrows`). What does not: the types of values on the stack. CPython checks none of this; a
+//! host that runs untrusted code must.
+
+mod borrows;
 
 use crate::code::{Code, flags as co, kind};
 use crate::dis::{Instruction, instructions};
@@ -59,15 +61,15 @@ pub fn verify(code: &Code) -> Result<(), Fault> {
     }
     let mut entries = exception_table::entries(&code.exceptiontable);
     let table: Vec<Entry> = entries.by_ref().collect();
-    Flow {
+    let flow = Flow {
         code,
         instrs: &instrs,
         starts: &starts,
         table: &table,
         depths: vec![-1; instrs.len()],
         todo: Vec::new(),
-    }
-    .run()
+    };
+    borrows::check(code, &instrs, &flow.run()?, &table)
 }
 
 /// Checks a code object and all code among its constants.
@@ -220,14 +222,15 @@ struct Flow<'a> {
 }
 
 impl Flow<'_> {
-    fn run(mut self) -> Result<(), Fault> {
+    /// Gives the depth before each instruction.
+    fn run(mut self) -> Result<Vec<i64>, Fault> {
         self.check_table()?;
         self.depths[0] = 0;
         self.todo.push(0);
         while let Some(i) = self.todo.pop() {
             self.step(i)?;
         }
-        Ok(())
+        Ok(self.depths)
     }
 
     fn check_table(&self) -> Result<(), Fault> {
