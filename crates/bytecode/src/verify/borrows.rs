@@ -17,20 +17,35 @@ use crate::opcode::{self, op};
 type Value = Option<u32>;
 
 /// Checks code whose stack depths (before each instruction, -1 where control never comes) are known.
-pub(super) fn check(code: &Code, instrs: &[Instruction], depths: &[i64], table: &[Entry]) -> Result<(), Fault> {
-    let borrows = |i: &Instruction| matches!(i.opcode, op::LOAD_FAST_BORROW | op::LOAD_FAST_BORROW_LOAD_FAST_BORROW);
+pub(super) fn check(
+    code: &Code,
+    instrs: &[Instruction],
+    depths: &[i64],
+    table: &[Entry],
+) -> Result<(), Fault> {
+    let borrows = |i: &Instruction| {
+        matches!(
+            i.opcode,
+            op::LOAD_FAST_BORROW | op::LOAD_FAST_BORROW_LOAD_FAST_BORROW
+        )
+    };
     if !instrs.iter().any(borrows) {
         return Ok(());
     }
     let leaders = leaders(code, instrs, table);
     let mut stack: Vec<Value> = Vec::new();
     for (i, instr) in instrs.iter().enumerate() {
-        let Ok(depth) = usize::try_from(depths[i]) else { continue };
+        let Ok(depth) = usize::try_from(depths[i]) else {
+            continue;
+        };
         if leaders[instr.start] || i == 0 || depths[i - 1] < 0 {
             stack.clear();
             stack.resize(depth, None);
         }
-        let covering = table.partition_point(|e| e.start as usize <= instr.offset).checked_sub(1).map(|k| table[k]);
+        let covering = table
+            .partition_point(|e| e.start as usize <= instr.offset)
+            .checked_sub(1)
+            .map(|k| table[k]);
         if let Some(entry) = covering.filter(|e| instr.offset < e.end as usize) {
             let kept = stack.get(..entry.depth as usize).unwrap_or_default();
             if kept.iter().any(Option::is_some) {
@@ -59,7 +74,10 @@ fn leaders(code: &Code, instrs: &[Instruction], table: &[Entry]) -> Vec<bool> {
             mark(target);
             mark(instr.end);
         }
-        if matches!(instr.opcode, op::RETURN_VALUE | op::RAISE_VARARGS | op::RERAISE) {
+        if matches!(
+            instr.opcode,
+            op::RETURN_VALUE | op::RAISE_VARARGS | op::RERAISE
+        ) {
             mark(instr.end);
         }
     }
@@ -70,7 +88,10 @@ fn leaders(code: &Code, instrs: &[Instruction], table: &[Entry]) -> Vec<bool> {
 const UNDERFLOW: &str = "stack underflow";
 
 fn pop(stack: &mut Vec<Value>, at: usize) -> Result<Value, Fault> {
-    stack.pop().ok_or(Fault { unit: at, message: UNDERFLOW })
+    stack.pop().ok_or(Fault {
+        unit: at,
+        message: UNDERFLOW,
+    })
 }
 
 fn kill(stack: &[Value], local: u32, at: usize) -> Result<(), Fault> {
@@ -90,8 +111,13 @@ fn store(stack: &mut Vec<Value>, local: u32, at: usize) -> Result<(), Fault> {
 fn step(stack: &mut Vec<Value>, instr: &Instruction) -> Result<(), Fault> {
     let (at, oparg) = (instr.offset, instr.oparg);
     let place = |stack: &Vec<Value>, depth: u32| {
-        let place = usize::try_from(depth).ok().and_then(|d| stack.len().checked_sub(d));
-        place.filter(|p| *p < stack.len()).ok_or(Fault { unit: at, message: UNDERFLOW })
+        let place = usize::try_from(depth)
+            .ok()
+            .and_then(|d| stack.len().checked_sub(d));
+        place.filter(|p| *p < stack.len()).ok_or(Fault {
+            unit: at,
+            message: UNDERFLOW,
+        })
     };
     match instr.opcode {
         op::LOAD_FAST_BORROW => stack.push(Some(oparg)),
@@ -196,7 +222,9 @@ mod tests {
     fn message(body: &[(u8, u8)]) -> &'static str {
         let code = body.iter().flat_map(|(opcode, oparg)| {
             let caches = 2 * usize::from(opcode::cache_entries(u16::from(*opcode)));
-            [*opcode, *oparg].into_iter().chain(std::iter::repeat_n(0, caches))
+            [*opcode, *oparg]
+                .into_iter()
+                .chain(std::iter::repeat_n(0, caches))
         });
         let code = Code {
             code: code.collect(),
@@ -215,10 +243,25 @@ mod tests {
         let end = (op::RETURN_VALUE, 0);
         assert_eq!(message(&[borrow, end]), "");
         assert_eq!(message(&[borrow, (op::DELETE_FAST, 1), end]), "");
-        assert_eq!(message(&[borrow, (op::DELETE_FAST, 0), end]), "a local changes while a value is borrowed from it");
-        assert_eq!(message(&[borrow, (op::STORE_FAST, 1), borrow, end]), "a borrowed value is stored in a local");
-        let method = [borrow, (op::LOAD_ATTR, 1), (op::DELETE_FAST, 0), (op::CALL, 0), end];
-        assert_eq!(message(&method), "a local changes while a value is borrowed from it");
+        assert_eq!(
+            message(&[borrow, (op::DELETE_FAST, 0), end]),
+            "a local changes while a value is borrowed from it"
+        );
+        assert_eq!(
+            message(&[borrow, (op::STORE_FAST, 1), borrow, end]),
+            "a borrowed value is stored in a local"
+        );
+        let method = [
+            borrow,
+            (op::LOAD_ATTR, 1),
+            (op::DELETE_FAST, 0),
+            (op::CALL, 0),
+            end,
+        ];
+        assert_eq!(
+            message(&method),
+            "a local changes while a value is borrowed from it"
+        );
         let jump = [borrow, (op::JUMP_FORWARD, 0), end];
         assert_eq!(message(&jump), "a borrowed value outlives its block");
     }
