@@ -136,6 +136,35 @@ impl<'a> Pass<'a, '_> {
         self.seq(values, Self::stmt)
     }
 
+    /// An `if` with all its `elif`s, however many.
+    fn if_chain(&mut self, stmt: StmtRef<'a>) -> R<StmtKind<'a>> {
+        let before = self.changes;
+        let mut links = Vec::new();
+        let mut at = stmt;
+        let mut tail: &'a [StmtRef<'a>] = &[];
+        while let StmtKind::If { test, body, orelse } = at.kind {
+            links.push((at.range, self.expr(test)?, self.stmts(body)?));
+            match orelse {
+                [only] if matches!(only.kind, StmtKind::If { .. }) => at = only,
+                _ => {
+                    tail = self.stmts(orelse)?;
+                    break;
+                }
+            }
+        }
+        let mut kind = stmt.kind;
+        if self.changes != before {
+            for (i, (range, test, body)) in links.into_iter().enumerate().rev() {
+                let orelse = tail;
+                kind = StmtKind::If { test, body, orelse };
+                if i > 0 {
+                    tail = self.arena.slice(&[self.arena.stmt(kind, range)]);
+                }
+            }
+        }
+        Ok(kind)
+    }
+
     fn within(&mut self, context: Context, values: &'a [StmtRef<'a>]) -> R<&'a [StmtRef<'a>]> {
         self.contexts.push(context);
         let result = self.stmts(values);
@@ -381,14 +410,7 @@ impl<'a> Pass<'a, '_> {
                     orelse: self.stmts(orelse)?,
                 }
             }
-            StmtKind::If { test, body, orelse } => {
-                let (test, body) = (self.expr(test)?, self.stmts(body)?);
-                StmtKind::If {
-                    test,
-                    body,
-                    orelse: self.stmts(orelse)?,
-                }
-            }
+            StmtKind::If { .. } => self.if_chain(stmt)?,
             StmtKind::With {
                 items,
                 body,
