@@ -101,16 +101,32 @@ fn decode(bytes: &[u8]) -> String {
         .unwrap_or(text)
 }
 
+/// Mode and options from the environment variable NAJA_CODE, as `single,optimize=2,flags=8192`.
+fn settings() -> (Mode, CompileOptions) {
+    let (mut mode, mut options) = (Mode::Exec, CompileOptions::default());
+    for word in std::env::var("NAJA_CODE").unwrap_or_default().split(',') {
+        match word.split_once('=') {
+            Some(("optimize", level)) => options.optimize = level.parse().unwrap_or(0),
+            Some(("flags", flags)) => options.flags = flags.parse().unwrap_or(0),
+            _ if word == "single" => mode = Mode::Single,
+            _ if word == "eval" => mode = Mode::Eval,
+            _ => {}
+        }
+    }
+    (mode, options)
+}
+
 fn compile_source(source: &str, warnings: &mut Vec<Warning>) -> Result<Code, SyntaxError> {
+    let (mode, options) = settings();
     let arena = Arena::for_source(source.len());
     let (module, _) = parse_with_warnings(
         source,
-        Mode::Exec,
+        mode,
         &ParseOptions::default(),
         &arena,
         warnings,
     )?;
-    match compile(module, &arena, "<source>", &CompileOptions::default()) {
+    match compile(module, &arena, "<source>", &options) {
         Ok(compiled) => {
             warnings.extend(compiled.warnings);
             Ok(compiled.code)

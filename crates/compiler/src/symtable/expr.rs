@@ -8,7 +8,10 @@ use naja_parser::ast::{Comprehension as Generator, Expr, ExprContext, ExprKind};
 use super::build::{Builder, Done};
 use super::flag::*;
 use super::{BlockKind, Comprehension, Key, Name, known};
-use crate::syntax_error;
+use crate::{recursion_error, syntax_error};
+
+/// How many binary operators may follow each other; CPython's limit depends on its stack.
+const MAX_CHAIN: usize = 100_000;
 
 impl Builder<'_> {
     pub(super) fn exprs(&mut self, exprs: &[&Expr<'_>]) -> Done {
@@ -156,6 +159,9 @@ impl Builder<'_> {
         while let ExprKind::BinOp { left, right, .. } = leftmost.kind {
             rights.push(right);
             leftmost = left;
+        }
+        if rights.len() > MAX_CHAIN {
+            return Err(recursion_error());
         }
         self.expr(leftmost)?;
         rights
