@@ -119,13 +119,8 @@ fn settings() -> (Mode, CompileOptions) {
 fn compile_source(source: &str, warnings: &mut Vec<Warning>) -> Result<Code, SyntaxError> {
     let (mode, options) = settings();
     let arena = Arena::for_source(source.len());
-    let (module, _) = parse_with_warnings(
-        source,
-        mode,
-        &ParseOptions::default(),
-        &arena,
-        warnings,
-    )?;
+    let (module, _) =
+        parse_with_warnings(source, mode, &ParseOptions::default(), &arena, warnings)?;
     match compile(module, &arena, "<source>", &options) {
         Ok(compiled) => {
             warnings.extend(compiled.warnings);
