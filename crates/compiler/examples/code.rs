@@ -8,10 +8,10 @@ use std::fmt::Write;
 
 use naja_bytecode::code::{Code, Const, Text};
 use naja_bytecode::repr::repr;
-use naja_compiler::{CompileOptions, compile};
+use naja_compiler::{CompileOptions, compile, future, symtable};
 use naja_parser::ast::Arena;
 use naja_parser::error::{SyntaxError, SyntaxErrorKind, Warning};
-use naja_parser::{Mode, ParseOptions, parse_with_warnings};
+use naja_parser::{Mode, ParseOptions, parse, parse_with_warnings};
 
 fn name(error: &SyntaxError) -> &'static str {
     match error.kind {
@@ -188,16 +188,29 @@ fn dump_source(source: &str, verbose: bool) -> String {
     out
 }
 
+/// The stages' best times: parsing, symbol table, everything.
 fn time(paths: &[String]) {
     for path in paths {
         let source = decode(&std::fs::read(path).unwrap_or_default());
-        let mut best = std::time::Duration::MAX;
-        for _ in 0..10 {
+        let mut best = [std::time::Duration::MAX; 3];
+        for _ in 0..20 {
+            let start = std::time::Instant::now();
+            let arena = Arena::for_source(source.len());
+            let Ok(parsed) = parse(&source, Mode::Exec, &ParseOptions::default(), &arena) else {
+                break;
+            };
+            best[0] = best[0].min(start.elapsed());
+            if let Ok(future) = future::from_module(parsed.module) {
+                let start = std::time::Instant::now();
+                let _ = symtable::build(parsed.module, &future, 0);
+                best[1] = best[1].min(start.elapsed());
+            }
             let start = std::time::Instant::now();
             let _ = compile_source(&source, &mut Vec::new());
-            best = best.min(start.elapsed());
+            best[2] = best[2].min(start.elapsed());
         }
-        println!("{path}: {} lines, {best:?}", source.lines().count());
+        let lines = source.lines().count();
+        println!("{path}: {lines} lines, parse {:?}, symtable {:?}, all {:?}", best[0], best[1], best[2]);
     }
 }
 

@@ -140,7 +140,7 @@ impl<'a> Compiler<'a, '_> {
                 str,
                 conversion,
                 format_spec,
-            } => self.interpolation(at, value, &str, conversion, format_spec),
+            } => self.interpolation(at, value, str, conversion, format_spec),
             ExprKind::Subscript { value, slice, ctx } => self.subscript(at, value, slice, ctx),
             ExprKind::Starred { ctx, .. } => Err(self.error(
                 at,

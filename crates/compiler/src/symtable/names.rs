@@ -54,9 +54,7 @@ known! {
     KWDEFAULTS = ".kwdefaults",
     DOT_ZERO = ".0",
     SUPER = "super",
-    EMPTY = "",
     JOIN = "join",
-    RETURN = "return",
 }
 
 /// All names of a compilation.
