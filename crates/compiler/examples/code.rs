@@ -210,7 +210,10 @@ fn time(paths: &[String]) {
             best[2] = best[2].min(start.elapsed());
         }
         let lines = source.lines().count();
-        println!("{path}: {lines} lines, parse {:?}, symtable {:?}, all {:?}", best[0], best[1], best[2]);
+        println!(
+            "{path}: {lines} lines, parse {:?}, symtable {:?}, all {:?}",
+            best[0], best[1], best[2]
+        );
     }
 }
 
