@@ -119,6 +119,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// `target: annotation = value`
+    #[inline(never)]
     pub(super) fn ann_assign(&mut self, stmt: &'a Stmt<'a>) -> Done {
         let StmtKind::AnnAssign {
             target,
@@ -215,6 +216,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// An annotation's source text.
+    #[inline(never)]
     fn annotation_string(&mut self, annotation: &Expr<'_>) -> Done {
         let text = naja_parser::unparse::unparse_expr(annotation)?;
         self.load_const(loc(annotation.range), Const::str(&text));
@@ -257,6 +259,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(arg::MAKE_FUNCTION_ANNOTATE)
     }
 
+    #[inline(never)]
     fn arg_annotation(
         &mut self,
         name: &str,
@@ -287,6 +290,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// The lazily evaluated bound or default of a type parameter.
+    #[inline(never)]
     pub(super) fn type_param_part(
         &mut self,
         expr: ExprRef<'a>,

@@ -24,6 +24,7 @@ fn any_unpacked(keywords: &[Keyword<'_>]) -> bool {
 }
 
 impl<'a> Compiler<'a, '_> {
+    #[inline(never)]
     pub(super) fn call(&mut self, expr: &'a Expr<'a>) -> Done {
         let ExprKind::Call {
             func,
@@ -129,6 +130,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// A call of an attribute, unless the arguments need unpacking; says whether it was one.
+    #[inline(never)]
     fn method_call(
         &mut self,
         expr: &'a Expr<'a>,
@@ -192,6 +194,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// `all(...)`, `any(...)` and `tuple(...)` of a generator expression: a loop in line, if the name means the builtin.
+    #[inline(never)]
     fn function_call(
         &mut self,
         func: ExprRef<'a>,
@@ -266,6 +269,7 @@ impl<'a> Compiler<'a, '_> {
 
     /// Arguments and the call itself, for calls and classes. `pushed` arguments lie on the stack already, and the
     /// variable `injected` follows the positional ones.
+    #[inline(never)]
     pub(super) fn call_helper(
         &mut self,
         at: Location,
@@ -294,6 +298,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn unpacking_call(
         &mut self,
         at: Location,

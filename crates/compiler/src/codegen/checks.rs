@@ -57,6 +57,7 @@ fn has_identity(expr: ExprRef<'_>) -> bool {
 
 impl<'a> Compiler<'a, '_> {
     /// `x is 1`
+    #[inline(never)]
     pub(super) fn check_compare(
         &mut self,
         range: Range,
@@ -85,6 +86,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// `"..."(x)`
+    #[inline(never)]
     pub(super) fn check_caller(&mut self, func: ExprRef<'a>) {
         if matches!(func.kind, ExprKind::Lambda { .. }) {
             return;
@@ -97,6 +99,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// `{1, 2}[x]`
+    #[inline(never)]
     pub(super) fn check_subscripter(&mut self, value: ExprRef<'a>) {
         let wrong = match value.kind {
             ExprKind::Constant { value, .. } => matches!(
@@ -127,6 +130,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// `[1, 2]["x"]`
+    #[inline(never)]
     pub(super) fn check_index(&mut self, value: ExprRef<'a>, index: ExprRef<'a>) {
         let Some(index_type) = infer_type(index) else {
             return;

@@ -47,6 +47,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn class_body(&mut self, stmt: &'a Stmt<'a>, firstlineno: i32) -> Done {
         let StmtKind::ClassDef {
             name,
@@ -128,6 +129,7 @@ impl<'a> Compiler<'a, '_> {
         self.variable(Location::NONE, known::STATIC_ATTRIBUTES, ExprContext::Store)
     }
 
+    #[inline(never)]
     pub(super) fn class(&mut self, stmt: &'a Stmt<'a>) -> Done {
         let StmtKind::ClassDef {
             name,

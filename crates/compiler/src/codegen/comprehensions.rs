@@ -48,6 +48,7 @@ struct Inlined {
 }
 
 impl<'a> Compiler<'a, '_> {
+    #[inline(never)]
     pub(super) fn comprehension(&mut self, expr: &'a Expr<'a>) -> Done {
         let (kind, name, generators, elt, val) = match expr.kind {
             ExprKind::GeneratorExp { elt, generators } => {
@@ -276,6 +277,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Gives the block around the comprehension's scopes, and saves the variables that it binds.
+    #[inline(never)]
     fn enter_inlined(&mut self, at: Location, comp: BlockId) -> Inlined {
         let mut saved = Inlined::default();
         let outer = self.unit.block;
@@ -335,6 +337,7 @@ impl<'a> Compiler<'a, '_> {
         saved
     }
 
+    #[inline(never)]
     fn leave_inlined(&mut self, at: Location, saved: Inlined) {
         if let Some(cleanup) = saved.cleanup {
             let none = Location::NONE;

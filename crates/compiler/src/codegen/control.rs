@@ -228,6 +228,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn jump_if_bool(
         &mut self,
         at: Location,
@@ -270,6 +271,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// `if` with its `elif`s, without recursion per `elif`.
+    #[inline(never)]
     pub(super) fn if_stmt(&mut self, stmt: &'a Stmt<'a>) -> Done {
         let mut ends = Vec::new();
         let mut stmt = stmt;
@@ -298,6 +300,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn for_loop(
         &mut self,
         at: Location,
@@ -329,6 +332,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn async_for_loop(
         &mut self,
         at: Location,
@@ -361,6 +365,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn while_loop(
         &mut self,
         at: Location,

@@ -25,6 +25,7 @@ struct Try<'a> {
 }
 
 impl<'a> Compiler<'a, '_> {
+    #[inline(never)]
     pub(super) fn try_stmt(&mut self, stmt: &'a Stmt<'a>) -> Done {
         let (StmtKind::Try {
             body,

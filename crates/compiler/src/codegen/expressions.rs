@@ -155,6 +155,7 @@ impl<'a> Compiler<'a, '_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn yield_value(&mut self, at: Location) {
         let block = self.block();
         if block.generator && block.coroutine {
@@ -164,6 +165,7 @@ impl<'a> Compiler<'a, '_> {
         self.op_i(at, op::RESUME, arg::RESUME_AFTER_YIELD);
     }
 
+    #[inline(never)]
     fn bool_op(&mut self, at: Location, operator: BoolOperator, values: &'a [ExprRef<'a>]) -> Done {
         let jump = match operator {
             BoolOperator::And => op::JUMP_IF_FALSE,
@@ -182,6 +184,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// A chain of binary operators leans to the left and may be very long: no recursion along its spine.
+    #[inline(never)]
     fn bin_op(&mut self, expr: &'a Expr<'a>) -> Done {
         let mut spine = Vec::new();
         let mut leftmost = expr;
@@ -216,6 +219,7 @@ impl<'a> Compiler<'a, '_> {
         self.op_i(at, op::BINARY_OP, oparg + if inplace { 13 } else { 0 });
     }
 
+    #[inline(never)]
     fn unary_op(&mut self, at: Location, operator: UnaryOperator, operand: ExprRef<'a>) -> Done {
         self.expr(operand)?;
         match operator {
@@ -232,6 +236,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn compare(
         &mut self,
         expr: &'a Expr<'a>,
@@ -274,6 +279,7 @@ impl<'a> Compiler<'a, '_> {
 
     /// Elements of a list, tuple or set; `pushed` values lie on the stack already, and the variable `injected` comes
     /// last.
+    #[inline(never)]
     pub(super) fn collection(
         &mut self,
         at: Location,
@@ -332,6 +338,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn sequence(
         &mut self,
         at: Location,
@@ -361,6 +368,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Unpacks the value on the stack into as many values as there are targets, one of which may be starred.
+    #[inline(never)]
     pub(super) fn unpack<T>(
         &mut self,
         at: Location,
@@ -391,6 +399,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// Items of a display without `**`, as one dict.
+    #[inline(never)]
     fn subdict(
         &mut self,
         at: Location,
@@ -416,6 +425,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn dict(
         &mut self,
         at: Location,
@@ -461,6 +471,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn attribute(
         &mut self,
         expr: &'a Expr<'a>,
@@ -520,6 +531,7 @@ impl<'a> Compiler<'a, '_> {
         at
     }
 
+    #[inline(never)]
     fn subscript(
         &mut self,
         at: Location,
@@ -576,6 +588,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn slice(
         &mut self,
         slice: ExprRef<'a>,

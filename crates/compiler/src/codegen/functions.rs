@@ -75,6 +75,7 @@ impl<'a> Compiler<'a, '_> {
         self.op_i(Location::NONE, op::RERAISE, 1);
     }
 
+    #[inline(never)]
     fn function_body(&mut self, stmt: &'a Stmt<'a>, flags: i32, firstlineno: i32) -> Done {
         let (StmtKind::FunctionDef {
             name, args, body, ..
@@ -125,6 +126,7 @@ impl<'a> Compiler<'a, '_> {
         self.make_closure(loc(stmt.range), code, flags)
     }
 
+    #[inline(never)]
     pub(super) fn function(&mut self, stmt: &'a Stmt<'a>) -> Done {
         let (StmtKind::FunctionDef {
             name,
@@ -275,6 +277,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn lambda(
         &mut self,
         expr: &'a Expr<'a>,
@@ -300,6 +303,7 @@ impl<'a> Compiler<'a, '_> {
         self.make_closure(at, code, flags)
     }
 
+    #[inline(never)]
     pub(super) fn type_alias(&mut self, stmt: &'a Stmt<'a>) -> Done {
         let StmtKind::TypeAlias {
             name,

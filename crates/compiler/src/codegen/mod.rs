@@ -5,6 +5,7 @@
 //! (branches and loops), `exceptions`, `context` (with), `functions`, `classes`, `annotations`, `expressions`, `calls`,
 //! `comprehensions`, `strings`, `patterns`, `checks` (warnings for suspicious literals). Locations are part of the
 //! result: every instruction carries exactly CPython's, because line tables are compared byte for byte.
+//! What handles one kind of node is never inlined into `expr` and `stmt`: their frames bound how deep trees may nest.
 //! CPython: `Python/codegen.c`, `Python/compile.c`.
 
 mod annotations;
@@ -339,6 +340,7 @@ impl<'a, 'w> Compiler<'a, 'w> {
     // Scopes.
 
     /// Begins a unit. `name` is its `co_name`; `private` the class it belongs to, if it is one.
+    #[inline(never)]
     fn enter_scope(
         &mut self,
         name: &str,
@@ -426,6 +428,7 @@ impl<'a, 'w> Compiler<'a, 'w> {
     }
 
     /// Ends the current unit and makes its code; the unit around becomes current. Also returns the free variables.
+    #[inline(never)]
     fn assemble_unit(&mut self, add_none: bool) -> Result<(Code, NameTable), Error> {
         self.return_at_end(add_none);
         let flags = self.code_flags();

@@ -84,6 +84,7 @@ fn same_key(a: &Constant<'_>, b: &Constant<'_>) -> bool {
 }
 
 impl<'a> Compiler<'a, '_> {
+    #[inline(never)]
     pub(super) fn match_stmt(&mut self, subject: ExprRef<'a>, cases: &'a [MatchCase<'a>]) -> Done {
         self.expr(subject)?;
         let end = self.label();
@@ -234,6 +235,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn as_pattern(
         &mut self,
         at: Location,
@@ -263,6 +265,7 @@ impl<'a> Compiler<'a, '_> {
         self.capture(at, name, pc)
     }
 
+    #[inline(never)]
     fn sequence_pattern(
         &mut self,
         at: Location,
@@ -359,6 +362,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn class_pattern(
         &mut self,
         at: Location,
@@ -433,6 +437,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn mapping_pattern(
         &mut self,
         at: Location,
@@ -496,6 +501,7 @@ impl<'a> Compiler<'a, '_> {
         self.capture(at, Some(rest), pc)
     }
 
+    #[inline(never)]
     fn or_pattern(
         &mut self,
         at: Location,

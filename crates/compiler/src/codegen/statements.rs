@@ -101,6 +101,7 @@ impl<'a> Compiler<'a, '_> {
         }
     }
 
+    #[inline(never)]
     fn expr_stmt(&mut self, at: Location, value: ExprRef<'a>) -> Done {
         if self.interactive && self.outer.is_empty() {
             self.expr(value)?;
@@ -117,6 +118,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn return_stmt(&mut self, stmt: &'a Stmt<'a>, value: Option<ExprRef<'a>>) -> Done {
         let mut at = loc(stmt.range);
         let block = self.block();
@@ -156,6 +158,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn assert(&mut self, range: Range, test: ExprRef<'a>, msg: Option<ExprRef<'a>>) -> Done {
         let always = match test.kind {
             ExprKind::Tuple { elts, .. } => !elts.is_empty(),
@@ -186,6 +189,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn import(&mut self, at: Location, names: &'a [Alias<'a>]) -> Done {
         for alias in names {
             self.load_const(at, Const::Int(0));
@@ -217,6 +221,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn import_from(
         &mut self,
         at: Location,
@@ -243,6 +248,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn aug_assign(
         &mut self,
         at: Location,

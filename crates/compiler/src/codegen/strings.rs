@@ -25,6 +25,7 @@ fn conversion_arg(conversion: i32) -> Result<i32, Error> {
 }
 
 impl<'a> Compiler<'a, '_> {
+    #[inline(never)]
     pub(super) fn joined_str(&mut self, at: Location, values: &'a [ExprRef<'a>]) -> Done {
         if values.len() > STACK_USE_GUIDELINE {
             self.load_const(at, Const::str(""));
@@ -47,6 +48,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn formatted_value(
         &mut self,
         at: Location,
@@ -69,6 +71,7 @@ impl<'a> Compiler<'a, '_> {
     }
 
     /// The strings of a template stand between its interpolations, empty ones included.
+    #[inline(never)]
     pub(super) fn template_str(&mut self, at: Location, values: &'a [ExprRef<'a>]) -> Done {
         let is_interpolation =
             |value: &ExprRef<'a>| matches!(value.kind, ExprKind::Interpolation { .. });
@@ -102,6 +105,7 @@ impl<'a> Compiler<'a, '_> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn interpolation(
         &mut self,
         at: Location,

@@ -455,6 +455,7 @@ impl Builder<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn declare(&mut self, names: &[Identifier<'_>], range: Range, flag: u32, word: &str) -> Done {
         for name in names {
             let seen = self.lookup(name);
@@ -491,6 +492,7 @@ impl Builder<'_> {
         self.add_def(bound, DEF_IMPORT, alias.range)
     }
 
+    #[inline(never)]
     fn handler(&mut self, handler: &ExceptHandler<'_>) -> Done {
         self.opt_expr(handler.type_)?;
         if let Some(name) = handler.name {
@@ -507,6 +509,7 @@ impl Builder<'_> {
             .try_for_each(|default| self.expr(default))
     }
 
+    #[inline(never)]
     fn function(&mut self, stmt: &Stmt<'_>) -> Done {
         let (StmtKind::FunctionDef {
             name,
@@ -553,6 +556,7 @@ impl Builder<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn class(&mut self, stmt: &Stmt<'_>) -> Done {
         let StmtKind::ClassDef {
             name,
@@ -599,6 +603,7 @@ impl Builder<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn type_alias(&mut self, stmt: &Stmt<'_>) -> Done {
         let StmtKind::TypeAlias {
             name,
@@ -729,6 +734,7 @@ impl Builder<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn ann_assign(&mut self, stmt: &Stmt<'_>) -> Done {
         let StmtKind::AnnAssign {
             target,

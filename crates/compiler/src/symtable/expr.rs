@@ -153,6 +153,7 @@ impl Builder<'_> {
     }
 
     /// A chain of binary operators leans to the left and may be very long: no recursion along its spine.
+    #[inline(never)]
     fn bin_op(&mut self, expr: &Expr<'_>) -> Done {
         let mut rights = Vec::new();
         let mut leftmost = expr;
@@ -187,6 +188,7 @@ impl Builder<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn yields(&mut self, expr: &Expr<'_>) -> Done {
         self.cur().generator = true;
         let message = match self.cur().comprehension {
@@ -199,6 +201,7 @@ impl Builder<'_> {
         Err(syntax_error(expr.range, message))
     }
 
+    #[inline(never)]
     fn await_expr(&mut self, expr: &Expr<'_>, value: &Expr<'_>) -> Done {
         self.forbid_in_annotation("await expression", expr)?;
         if !self.allows_top_level_await() {
@@ -232,6 +235,7 @@ impl Builder<'_> {
     }
 
     /// An assignment expression in a comprehension binds in the nearest block that is no comprehension.
+    #[inline(never)]
     fn extend_named_expr_scope(&mut self, target: &Expr<'_>) -> Done {
         let ExprKind::Name { id, .. } = target.kind else {
             return Err(crate::system_error("assignment expression without a name"));
@@ -277,6 +281,7 @@ impl Builder<'_> {
         ))
     }
 
+    #[inline(never)]
     fn comprehension(
         &mut self,
         expr: &Expr<'_>,
