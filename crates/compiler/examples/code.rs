@@ -8,10 +8,10 @@ use std::fmt::Write;
 
 use naja_bytecode::code::{Code, Const, Text};
 use naja_bytecode::repr::repr;
-use naja_compiler::{CompileOptions, compile, future, symtable};
+use naja_compiler::{CompileOptions, compile_source, future, symtable};
 use naja_parser::ast::Arena;
 use naja_parser::error::{SyntaxError, SyntaxErrorKind, Warning};
-use naja_parser::{Mode, ParseOptions, parse, parse_with_warnings};
+use naja_parser::{Mode, ParseOptions, parse};
 
 fn name(error: &SyntaxError) -> &'static str {
     match error.kind {
@@ -116,12 +116,9 @@ fn settings() -> (Mode, CompileOptions) {
     (mode, options)
 }
 
-fn compile_source(source: &str, warnings: &mut Vec<Warning>) -> Result<Code, SyntaxError> {
+fn compile_text(source: &str, warnings: &mut Vec<Warning>) -> Result<Code, SyntaxError> {
     let (mode, options) = settings();
-    let arena = Arena::for_source(source.len());
-    let (module, _) =
-        parse_with_warnings(source, mode, &ParseOptions::default(), &arena, warnings)?;
-    match compile(module, &arena, "<source>", &options) {
+    match compile_source(source, mode, "<source>", &ParseOptions::default(), &options) {
         Ok(compiled) => {
             warnings.extend(compiled.warnings);
             Ok(compiled.code)
@@ -155,7 +152,7 @@ fn snippets(path: &str) {
 fn dump_source(source: &str, verbose: bool) -> String {
     let mut out = String::new();
     let mut warnings = Vec::new();
-    let result = compile_source(source, &mut warnings);
+    let result = compile_text(source, &mut warnings);
     if verbose {
         for w in &warnings {
             let _ = writeln!(
@@ -206,7 +203,7 @@ fn time(paths: &[String]) {
                 best[1] = best[1].min(start.elapsed());
             }
             let start = std::time::Instant::now();
-            let _ = compile_source(&source, &mut Vec::new());
+            let _ = compile_text(&source, &mut Vec::new());
             best[2] = best[2].min(start.elapsed());
         }
         let lines = source.lines().count();

@@ -19,6 +19,10 @@ use naja_bytecode::code::{Code, flags};
 use naja_parser::ast::{Arena, Mod, Range};
 use naja_parser::error::{SyntaxError, SyntaxErrorKind, Warning};
 use naja_parser::preprocess::{PreprocessOptions, preprocess};
+use naja_parser::{Mode, ParseOptions, parse_with_warnings};
+
+use instruction_sequence::InstructionSequence;
+use symtable::SymbolTable;
 
 /// `PyCF_ALLOW_TOP_LEVEL_AWAIT`: `await` is allowed at module level, and makes the module a coroutine.
 pub const ALLOW_TOP_LEVEL_AWAIT: u32 = 0x2000;
@@ -56,6 +60,24 @@ pub struct Failure {
     pub warnings: Vec<Warning>,
 }
 
+/// Compiles source text, from parsing on. Raises what the parser and [`compile`] raise.
+pub fn compile_source(
+    source: &str,
+    mode: Mode,
+    filename: &str,
+    parse_options: &ParseOptions,
+    options: &CompileOptions,
+) -> Result<Compiled, Failure> {
+    let arena = Arena::for_source(source.len());
+    let mut warnings = Vec::new();
+    let mut parse_options = parse_options.clone();
+    parse_options.barry_as_flufl |= options.flags & flags::FUTURE_BARRY_AS_BDFL != 0;
+    match parse_with_warnings(source, mode, &parse_options, &arena, &mut warnings) {
+        Ok((module, _)) => run(module, &arena, filename, options, warnings),
+        Err(error) => Err(Failure { error, warnings }),
+    }
+}
+
 /// Compiles a module, an expression or an interactive statement. Raises SyntaxError for what the grammar allows but the
 /// language does not, RecursionError for trees too deep.
 pub fn compile<'a>(
@@ -64,27 +86,50 @@ pub fn compile<'a>(
     filename: &str,
     options: &CompileOptions,
 ) -> Result<Compiled, Failure> {
-    let mut warnings = Vec::new();
-    match compile_with_warnings(module, arena, filename, options, &mut warnings) {
-        Ok((code, flags)) => Ok(Compiled {
-            code,
-            warnings,
-            flags,
-        }),
-        Err(error) => Err(Failure {
-            error: *error,
-            warnings,
-        }),
-    }
+    run(module, arena, filename, options, Vec::new())
 }
 
-fn compile_with_warnings<'a>(
+fn run<'a>(
     module: &'a Mod<'a>,
     arena: &'a Arena,
     filename: &str,
     options: &CompileOptions,
+    mut warnings: Vec<Warning>,
+) -> Result<Compiled, Failure> {
+    let result = prepare(module, arena, options, &mut warnings).and_then(|(module, table, flags)| {
+        let level = options.optimize;
+        let code = codegen::generate(module, table, filename, level, flags, &mut warnings)?;
+        Ok((code, flags))
+    });
+    match result {
+        Ok((code, flags)) => Ok(Compiled { code, warnings, flags }),
+        Err(error) => Err(Failure { error: *error, warnings }),
+    }
+}
+
+/// The instructions of a module as the code generator makes them, before the flow graph sees them; functions inside are
+/// finished code objects.
+pub fn instructions<'a>(
+    module: &'a Mod<'a>,
+    arena: &'a Arena,
+    filename: &str,
+    options: &CompileOptions,
+) -> Result<InstructionSequence, Failure> {
+    let mut warnings = Vec::new();
+    prepare(module, arena, options, &mut warnings)
+        .and_then(|(module, table, flags)| {
+            codegen::instructions(module, table, filename, options.optimize, flags, &mut warnings)
+        })
+        .map_err(|error| Failure { error: *error, warnings })
+}
+
+/// What comes before code generation: future statements, preprocessing, symbol table. Also returns the merged flags.
+fn prepare<'a>(
+    module: &'a Mod<'a>,
+    arena: &'a Arena,
+    options: &CompileOptions,
     warnings: &mut Vec<Warning>,
-) -> Result<(Code, u32), Error> {
+) -> Result<(&'a Mod<'a>, SymbolTable, u32), Error> {
     let future = future::from_module(module)?;
     let features = future.features | options.flags;
     let steps = PreprocessOptions {
@@ -95,15 +140,7 @@ fn compile_with_warnings<'a>(
     };
     let module = preprocess(module, steps, arena, warnings)?;
     let table = symtable::build_boxed(module, &future, features)?;
-    let code = codegen::generate(
-        module,
-        table,
-        filename,
-        options.optimize,
-        features,
-        warnings,
-    )?;
-    Ok((code, features))
+    Ok((module, table, features))
 }
 
 fn error_of(kind: SyntaxErrorKind, range: Range, message: String) -> Error {

@@ -155,8 +155,8 @@ pub(crate) fn generate<'a>(
     Ok(code)
 }
 
-/// Generates the instructions of a module, without optimising them: what `_testinternalcapi.compiler_codegen` shows.
-pub fn instructions<'a>(
+/// Generates the instructions of a module, without optimising them.
+pub(crate) fn instructions<'a>(
     module: &'a Mod<'a>,
     st: SymbolTable,
     filename: &str,
