@@ -96,14 +96,22 @@ fn run<'a>(
     options: &CompileOptions,
     mut warnings: Vec<Warning>,
 ) -> Result<Compiled, Failure> {
-    let result = prepare(module, arena, options, &mut warnings).and_then(|(module, table, flags)| {
-        let level = options.optimize;
-        let code = codegen::generate(module, table, filename, level, flags, &mut warnings)?;
-        Ok((code, flags))
-    });
+    let result =
+        prepare(module, arena, options, &mut warnings).and_then(|(module, table, flags)| {
+            let level = options.optimize;
+            let code = codegen::generate(module, table, filename, level, flags, &mut warnings)?;
+            Ok((code, flags))
+        });
     match result {
-        Ok((code, flags)) => Ok(Compiled { code, warnings, flags }),
-        Err(error) => Err(Failure { error: *error, warnings }),
+        Ok((code, flags)) => Ok(Compiled {
+            code,
+            warnings,
+            flags,
+        }),
+        Err(error) => Err(Failure {
+            error: *error,
+            warnings,
+        }),
     }
 }
 
@@ -118,9 +126,19 @@ pub fn instructions<'a>(
     let mut warnings = Vec::new();
     prepare(module, arena, options, &mut warnings)
         .and_then(|(module, table, flags)| {
-            codegen::instructions(module, table, filename, options.optimize, flags, &mut warnings)
+            codegen::instructions(
+                module,
+                table,
+                filename,
+                options.optimize,
+                flags,
+                &mut warnings,
+            )
         })
-        .map_err(|error| Failure { error: *error, warnings })
+        .map_err(|error| Failure {
+            error: *error,
+            warnings,
+        })
 }
 
 /// What comes before code generation: future statements, preprocessing, symbol table. Also returns the merged flags.

@@ -659,11 +659,21 @@ fn deep_trees_raise() {
     for (prefix, repeated) in [("a", "()"), ("a", ".b"), ("a", "[0]"), ("a", "*a")] {
         let compile = |depth: usize| {
             let source = prefix.to_owned() + &repeated.repeat(depth);
-            naja_compiler::compile_source(&source, Mode::Single, "f", &ParseOptions::default(), &options)
+            naja_compiler::compile_source(
+                &source,
+                Mode::Single,
+                "f",
+                &ParseOptions::default(),
+                &options,
+            )
         };
         assert!(compile(500).is_ok(), "{repeated}");
         let failure = compile(500_000).unwrap_err();
-        assert_eq!(failure.error.kind, naja_parser::error::SyntaxErrorKind::Recursion, "{repeated}");
+        assert_eq!(
+            failure.error.kind,
+            naja_parser::error::SyntaxErrorKind::Recursion,
+            "{repeated}"
+        );
     }
 }
 
@@ -671,8 +681,13 @@ fn deep_trees_raise() {
 fn instructions_before_optimisation() {
     let arena = Arena::new();
     let parsed = parse("x = 1 + y", Mode::Exec, &ParseOptions::default(), &arena).unwrap();
-    let sequence = naja_compiler::instructions(parsed.module, &arena, "f", &CompileOptions::default()).unwrap();
-    let names = sequence.instrs.iter().map(|instr| naja_bytecode::opcode::name(instr.opcode).unwrap());
+    let sequence =
+        naja_compiler::instructions(parsed.module, &arena, "f", &CompileOptions::default())
+            .unwrap();
+    let names = sequence
+        .instrs
+        .iter()
+        .map(|instr| naja_bytecode::opcode::name(instr.opcode).unwrap());
     assert_eq!(
         names.collect::<Vec<_>>().join(" "),
         "RESUME ANNOTATIONS_PLACEHOLDER LOAD_CONST LOAD_NAME BINARY_OP STORE_NAME LOAD_CONST RETURN_VALUE"
