@@ -186,7 +186,9 @@ mod tests {
 
     #[test]
     fn errors() {
-        let message = |bytes: &[u8]| decode(bytes, Some("f")).map_err(|error| (error.message, error.lineno, error.offset));
+        fn message(bytes: &[u8]) -> Result<Source<'_>, (String, i32, i32)> {
+            decode(bytes, Some("f")).map_err(|error| (error.message, error.lineno, error.offset))
+        }
         assert_eq!(
             message(b"a=1\nb='\xe9'\n"),
             Err((
