@@ -27,22 +27,42 @@ fn dump(bytes: &[u8]) -> String {
         match infos.next_info(&mut lines) {
             Ok(Some(info)) => {
                 let ((l, c), (el, ec)) = (info.start, info.end);
-                let _ = writeln!(out, "({l}, {c})-({el}, {ec}) {} {}", info.kind, repr(&info.string));
+                let _ = writeln!(
+                    out,
+                    "({l}, {c})-({el}, {ec}) {} {}",
+                    info.kind,
+                    repr(&info.string)
+                );
             }
             Ok(None) => return out,
             Err(TokenError::Read) => return out + "read failed\n",
             Err(TokenError::Syntax(error)) => {
-                let message = if error.message.contains("unterminated triple-quoted string literal") {
+                let message = if error
+                    .message
+                    .contains("unterminated triple-quoted string literal")
+                {
                     "EOF in multi-line string".to_owned()
                 } else {
                     error.message
                 };
                 let _ = match error.kind {
                     SyntaxErrorKind::Syntax => {
-                        writeln!(out, "TokenError: ({}, ({}, {}))", repr(message.as_bytes()), error.lineno, error.offset)
+                        writeln!(
+                            out,
+                            "TokenError: ({}, ({}, {}))",
+                            repr(message.as_bytes()),
+                            error.lineno,
+                            error.offset
+                        )
                     }
-                    SyntaxErrorKind::Tab => writeln!(out, "TabError: {message} (<string>, line {})", error.lineno),
-                    _ => writeln!(out, "IndentationError: {message} (<string>, line {})", error.lineno),
+                    SyntaxErrorKind::Tab => {
+                        writeln!(out, "TabError: {message} (<string>, line {})", error.lineno)
+                    }
+                    _ => writeln!(
+                        out,
+                        "IndentationError: {message} (<string>, line {})",
+                        error.lineno
+                    ),
                 };
                 return out;
             }
@@ -56,7 +76,10 @@ fn main() -> std::io::Result<()> {
         return Err(std::io::Error::other("usage: tokens OUTDIR LIST"));
     };
     for (number, path) in std::fs::read_to_string(list)?.lines().enumerate() {
-        std::fs::write(format!("{out}/{number}.tokens"), dump(&std::fs::read(path)?))?;
+        std::fs::write(
+            format!("{out}/{number}.tokens"),
+            dump(&std::fs::read(path)?),
+        )?;
     }
     Ok(())
 }

@@ -10,7 +10,10 @@ use std::borrow::Cow;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source<'b> {
     /// The text, without the mark, with the name of its encoding.
-    Text { text: Cow<'b, str>, encoding: Option<String> },
+    Text {
+        text: Cow<'b, str>,
+        encoding: Option<String>,
+    },
     /// The text is `bytes` in the codec named `encoding`.
     Codec { bytes: &'b [u8], encoding: String },
 }
@@ -30,7 +33,10 @@ pub fn decode<'b>(bytes: &'b [u8], filename: Option<&str>) -> Result<Source<'b>,
         }
         if name == "iso-8859-1" {
             let text: String = rest.iter().map(|&b| char::from(b)).collect();
-            return Ok(Source::Text { text: Cow::Owned(text), encoding: Some(name.clone()) });
+            return Ok(Source::Text {
+                text: Cow::Owned(text),
+                encoding: Some(name.clone()),
+            });
         }
         if matches!(name.as_str(), "ascii" | "us-ascii") {
             if let Some(at) = rest.iter().position(|b| !b.is_ascii()) {
@@ -40,13 +46,18 @@ pub fn decode<'b>(bytes: &'b [u8], filename: Option<&str>) -> Result<Source<'b>,
                 )));
             }
         } else {
-            return Ok(Source::Codec { bytes: rest, encoding: name.clone() });
+            return Ok(Source::Codec {
+                bytes: rest,
+                encoding: name.clone(),
+            });
         }
     }
     match std::str::from_utf8(rest) {
         Ok(text) => Ok(Source::Text {
             text: Cow::Borrowed(text),
-            encoding: cookie.map(|(name, _)| name).or_else(|| marked.then(|| "utf-8".to_owned())),
+            encoding: cookie
+                .map(|(name, _)| name)
+                .or_else(|| marked.then(|| "utf-8".to_owned())),
         }),
         Err(problem) => Err(not_utf8(rest, problem.valid_up_to(), filename)),
     }
@@ -57,7 +68,10 @@ pub fn check_null_bytes(bytes: &[u8]) -> Result<(), SyntaxError> {
     if memchr::memchr(0, bytes).is_none() {
         return Ok(());
     }
-    Err(SyntaxError { text: None, ..plain("source code string cannot contain null bytes".to_owned()) })
+    Err(SyntaxError {
+        text: None,
+        ..plain("source code string cannot contain null bytes".to_owned())
+    })
 }
 
 /// `text` with `\r\n` and `\r` made `\n`.
@@ -74,7 +88,10 @@ pub fn cookie(bytes: &[u8]) -> Option<(String, usize)> {
     for number in 1..=2 {
         let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         let line = &rest[..end];
-        let skipped = line.iter().take_while(|&&b| matches!(b, b' ' | b'\t' | 0x0C)).count();
+        let skipped = line
+            .iter()
+            .take_while(|&&b| matches!(b, b' ' | b'\t' | 0x0C))
+            .count();
         let content = &line[skipped..];
         if content.first() == Some(&b'#') {
             if let Some(name) = declaration(content) {
@@ -84,7 +101,10 @@ pub fn cookie(bytes: &[u8]) -> Option<(String, usize)> {
             return None;
         }
         rest = rest.get(end..).unwrap_or(&[]);
-        rest = rest.strip_prefix(b"\r\n").or_else(|| rest.get(1..)).unwrap_or(&[]);
+        rest = rest
+            .strip_prefix(b"\r\n")
+            .or_else(|| rest.get(1..))
+            .unwrap_or(&[]);
     }
     None
 }
@@ -92,16 +112,25 @@ pub fn cookie(bytes: &[u8]) -> Option<(String, usize)> {
 /// The name in `coding: name` or `coding=name`.
 fn declaration(line: &[u8]) -> Option<&str> {
     let mut from = 0;
-    while let Some(at) = line.get(from..)?.windows(6).position(|window| window == b"coding") {
+    while let Some(at) = line
+        .get(from..)?
+        .windows(6)
+        .position(|window| window == b"coding")
+    {
         let behind = &line[from + at + 6..];
         from += at + 1;
         if !matches!(behind.first(), Some(b':' | b'=')) {
             continue;
         }
-        let skipped = behind[1..].iter().take_while(|&&b| b == b' ' || b == b'\t').count();
+        let skipped = behind[1..]
+            .iter()
+            .take_while(|&&b| b == b' ' || b == b'\t')
+            .count();
         let name = &behind[1 + skipped..];
-        let length =
-            name.iter().take_while(|&&b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')).count();
+        let length = name
+            .iter()
+            .take_while(|&&b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            .count();
         if length > 0 {
             return std::str::from_utf8(&name[..length]).ok();
         }
@@ -111,8 +140,23 @@ fn declaration(line: &[u8]) -> Option<&str> {
 
 /// `get_normal_name`: the spellings of UTF-8 and ISO 8859-1 that are told apart from others.
 fn normal_name(name: &str) -> String {
-    let short: String = name.chars().take(12).map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect();
-    let is = |known: &str| short == known || short.strip_prefix(known).is_some_and(|rest| rest.starts_with('-'));
+    let short: String = name
+        .chars()
+        .take(12)
+        .map(|c| {
+            if c == '_' {
+                '-'
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .collect();
+    let is = |known: &str| {
+        short == known
+            || short
+                .strip_prefix(known)
+                .is_some_and(|rest| rest.starts_with('-'))
+    };
     if is("utf-8") {
         return "utf-8".to_owned();
     }
@@ -155,7 +199,9 @@ fn not_utf8(bytes: &[u8], at: usize, filename: Option<&str>) -> SyntaxError {
     let place = filename.map_or(String::new(), |name| format!(" in file {name}"));
     let line = &bytes[line_start..];
     let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
-    let offset = String::from_utf8_lossy(&bytes[line_start..=at]).chars().count() as i32;
+    let offset = String::from_utf8_lossy(&bytes[line_start..=at])
+        .chars()
+        .count() as i32;
     SyntaxError {
         kind: SyntaxErrorKind::Syntax,
         message: format!(
@@ -178,8 +224,14 @@ mod tests {
     #[test]
     fn cookies() {
         let name = |bytes: &[u8]| cookie(bytes).map(|found| found.0);
-        assert_eq!(name(b"# -*- coding: Latin-1-unix -*-").as_deref(), Some("iso-8859-1"));
-        assert_eq!(name(b"#!x\r\n# vim: fileencoding=UTF_8").as_deref(), Some("utf-8"));
+        assert_eq!(
+            name(b"# -*- coding: Latin-1-unix -*-").as_deref(),
+            Some("iso-8859-1")
+        );
+        assert_eq!(
+            name(b"#!x\r\n# vim: fileencoding=UTF_8").as_deref(),
+            Some("utf-8")
+        );
         assert_eq!(name(b"x\n# coding: foo"), None);
         assert_eq!(name(b"#coding:\n"), None);
     }
@@ -203,6 +255,9 @@ mod tests {
             message(b"\xef\xbb\xbf# coding: latin-1\n"),
             Err(("encoding problem: iso-8859-1 with BOM".to_owned(), 1, 0))
         );
-        assert!(matches!(message(b"# coding: koi8-r\n\xff"), Ok(Source::Codec { .. })));
+        assert!(matches!(
+            message(b"# coding: koi8-r\n\xff"),
+            Ok(Source::Codec { .. })
+        ));
     }
 }

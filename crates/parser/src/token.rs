@@ -172,7 +172,8 @@ impl TokenKind {
     /// Whether this is a string or a piece of one: a token that may span lines.
     #[inline]
     pub fn is_string(self) -> bool {
-        self == TokenKind::String || (TokenKind::FStringStart..=TokenKind::TStringEnd).contains(&self)
+        self == TokenKind::String
+            || (TokenKind::FStringStart..=TokenKind::TStringEnd).contains(&self)
     }
 }
 

@@ -36,7 +36,10 @@ impl Infos {
     /// An iteration that has read nothing.
     pub fn new(extra_tokens: bool) -> Self {
         Self {
-            tokenizer: Tokenizer::new(TokenizerOptions { extra_tokens, ..TokenizerOptions::default() }),
+            tokenizer: Tokenizer::new(TokenizerOptions {
+                extra_tokens,
+                ..TokenizerOptions::default()
+            }),
             done: false,
             last_line: 0..0,
             last_number: 0,
@@ -74,8 +77,13 @@ impl Infos {
     fn info(&mut self, token: &Token) -> Info {
         let tokenizer = &self.tokenizer;
         let (extra, implicit) = (tokenizer.options.extra_tokens, tokenizer.implicit_newline);
-        let trailing = token.kind == TokenKind::EndMarker || (token.kind == TokenKind::Dedent && tokenizer.at_end);
-        let line_start = if token.kind.is_string() { tokenizer.multi_line_start } else { tokenizer.line_start };
+        let trailing = token.kind == TokenKind::EndMarker
+            || (token.kind == TokenKind::Dedent && tokenizer.at_end);
+        let line_start = if token.kind.is_string() {
+            tokenizer.multi_line_start
+        } else {
+            tokenizer.line_start
+        };
         let mut line_changed = true;
         let line = if extra && trailing {
             0..0
@@ -102,7 +110,11 @@ impl Infos {
                 TokenKind::Newline => {
                     if !implicit {
                         let first = self.tokenizer.text.get(token.start.offset as usize);
-                        string = if first == Some(&b'\r') { b"\r\n".to_vec() } else { b"\n".to_vec() };
+                        string = if first == Some(&b'\r') {
+                            b"\r\n".to_vec()
+                        } else {
+                            b"\n".to_vec()
+                        };
                     }
                     end_col += 1;
                 }
@@ -111,7 +123,14 @@ impl Infos {
                 _ => {}
             }
         }
-        Info { kind, string, start: (start_line, start_col), end: (end_line, end_col), line, line_changed }
+        Info {
+            kind,
+            string,
+            start: (start_line, start_col),
+            end: (end_line, end_col),
+            line,
+            line_changed,
+        }
     }
 
     fn columns(&mut self, token: &Token, line_start: usize, line_changed: bool) -> (i32, i32) {

@@ -178,7 +178,9 @@ impl Tokenizer {
         if !token.located {
             return &[];
         }
-        self.text.get(token.start.offset as usize..token.end.offset as usize).unwrap_or(&[])
+        self.text
+            .get(token.start.offset as usize..token.end.offset as usize)
+            .unwrap_or(&[])
     }
 
     /// The warnings that came up since the last call.
@@ -241,14 +243,21 @@ impl Tokenizer {
     }
 
     fn place(&self, offset: usize, line: u32, line_start: usize) -> Pos {
-        Pos { offset: offset as u32, line, col: offset.saturating_sub(line_start) as u32 }
+        Pos {
+            offset: offset as u32,
+            line,
+            col: offset.saturating_sub(line_start) as u32,
+        }
     }
 
     /// A token from `start` to `end`, both on the current line unless it is a piece of string.
     #[inline]
     fn made(&self, kind: TokenKind, start: usize, end: usize) -> Made {
-        let (line, line_start) =
-            if kind.is_string() { (self.first_line, self.multi_line_start) } else { (self.line, self.line_start) };
+        let (line, line_start) = if kind.is_string() {
+            (self.first_line, self.multi_line_start)
+        } else {
+            (self.line, self.line_start)
+        };
         Ok(Token {
             kind,
             start: self.place(start, line, line_start),
@@ -266,7 +275,12 @@ impl Tokenizer {
     /// A token without text.
     fn unlocated(&self, kind: TokenKind) -> Made {
         let here = self.place(self.cur, self.line, self.line_start);
-        Ok(Token { kind, start: here, end: here, located: false })
+        Ok(Token {
+            kind,
+            start: here,
+            end: here,
+            located: false,
+        })
     }
 
     /// How many characters there are from the start of the line to `to`.
@@ -317,7 +331,10 @@ impl Tokenizer {
 
     #[cold]
     fn tab_error(&mut self) -> TokenError {
-        self.line_error(SyntaxErrorKind::Tab, "inconsistent use of tabs and spaces in indentation")
+        self.line_error(
+            SyntaxErrorKind::Tab,
+            "inconsistent use of tabs and spaces in indentation",
+        )
     }
 
     /// The input ends where it must not.

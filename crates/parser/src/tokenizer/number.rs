@@ -115,9 +115,12 @@ impl Tokenizer {
             return Ok(false);
         }
         if nonzero && !self.options.extra_tokens {
-            let message =
-                "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers";
-            return Err(self.syntax_between(self.column(start) + 1, self.column(zeros_end), message.to_owned()));
+            let message = "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers";
+            return Err(self.syntax_between(
+                self.column(start) + 1,
+                self.column(zeros_end),
+                message.to_owned(),
+            ));
         }
         self.end_of_number("decimal")?;
         Ok(true)
@@ -147,7 +150,10 @@ impl Tokenizer {
         match self.peek() {
             Some(digit) if digit.is_ascii_digit() => {
                 self.cur += 1;
-                Err(self.syntax(format!("invalid digit '{}' in {kind} literal", char::from(digit))))
+                Err(self.syntax(format!(
+                    "invalid digit '{}' in {kind} literal",
+                    char::from(digit)
+                )))
             }
             _ => Ok(()),
         }

@@ -2,7 +2,9 @@
 //!
 //! CPython: `Parser/lexer/lexer.c`, `tok_get_normal_mode`.
 
-use super::{Bracket, LineSource, MAX_INDENT, MAX_LEVEL, Made, Token, TokenError, TokenKind, Tokenizer};
+use super::{
+    Bracket, LineSource, MAX_INDENT, MAX_LEVEL, Made, Token, TokenError, TokenKind, Tokenizer,
+};
 use crate::error::SyntaxErrorKind;
 use crate::token::{one_char, three_chars, two_chars};
 
@@ -37,10 +39,17 @@ impl Tokenizer {
     }
 
     fn pending_indentation(&mut self) -> Made {
-        let (kind, start) =
-            if self.pending < 0 { (TokenKind::Dedent, self.cur) } else { (TokenKind::Indent, self.line_start) };
+        let (kind, start) = if self.pending < 0 {
+            (TokenKind::Dedent, self.cur)
+        } else {
+            (TokenKind::Indent, self.line_start)
+        };
         self.pending -= self.pending.signum();
-        if self.options.extra_tokens { self.made(kind, start, self.cur) } else { self.unlocated(kind) }
+        if self.options.extra_tokens {
+            self.made(kind, start, self.cur)
+        } else {
+            self.unlocated(kind)
+        }
     }
 
     /// Measures the indentation of a line. Whether the line has nothing but a comment on it.
@@ -85,7 +94,10 @@ impl Tokenizer {
         let (top, alt_top) = self.indents.last().copied().unwrap_or_default();
         if col > top {
             if self.indents.len() >= MAX_INDENT {
-                return Err(self.line_error(SyntaxErrorKind::Indentation, "too many levels of indentation"));
+                return Err(self.line_error(
+                    SyntaxErrorKind::Indentation,
+                    "too many levels of indentation",
+                ));
             }
             if alt <= alt_top {
                 return Err(self.tab_error());
@@ -103,7 +115,11 @@ impl Tokenizer {
             let message = "unindent does not match any outer indentation level";
             return Err(self.line_error(SyntaxErrorKind::Indentation, message));
         }
-        if alt == alt_top { Ok(()) } else { Err(self.tab_error()) }
+        if alt == alt_top {
+            Ok(())
+        } else {
+            Err(self.tab_error())
+        }
     }
 
     /// What follows a backslash: it must be a line end, and a line behind it.
@@ -125,7 +141,11 @@ impl Tokenizer {
     }
 
     /// The next token, or none where a blank line ended.
-    fn token_on_line(&mut self, blank: bool, lines: &mut dyn LineSource) -> Result<Option<Token>, TokenError> {
+    fn token_on_line(
+        &mut self,
+        blank: bool,
+        lines: &mut dyn LineSource,
+    ) -> Result<Option<Token>, TokenError> {
         loop {
             self.start = None;
             let mut first = self.next(lines)?;
@@ -217,12 +237,19 @@ impl Tokenizer {
     /// Whether a comment is a type comment, and where its content begins.
     fn type_comment(&self, start: usize, end: usize) -> Option<(TokenKind, usize)> {
         fn skip(bytes: &[u8]) -> &[u8] {
-            &bytes[bytes.iter().take_while(|&&b| b == b' ' || b == b'\t').count()..]
+            &bytes[bytes
+                .iter()
+                .take_while(|&&b| b == b' ' || b == b'\t')
+                .count()..]
         }
         let comment = self.text.get(start + 1..end)?;
         let content = skip(skip(comment).strip_prefix(b"type:")?);
         match content.strip_prefix(b"ignore") {
-            Some(tag) if !tag.first().is_some_and(|&b| b >= 128 || b.is_ascii_alphanumeric()) => {
+            Some(tag)
+                if !tag
+                    .first()
+                    .is_some_and(|&b| b >= 128 || b.is_ascii_alphanumeric()) =>
+            {
                 Some((TokenKind::TypeIgnore, end - tag.len()))
             }
             _ => Some((TokenKind::TypeComment, end - content.len())),
@@ -275,7 +302,9 @@ impl Tokenizer {
             (b && t, "b", "t"),
             (f && t, "f", "t"),
         ];
-        let Some((_, first, second)) = pairs.into_iter().find(|pair| pair.0) else { return Ok(()) };
+        let Some((_, first, second)) = pairs.into_iter().find(|pair| pair.0) else {
+            return Ok(());
+        };
         let message = format!("'{first}' and '{second}' prefixes are incompatible");
         Err(self.syntax_between(self.column(start) + 1, self.column(self.cur), message))
     }
@@ -329,13 +358,18 @@ impl Tokenizer {
                 if self.brackets.len() >= MAX_LEVEL {
                     return Err(self.syntax("too many nested parentheses".to_owned()));
                 }
-                self.brackets.push(Bracket { kind: byte, line: self.line });
+                self.brackets.push(Bracket {
+                    kind: byte,
+                    line: self.line,
+                });
                 if let Some(mode) = self.modes.last_mut() {
                     mode.curly_depth += 1;
                 }
             }
             b')' | b']' | b'}' => self.close(byte)?,
-            0..0x20 | 0x7F => return Err(self.syntax(format!("invalid non-printable character U+{byte:04X}"))),
+            0..0x20 | 0x7F => {
+                return Err(self.syntax(format!("invalid non-printable character U+{byte:04X}")));
+            }
             _ => {}
         }
         self.token(one_char(byte))
@@ -347,17 +381,28 @@ impl Tokenizer {
             && mode.curly_depth == 0
             && byte == b'}'
         {
-            return Err(self.syntax(format!("{}-string: single '}}' is not allowed", mode.prefix())));
+            return Err(self.syntax(format!(
+                "{}-string: single '}}' is not allowed",
+                mode.prefix()
+            )));
         }
         let strict = !self.options.extra_tokens;
         match self.brackets.pop() {
             None if strict => return Err(self.syntax(format!("unmatched '{c}'"))),
-            Some(open) if strict && !matches!((open.kind, byte), (b'(', b')') | (b'[', b']') | (b'{', b'}')) => {
+            Some(open)
+                if strict
+                    && !matches!(
+                        (open.kind, byte),
+                        (b'(', b')') | (b'[', b']') | (b'{', b'}')
+                    ) =>
+            {
                 return Err(self.mismatch(&open, c));
             }
             _ => {}
         }
-        let Some(mode) = self.modes.last_mut() else { return Ok(()) };
+        let Some(mode) = self.modes.last_mut() else {
+            return Ok(());
+        };
         mode.curly_depth -= 1;
         if mode.curly_depth < 0 {
             let message = format!("{}-string: unmatched '{c}'", mode.prefix());
@@ -379,7 +424,13 @@ impl Tokenizer {
             return self.syntax(format!("{}-string: unmatched '{c}'", mode.prefix()));
         }
         let opening = char::from(open.kind);
-        let place = if open.line == self.line { String::new() } else { format!(" on line {}", open.line) };
-        self.syntax(format!("closing parenthesis '{c}' does not match opening parenthesis '{opening}'{place}"))
+        let place = if open.line == self.line {
+            String::new()
+        } else {
+            format!(" on line {}", open.line)
+        };
+        self.syntax(format!(
+            "closing parenthesis '{c}' does not match opening parenthesis '{opening}'{place}"
+        ))
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! CPython: `Parser/lexer/lexer.c`, `tok_get_fstring_mode`.
 
-use super::{LineSource, MAX_EXPRESSION_NESTING, MAX_STRING_LEVEL, Made, Mode, TokenError, TokenKind, Tokenizer};
+use super::{
+    LineSource, MAX_EXPRESSION_NESTING, MAX_STRING_LEVEL, Made, Mode, TokenError, TokenKind,
+    Tokenizer,
+};
 
 impl Tokenizer {
     /// The size of the opening quotes, the first of which has been read; the others are skipped.
@@ -23,7 +26,9 @@ impl Tokenizer {
         while closing != size {
             match self.next(lines)? {
                 None => return Err(self.unterminated(quote, size, escaped_quote)),
-                Some(b'\n') if size == 1 => return Err(self.unterminated(quote, size, escaped_quote)),
+                Some(b'\n') if size == 1 => {
+                    return Err(self.unterminated(quote, size, escaped_quote));
+                }
                 Some(found) if found == quote => closing += 1,
                 Some(b'\\') => {
                     closing = 0;
@@ -51,9 +56,19 @@ impl Tokenizer {
         {
             return self.syntax(format!("{}-string: expecting '}}'", mode.prefix()));
         }
-        let what = if size == 3 { "triple-quoted string" } else { "string" };
-        let hint = if size == 1 && escaped_quote { "; perhaps you escaped the end quote?" } else { "" };
-        self.syntax(format!("unterminated {what} literal (detected at line {detected}){hint}"))
+        let what = if size == 3 {
+            "triple-quoted string"
+        } else {
+            "string"
+        };
+        let hint = if size == 1 && escaped_quote {
+            "; perhaps you escaped the end quote?"
+        } else {
+            ""
+        };
+        self.syntax(format!(
+            "unterminated {what} literal (detected at line {detected}){hint}"
+        ))
     }
 
     /// The start of an f-string or t-string, whose first quote has been read.
@@ -77,7 +92,11 @@ impl Tokenizer {
             expr_start_depth: -1,
             in_format_spec: false,
         });
-        self.token(if template { TokenKind::TStringStart } else { TokenKind::FStringStart })
+        self.token(if template {
+            TokenKind::TStringStart
+        } else {
+            TokenKind::FStringStart
+        })
     }
 
     /// The end of an f-string, a piece of its text, or the start of a replacement field.
@@ -92,20 +111,40 @@ impl Tokenizer {
             self.enter_field(false)?;
             return self.regular_mode(lines);
         }
-        let Some(mode) = self.modes.last() else { return self.regular_mode(lines) };
+        let Some(mode) = self.modes.last() else {
+            return self.regular_mode(lines);
+        };
         let (quote, size, template) = (mode.quote, mode.quote_size, mode.template);
-        if self.text.get(start..start + size).is_some_and(|found| found.iter().all(|&b| b == quote)) {
+        if self
+            .text
+            .get(start..start + size)
+            .is_some_and(|found| found.iter().all(|&b| b == quote))
+        {
             self.cur += size;
             self.modes.pop();
-            return self.token(if template { TokenKind::TStringEnd } else { TokenKind::FStringEnd });
+            return self.token(if template {
+                TokenKind::TStringEnd
+            } else {
+                TokenKind::FStringEnd
+            });
         }
         let end = self.middle(lines)?;
-        self.made(if template { TokenKind::TStringMiddle } else { TokenKind::FStringMiddle }, start, end)
+        self.made(
+            if template {
+                TokenKind::TStringMiddle
+            } else {
+                TokenKind::FStringMiddle
+            },
+            start,
+            end,
+        )
     }
 
     /// A replacement field begins.
     fn enter_field(&mut self, leave_format_spec: bool) -> Result<(), TokenError> {
-        let Some(mode) = self.modes.last_mut() else { return Ok(()) };
+        let Some(mode) = self.modes.last_mut() else {
+            return Ok(());
+        };
         mode.expr_start_depth += 1;
         if mode.expr_start_depth >= MAX_EXPRESSION_NESTING {
             let message = format!("{}-string: expressions nested too deeply", mode.prefix());
@@ -118,7 +157,9 @@ impl Tokenizer {
 
     /// Reads literal text and says where it ends; the current position may be behind that, at the next text.
     fn middle(&mut self, lines: &mut dyn LineSource) -> Result<usize, TokenError> {
-        let Some(mode) = self.modes.last() else { return Ok(self.cur) };
+        let Some(mode) = self.modes.last() else {
+            return Ok(self.cur);
+        };
         let (quote, size, raw) = (mode.quote, mode.quote_size, mode.raw);
         let in_format_spec = mode.in_format_spec && mode.inside_field();
         let depth = mode.curly_depth;
@@ -127,7 +168,9 @@ impl Tokenizer {
             let byte = self.next(lines)?;
             match byte {
                 None => return Err(self.unterminated_literal(in_format_spec, false)),
-                Some(b'\n') if size == 1 => return Err(self.unterminated_literal(in_format_spec, true)),
+                Some(b'\n') if size == 1 => {
+                    return Err(self.unterminated_literal(in_format_spec, true));
+                }
                 Some(found) if found == quote => {
                     closing += 1;
                     continue;
@@ -165,7 +208,12 @@ impl Tokenizer {
         Ok(self.cur)
     }
 
-    fn escape(&mut self, raw: bool, named: &mut bool, lines: &mut dyn LineSource) -> Result<(), TokenError> {
+    fn escape(
+        &mut self,
+        raw: bool,
+        named: &mut bool,
+        lines: &mut dyn LineSource,
+    ) -> Result<(), TokenError> {
         let mut peek = self.next(lines)?;
         if peek == Some(b'\r') {
             peek = self.next(lines)?;
@@ -189,15 +237,24 @@ impl Tokenizer {
     #[cold]
     fn unterminated_literal(&mut self, in_format_spec: bool, newline: bool) -> TokenError {
         let detected = self.line;
-        let Some(mode) = self.modes.last() else { return self.end_error() };
+        let Some(mode) = self.modes.last() else {
+            return self.end_error();
+        };
         let prefix = mode.prefix();
         if in_format_spec && newline {
             return self.syntax(format!(
                 "{prefix}-string: newlines are not allowed in format specifiers for single quoted {prefix}-strings"
             ));
         }
-        let what = if mode.quote_size == 3 { "triple-quoted " } else { "" };
-        (self.cur, self.line_start, self.line) = (mode.start + 1, mode.first_line_start, mode.first_line);
-        self.syntax(format!("unterminated {what}{prefix}-string literal (detected at line {detected})"))
+        let what = if mode.quote_size == 3 {
+            "triple-quoted "
+        } else {
+            ""
+        };
+        (self.cur, self.line_start, self.line) =
+            (mode.start + 1, mode.first_line_start, mode.first_line);
+        self.syntax(format!(
+            "unterminated {what}{prefix}-string literal (detected at line {detected})"
+        ))
     }
 }

@@ -6,9 +6,15 @@ fn items(text: &str, extra: bool) -> Vec<String> {
         match infos.next_info(&mut lines) {
             Ok(Some(i)) => {
                 let ((l, c), (el, ec)) = (i.start, i.end);
-                out.push(format!("{} {:?} {l},{c}-{el},{ec}", i.kind, String::from_utf8_lossy(&i.string)));
+                out.push(format!(
+                    "{} {:?} {l},{c}-{el},{ec}",
+                    i.kind,
+                    String::from_utf8_lossy(&i.string)
+                ));
             }
-            Err(TokenError::Syntax(e)) => out.push(format!("{} {},{}", e.message, e.lineno, e.offset)),
+            Err(TokenError::Syntax(e)) => {
+                out.push(format!("{} {},{}", e.message, e.lineno, e.offset))
+            }
             Ok(None) | Err(TokenError::Read) => return out,
         }
     }
@@ -21,27 +27,56 @@ fn messages() {
         ("0b12", "invalid digit '2' in binary literal 1,4"),
         ("1__0", "invalid decimal literal 1,2"),
         ("1andy", "invalid decimal literal 1,1"),
-        ("'a\\'", "unterminated string literal (detected at line 1); perhaps you escaped the end quote? 1,1"),
-        ("'''a\n", "unterminated triple-quoted string literal (detected at line 1) 1,1"),
-        ("f'abc", "unterminated f-string literal (detected at line 1) 1,1"),
+        (
+            "'a\\'",
+            "unterminated string literal (detected at line 1); perhaps you escaped the end quote? 1,1",
+        ),
+        (
+            "'''a\n",
+            "unterminated triple-quoted string literal (detected at line 1) 1,1",
+        ),
+        (
+            "f'abc",
+            "unterminated f-string literal (detected at line 1) 1,1",
+        ),
         ("f'{a'", "f-string: expecting '}' 1,5"),
         ("t'}'", "t-string: single '}' is not allowed 1,3"),
-        ("(]", "closing parenthesis ']' does not match opening parenthesis '(' 1,2"),
+        (
+            "(]",
+            "closing parenthesis ']' does not match opening parenthesis '(' 1,2",
+        ),
         ("f'{a]}'", "f-string: unmatched ']' 1,5"),
         (")", "unmatched ')' 1,1"),
         ("é=bu''", "'u' and 'b' prefixes are incompatible 1,3"),
         ("a\u{200b}b", "invalid non-printable character U+200B 1,2"),
         ("€", "invalid character '€' (U+20AC) 1,1"),
-        ("if 1:\n    a\n  b\n", "unindent does not match any outer indentation level 3,4"),
-        ("if 1:\n\ta\n        b\n", "inconsistent use of tabs and spaces in indentation 3,10"),
-        ("a\\ b", "unexpected character after line continuation character 1,5"),
+        (
+            "if 1:\n    a\n  b\n",
+            "unindent does not match any outer indentation level 3,4",
+        ),
+        (
+            "if 1:\n\ta\n        b\n",
+            "inconsistent use of tabs and spaces in indentation 3,10",
+        ),
+        (
+            "a\\ b",
+            "unexpected character after line continuation character 1,5",
+        ),
         ("a\\\n", "unexpected EOF in multi-line statement 1,3"),
         ("(a", "unexpected EOF in multi-line statement 1,0"),
         ("a\0", "source code cannot contain null bytes 1,0"),
     ] {
-        assert_eq!(items(text, false).pop().unwrap_or_default(), message, "{text:?}");
+        assert_eq!(
+            items(text, false).pop().unwrap_or_default(),
+            message,
+            "{text:?}"
+        );
     }
-    assert!(items(&"(".repeat(201), true).pop().is_some_and(|e| e.starts_with("too many nested parentheses")));
+    assert!(
+        items(&"(".repeat(201), true)
+            .pop()
+            .is_some_and(|e| e.starts_with("too many nested parentheses"))
+    );
 }
 
 #[test]
