@@ -1,0 +1,455 @@
+//! Attributes of instances: shapes and value storage; `__dict__` made on demand.
+//!
+//! An object whose class has a `__dict__` carries 16 bytes before its header ([`Attrs`]): the id of its *shape*, how many
+//! values fit inline behind the object, and a storage pointer. A shape names the attributes in order; all instances
+//! that grew the same way share it, so an inline cache that has seen `(type version, shape word)` knows where a value
+//! stands. Value `i` stands inline if `i < inline`, else in the storage block at `i - inline`.
+//! Once somebody asks for `obj.__dict__` the values move into a real dict, the shape becomes [`DICT`] and the
+//! storage word holds the dict: from then on both see the same attributes. Invariant: the values named by the shape
+//! are all set; every word behind them is zero.
+//!
+//! Shapes (hidden classes): Chambers, Ungar, Lee 1989; CPython's nearest relative is Objects/dictobject.c's inline values.
+
+use crate::objects::dict::Dict;
+use crate::objects::str_::Str;
+use crate::objects::type_::Type;
+use crate::vm::{PyResult, Vm};
+use naja_heap::{Header, MutCell, Ref, TypeLayout, Value, Visitor};
+use rustc_hash::FxHashMap;
+use std::cell::Cell;
+
+/// The shape of an object without attributes.
+pub const ROOT: u32 = 0;
+/// "The attributes are in the dict that the storage word holds."
+pub const DICT: u32 = 1;
+/// Beyond so many attributes an instance uses a dict.
+const MAX_SHAPED: u32 = 128;
+
+/// What stands 32 bytes before the header of an object with a `__dict__`.
+#[repr(C)]
+pub struct Attrs {
+    shape: Cell<u32>,
+    inline: Cell<u32>,
+    /// Null, a storage block (`[capacity, value, value, ...]`), or a dict's address.
+    storage: Cell<*mut u64>,
+}
+
+/// One node of the tree of shapes.
+struct Shape {
+    parent: u32,
+    count: u32,
+    name: Option<Ref<Str>>,
+    /// Shapes with one attribute more.
+    next: FxHashMap<usize, u32>,
+    /// Name -> index, made when a shape with many attributes is searched.
+    table: Option<FxHashMap<usize, u32>>,
+}
+
+/// All shapes of an interpreter.
+pub struct Shapes(MutCell<Vec<Shape>>);
+
+impl Default for Shapes {
+    fn default() -> Self {
+        let empty = || Shape { parent: 0, count: 0, name: None, next: FxHashMap::default(), table: None };
+        Shapes(MutCell::new(vec![empty(), empty()]))
+    }
+}
+
+impl Shapes {
+    /// The index of `name` (interned) in shape `id`.
+    pub fn index_of(&self, id: u32, name: &Ref<Str>) -> Option<u32> {
+        let address = name.as_ptr() as usize;
+        self.0.with_mut(|shapes| {
+            let count = shapes[id as usize].count;
+            if count > 6 {
+                if shapes[id as usize].table.is_none() {
+                    let mut table = FxHashMap::default();
+                    let mut at = id;
+                    while shapes[at as usize].count > 0 {
+                        let shape = &shapes[at as usize];
+                        if let Some(name) = &shape.name {
+                            table.insert(name.as_ptr() as usize, shape.count - 1);
+                        }
+                        at = shape.parent;
+                    }
+                    shapes[id as usize].table = Some(table);
+                }
+                return shapes[id as usize].table.as_ref().and_then(|t| t.get(&address).copied());
+            }
+            let mut at = id;
+            loop {
+                let shape = &shapes[at as usize];
+                if shape.count == 0 {
+                    return None;
+                }
+                if shape.name.as_ref().is_some_and(|n| n.as_ptr() as usize == address) {
+                    return Some(shape.count - 1);
+                }
+                at = shape.parent;
+            }
+        })
+    }
+
+    /// The shape that `id` becomes when `name` is added; None where it should become a dict instead.
+    pub fn extend(&self, id: u32, name: &Ref<Str>) -> Option<u32> {
+        let address = name.as_ptr() as usize;
+        self.0.with_mut(|shapes| {
+            let shape = &shapes[id as usize];
+            if let Some(&next) = shape.next.get(&address) {
+                return Some(next);
+            }
+            // Too many attributes, too many ways to go on from here, or too many shapes: a dict serves better.
+            if shape.count >= MAX_SHAPED || shape.next.len() >= 512 || shapes.len() >= 1 << 22 {
+                return None;
+            }
+            let new = shapes.len() as u32;
+            let count = shape.count + 1;
+            shapes.push(Shape { parent: id, count, name: Some(name.clone()), next: FxHashMap::default(), table: None });
+            shapes[id as usize].next.insert(address, new);
+            Some(new)
+        })
+    }
+
+    pub fn count(&self, id: u32) -> u32 {
+        self.0.with(|s| s[id as usize].count)
+    }
+
+    /// The names of shape `id`, in order.
+    pub fn names(&self, id: u32) -> Vec<Ref<Str>> {
+        self.0.with(|shapes| {
+            let mut names = Vec::with_capacity(shapes[id as usize].count as usize);
+            let mut at = id;
+            while shapes[at as usize].count > 0 {
+                names.extend(shapes[at as usize].name.clone());
+                at = shapes[at as usize].parent;
+            }
+            names.reverse();
+            names
+        })
+    }
+
+    /// Drops all names (end of the interpreter).
+    pub fn clear(&self) {
+        let old = self.0.replace(Shapes::default().0.take());
+        drop(old)
+    }
+}
+
+/// The attribute words of an object, if its class has a `__dict__`.
+#[inline(always)]
+pub fn attrs(header: &Header) -> Option<&Attrs> {
+    if header.layout().pre.get() & TypeLayout::PRE_ATTRS != 0 {
+        // SAFETY: such objects have the 16 bytes at -32.
+        Some(unsafe { &*((header as *const Header as *const u8).sub(32) as *const Attrs) })
+    } else {
+        None
+    }
+}
+
+/// Notes how many values a fresh object holds inline.
+#[inline]
+pub fn init_attrs(header: &Header) {
+    if let Some(attrs) = attrs(header) {
+        let ty = Type::of_header(header);
+        attrs.inline.set((ty.layout.size.get() - ty.inline_offset.get()) / 8)
+    }
+}
+
+impl Attrs {
+    #[inline(always)]
+    pub fn shape(&self) -> u32 {
+        self.shape.get()
+    }
+
+    /// Shape and inline capacity as one word, which inline caches compare.
+    #[inline(always)]
+    pub fn word(&self) -> u64 {
+        self.shape.get() as u64 | (self.inline.get() as u64) << 32
+    }
+
+    /// The address of value `index`.
+    #[inline(always)]
+    fn slot(&self, header: &Header, index: u32) -> *mut Option<Value> {
+        let inline = self.inline.get();
+        // SAFETY (of the arithmetic): `index` is below the shape's count, so it lies in the inline part or the block.
+        if index < inline {
+            let offset = Type::of_header(header).inline_offset.get() as usize + index as usize * 8;
+            (header as *const Header as *mut u8).wrapping_add(offset) as *mut Option<Value>
+        } else {
+            self.storage.get().wrapping_add(1 + (index - inline) as usize) as *mut Option<Value>
+        }
+    }
+
+    /// Makes room for value `index` and returns whether that worked.
+    fn reserve(&self, index: u32) -> bool {
+        let inline = self.inline.get();
+        if index < inline {
+            return true;
+        }
+        let need = (index - inline + 1) as usize;
+        let old = self.storage.get();
+        // SAFETY: a non-null block starts with its capacity.
+        let capacity = if old.is_null() { 0 } else { unsafe { *old as usize } };
+        if need <= capacity {
+            return true;
+        }
+        let new_capacity = (need + need / 2 + 2).min(MAX_SHAPED as usize + 1);
+        // SAFETY: the block is this object's own; its words are zeroed beyond the old capacity.
+        unsafe {
+            let new = libc::realloc(old.cast(), (new_capacity + 1) * 8) as *mut u64;
+            if new.is_null() {
+                return false;
+            }
+            *new = new_capacity as u64;
+            std::ptr::write_bytes(new.add(1 + capacity), 0, new_capacity - capacity);
+            self.storage.set(new);
+        }
+        true
+    }
+
+    /// The dict that holds the attributes, if they are in one.
+    #[inline]
+    pub fn dict(&self) -> Option<Ref<Dict>> {
+        if self.shape.get() == DICT {
+            let header = self.storage.get() as *mut Header;
+            // SAFETY: in this state the storage word owns a reference to a dict.
+            unsafe {
+                (*header).incref();
+                Some(Ref::from_raw(header))
+            }
+        } else {
+            None
+        }
+    }
+}
+
+/// The value of attribute `name` (interned or not) in the instance itself. Raises only what a dict lookup raises.
+#[inline]
+pub fn get(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option<Value>> {
+    let Some(header) = object.header() else { return Ok(None) };
+    let Some(attrs) = attrs(header) else { return Ok(None) };
+    match attrs.shape.get() {
+        ROOT => Ok(None),
+        DICT => match attrs.dict() {
+            Some(dict) => dict.get_str(vm, name),
+            None => Ok(None),
+        },
+        shape => {
+            let name = vm.interp.interned_name(name);
+            Ok(vm.interp.shapes.index_of(shape, &name).and_then(|index| {
+                // SAFETY: the index is one of the shape's.
+                unsafe { (*attrs.slot(header, index)).clone() }
+            }))
+        }
+    }
+}
+
+/// Sets or deletes attribute `name` of the instance itself; says whether there was one to delete.
+///
+/// The object must have a `__dict__`.
+pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<bool> {
+    let Some(header) = object.header() else { return Ok(false) };
+    let Some(attrs) = attrs(header) else { return Ok(false) };
+    if attrs.shape.get() == DICT {
+        let Some(dict) = attrs.dict() else { return Ok(false) };
+        return match value {
+            Some(value) => dict.set_str(vm, name, value.clone()).map(|()| true),
+            None => dict.remove_str(vm, name).map(|old| old.is_some()),
+        };
+    }
+    let name = vm.interp.interned_name(name);
+    let shape = attrs.shape.get();
+    let index = vm.interp.shapes.index_of(shape, &name);
+    match (index, value) {
+        (Some(index), Some(value)) => {
+            // SAFETY: the index is one of the shape's; the old value is dropped after it was replaced.
+            let old = unsafe { std::mem::replace(&mut *attrs.slot(header, index), Some(value.clone())) };
+            drop(old);
+            Ok(true)
+        }
+        (None, Some(value)) => match vm.interp.shapes.extend(shape, &name) {
+            Some(next) => {
+                let index = vm.interp.shapes.count(next) - 1;
+                if !attrs.reserve(index) {
+                    return Err(vm.memory_error(""));
+                }
+                // SAFETY: room was made for the index; the word there is zero.
+                unsafe { *attrs.slot(header, index) = Some(value.clone()) };
+                attrs.shape.set(next);
+                Type::of_header(header).learn_inline(index + 1);
+                Ok(true)
+            }
+            None => materialize(vm, object)?.set_str(vm, &name, value.clone()).map(|()| true),
+        },
+        (Some(index), None) => {
+            remove(vm, header, attrs, shape, index);
+            Ok(true)
+        }
+        (None, None) => Ok(false),
+    }
+}
+
+/// Takes value `index` out: the later ones move up, and the shape becomes that of the remaining names.
+fn remove(vm: &Vm, header: &Header, attrs: &Attrs, shape: u32, index: u32) {
+    let names = vm.interp.shapes.names(shape);
+    let mut next = ROOT;
+    for (i, name) in names.iter().enumerate() {
+        if i as u32 != index {
+            // Every prefix of a shape that exists is short enough to be extended, short of running out of ids.
+            match vm.interp.shapes.extend(next, name) {
+                Some(id) => next = id,
+                None => return remove_by_dict(vm, header, &names[index as usize]),
+            }
+        }
+    }
+    // SAFETY: indices of the old shape; each word is moved, and the last one zeroed.
+    let old = unsafe {
+        let old = (*attrs.slot(header, index)).take();
+        for i in index + 1..names.len() as u32 {
+            let moved = (*attrs.slot(header, i)).take();
+            std::ptr::write(attrs.slot(header, i - 1), moved);
+        }
+        old
+    };
+    attrs.shape.set(next);
+    drop(old)
+}
+
+fn remove_by_dict(vm: &Vm, header: &Header, name: &Ref<Str>) {
+    header.incref();
+    // SAFETY: the reference just counted becomes the value's.
+    let object = unsafe { Value::from_bits(header as *const Header as u64) };
+    let done = materialize(vm, &object).and_then(|d| d.remove_str(vm, name));
+    if done.is_err() {
+        vm.clear_exception()
+    }
+}
+
+/// The object's `__dict__`: moves the values into a real dict if they are not in one yet.
+///
+/// Raises MemoryError. The object must have a `__dict__`.
+pub fn materialize(vm: &Vm, object: &Value) -> PyResult<Ref<Dict>> {
+    let Some((header, attrs)) = object.header().and_then(|h| Some((h, attrs(h)?))) else {
+        return Err(vm.system_error("object has no __dict__"));
+    };
+    if let Some(dict) = attrs.dict() {
+        return Ok(dict);
+    }
+    let dict = Dict::new(vm)?;
+    let names = vm.interp.shapes.names(attrs.shape.get());
+    for (i, name) in names.iter().enumerate() {
+        // SAFETY: an index of the shape.
+        if let Some(value) = unsafe { (*attrs.slot(header, i as u32)).clone() } {
+            dict.set_str(vm, name, value)?
+        }
+    }
+    let old = detach(header, attrs, names.len() as u32);
+    attrs.storage.set(dict.clone().into_value().into_bits() as *mut u64);
+    attrs.shape.set(DICT);
+    drop(old);
+    Ok(dict)
+}
+
+/// Takes all values and the storage block from the object, which then has no attributes.
+fn detach(header: &Header, attrs: &Attrs, count: u32) -> Vec<Value> {
+    let mut values = Vec::new();
+    if attrs.shape.get() == DICT {
+        // SAFETY: the storage word owns a dict.
+        values.push(unsafe { Value::from_bits(attrs.storage.get() as u64) });
+    } else {
+        for i in 0..count {
+            // SAFETY: an index of the shape.
+            values.extend(unsafe { (*attrs.slot(header, i)).take() });
+        }
+        // SAFETY: the block is this object's own, or null.
+        unsafe { libc::free(attrs.storage.get().cast()) }
+    }
+    attrs.shape.set(ROOT);
+    attrs.storage.set(std::ptr::null_mut());
+    values
+}
+
+/// Replaces the object's `__dict__` (`obj.__dict__ = d`), or takes it away.
+pub fn set_dict(vm: &Vm, object: &Value, dict: Option<Ref<Dict>>) {
+    if let Some((header, attrs)) = object.header().and_then(|h| Some((h, attrs(h)?))) {
+        let count = vm.interp.shapes.count(attrs.shape.get());
+        let old = detach(header, attrs, count);
+        if let Some(dict) = dict {
+            attrs.storage.set(dict.into_value().into_bits() as *mut u64);
+            attrs.shape.set(DICT);
+        }
+        drop(old)
+    }
+}
+
+/// The number of values an object without dict holds, found without the shapes: up to the first zero word.
+fn count_set(header: &Header, attrs: &Attrs) -> u32 {
+    let inline = attrs.inline.get();
+    let block = attrs.storage.get();
+    // SAFETY: a non-null block starts with its capacity.
+    let capacity = inline + if block.is_null() { 0 } else { unsafe { *block as u32 } };
+    // SAFETY: within inline part and block; unset words are zero.
+    (0..capacity).take_while(|&i| unsafe { (*attrs.slot(header, i)).is_some() }).count() as u32
+}
+
+/// For the heap: reports the references held by attributes.
+pub fn traverse_attrs(header: &Header, visitor: &mut Visitor) {
+    let Some(attrs) = attrs(header) else { return };
+    if attrs.shape.get() == DICT {
+        // SAFETY: the storage word owns a dict.
+        visitor.header(unsafe { &*(attrs.storage.get() as *const Header) });
+        return;
+    }
+    for i in 0..count_set(header, attrs) {
+        // SAFETY: a set word.
+        visitor.opt(unsafe { &*attrs.slot(header, i) })
+    }
+}
+
+/// For the heap: drops all attributes.
+pub fn clear_attrs(header: &Header) {
+    let Some(attrs) = attrs(header) else { return };
+    let count = if attrs.shape.get() == DICT { 0 } else { count_set(header, attrs) };
+    drop(detach(header, attrs, count))
+}
+
+impl Type {
+    /// An instance has grown to `count` attributes: later ones get room for them inline.
+    fn learn_inline(&self, count: u32) {
+        if count > self.inline_hint.get() && count <= 30 && self.inline_offset.get() != 0 && self.flag(super::type_::TypeFlags::INLINE_VALUES) {
+            self.inline_hint.set(count);
+            self.layout.size.set(self.inline_offset.get() + count * 8);
+        }
+    }
+}
+
+/// Where an inline cache finds attribute `name` of instances like `object`: (attribute word, byte offset from the header).
+///
+/// None where the value is not inline.
+pub fn cacheable_offset(vm: &Vm, object: &Value, name: &Ref<Str>) -> Option<(u64, u32)> {
+    let header = object.header()?;
+    let attrs = attrs(header)?;
+    if attrs.shape.get() == DICT {
+        return None;
+    }
+    let index = vm.interp.shapes.index_of(attrs.shape.get(), name)?;
+    if index >= attrs.inline.get() {
+        return None;
+    }
+    Some((attrs.word(), Type::of_header(header).inline_offset.get() + index * 8))
+}
+
+/// As [`cacheable_offset`] for adding `name`: (attribute word now, attribute word then, byte offset).
+pub fn cacheable_growth(vm: &Vm, object: &Value, name: &Ref<Str>) -> Option<(u64, u32, u32)> {
+    let header = object.header()?;
+    let attrs = attrs(header)?;
+    if attrs.shape.get() == DICT {
+        return None;
+    }
+    let next = vm.interp.shapes.extend(attrs.shape.get(), name)?;
+    let index = vm.interp.shapes.count(next) - 1;
+    if index >= attrs.inline.get() {
+        return None;
+    }
+    Some((attrs.word(), next, Type::of_header(header).inline_offset.get() + index * 8))
+}

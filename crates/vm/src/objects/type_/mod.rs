@@ -1,0 +1,387 @@
+//! Type objects: layout, slots, method resolution order, attribute lookup with its cache, versions.
+//!
+//! A `Type`'s payload begins with the heap's [`TypeLayout`], so an object's header leads to both. `version` is non-zero
+//! while somebody may have cached what a lookup in the type gave; whatever changes the type or one of its bases sets it to
+//! zero (`modified`), for all subclasses too. A built-in type fills its dictionary when first asked
+//! (`Type::dict`), so that an interpreter starts quickly.
+//!
+//! CPython: Objects/typeobject.c.
+
+pub mod attributes;
+pub mod class_new;
+pub mod mro;
+pub mod slot_defs;
+pub mod slots;
+
+use crate::function::TypeDef;
+use crate::objects::dict::Dict;
+use crate::objects::str_::Str;
+use crate::objects::tuple::Tuple;
+use crate::vm::{PyResult, Vm};
+use naja_heap::{Header, MutCell, Payload, PayloadInfo, Ref, TypeLayout, Value, Visitor};
+pub use slots::Slots;
+use std::cell::Cell;
+
+/// Bits of `TypeLayout::flags`, numbered as CPython's `Py_TPFLAGS_*`.
+pub struct TypeFlags;
+
+impl TypeFlags {
+    pub const INLINE_VALUES: u64 = 1 << 2;
+    pub const MANAGED_WEAKREF: u64 = 1 << 3;
+    pub const MANAGED_DICT: u64 = 1 << 4;
+    pub const SEQUENCE: u64 = 1 << 5;
+    pub const MAPPING: u64 = 1 << 6;
+    pub const NO_NEW: u64 = 1 << 7;
+    pub const IMMUTABLE: u64 = 1 << 8;
+    pub const HEAPTYPE: u64 = 1 << 9;
+    pub const BASETYPE: u64 = 1 << 10;
+    pub const HAVE_VECTORCALL: u64 = 1 << 11;
+    pub const READY: u64 = 1 << 12;
+    pub const HAVE_GC: u64 = 1 << 14;
+    pub const METHOD_DESCRIPTOR: u64 = 1 << 17;
+    pub const VALID_VERSION_TAG: u64 = 1 << 19;
+    pub const IS_ABSTRACT: u64 = 1 << 20;
+    pub const MATCH_SELF: u64 = 1 << 22;
+    pub const ITEMS_AT_END: u64 = 1 << 23;
+    pub const INT_SUBCLASS: u64 = 1 << 24;
+    pub const LIST_SUBCLASS: u64 = 1 << 25;
+    pub const TUPLE_SUBCLASS: u64 = 1 << 26;
+    pub const BYTES_SUBCLASS: u64 = 1 << 27;
+    pub const STR_SUBCLASS: u64 = 1 << 28;
+    pub const DICT_SUBCLASS: u64 = 1 << 29;
+    pub const EXCEPTION_SUBCLASS: u64 = 1 << 30;
+    pub const TYPE_SUBCLASS: u64 = 1 << 31;
+    /// Above CPython's 32 bits, Naja's own: instances have a `__dict__`.
+    pub const HAS_DICT: u64 = 1 << 32;
+    /// Instances can be weakly referenced.
+    pub const HAS_WEAKREF: u64 = 1 << 33;
+    /// The class or a base defines `__getattr__` or overrides `__getattribute__`/`__setattr__`.
+    pub const CUSTOM_GETATTR: u64 = 1 << 34;
+    pub const CUSTOM_SETATTR: u64 = 1 << 35;
+    /// What a subclass inherits of these bits.
+    pub const INHERITED: u64 = Self::SEQUENCE | Self::MAPPING | Self::MATCH_SELF | (0xff << 24) | Self::HAS_DICT | Self::HAS_WEAKREF
+        | Self::INLINE_VALUES | Self::MANAGED_DICT | Self::MANAGED_WEAKREF | Self::ITEMS_AT_END;
+}
+
+/// A class: built-in or made by a `class` statement.
+#[repr(C)]
+pub struct Type {
+    pub layout: TypeLayout,
+    /// Changes whenever a lookup in the type may give something else; 0: no lookup has been cached.
+    pub version: Cell<u32>,
+    /// Where the inline attribute values of instances start (bytes from the header).
+    pub inline_offset: Cell<u32>,
+    pub slots: Slots,
+    /// `__name__` (unqualified) of a built-in type; of a heap type the field `heap_name`.
+    pub(crate) static_name: &'static str,
+    pub(crate) def: Option<&'static TypeDef>,
+    pub(crate) heap_name: MutCell<Option<Ref<Str>>>,
+    pub(crate) qualname: MutCell<Option<Ref<Str>>>,
+    pub(crate) base: MutCell<Option<Ref<Type>>>,
+    pub(crate) bases: MutCell<Option<Ref<Tuple>>>,
+    pub(crate) mro: MutCell<Option<Ref<Tuple>>>,
+    pub(crate) dict: MutCell<Option<Ref<Dict>>>,
+    /// Whether a built-in type's dictionary has been filled.
+    pub(crate) filled: Cell<bool>,
+    /// Subclasses, as addresses; a dying type takes itself out of its bases' lists.
+    pub(crate) subclasses: MutCell<Vec<*const Header>>,
+    /// Names of `__slots__` members of this very class, sorted as laid out.
+    pub(crate) slot_names: MutCell<Vec<Ref<Str>>>,
+    /// What specialised code caches of the class: `__init__` and `__getitem__` functions (borrowed through `version`).
+    pub(crate) cached_init: MutCell<Option<Value>>,
+    pub(crate) cached_getitem: MutCell<Option<Value>>,
+    /// How many attribute values new instances hold inline.
+    pub(crate) inline_hint: Cell<u32>,
+    pub(crate) watched: Cell<bool>,
+}
+
+impl Payload for Type {
+    const GC: bool = true;
+    const NAME: &'static str = "type";
+    const INFO: &'static PayloadInfo = {
+        static INFO: PayloadInfo = PayloadInfo::of::<Type>();
+        &INFO
+    };
+
+    fn traverse(&self, v: &mut Visitor) {
+        if self.flag(TypeFlags::HEAPTYPE) {
+            self.base.with(|x| x.iter().for_each(|x| v.reference(x)));
+            self.bases.with(|x| x.iter().for_each(|x| v.reference(x)));
+            self.mro.with(|x| x.iter().for_each(|x| v.reference(x)));
+            self.dict.with(|x| x.iter().for_each(|x| v.reference(x)));
+            self.cached_init.with(|x| v.opt(x));
+            self.cached_getitem.with(|x| v.opt(x));
+        }
+    }
+
+    fn clear(&self) {
+        if self.flag(TypeFlags::HEAPTYPE) {
+            self.version.set(0);
+            // The order is CPython's type_clear: the dictionary's contents go, the base stays, instances may still die.
+            if let Some(dict) = self.dict.get() {
+                dict.clear_table()
+            }
+            drop(self.mro.take());
+            drop(self.cached_init.take());
+            drop(self.cached_getitem.take());
+        }
+    }
+}
+
+impl Drop for Type {
+    fn drop(&mut self) {
+        let this = (self as *const Type as usize - 16) as *const Header;
+        if let Some(bases) = self.bases.take() {
+            for base in bases.items() {
+                if let Some(base) = base.downcast::<Type>() {
+                    base.subclasses.with_mut(|s| s.retain(|&p| p != this))
+                }
+            }
+        }
+    }
+}
+
+impl Type {
+    /// The type in an object's header.
+    #[inline(always)]
+    pub fn of_header(header: &Header) -> &Type {
+        // SAFETY: every type the machine makes is a `Type`, which starts with its `TypeLayout` (`repr(C)`).
+        unsafe { &*(header.layout_ptr() as *const Type) }
+    }
+
+    /// An owned reference to this type object.
+    #[inline]
+    pub fn to_ref(&self) -> Ref<Type> {
+        // SAFETY: types live only in objects.
+        unsafe { Ref::of_payload(self) }
+    }
+
+    #[inline(always)]
+    pub fn is(&self, other: &Type) -> bool {
+        std::ptr::eq(self, other)
+    }
+
+    #[inline(always)]
+    pub fn flags(&self) -> u64 {
+        self.layout.flags.get()
+    }
+
+    #[inline(always)]
+    pub fn flag(&self, bits: u64) -> bool {
+        self.layout.flags.get() & bits != 0
+    }
+
+    pub fn set_flag(&self, bits: u64, on: bool) {
+        let flags = self.layout.flags.get();
+        self.layout.flags.set(if on { flags | bits } else { flags & !bits });
+    }
+
+    /// `__name__`.
+    pub fn name(&self) -> String {
+        match self.heap_name.get() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => self.static_name.to_string(),
+        }
+    }
+
+    /// The name with its module, as messages and reprs of built-in types give it ("collections.deque").
+    pub fn full_name(&self) -> String {
+        match self.def {
+            Some(def) if def.module != "builtins" => format!("{}.{}", def.module, self.static_name),
+            _ => self.name(),
+        }
+    }
+
+    pub fn base(&self) -> Option<Ref<Type>> {
+        self.base.get()
+    }
+
+    /// The classes of `__mro__`; empty while the class is being made.
+    pub fn mro_items(&self) -> Option<Ref<Tuple>> {
+        self.mro.get()
+    }
+
+    /// The type's own dictionary, filled if it is a built-in type's that was never used.
+    #[inline]
+    pub fn dict(&self, vm: &Vm) -> PyResult<Ref<Dict>> {
+        if !self.filled.get() {
+            self.fill(vm)?
+        }
+        match self.dict.get() {
+            Some(dict) => Ok(dict),
+            None => Err(vm.system_error(format!("type '{}' has no dictionary", self.name()))),
+        }
+    }
+
+    /// Fills a built-in type's dictionary from its definition.
+    #[cold]
+    fn fill(&self, vm: &Vm) -> PyResult<()> {
+        self.filled.set(true);
+        let dict = match self.dict.get() {
+            Some(dict) => dict,
+            None => {
+                let dict = Dict::new(vm)?;
+                self.dict.set(Some(dict.clone()));
+                dict
+            }
+        };
+        match self.def {
+            Some(def) => slot_defs::fill_native_dict(vm, self, def, &dict),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks `name` up along the MRO, without binding: `_PyType_Lookup`. Never raises, runs no Python for `str` names.
+    #[inline]
+    pub fn lookup(&self, vm: &Vm, name: &Ref<Str>) -> Option<Value> {
+        vm.interp.method_cache.lookup(vm, self, name)
+    }
+
+    /// The walk behind [`Type::lookup`].
+    pub(crate) fn lookup_uncached(&self, vm: &Vm, name: &Ref<Str>) -> Option<Value> {
+        let mro = self.mro.get()?;
+        for class in mro.items() {
+            let Some(class) = class.downcast::<Type>() else { continue };
+            match class.dict(vm).and_then(|d| d.get_str(vm, name)) {
+                Ok(Some(value)) => return Some(value),
+                Ok(None) => {}
+                Err(_) => vm.clear_exception(),
+            }
+        }
+        None
+    }
+
+    /// A version number for caches to compare, made if there is none. 0 where numbers have run out.
+    #[inline]
+    pub fn version_tag(&self, vm: &Vm) -> u32 {
+        match self.version.get() {
+            0 => self.assign_version(vm),
+            version => version,
+        }
+    }
+
+    #[cold]
+    fn assign_version(&self, vm: &Vm) -> u32 {
+        // A cached lookup depends on all bases: they must notice changes too.
+        if let Some(mro) = self.mro.get() {
+            for class in mro.items().iter().skip(1) {
+                if let Some(class) = class.downcast::<Type>()
+                    && class.version.get() == 0
+                {
+                    class.version.set(vm.interp.next_type_version());
+                }
+            }
+        }
+        let version = vm.interp.next_type_version();
+        self.version.set(version);
+        version
+    }
+
+    /// Must be called after any change of what lookups in this class give.
+    pub fn modified(&self) {
+        if self.version.get() == 0 {
+            return; // nobody has cached anything, of subclasses neither: they give their bases versions
+        }
+        self.version.set(0);
+        drop(self.cached_init.take());
+        drop(self.cached_getitem.take());
+        for sub in self.subclass_refs() {
+            sub.modified()
+        }
+    }
+
+    /// The living direct subclasses.
+    pub fn subclass_refs(&self) -> Vec<Ref<Type>> {
+        self.subclasses.with(|s| {
+            s.iter()
+                .map(|&p| {
+                    // SAFETY: a type removes its address from here when it dies (`Drop`), so `p` is alive.
+                    unsafe {
+                        (*p).incref();
+                        Ref::from_raw(p as *mut Header)
+                    }
+                })
+                .collect()
+        })
+    }
+
+    pub(crate) fn add_subclass(&self, sub: &Ref<Type>) {
+        self.subclasses.with_mut(|s| s.push(sub.as_ptr()))
+    }
+}
+
+/// Whether `sub` is `base` or inherits from it, by the MRO (no `__subclasscheck__`).
+#[inline]
+pub fn is_subtype(sub: &Type, base: &Type) -> bool {
+    std::ptr::eq(sub, base) || is_subtype_slow(sub, base)
+}
+
+fn is_subtype_slow(sub: &Type, base: &Type) -> bool {
+    let found = sub.mro.with(|mro| {
+        mro.as_ref().map(|mro| mro.items().iter().any(|c| c.downcast::<Type>().is_some_and(|c| std::ptr::eq::<Type>(&**c, base))))
+    });
+    match found {
+        Some(found) => found,
+        None => {
+            // Being made: follow the single bases.
+            let mut next = sub.base();
+            while let Some(class) = next {
+                if std::ptr::eq::<Type>(&*class, base) {
+                    return true;
+                }
+                next = class.base();
+            }
+            false
+        }
+    }
+}
+
+const CACHE_SIZE: usize = 4096;
+
+struct CacheEntry {
+    version: u32,
+    name: usize,
+    /// The word of the value found, or 0; alive as long as `version` is current, because the type's dictionary holds it.
+    value: u64,
+}
+
+/// The global cache of type lookups, keyed by type version and interned name (CPython's `struct type_cache`).
+pub struct MethodCache(MutCell<Box<[CacheEntry]>>);
+
+impl Default for MethodCache {
+    fn default() -> Self {
+        let empty = (0..CACHE_SIZE).map(|_| CacheEntry { version: 0, name: 0, value: 0 });
+        MethodCache(MutCell::new(empty.collect()))
+    }
+}
+
+impl MethodCache {
+    #[inline]
+    pub fn lookup(&self, vm: &Vm, ty: &Type, name: &Ref<Str>) -> Option<Value> {
+        let version = ty.version.get();
+        let address = name.as_ptr() as usize;
+        let index = (version as usize ^ (address >> 4)) & (CACHE_SIZE - 1);
+        if version != 0 {
+            let hit = self.0.with(|c| {
+                let entry = &c[index];
+                (entry.version == version && entry.name == address).then_some(entry.value)
+            });
+            if let Some(word) = hit {
+                // SAFETY: the version is current, so the dictionary entry that the word was read from still holds it.
+                return (word != 0).then(|| unsafe { naja_heap::slot::Slot(word).to_value() });
+            }
+        }
+        let found = ty.lookup_uncached(vm, name);
+        if name.is_interned() {
+            let version = ty.version_tag(vm);
+            let index = (version as usize ^ (address >> 4)) & (CACHE_SIZE - 1);
+            if version != 0 {
+                let value = found.as_ref().map_or(0, Value::bits);
+                // Interned names are immortal or are taken out with the interner, so the address stays the name's.
+                // SAFETY: plain words are written, nothing is dropped.
+                unsafe { self.0.with_mut_no_drop(|c| c[index] = CacheEntry { version, name: address, value }) }
+            }
+        }
+        found
+    }
+}
