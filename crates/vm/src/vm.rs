@@ -37,6 +37,13 @@ impl Breaker {
     pub const TRACE: u32 = 1 << 6;
 }
 
+/// The exception that a thread or generator is handling. CPython: `_PyErr_StackItem`.
+#[derive(Default)]
+pub struct ExcState {
+    pub value: MutCell<Option<Value>>,
+    pub previous: Cell<*const ExcState>,
+}
+
 /// The state of one thread.
 pub struct Vm {
     pub interp: Arc<Interpreter>,
@@ -49,8 +56,9 @@ pub struct Vm {
     pub breaker: Arc<AtomicU32>,
     /// The exception being raised: set together with returning [`Raised`].
     pending: MutCell<Option<Ref<BaseException>>>,
-    /// The exception being handled (`sys.exception()`), innermost.
-    pub(crate) handled: MutCell<Option<Value>>,
+    /// The stack of exceptions being handled: the thread's own entry, and the innermost (a running generator's).
+    pub(crate) exc_base: ExcState,
+    pub(crate) exc_info: Cell<*const ExcState>,
     pub(crate) stack: ThreadStack,
     /// Lowest address that native recursion may reach.
     stack_limit: Cell<usize>,
@@ -78,7 +86,8 @@ impl Vm {
             heap,
             breaker: interp.breaker.clone(),
             pending: MutCell::new(None),
-            handled: MutCell::new(None),
+            exc_base: ExcState::default(),
+            exc_info: Cell::new(std::ptr::null()),
             stack: ThreadStack::new(),
             stack_limit: Cell::new(crate::runtime::native_stack_limit()),
             depth: Cell::new(0),
@@ -193,7 +202,23 @@ impl Vm {
 
     /// The exception being handled, as `sys.exception()` gives.
     pub fn handled_exception(&self) -> Option<Value> {
-        self.handled.get().filter(|v| !v.is_none())
+        let mut state = self.exc_state();
+        loop {
+            if let Some(value) = state.value.get()
+                && !value.is_none()
+            {
+                return Some(value);
+            }
+            // SAFETY: entries are linked while the generator that owns them runs.
+            state = unsafe { state.previous.get().as_ref() }?;
+        }
+    }
+
+    /// The innermost entry of the stack of handled exceptions.
+    #[inline(always)]
+    pub(crate) fn exc_state(&self) -> &ExcState {
+        // SAFETY: null, or an entry of a running generator.
+        unsafe { self.exc_info.get().as_ref() }.unwrap_or(&self.exc_base)
     }
 
     // ---- limits ----

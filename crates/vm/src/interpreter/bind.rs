@@ -1,0 +1,317 @@
+//! How the arguments of a call become the local variables of a Python function, and the errors when they do not fit.
+//!
+//! CPython: Python/ceval.c (initialize_locals, missing_arguments, too_many_positional, ...).
+
+use super::ops::Sp;
+use crate::objects::code::CodeObject;
+use crate::objects::dict::Dict;
+use crate::objects::function::Function;
+use crate::objects::str_::{self, Str};
+use crate::objects::tuple::Tuple;
+use crate::protocols::{attributes, object, sequence};
+use crate::vm::{PyResult, Raised, Vm};
+use naja_bytecode::code::flags;
+use naja_heap::slot::Slot;
+use naja_heap::{Ref, Value};
+
+/// Moves `n` positional and the keyword arguments (values behind the positional ones) at `args` into `locals`, which are
+/// empty slots. On an error too all arguments have been consumed; `locals` hold some of them.
+pub(super) unsafe fn bind(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    locals: Sp,
+    args: Sp,
+    n: usize,
+    kwnames: Option<&Ref<Tuple>>,
+) -> PyResult<()> {
+    // SAFETY: `args` are `n + len(kwnames)` owned slots, `locals` the code's `nlocalsplus`; every slot is moved once.
+    unsafe {
+        let argcount = code.argcount as usize;
+        let keywords = kwnames.map_or(0, |k| k.len());
+        let total = argcount + code.kwonlyargcount as usize;
+        let direct = n.min(argcount);
+        for i in 0..direct {
+            *locals.add(i) = *args.add(i);
+        }
+        let mut rest: Vec<Value> = (direct..n + keywords).map(|i| (*args.add(i)).into_value()).collect();
+        let keyword_values = rest.split_off(n - direct);
+        let mut at = total;
+        let extra = rest.len();
+        if code.flags & flags::VARARGS != 0 {
+            let tuple = vm.new_tuple(std::mem::take(&mut rest))?;
+            *locals.add(at) = Slot::new(tuple.into_value());
+            at += 1;
+        }
+        let kwdict = if code.flags & flags::VARKEYWORDS != 0 {
+            let dict = Dict::new(vm)?;
+            *locals.add(at) = Slot::new(dict.to_value());
+            Some(dict)
+        } else {
+            None
+        };
+        if let Some(names) = kwnames {
+            bind_keywords(vm, function, code, locals, names, keyword_values, kwdict.as_ref())?;
+        }
+        if extra > 0 && code.flags & flags::VARARGS == 0 {
+            return Err(too_many_positional(vm, function, code, locals, n));
+        }
+        fill_defaults(vm, function, code, locals, n)
+    }
+}
+
+unsafe fn bind_keywords(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    locals: Sp,
+    names: &Ref<Tuple>,
+    values: Vec<Value>,
+    kwdict: Option<&Ref<Dict>>,
+) -> PyResult<()> {
+    let total = (code.argcount + code.kwonlyargcount) as usize;
+    let posonly = code.posonlyargcount as usize;
+    for (name, value) in names.items().iter().zip(values) {
+        let Some(text) = str_::of(name) else {
+            return Err(vm.type_error(format!("{}() keywords must be strings", qualname(function))));
+        };
+        let params = &code.localsplusnames[..total];
+        let found = params[posonly..]
+            .iter()
+            .position(|p| p.as_value().is(name))
+            .or_else(|| params[posonly..].iter().position(|p| str_::eq(p, text)))
+            .map(|i| i + posonly);
+        match (found, kwdict) {
+            // SAFETY: the index is a parameter's.
+            (Some(index), _) => unsafe {
+                if !(*locals.add(index)).is_empty() {
+                    return Err(vm.type_error(format!(
+                        "{}() got multiple values for argument '{}'",
+                        qualname(function),
+                        text.to_string_lossy()
+                    )));
+                }
+                *locals.add(index) = Slot::new(value);
+            },
+            (None, Some(dict)) => dict.set(vm, name, value)?,
+            (None, None) => return Err(unexpected_keyword(vm, function, code, names, text)),
+        }
+    }
+    Ok(())
+}
+
+fn qualname(function: &Ref<Function>) -> String {
+    function.qualname.get().to_string_lossy().into_owned()
+}
+
+#[cold]
+fn unexpected_keyword(vm: &Vm, function: &Ref<Function>, code: &CodeObject, names: &Ref<Tuple>, name: &Ref<Str>) -> Raised {
+    let posonly = &code.localsplusnames[..code.posonlyargcount as usize];
+    let given: Vec<String> = posonly
+        .iter()
+        .filter(|p| names.items().iter().any(|n| str_::of(n).is_some_and(|n| str_::eq(n, p))))
+        .map(|p| p.to_string_lossy().into_owned())
+        .collect();
+    if !given.is_empty() {
+        return vm.type_error(format!(
+            "{}() got some positional-only arguments passed as keyword arguments: '{}'",
+            qualname(function),
+            given.join(", ")
+        ));
+    }
+    let text = name.to_string_lossy();
+    let total = (code.argcount + code.kwonlyargcount) as usize;
+    let candidates: Vec<String> =
+        code.localsplusnames[code.posonlyargcount as usize..total].iter().map(|p| p.to_string_lossy().into_owned()).collect();
+    match crate::protocols::suggestions::closest(&text, candidates.iter().map(String::as_str)) {
+        Some(suggestion) => vm.type_error(format!(
+            "{}() got an unexpected keyword argument '{text}'. Did you mean '{suggestion}'?",
+            qualname(function)
+        )),
+        None => vm.type_error(format!("{}() got an unexpected keyword argument '{text}'", qualname(function))),
+    }
+}
+
+unsafe fn fill_defaults(vm: &Vm, function: &Ref<Function>, code: &CodeObject, locals: Sp, n: usize) -> PyResult<()> {
+    // SAFETY: indices of parameters.
+    unsafe {
+        let argcount = code.argcount as usize;
+        if n < argcount {
+            let defaults = function.defaults.get();
+            let count = defaults.as_ref().map_or(0, |d| d.len());
+            let first_default = argcount.saturating_sub(count);
+            let missing: Vec<usize> = (n..first_default).filter(|&i| (*locals.add(i)).is_empty()).collect();
+            if !missing.is_empty() {
+                return Err(missing_arguments(vm, function, code, &missing, "positional"));
+            }
+            if let Some(defaults) = defaults {
+                let skip = count.saturating_sub(argcount);
+                for i in n.max(first_default)..argcount {
+                    if (*locals.add(i)).is_empty()
+                        && let Some(value) = defaults.get(skip + i - first_default)
+                    {
+                        *locals.add(i) = Slot::new(value.clone());
+                    }
+                }
+            }
+        }
+        if code.kwonlyargcount > 0 {
+            let kwdefaults = function.kwdefaults.get();
+            let mut missing = Vec::new();
+            for i in argcount..argcount + code.kwonlyargcount as usize {
+                if !(*locals.add(i)).is_empty() {
+                    continue;
+                }
+                let default = match &kwdefaults {
+                    Some(dict) => dict.get_str(vm, &code.localsplusnames[i])?,
+                    None => None,
+                };
+                match default {
+                    Some(value) => *locals.add(i) = Slot::new(value),
+                    None => missing.push(i),
+                }
+            }
+            if !missing.is_empty() {
+                return Err(missing_arguments(vm, function, code, &missing, "keyword-only"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn missing_arguments(vm: &Vm, function: &Ref<Function>, code: &CodeObject, missing: &[usize], kind: &str) -> Raised {
+    let names: Vec<String> = missing.iter().map(|&i| format!("'{}'", code.localsplusnames[i].to_string_lossy())).collect();
+    let list = match names.as_slice() {
+        [one] => one.clone(),
+        [a, b] => format!("{a} and {b}"),
+        [head @ .., last] => format!("{}, and {last}", head.join(", ")),
+        [] => String::new(),
+    };
+    let plural = if names.len() == 1 { "" } else { "s" };
+    vm.type_error(format!("{}() missing {} required {kind} argument{plural}: {list}", qualname(function), names.len()))
+}
+
+#[cold]
+unsafe fn too_many_positional(vm: &Vm, function: &Ref<Function>, code: &CodeObject, locals: Sp, given: usize) -> Raised {
+    let argcount = code.argcount as usize;
+    // SAFETY: indices of parameters.
+    let kwonly_given =
+        (argcount..argcount + code.kwonlyargcount as usize).filter(|&i| unsafe { !(*locals.add(i)).is_empty() }).count();
+    let defaults = function.defaults.with(|d| d.as_ref().map_or(0, |d| d.len()));
+    let (plural, takes) = if defaults > 0 {
+        (true, format!("from {} to {argcount}", argcount - defaults.min(argcount)))
+    } else {
+        (argcount != 1, argcount.to_string())
+    };
+    let kwonly = if kwonly_given > 0 {
+        format!(
+            " positional argument{} (and {kwonly_given} keyword-only argument{})",
+            if given == 1 { "" } else { "s" },
+            if kwonly_given == 1 { "" } else { "s" }
+        )
+    } else {
+        String::new()
+    };
+    vm.type_error(format!(
+        "{}() takes {takes} positional argument{} but {given}{kwonly} {} given",
+        qualname(function),
+        if plural { "s" } else { "" },
+        if given == 1 && kwonly_given == 0 { "was" } else { "were" }
+    ))
+}
+
+/// The name of a callable in messages about its arguments: "f()", or its class's name with "object".
+pub(crate) fn function_text(vm: &Vm, callable: &Value) -> String {
+    let lookup = |name: &Ref<Str>| {
+        let found = attributes::get(vm, callable, name).ok().filter(|v| str_::of(v).is_some());
+        vm.clear_exception();
+        found
+    };
+    match lookup(&vm.names.__qualname__) {
+        Some(qualname) => {
+            let name = str_::of(&qualname).map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            match lookup(&vm.names.__module__).as_ref().and_then(str_::of) {
+                Some(module) if module.as_bytes() != b"builtins" => format!("{}.{name}()", module.to_string_lossy()),
+                _ => format!("{name}()"),
+            }
+        }
+        None => match object::str(vm, callable) {
+            Ok(text) => text.to_string_lossy().into_owned(),
+            Err(Raised) => {
+                vm.clear_exception();
+                vm.type_of(callable).name()
+            }
+        },
+    }
+}
+
+/// The positional arguments of `f(*iterable)`.
+pub(super) fn star_args(vm: &Vm, callable: &Value, iterable: &Value) -> PyResult<Ref<Tuple>> {
+    let ty = vm.type_of(iterable);
+    if ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() && ty.slots.subscript.get().is_none() {
+        return Err(vm.type_error(format!(
+            "{} argument after * must be an iterable, not {}",
+            function_text(vm, callable),
+            ty.full_name()
+        )));
+    }
+    vm.new_tuple(sequence::collect(vm, iterable)?)
+}
+
+/// `f(**update)` into the dict of keyword arguments: a key that is there already is an error.
+pub(super) fn merge_keywords(vm: &Vm, dict: &Ref<Dict>, update: &Value, callable: &Value) -> PyResult<()> {
+    let merge_one = |key: &Value, value: Value| -> PyResult<()> {
+        if dict.contains(vm, key)? {
+            return match str_::of(key) {
+                Some(name) => Err(vm.type_error(format!(
+                    "{} got multiple values for keyword argument '{}'",
+                    function_text(vm, callable),
+                    name.to_string_lossy()
+                ))),
+                None => Err(vm.type_error(format!("{} keywords must be strings", function_text(vm, callable)))),
+            };
+        }
+        dict.set(vm, key, value)
+    };
+    if let Some(other) = update.downcast::<Dict>()
+        && vm.type_of(update).is(&vm.types.dict)
+    {
+        for (key, value) in other.items_vec() {
+            merge_one(&key, value)?;
+        }
+        return Ok(());
+    }
+    let keys = match attributes::get(vm, update, &vm.names.keys) {
+        Ok(keys) => vm.call(&keys, &[])?,
+        Err(Raised) if vm.exception_matches(&vm.types.attribute_error) => {
+            vm.clear_exception();
+            return Err(vm.type_error(format!(
+                "{} argument after ** must be a mapping, not {}",
+                function_text(vm, callable),
+                vm.type_of(update).full_name()
+            )));
+        }
+        Err(raised) => return Err(raised),
+    };
+    for key in sequence::collect(vm, &keys)? {
+        let value = object::get_item(vm, update, &key)?;
+        merge_one(&key, value)?;
+    }
+    Ok(())
+}
+
+/// Positional and keyword arguments as one vector of values and the keywords' names. Raises TypeError for keys that are no strings.
+pub(crate) fn flatten(vm: &Vm, positional: &[Value], keywords: Option<&Ref<Dict>>) -> PyResult<(Vec<Value>, Option<Ref<Tuple>>)> {
+    let mut values = positional.to_vec();
+    let Some(keywords) = keywords.filter(|k| !k.is_empty()) else { return Ok((values, None)) };
+    let mut names = Vec::with_capacity(keywords.len());
+    for (key, value) in keywords.items_vec() {
+        if str_::of(&key).is_none() {
+            return Err(vm.type_error("keywords must be strings"));
+        }
+        names.push(key);
+        values.push(value);
+    }
+    Ok((values, Some(vm.new_tuple(names)?)))
+}

@@ -1,0 +1,245 @@
+//! Calls from native code, and the intrinsics of the bytecode.
+//!
+//! `vm.call(&f, &[a, b])` is the usual way; `vm.call_args` takes keywords too. A Python function gets an entry frame and
+//! a run of the evaluation loop of its own; the native stack is checked before.
+//!
+//! CPython: Objects/call.c, Python/intrinsics.c.
+
+use super::frame::Frame;
+use super::ops::call::push_frame;
+use super::ops::{Fp, Sp};
+use crate::function::Args;
+use crate::objects::code::CodeObject;
+use crate::objects::dict::Dict;
+use crate::objects::function::Function;
+use crate::objects::list::List;
+use crate::objects::str_::Str;
+use crate::objects::tuple::Tuple;
+use crate::protocols::{attributes, number};
+use crate::vm::{PyResult, Vm};
+use naja_heap::slot::Slot;
+use naja_heap::{Ref, Value};
+use smallvec::SmallVec;
+
+impl Vm {
+    /// `callable(*args)`.
+    #[inline]
+    pub fn call(&self, callable: &Value, args: &[Value]) -> PyResult {
+        call_native(self, callable, Args { args, kwnames: None })
+    }
+
+    /// `callable(*args)` with keywords: their values stand behind the positional arguments.
+    #[inline]
+    pub fn call_args(&self, callable: &Value, args: Args) -> PyResult {
+        call_native(self, callable, args)
+    }
+
+    /// `callable(*positional, **keywords)`.
+    pub fn call_with(&self, callable: &Value, positional: &[Value], keywords: Option<&Ref<Dict>>) -> PyResult {
+        let (values, names) = super::bind::flatten(self, positional, keywords)?;
+        call_native(self, callable, Args { args: &values, kwnames: names.as_ref() })
+    }
+
+    /// `receiver.name(*args)`.
+    pub fn call_method(&self, receiver: &Value, name: &Ref<Str>, args: &[Value]) -> PyResult {
+        match attributes::get_method(self, receiver, name)? {
+            attributes::Method::Unbound(method) => {
+                let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.len() + 1);
+                all.push(receiver.clone());
+                all.extend(args.iter().cloned());
+                self.call(&method, &all)
+            }
+            attributes::Method::Bound(method) => self.call(&method, args),
+        }
+    }
+
+    /// As [`Vm::call_method`] with a name that need not be interned.
+    pub fn call_method_str(&self, receiver: &Value, name: &str, args: &[Value]) -> PyResult {
+        self.call_method(receiver, &self.intern(name), args)
+    }
+
+    /// The special method `type(receiver).name(receiver, *args)`; None where the class has no such method.
+    pub fn call_special(&self, receiver: &Value, name: &Ref<Str>, args: &[Value]) -> PyResult<Option<Value>> {
+        match attributes::lookup_special(self, receiver, name)? {
+            None => Ok(None),
+            Some(attributes::Method::Unbound(method)) => {
+                let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.len() + 1);
+                all.push(receiver.clone());
+                all.extend(args.iter().cloned());
+                self.call(&method, &all).map(Some)
+            }
+            Some(attributes::Method::Bound(method)) => self.call(&method, args).map(Some),
+        }
+    }
+
+    /// Runs code as a module or class body, or as `exec` does: with these namespaces.
+    pub fn run_code(&self, code: Ref<CodeObject>, globals: Ref<Dict>, locals: Value) -> PyResult {
+        let function = Function::new(self, code, globals)?;
+        self.run_function_code(function, locals, None)
+    }
+
+    /// As [`Vm::run_code`], with a function already made (its closure is used).
+    pub fn run_function_code(&self, function: Ref<Function>, locals: Value, args: Option<&[Value]>) -> PyResult {
+        self.check_stack()?;
+        let mut slots: SmallVec<[Slot; 8]> = args.unwrap_or(&[]).iter().map(|v| Slot(v.bits()).borrow()).collect();
+        // SAFETY: the slots borrow values that outlive the call; the new frame becomes the current one.
+        unsafe {
+            let caller = self.stack.current.get();
+            let n = slots.len();
+            let frame = push_frame(self, caller, function, slots.as_mut_ptr(), n, None)?;
+            (*frame).entry = true;
+            (*frame).locals = Slot::new(locals);
+            super::eval::run(self)
+        }
+    }
+
+    /// The innermost Python frame, or null.
+    #[inline]
+    pub fn current_frame(&self) -> *mut Frame {
+        self.stack.current.get()
+    }
+
+    /// The innermost frame that Python code is shown.
+    pub fn visible_frame(&self) -> Option<&Frame> {
+        let mut frame = self.stack.current.get();
+        // SAFETY: the chain of frames from the current one is live.
+        unsafe {
+            while let Some(f) = frame.as_ref() {
+                if f.is_complete() {
+                    return Some(f);
+                }
+                frame = f.prev;
+            }
+        }
+        None
+    }
+
+    /// The globals of the innermost visible frame.
+    pub fn current_globals(&self) -> Option<Ref<Dict>> {
+        self.visible_frame().map(Frame::globals)
+    }
+}
+
+/// Calls a Python function from native code: an entry frame, and the loop.
+pub(crate) fn call_function(vm: &Vm, function: &Ref<Function>, args: Args) -> PyResult {
+    vm.check_stack()?;
+    let mut slots: SmallVec<[Slot; 8]> = args.args.iter().map(|v| Slot(v.bits()).borrow()).collect();
+    // SAFETY: the slots borrow the caller's values, which outlive the call.
+    unsafe {
+        let caller = vm.stack.current.get();
+        let n = args.args.len() - args.kwnames.map_or(0, |k| k.len());
+        let frame = push_frame(vm, caller, function.clone(), slots.as_mut_ptr() as Sp, n, args.kwnames)?;
+        (*frame).entry = true;
+        super::eval::run(vm)
+    }
+}
+
+/// Calls anything.
+#[inline]
+pub(crate) fn call_native(vm: &Vm, callable: &Value, args: Args) -> PyResult {
+    let ty = vm.type_of(callable);
+    if ty.is(&vm.types.function)
+        && let Some(function) = callable.downcast::<Function>()
+    {
+        return call_function(vm, function, args);
+    }
+    match ty.slots.call.get() {
+        Some(call) => call(vm, callable, args),
+        None => Err(vm.type_error(format!("'{}' object is not callable", ty.full_name()))),
+    }
+}
+
+/// `CALL_INTRINSIC_1`.
+pub(super) unsafe fn intrinsic_1(vm: &Vm, fp: Fp, which: u32, value: &Value) -> PyResult {
+    match which {
+        1 => {
+            // print an expression statement of the interactive prompt
+            let hook = vm.sys_attr("displayhook")?;
+            match hook {
+                Some(hook) => vm.call(&hook, std::slice::from_ref(value)),
+                None => Err(vm.runtime_error("lost sys.displayhook")),
+            }
+        }
+        // SAFETY: `fp` is the running frame.
+        2 => unsafe { import_star(vm, fp, value) },
+        3 => crate::objects::generator::stop_iteration_error(vm, value),
+        4 => crate::objects::generator::wrap_async_yield(vm, value.clone()),
+        5 => number::positive(vm, value),
+        6 => match value.downcast::<List>() {
+            Some(list) => Ok(vm.new_tuple(list.to_vec())?.into_value()),
+            None => Err(vm.system_error("INTRINSIC_LIST_TO_TUPLE of something else than a list")),
+        },
+        7 | 8 | 9 | 11 => vm.make_type_param(which, value, None),
+        10 => vm.subscript_generic(value),
+        _ => Err(vm.system_error("unknown intrinsic")),
+    }
+}
+
+/// `CALL_INTRINSIC_2`.
+pub(super) fn intrinsic_2(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
+    match which {
+        1 => crate::objects::exception::prepare_reraise_star(vm, a, b),
+        2 | 3 | 5 => vm.make_type_param(which + 100, a, Some(b)),
+        4 => {
+            if let Some(function) = a.downcast::<Function>() {
+                function.type_params.set(b.clone().downcast_into::<Tuple>().ok());
+            }
+            Ok(a.clone())
+        }
+        _ => Err(vm.system_error("unknown intrinsic")),
+    }
+}
+
+/// `from module import *` into the frame's namespace.
+unsafe fn import_star(vm: &Vm, fp: Fp, module: &Value) -> PyResult {
+    let locals = super::ops::frame_locals(vm, fp, "no locals found during 'import *'")?;
+    crate::import::import_star(vm, module, &locals)?;
+    Ok(Value::NONE)
+}
+
+impl Vm {
+    /// An attribute of the module `sys`, as it stands.
+    pub fn sys_attr(&self, name: &str) -> PyResult<Option<Value>> {
+        match self.interp.state.sys_dict.get() {
+            Some(dict) => dict.get_str(self, &self.intern(name)),
+            None => Ok(None),
+        }
+    }
+
+    /// The builtins that code over `globals` uses: its `__builtins__` (a module or dict), else the interpreter's.
+    pub fn builtins_of(&self, globals: &Ref<Dict>) -> PyResult<Ref<Dict>> {
+        let found = globals.get_str(self, &self.names.__builtins__)?;
+        if let Some(found) = found {
+            if let Some(module) = found.downcast::<crate::objects::module::Module>() {
+                return Ok(module.dict());
+            }
+            if let Ok(dict) = found.downcast_into::<Dict>() {
+                return Ok(dict);
+            }
+        }
+        match self.interp.state.builtins.get() {
+            Some(dict) => Ok(dict),
+            None => Dict::new(self),
+        }
+    }
+
+    /// What `LOAD_COMMON_CONSTANT` loads.
+    pub(crate) fn common_constant(&self, which: u32) -> PyResult {
+        let builtin = |name: &str| -> PyResult {
+            let dict = self.interp.state.builtins.get();
+            let found = match dict {
+                Some(dict) => dict.get_str(self, &self.intern(name))?,
+                None => None,
+            };
+            found.ok_or_else(|| self.system_error(format!("no builtin {name}")))
+        };
+        match which {
+            0 => Ok(self.types.assertion_error.to_value()),
+            1 => Ok(self.types.not_implemented_error.to_value()),
+            2 => Ok(self.types.tuple.to_value()),
+            3 => builtin("all"),
+            4 => builtin("any"),
+            _ => Err(self.system_error("unknown common constant")),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Frames: the running state of one call, in the thread's stack or inside a generator.
+//!
+//! A frame's head is followed by its slots: locals, cells and free variables (`localsplus`), then the evaluation
+//! stack. While a frame runs, instruction and stack pointer live in the evaluation loop; `pc` and `sp` are true
+//! whenever anything else can look: before every call out of the loop. `pc` is then the *start* of the current
+//! instruction, and `return_offset` what to add when a called frame returns.
+//!
+//! CPython: Include/internal/pycore_interpframe.h.
+
+use crate::objects::cell::CellVariable;
+use crate::objects::code::CodeObject;
+use crate::objects::dict::Dict;
+use crate::objects::function::Function;
+use naja_heap::slot::Slot;
+use naja_heap::{Header, Ref, Value};
+
+/// Where a frame's memory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Owner {
+    ThreadStack,
+    Generator,
+}
+
+/// The head of a frame; its slots follow.
+#[repr(C)]
+pub struct Frame {
+    /// The caller's frame, or null.
+    pub prev: *mut Frame,
+    pub pc: *const u16,
+    pub sp: *mut Slot,
+    pub code: *const CodeObject,
+    /// The function being run: an owned reference, which keeps code, globals and builtins alive.
+    pub func: Slot,
+    /// Headers of the dicts of globals and builtins (borrowed from the function).
+    pub globals: *const Header,
+    pub builtins: *const Header,
+    /// The namespace of a module or class body, or empty.
+    pub locals: Slot,
+    /// The frame object made for Python code to look at, or empty.
+    pub frame_object: Slot,
+    pub return_offset: u16,
+    pub owner: Owner,
+    /// Returning from this frame leaves the evaluation loop: a native function called it.
+    pub entry: bool,
+    /// The frame is that of an `__init__` called by an inlined constructor: its result is checked and dropped.
+    pub init_call: bool,
+    /// Tracing: the line last reported.
+    pub last_line: i32,
+}
+
+/// Slots that a frame's head takes.
+pub const HEAD_SLOTS: usize = size_of::<Frame>() / size_of::<Slot>();
+
+/// The first slot (local variable 0).
+#[inline(always)]
+pub fn locals(frame: *mut Frame) -> *mut Slot {
+    frame.wrapping_add(1) as *mut Slot
+}
+
+impl Frame {
+    /// The bottom of the evaluation stack.
+    ///
+    /// # Safety
+    /// `frame` is live.
+    #[inline(always)]
+    pub unsafe fn stack_base(frame: *mut Frame) -> *mut Slot {
+        // SAFETY: a live frame has a code object.
+        unsafe { locals(frame).add((*(*frame).code).nlocalsplus as usize) }
+    }
+
+    pub fn code(&self) -> &CodeObject {
+        // SAFETY: the frame's function keeps its code alive.
+        unsafe { &*self.code }
+    }
+
+    /// A reference to the code object.
+    pub fn code_ref(&self) -> Ref<CodeObject> {
+        // SAFETY: code objects live only in the heap.
+        unsafe { Ref::of_payload(self.code()) }
+    }
+
+    pub fn function(&self) -> Option<Ref<Function>> {
+        if self.func.is_empty() {
+            return None;
+        }
+        // SAFETY: not empty.
+        unsafe { self.func.to_value() }.downcast_into::<Function>().ok()
+    }
+
+    /// A reference to the dict of globals.
+    pub fn globals(&self) -> Ref<Dict> {
+        // SAFETY: the function keeps its globals alive.
+        unsafe {
+            (*self.globals).incref();
+            Ref::from_raw(self.globals as *mut Header)
+        }
+    }
+
+    pub fn builtins(&self) -> Ref<Dict> {
+        // SAFETY: the function keeps its builtins alive.
+        unsafe {
+            (*self.builtins).incref();
+            Ref::from_raw(self.builtins as *mut Header)
+        }
+    }
+
+    /// The namespace of a module or class body.
+    pub fn locals_value(&self) -> Option<Value> {
+        if self.locals.is_empty() {
+            None
+        } else {
+            // SAFETY: not empty.
+            Some(unsafe { self.locals.to_value() })
+        }
+    }
+
+    /// The unit offset of the current instruction.
+    pub fn instruction(&self) -> usize {
+        self.code().offset_of(self.pc)
+    }
+
+    /// The current line, if the instruction has one.
+    pub fn line(&self) -> Option<i32> {
+        self.code().line_at(self.instruction())
+    }
+
+    /// Whether the frame has got past its prefix (before, it is not shown).
+    pub fn is_complete(&self) -> bool {
+        self.owner == Owner::Generator || self.instruction() >= self.code().first_traceable as usize
+    }
+
+    /// The value of local slot `index` as it stands: a cell for cell and free variables.
+    pub fn local_slot(&self, index: usize) -> Option<Value> {
+        if index >= self.code().nlocalsplus as usize {
+            return None;
+        }
+        // SAFETY: the index is one of the code's slots, which follow the head.
+        unsafe {
+            let slot = *locals(self as *const Frame as *mut Frame).add(index);
+            if slot.is_empty() { None } else { Some(slot.to_value()) }
+        }
+    }
+
+    /// The value of variable `index`, looked up in its cell where it has one.
+    pub fn variable(&self, index: usize) -> Option<Value> {
+        use naja_bytecode::code::kind;
+        let value = self.local_slot(index)?;
+        let kinds = self.code().localspluskinds.get(index).copied().unwrap_or(0);
+        if kinds & (kind::CELL | kind::FREE) != 0
+            && let Some(cell) = value.downcast::<CellVariable>()
+        {
+            return cell.value.get();
+        }
+        Some(value)
+    }
+}

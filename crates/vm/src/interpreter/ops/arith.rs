@@ -1,0 +1,345 @@
+//! Operators, subscripts, comparisons, truth.
+
+use super::*;
+use crate::interpreter::specialize;
+use crate::objects::dict::Dict;
+use crate::objects::float;
+use crate::objects::function::Function;
+use crate::objects::str_::{self, Str};
+use crate::protocols::{compare, number, object, sequence};
+use crate::vm::Raised;
+use naja_bytecode::opcode::op;
+
+const SUBSCR: u32 = 26;
+
+/// `l op r` for any operands.
+#[inline(always)]
+fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult {
+    if operation == SUBSCR { object::get_item(vm, l, r) } else { number::binary_op(vm, operation, l, r) }
+}
+
+ops! {
+    fn binary_op(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::binary_op(vm, fp, pc, *sp.sub(2), *sp.sub(1), arg);
+        }
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let result = operate(vm, arg, &l, &r)?;
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn binary_op_miss(pc, sp, fp, vm, arg) {
+        missed(pc, op::BINARY_OP);
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let result = operate(vm, arg, &l, &r)?;
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn binary_op_again(pc, sp, fp, vm, arg) {
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let result = operate(vm, arg, &l, &r)?;
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn binary_op_extend(pc, sp, fp, vm, arg) {
+        // Mixed and other arithmetic on unboxed numbers.
+        let (l, r) = (*sp.sub(2), *sp.sub(1));
+        match specialize::extended(arg, l, r) {
+            Some(word) => {
+                *sp.sub(2) = Slot(word);
+                Ok((pc.add(6), sp.sub(1)))
+            }
+            None => {
+                missed(pc, op::BINARY_OP);
+                let (l, r) = (l.view(), r.view());
+                let result = operate(vm, arg, &l, &r)?;
+                Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+            }
+        }
+    }
+
+    fn add_unicode(pc, sp, fp, vm, arg) {
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let result = match (l.downcast::<Str>(), r.downcast::<Str>()) {
+            (Some(a), Some(b)) if vm.type_of(&l).is(&vm.types.str) && vm.type_of(&r).is(&vm.types.str) => {
+                str_::concat(vm, a, b)?.into_value()
+            }
+            _ => {
+                missed(pc, op::BINARY_OP);
+                operate(vm, arg, &l, &r)?
+            }
+        };
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn inplace_add_unicode(pc, sp, fp, vm, arg) {
+        // `s += t` where the next instruction stores into the local that `s` came from.
+        let (left, right) = (*sp.sub(2), *sp.sub(1));
+        let next = *pc.add(6);
+        let target = crate::interpreter::frame::locals(fp).add((next >> 8) as usize);
+        let (l, r) = (left.view(), right.view());
+        if next as u8 != op::STORE_FAST
+            || (*target).clean_bits() != left.clean_bits()
+            || !vm.type_of(&l).is(&vm.types.str)
+            || !vm.type_of(&r).is(&vm.types.str)
+        {
+            missed(pc, op::BINARY_OP);
+            let result = operate(vm, arg, &l, &r)?;
+            return Ok((pc.add(6), replace_top(fp, sp, 2, result)));
+        }
+        // The local's own reference is the only one left when the stack's is a borrowed one.
+        let owned = if left.is_borrowed() { *target } else { left.release(); *target };
+        *sp.sub(2) = Slot::EMPTY;
+        *target = Slot::EMPTY;
+        (*fp).sp = sp.sub(2);
+        let result = match (owned.into_value().downcast_into::<Str>(), r.downcast::<Str>()) {
+            (Ok(a), Some(b)) => str_::append(vm, a, b),
+            _ => Err(vm.system_error("operands of a specialised += are not strings")),
+        };
+        right.release();
+        let result = result?;
+        *sp.sub(2) = Slot::new(result.into_value());
+        Ok((pc.add(6), sp.sub(1)))
+    }
+
+    fn subscr_dict(pc, sp, fp, vm, arg) {
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        if !vm.type_of(&l).is(&vm.types.dict) {
+            missed(pc, op::BINARY_OP);
+            let result = operate(vm, arg, &l, &r)?;
+            return Ok((pc.add(6), replace_top(fp, sp, 2, result)));
+        }
+        let found = match l.downcast::<Dict>() {
+            Some(dict) => dict.get(vm, &r)?,
+            None => None,
+        };
+        match found {
+            Some(value) => Ok((pc.add(6), replace_top(fp, sp, 2, value))),
+            None => Err(vm.key_error(&r)),
+        }
+    }
+
+    fn subscr_str_int(pc, sp, fp, vm, arg) {
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        if let (Some(text), Some(index)) = (l.downcast::<Str>(), r.as_small_int())
+            && text.is_ascii()
+            && index >= 0
+            && (index as usize) < text.byte_len()
+            && vm.type_of(&l).is(&vm.types.str)
+        {
+            let c = vm.interp.latin1_char(text.as_bytes()[index as usize]);
+            return Ok((pc.add(6), replace_top(fp, sp, 2, c.into_value())));
+        }
+        if !vm.type_of(&l).is(&vm.types.str) || !r.is_small_int() {
+            missed(pc, op::BINARY_OP);
+        }
+        let result = operate(vm, arg, &l, &r)?;
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn subscr_getitem(pc, sp, fp, vm, arg) {
+        // The container's class has a Python `__getitem__`, remembered with the class's version.
+        let (l, r) = (*sp.sub(2), *sp.sub(1));
+        let view = l.view();
+        let ty = vm.type_of(&view);
+        let version = (pc.add(2) as *const u32).read_unaligned();
+        if ty.version.get() == version
+            && version != 0
+            && let Some(function) = ty.cached_getitem.get()
+            && let Some(f) = function.downcast::<Function>()
+        {
+            (*fp).return_offset = 6;
+            (*fp).sp = sp.sub(2);
+            let f = f.clone();
+            return super::call::push_exact(vm, fp, f, sp.sub(2), 2);
+        }
+        missed(pc, op::BINARY_OP);
+        let result = operate(vm, arg, &view, &r.view())?;
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn binary_slice(pc, sp, fp, vm, arg) {
+        let (o, start, stop) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let result = sequence::get_slice(vm, &o, &start, &stop)?;
+        Ok((pc.add(1), replace_top(fp, sp, 3, result)))
+    }
+
+    fn store_slice(pc, sp, fp, vm, arg) {
+        let (v, o) = ((*sp.sub(4)).view(), (*sp.sub(3)).view());
+        let (start, stop) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let slice = crate::objects::slice::Slice::make(vm, (*start).clone(), (*stop).clone(), Value::NONE)?.into_value();
+        object::set_item(vm, &o, &slice, &v)?;
+        Ok((pc.add(1), drop_top(fp, sp, 4)))
+    }
+
+    fn store_subscr(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::store_subscr(vm, pc, *sp.sub(2), *sp.sub(1));
+        }
+        let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
+        object::set_item(vm, &o, &k, &v)?;
+        Ok((pc.add(2), drop_top(fp, sp, 3)))
+    }
+
+    fn store_subscr_miss(pc, sp, fp, vm, arg) {
+        missed(pc, op::STORE_SUBSCR);
+        let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
+        object::set_item(vm, &o, &k, &v)?;
+        Ok((pc.add(2), drop_top(fp, sp, 3)))
+    }
+
+    fn store_subscr_again(pc, sp, fp, vm, arg) {
+        let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
+        object::set_item(vm, &o, &k, &v)?;
+        Ok((pc.add(2), drop_top(fp, sp, 3)))
+    }
+
+    fn store_subscr_dict(pc, sp, fp, vm, arg) {
+        let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
+        match o.downcast::<Dict>() {
+            Some(dict) if vm.type_of(&o).is(&vm.types.dict) => dict.set(vm, &k, (*v).clone())?,
+            _ => {
+                missed(pc, op::STORE_SUBSCR);
+                object::set_item(vm, &o, &k, &v)?
+            }
+        }
+        Ok((pc.add(2), drop_top(fp, sp, 3)))
+    }
+
+    fn delete_subscr(pc, sp, fp, vm, arg) {
+        let (o, k) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        object::del_item(vm, &o, &k)?;
+        Ok((pc.add(1), drop_top(fp, sp, 2)))
+    }
+
+    fn unary_negative(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let result = number::negative(vm, &v)?;
+        Ok((pc.add(1), replace_top(fp, sp, 1, result)))
+    }
+
+    fn unary_invert(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let result = number::invert(vm, &v)?;
+        Ok((pc.add(1), replace_top(fp, sp, 1, result)))
+    }
+
+    fn to_bool(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::to_bool(vm, pc, *sp.sub(1));
+        }
+        let v = (*sp.sub(1)).view();
+        let result = object::is_true(vm, &v)?;
+        Ok((pc.add(4), replace_top(fp, sp, 1, Value::from_bool(result))))
+    }
+
+    fn to_bool_miss(pc, sp, fp, vm, arg) {
+        missed(pc, op::TO_BOOL);
+        let v = (*sp.sub(1)).view();
+        let result = object::is_true(vm, &v)?;
+        Ok((pc.add(4), replace_top(fp, sp, 1, Value::from_bool(result))))
+    }
+
+    fn to_bool_str(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let result = match v.downcast::<Str>() {
+            Some(text) if vm.type_of(&v).is(&vm.types.str) => text.byte_len() > 0,
+            _ => {
+                missed(pc, op::TO_BOOL);
+                object::is_true(vm, &v)?
+            }
+        };
+        Ok((pc.add(4), replace_top(fp, sp, 1, Value::from_bool(result))))
+    }
+
+    fn compare_op(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::compare_op(vm, pc, *sp.sub(2), *sp.sub(1));
+        }
+        compare_any(pc, sp, fp, vm, arg)
+    }
+
+    fn compare_op_miss(pc, sp, fp, vm, arg) {
+        missed(pc, op::COMPARE_OP);
+        compare_any(pc, sp, fp, vm, arg)
+    }
+
+    fn compare_op_float(pc, sp, fp, vm, arg) {
+        // At least one float is boxed (zero, infinite, NaN, of extreme magnitude), or no float at all.
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        match (float::exact(vm, &l), float::exact(vm, &r)) {
+            (Some(a), Some(b)) => {
+                let outcome = if a < b { 2 } else if a > b { 4 } else if a == b { 8 } else { 1 };
+                Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(arg & outcome != 0))))
+            }
+            _ => {
+                missed(pc, op::COMPARE_OP);
+                compare_any(pc, sp, fp, vm, arg)
+            }
+        }
+    }
+
+    fn compare_op_str(pc, sp, fp, vm, arg) {
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        match (l.downcast::<Str>(), r.downcast::<Str>()) {
+            (Some(a), Some(b)) if vm.type_of(&l).is(&vm.types.str) && vm.type_of(&r).is(&vm.types.str) => {
+                // Only == and != are specialised: any other outcome than "equal" will do for "not equal".
+                let outcome = if str_::eq(a, b) { 8 } else { 4 };
+                Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(arg & outcome != 0))))
+            }
+            _ => {
+                missed(pc, op::COMPARE_OP);
+                compare_any(pc, sp, fp, vm, arg)
+            }
+        }
+    }
+
+    fn is_op(pc, sp, fp, vm, arg) {
+        let same = (*sp.sub(2)).clean_bits() == (*sp.sub(1)).clean_bits();
+        Ok((pc.add(1), replace_top(fp, sp, 2, Value::from_bool(same != (arg != 0)))))
+    }
+
+    fn contains_op(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::contains_op(vm, pc, *sp.sub(1));
+        }
+        let (needle, haystack) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let found = sequence::contains(vm, &haystack, &needle)?;
+        Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
+    }
+
+    fn contains_op_dict(pc, sp, fp, vm, arg) {
+        let (needle, haystack) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let found = match haystack.downcast::<Dict>() {
+            Some(dict) if vm.type_of(&haystack).is(&vm.types.dict) => dict.contains(vm, &needle)?,
+            _ => {
+                missed(pc, op::CONTAINS_OP);
+                sequence::contains(vm, &haystack, &needle)?
+            }
+        };
+        Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
+    }
+
+    fn contains_op_set(pc, sp, fp, vm, arg) {
+        let (needle, haystack) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let ty = vm.type_of(&haystack);
+        if !ty.is(&vm.types.set) && !ty.is(&vm.types.frozenset) {
+            missed(pc, op::CONTAINS_OP);
+        }
+        let found = sequence::contains(vm, &haystack, &needle)?;
+        Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
+    }
+}
+
+/// The general comparison.
+unsafe fn compare_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> Result<Step, Raised> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let mut result = compare::rich_compare(vm, &l, &r, compare::CompareOp::from_index(arg >> 5))?;
+        if arg & 16 != 0 && !result.is_bool() {
+            result = Value::from_bool(object::is_true(vm, &result)?);
+        }
+        Ok((pc.add(2), replace_top(fp, sp, 2, result)))
+    }
+}

@@ -1,0 +1,482 @@
+//! Calls: Python functions push a frame, everything else is called with a slice of the stack.
+
+use super::*;
+use crate::function::Args;
+use crate::function::descriptor::MethodDescriptor;
+use crate::function::native::NativeFunction;
+use crate::interpreter::bind;
+use crate::interpreter::frame::{Frame, Owner, locals};
+use crate::interpreter::specialize;
+use crate::objects::code::CodeObject;
+use crate::objects::dict::Dict;
+use crate::objects::function::Function;
+use crate::objects::list::List;
+use crate::objects::method::Method;
+use crate::objects::tuple::Tuple;
+use crate::objects::type_::Type;
+use crate::protocols::object;
+use crate::vm::PyResult;
+use naja_bytecode::opcode::op;
+use naja_heap::{Header, Ref};
+use std::mem::ManuallyDrop;
+
+/// Writes the head of a frame whose local variables are in place, for a call from `caller` in the loop.
+#[inline(always)]
+pub(in crate::interpreter) unsafe fn fill_frame(new: Fp, caller: Fp, code: *const CodeObject, func: Slot, function: &Function) {
+    // SAFETY: `new` is fresh frame memory; the function, whose reference moves into the frame, keeps the rest alive.
+    unsafe {
+        new.write(Frame {
+            prev: caller,
+            pc: (*code).first_unit(),
+            sp: locals(new).add((*code).nlocalsplus as usize),
+            code,
+            func,
+            globals: function.globals.as_ptr() as *const Header,
+            builtins: function.builtins.as_ptr() as *const Header,
+            locals: Slot::EMPTY,
+            frame_object: Slot::EMPTY,
+            return_offset: 0,
+            owner: Owner::ThreadStack,
+            entry: false,
+            init_call: false,
+            last_line: -1,
+        })
+    }
+}
+
+/// Pushes a frame for `function` with `n` positional arguments at `args`, which are moved into it (on errors too they are
+/// consumed). The frame becomes the current one.
+pub(in crate::interpreter) unsafe fn push_frame(
+    vm: &Vm,
+    caller: Fp,
+    function: Ref<Function>,
+    args: Sp,
+    n: usize,
+    kwnames: Option<&Ref<Tuple>>,
+) -> PyResult<Fp> {
+    // SAFETY: the arguments are owned slots; everything not moved into the frame is released.
+    unsafe {
+        let code = function.code_ptr();
+        let depth = vm.depth.get();
+        if depth >= vm.interp.recursion_limit() {
+            release_all(args, n);
+            return Err(vm.recursion_exceeded(""));
+        }
+        let new = vm.stack.push((*code).frame_slots());
+        if new.is_null() {
+            release_all(args, n);
+            return Err(vm.memory_error(""));
+        }
+        let to = locals(new);
+        let total = (*code).nlocalsplus as usize;
+        if kwnames.is_none() && (*code).is_simple() && n == (*code).argcount as usize {
+            for i in 0..n {
+                *to.add(i) = *args.add(i);
+            }
+            for i in n..total {
+                *to.add(i) = Slot::EMPTY;
+            }
+        } else {
+            for i in 0..total {
+                *to.add(i) = Slot::EMPTY;
+            }
+            if let Err(raised) = bind::bind(vm, &function, &*code, to, args, n, kwnames) {
+                release_all(to, total);
+                vm.stack.pop(new);
+                return Err(raised);
+            }
+        }
+        let payload: *const Function = &*function;
+        let func = Slot::new(function.into_value());
+        fill_frame(new, caller, code, func, &*payload);
+        vm.depth.set(depth + 1);
+        vm.stack.current.set(new);
+        Ok(new)
+    }
+}
+
+unsafe fn release_all(at: Sp, n: usize) {
+    // SAFETY: the caller gives up these slots.
+    unsafe {
+        for i in 0..n {
+            (*at.add(i)).release();
+            *at.add(i) = Slot::EMPTY;
+        }
+    }
+}
+
+/// As [`push_frame`] for `n` plain arguments at `args`, giving the loop's next step. The caller's state is stored.
+pub(in crate::interpreter) unsafe fn push_exact(vm: &Vm, fp: Fp, function: Ref<Function>, args: Sp, n: usize) -> PyResult<Step> {
+    // SAFETY: as for `push_frame`.
+    unsafe {
+        let new = push_frame(vm, fp, function, args, n, None)?;
+        Ok(((*new).pc, (*new).sp))
+    }
+}
+
+/// Calls `f` with the `n` slots at `base` as values; marks of borrowed references are taken off meanwhile.
+///
+/// Afterwards the slots are released.
+#[inline(always)]
+pub(in crate::interpreter) unsafe fn with_values<R>(fp: Fp, base: Sp, n: usize, f: impl FnOnce(&[Value]) -> R) -> R {
+    // SAFETY: words without the mark are valid values, and a borrowed reference stays alive during the call because the
+    // variable it came from cannot change while this frame does not run.
+    unsafe {
+        let mut borrowed = 0u64;
+        for i in 0..n {
+            let slot = *base.add(i);
+            if slot.is_borrowed() {
+                if i < 64 {
+                    borrowed |= 1 << i;
+                    *base.add(i) = Slot(slot.clean_bits());
+                } else {
+                    *base.add(i) = Slot::new(slot.into_value());
+                }
+            }
+        }
+        let result = f(std::slice::from_raw_parts(base as *const Value, n));
+        (*fp).sp = base;
+        for i in (0..n).rev() {
+            if i >= 64 || borrowed >> i & 1 == 0 {
+                (*base.add(i)).release();
+            }
+        }
+        result
+    }
+}
+
+/// A bound method in the callable's place is taken apart: its function, and its object as first argument.
+#[inline(always)]
+unsafe fn unpack_method(vm: &Vm, callable: *mut Slot, receiver: *mut Slot) {
+    // SAFETY: the instruction's operands.
+    unsafe {
+        if (*receiver).is_empty() && (*callable).is_pointer() {
+            let view = (*callable).view();
+            if vm.type_of(&view).is(&vm.types.method)
+                && let Some(method) = view.downcast::<Method>()
+            {
+                let (function, object) = (method.function.clone(), method.object.clone());
+                let old = *callable;
+                *callable = Slot::new(function);
+                *receiver = Slot::new(object);
+                old.release();
+            }
+        }
+    }
+}
+
+/// Any call without keywords.
+unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let n = arg as usize;
+        let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
+        unpack_method(vm, callable, receiver);
+        let has_self = !(*receiver).is_empty() as usize;
+        let view = (*callable).view();
+        if vm.type_of(&view).is(&vm.types.function) {
+            let function = (*callable).into_value();
+            (*fp).sp = sp.sub(n + 2);
+            (*fp).return_offset = 4;
+            return match function.downcast_into::<Function>() {
+                Ok(function) => {
+                    let new = push_frame(vm, fp, function, sp.sub(n + has_self), n + has_self, None)?;
+                    Ok(((*new).pc, (*new).sp))
+                }
+                Err(_) => Err(vm.system_error("a function's type without a function")),
+            };
+        }
+        let result = with_values(fp, sp.sub(n + has_self), n + has_self, |args| {
+            crate::interpreter::call::call_native(vm, &view, Args { args, kwnames: None })
+        });
+        let callable_slot = *callable;
+        (*fp).sp = callable;
+        callable_slot.release();
+        let result = result?;
+        *callable = Slot::new(result);
+        after_call(vm, fp, callable.add(1))?;
+        Ok((pc.add(4), callable.add(1)))
+    }
+}
+
+/// The check of the eval breaker behind calls that ran native code.
+#[inline(always)]
+unsafe fn after_call(vm: &Vm, fp: Fp, sp: Sp) -> PyResult<()> {
+    // SAFETY: `fp` is the running frame.
+    unsafe { (*fp).sp = sp };
+    vm.check_signals()
+}
+
+ops! {
+    fn call(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::call(vm, pc, sp, arg);
+        }
+        call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_miss(pc, sp, fp, vm, arg) {
+        missed(pc, op::CALL);
+        call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_again(pc, sp, fp, vm, arg) {
+        call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_non_py(pc, sp, fp, vm, arg) {
+        call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_builtin(pc, sp, fp, vm, arg) {
+        // A built-in function, whose native function is called without looking at its class again.
+        let n = arg as usize;
+        let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
+        let view = (*callable).view();
+        let native = match view.downcast::<NativeFunction>() {
+            Some(native) if (*receiver).is_empty() => native,
+            _ => {
+                missed(pc, op::CALL);
+                return call_any(pc, sp, fp, vm, arg);
+            }
+        };
+        let result = match &native.zelf {
+            // The object that a built-in method is bound to takes the empty place before the arguments.
+            Some(object) if native.passes_self() => {
+                *receiver = Slot::new(object.clone());
+                with_values(fp, receiver, n + 1, |args| (native.call)(vm, Args { args, kwnames: None }))
+            }
+            _ => with_values(fp, sp.sub(n), n, |args| (native.call)(vm, Args { args, kwnames: None })),
+        };
+        let callable_slot = *callable;
+        (*fp).sp = callable;
+        callable_slot.release();
+        *callable = Slot::new(result?);
+        after_call(vm, fp, callable.add(1))?;
+        Ok((pc.add(4), callable.add(1)))
+    }
+
+    fn call_method_descriptor(pc, sp, fp, vm, arg) {
+        let n = arg as usize;
+        let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
+        let view = (*callable).view();
+        let descriptor = match view.downcast::<MethodDescriptor>() {
+            Some(descriptor) if !(*receiver).is_empty() && crate::objects::type_::is_subtype(vm.type_of(&(*receiver).view()), &descriptor.objclass) => descriptor,
+            _ => {
+                missed(pc, op::CALL);
+                return call_any(pc, sp, fp, vm, arg);
+            }
+        };
+        let call = descriptor.def.call;
+        let result = with_values(fp, receiver, n + 1, |args| call(vm, Args { args, kwnames: None }));
+        let callable_slot = *callable;
+        (*fp).sp = callable;
+        callable_slot.release();
+        *callable = Slot::new(result?);
+        after_call(vm, fp, callable.add(1))?;
+        Ok((pc.add(4), callable.add(1)))
+    }
+
+    fn call_len(pc, sp, fp, vm, arg) {
+        let callable = (*sp.sub(3)).view();
+        if arg != 1 || !(*sp.sub(2)).is_empty() || !vm.is_common_builtin(&callable, "len") {
+            missed(pc, op::CALL);
+            return call_any(pc, sp, fp, vm, arg);
+        }
+        let n = object::len(vm, &(*sp.sub(1)).view())?;
+        let result = vm.new_int(n as i64)?;
+        Ok((pc.add(4), replace_top(fp, sp, 3, result)))
+    }
+
+    fn call_isinstance(pc, sp, fp, vm, arg) {
+        let callable = (*sp.sub(4)).view();
+        if arg != 2 || !(*sp.sub(3)).is_empty() || !vm.is_common_builtin(&callable, "isinstance") {
+            missed(pc, op::CALL);
+            return call_any(pc, sp, fp, vm, arg);
+        }
+        let result = object::is_instance(vm, &(*sp.sub(2)).view(), &(*sp.sub(1)).view())?;
+        Ok((pc.add(4), replace_top(fp, sp, 4, Value::from_bool(result))))
+    }
+
+    fn call_list_append(pc, sp, fp, vm, arg) {
+        // callable, list, item; a POP_TOP follows
+        let (callable, list) = (*sp.sub(3), (*sp.sub(2)).view());
+        if arg == 1 && vm.is_list_append(&callable.view())
+            && let Some(list) = list.downcast::<List>()
+        {
+            let item = (*sp.sub(1)).into_value();
+            (*fp).sp = sp.sub(1);
+            list.push(vm, item)?;
+            let sp = drop_top(fp, sp.sub(1), 2);
+            // The result, None, is dropped by the instruction that follows.
+            return Ok((pc.add(5), sp));
+        }
+        missed(pc, op::CALL);
+        call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_type_1(pc, sp, fp, vm, arg) {
+        let callable = (*sp.sub(3)).view();
+        if arg == 1 && (*sp.sub(2)).is_empty() && callable.is(vm.types.type_.as_value()) {
+            let ty = vm.type_of(&(*sp.sub(1)).view()).to_ref();
+            return Ok((pc.add(4), replace_top(fp, sp, 3, ty.into_value())));
+        }
+        missed(pc, op::CALL);
+        call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_alloc_and_enter_init(pc, sp, fp, vm, arg) {
+        // The class makes plain objects and has a Python `__init__`.
+        let n = arg as usize;
+        let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
+        let view = (*callable).view();
+        let version = (pc.add(2) as *const u32).read_unaligned();
+        if let Some(ty) = view.downcast::<Type>()
+            && (*receiver).is_empty()
+            && ty.version.get() == version
+            && let Some(init) = ty.cached_init.get()
+            && let Ok(init) = init.downcast_into::<Function>()
+        {
+            let object = vm.new_object_of(ty, crate::objects::object::Object)?.into_value();
+            *receiver = Slot::new(object.clone());
+            let class = *callable;
+            // The new object takes the class's place on the stack; the frame drops `__init__`'s None when it ends.
+            *callable = Slot::new(object);
+            class.release();
+            (*fp).sp = receiver;
+            (*fp).return_offset = 4;
+            let new = push_frame(vm, fp, init, receiver, n + 1, None)?;
+            (*new).init_call = true;
+            return Ok(((*new).pc, (*new).sp));
+        }
+        missed(pc, op::CALL);
+        call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_kw(pc, sp, fp, vm, arg) {
+        // callable, self, arguments, names
+        let n = arg as usize;
+        let names = (*sp.sub(1)).to_value();
+        let Ok(names) = names.downcast_into::<Tuple>() else {
+            return Err(vm.system_error("keyword names are not a tuple"));
+        };
+        let sp = drop_top(fp, sp, 1);
+        let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
+        unpack_method(vm, callable, receiver);
+        let has_self = !(*receiver).is_empty() as usize;
+        let view = (*callable).view();
+        if vm.type_of(&view).is(&vm.types.function) {
+            let function = (*callable).into_value();
+            (*fp).sp = sp.sub(n + 2);
+            (*fp).return_offset = 4;
+            let positional = n + has_self - names.len();
+            return match function.downcast_into::<Function>() {
+                Ok(function) => {
+                    let new = push_frame(vm, fp, function, sp.sub(n + has_self), positional, Some(&names))?;
+                    Ok(((*new).pc, (*new).sp))
+                }
+                Err(_) => Err(vm.system_error("a function's type without a function")),
+            };
+        }
+        let result = with_values(fp, sp.sub(n + has_self), n + has_self, |args| {
+            crate::interpreter::call::call_native(vm, &view, Args { args, kwnames: Some(&names) })
+        });
+        let callable_slot = *callable;
+        (*fp).sp = callable;
+        callable_slot.release();
+        *callable = Slot::new(result?);
+        after_call(vm, fp, callable.add(1))?;
+        Ok((pc.add(4), callable.add(1)))
+    }
+
+    fn call_function_ex(pc, sp, fp, vm, arg) {
+        // callable, unused, positional arguments, keywords or nothing
+        let callable = (*sp.sub(4)).view();
+        let positional = (*sp.sub(2)).view();
+        let positional = match positional.downcast::<Tuple>() {
+            Some(tuple) if vm.type_of(&positional).is(&vm.types.tuple) => tuple.clone(),
+            _ => bind::star_args(vm, &callable, &positional)?,
+        };
+        let keywords = *sp.sub(1);
+        let keywords = if keywords.is_empty() { None } else { Some(keywords.to_value()) };
+        let (mut values, names) = bind::flatten(vm, positional.items(), keywords.as_ref().and_then(|k| k.downcast::<Dict>()))?;
+        let target = (*sp.sub(4)).to_value();
+        let sp = drop_top(fp, sp, 4);
+        let (target, receiver) = match target.downcast::<Method>() {
+            Some(method) if vm.type_of(&target).is(&vm.types.method) => (method.function.clone(), Some(method.object.clone())),
+            _ => (target, None),
+        };
+        if let Some(receiver) = receiver {
+            values.insert(0, receiver);
+        }
+        if vm.type_of(&target).is(&vm.types.function)
+            && let Ok(function) = target.clone().downcast_into::<Function>()
+        {
+            (*fp).return_offset = 1;
+            let count = values.len() - names.as_ref().map_or(0, |n| n.len());
+            // The values move into the frame; the vector only gives its buffer back.
+            let mut values = ManuallyDrop::new(values);
+            let pushed = push_frame(vm, fp, function, values.as_mut_ptr() as Sp, count, names.as_ref());
+            values.set_len(0);
+            ManuallyDrop::drop(&mut values);
+            let new = pushed?;
+            return Ok(((*new).pc, (*new).sp));
+        }
+        let result = crate::interpreter::call::call_native(vm, &target, Args { args: &values, kwnames: names.as_ref() })?;
+        *sp = Slot::new(result);
+        after_call(vm, fp, sp.add(1))?;
+        Ok((pc.add(1), sp.add(1)))
+    }
+
+    fn call_intrinsic_1(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let result = crate::interpreter::call::intrinsic_1(vm, fp, arg, &v)?;
+        Ok((pc.add(1), replace_top(fp, sp, 1, result)))
+    }
+
+    fn call_intrinsic_2(pc, sp, fp, vm, arg) {
+        let (a, b) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let result = crate::interpreter::call::intrinsic_2(vm, arg, &a, &b)?;
+        Ok((pc.add(1), replace_top(fp, sp, 2, result)))
+    }
+
+    fn make_function(pc, sp, fp, vm, arg) {
+        let code = (*sp.sub(1)).to_value();
+        let Ok(code) = code.downcast_into::<CodeObject>() else {
+            return Err(vm.system_error("MAKE_FUNCTION of something else than code"));
+        };
+        let qualname = code.qualname.clone();
+        let function = Function::with_qualname(vm, code, (*fp).globals(), (*fp).builtins(), qualname)?;
+        Ok((pc.add(1), replace_top(fp, sp, 1, function.into_value())))
+    }
+
+    fn set_function_attribute(pc, sp, fp, vm, arg) {
+        // attribute, function -> function
+        let function = (*sp.sub(1)).view();
+        let value = (*sp.sub(2)).into_value();
+        let slot = *sp.sub(1);
+        *sp.sub(2) = slot;
+        (*fp).sp = sp.sub(1);
+        let Some(function) = function.downcast::<Function>() else {
+            return Err(vm.system_error("SET_FUNCTION_ATTRIBUTE of something else than a function"));
+        };
+        match arg {
+            1 => function.defaults.set(value.downcast_into().ok()),
+            2 => function.kwdefaults.set(value.downcast_into().ok()),
+            4 => function.annotations.set(Some(value)),
+            8 => function.closure.set(value.downcast_into().ok()),
+            16 => function.annotate.set(Some(value)),
+            _ => return Err(vm.system_error("unknown function attribute")),
+        }
+        Ok((pc.add(1), sp.sub(1)))
+    }
+
+    fn exit_init_check(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        if !v.is_none() {
+            return Err(vm.type_error(format!("__init__() should return None, not '{}'", vm.type_of(&v).full_name())));
+        }
+        Ok((pc.add(1), drop_top(fp, sp, 1)))
+    }
+}
+

@@ -1,0 +1,189 @@
+//! Iteration, generators, `await`.
+
+use super::*;
+use crate::interpreter::specialize;
+use crate::objects::generator;
+use crate::objects::type_::slots::SendResult;
+use crate::protocols::iterator;
+use naja_bytecode::code::flags;
+use naja_bytecode::opcode::op;
+
+/// Takes the generator's frame off the stack of running frames after a yield; gives the frame that resumed it.
+pub(in crate::interpreter) unsafe fn leave_generator(vm: &Vm, fp: Fp) -> Fp {
+    // SAFETY: `fp` is the current frame and belongs to a generator.
+    unsafe { generator::suspended(vm, fp) }
+}
+
+unsafe fn advance(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let it = (*sp.sub(1)).view();
+        match iterator::next(vm, &it)? {
+            Some(value) => {
+                *sp = Slot::new(value);
+                Ok((pc.add(2), sp.add(1)))
+            }
+            // Past END_FOR, which only a generator's return needs.
+            None => Ok((pc.add(3 + arg as usize), sp)),
+        }
+    }
+}
+
+ops! {
+    fn get_iter(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let result = iterator::iter(vm, &v)?;
+        Ok((pc.add(1), replace_top(fp, sp, 1, result)))
+    }
+
+    fn get_yield_from_iter(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let ty = vm.type_of(&v);
+        if ty.is(&vm.types.coroutine) {
+            if (*(*fp).code).flags & (flags::COROUTINE | flags::ITERABLE_COROUTINE) == 0 {
+                return Err(vm.type_error("cannot 'yield from' a coroutine object in a non-coroutine generator"));
+            }
+            return Ok((pc.add(1), sp));
+        }
+        if ty.is(&vm.types.generator) {
+            return Ok((pc.add(1), sp));
+        }
+        let result = iterator::iter(vm, &v)?;
+        Ok((pc.add(1), replace_top(fp, sp, 1, result)))
+    }
+
+    fn for_iter(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::for_iter(vm, pc, *sp.sub(1));
+        }
+        advance(pc, sp, fp, vm, arg)
+    }
+
+    fn for_iter_miss(pc, sp, fp, vm, arg) {
+        missed(pc, op::FOR_ITER);
+        advance(pc, sp, fp, vm, arg)
+    }
+
+    fn for_iter_again(pc, sp, fp, vm, arg) {
+        advance(pc, sp, fp, vm, arg)
+    }
+
+    fn for_iter_end_list(pc, sp, fp, vm, arg) {
+        let it = (*sp.sub(1)).view();
+        if let Some(it) = it.downcast::<crate::objects::list::ListIterator>() {
+            drop(it.list.take());
+        }
+        Ok((pc.add(3 + arg as usize), sp))
+    }
+
+    fn for_iter_end_tuple(pc, sp, fp, vm, arg) {
+        let it = (*sp.sub(1)).view();
+        if let Some(it) = it.downcast::<crate::objects::tuple::TupleIterator>() {
+            drop(it.tuple.take());
+        }
+        Ok((pc.add(3 + arg as usize), sp))
+    }
+
+    fn send(pc, sp, fp, vm, arg) {
+        if counter_due(pc) {
+            specialize::send(vm, pc, *sp.sub(2));
+        }
+        send_any(pc, sp, fp, vm, arg)
+    }
+
+    fn send_miss(pc, sp, fp, vm, arg) {
+        missed(pc, op::SEND);
+        send_any(pc, sp, fp, vm, arg)
+    }
+
+    fn send_again(pc, sp, fp, vm, arg) {
+        send_any(pc, sp, fp, vm, arg)
+    }
+
+    fn return_generator(pc, sp, fp, vm, arg) {
+        // Moves the frame into a new generator object, which is the call's result.
+        let entry = (*fp).entry;
+        let value = generator::from_frame(vm, fp, pc.add(1))?;
+        if entry {
+            // The value travels in place of the instruction pointer; no stack pointer marks that.
+            return Ok((value.into_bits() as Pc, std::ptr::null_mut()));
+        }
+        let caller = vm.stack.current.get();
+        let sp = (*caller).sp;
+        *sp = Slot::new(value);
+        Ok(((*caller).pc.add((*caller).return_offset as usize), sp.add(1)))
+    }
+
+    fn get_aiter(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let ty = vm.type_of(&v);
+        let Some(aiter) = ty.slots.aiter.get() else {
+            return Err(vm.type_error(format!("'async for' requires an object with __aiter__ method, got {}", ty.full_name())));
+        };
+        let result = aiter(vm, &v)?;
+        if vm.type_of(&result).slots.anext.get().is_none() {
+            return Err(vm.type_error(format!(
+                "'async for' received an object from __aiter__ that does not implement __anext__: {}",
+                vm.type_of(&result).full_name()
+            )));
+        }
+        Ok((pc.add(1), replace_top(fp, sp, 1, result)))
+    }
+
+    fn get_anext(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let awaitable = generator::anext_awaitable(vm, &v)?;
+        *sp = Slot::new(awaitable);
+        Ok((pc.add(1), sp.add(1)))
+    }
+
+    fn get_awaitable(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let result = generator::awaitable_iter(vm, &v, arg)?;
+        Ok((pc.add(1), replace_top(fp, sp, 1, result)))
+    }
+
+    fn end_async_for(pc, sp, fp, vm, arg) {
+        // awaitable, exception
+        let exception = (*sp.sub(1)).view();
+        if crate::objects::type_::is_subtype(vm.type_of(&exception), &vm.types.stop_async_iteration) {
+            return Ok((pc.add(1), drop_top(fp, sp, 2)));
+        }
+        let value = (*sp.sub(1)).into_value();
+        (*fp).sp = sp.sub(1);
+        match value.downcast_into() {
+            Ok(exception) => Err(crate::interpreter::unwind::reraise(vm, exception)),
+            Err(_) => Err(vm.system_error("END_ASYNC_FOR without an exception")),
+        }
+    }
+
+    fn cleanup_throw(pc, sp, fp, vm, arg) {
+        // sub-iterator, last sent, exception -> none, value
+        let exception = (*sp.sub(1)).view();
+        if crate::objects::type_::is_subtype(vm.type_of(&exception), &vm.types.stop_iteration) {
+            let value = crate::objects::exception::stop_iteration_value(&exception);
+            let sp = drop_top(fp, sp, 3);
+            *sp = Slot(Value::NONE.bits());
+            *sp.add(1) = Slot::new(value);
+            return Ok((pc.add(1), sp.add(2)));
+        }
+        let value = (*sp.sub(1)).into_value();
+        (*fp).sp = sp.sub(1);
+        match value.downcast_into() {
+            Ok(exception) => Err(crate::interpreter::unwind::reraise(vm, exception)),
+            Err(_) => Err(vm.system_error("CLEANUP_THROW without an exception")),
+        }
+    }
+}
+
+unsafe fn send_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let (receiver, value) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        match iterator::send(vm, &receiver, &value)? {
+            SendResult::Next(result) => Ok((pc.add(2), replace_top(fp, sp, 1, result))),
+            SendResult::Return(result) => Ok((pc.add(2 + arg as usize), replace_top(fp, sp, 1, result))),
+        }
+    }
+}
+

@@ -1,0 +1,98 @@
+//! The memory of a thread's frames: a stack of chunks. CPython: `_PyThreadState_PushFrame`, datastack chunks.
+//!
+//! A frame never spans two chunks and never moves. The chunk behind the current one is kept, so that a call at a
+//! chunk's edge in a loop does not allocate each time.
+
+use super::frame::{Frame, HEAD_SLOTS};
+use naja_heap::slot::Slot;
+use std::cell::{Cell, RefCell};
+
+const CHUNK_SLOTS: usize = 32 * 1024;
+
+pub struct ThreadStack {
+    /// The next free slot, and the end of the current chunk.
+    top: Cell<*mut Slot>,
+    limit: Cell<*mut Slot>,
+    /// The innermost frame of the thread.
+    pub current: Cell<*mut Frame>,
+    chunks: RefCell<Vec<Chunk>>,
+}
+
+struct Chunk {
+    slots: Box<[Slot]>,
+    /// Where `top` stood in the chunk before.
+    before: *mut Slot,
+}
+
+impl ThreadStack {
+    pub fn new() -> ThreadStack {
+        ThreadStack {
+            top: Cell::new(std::ptr::null_mut()),
+            limit: Cell::new(std::ptr::null_mut()),
+            current: Cell::new(std::ptr::null_mut()),
+            chunks: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// Memory for a frame with `slots` slots. The memory is not initialised. Null where there is none.
+    #[inline(always)]
+    pub fn push(&self, slots: usize) -> *mut Frame {
+        let need = HEAD_SLOTS + slots;
+        let top = self.top.get();
+        if (self.limit.get() as usize).wrapping_sub(top as usize) >= need * size_of::<Slot>() {
+            self.top.set(top.wrapping_add(need));
+            top as *mut Frame
+        } else {
+            self.push_chunk(need)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_chunk(&self, need: usize) -> *mut Frame {
+        let size = CHUNK_SLOTS.max(need + need / 8);
+        let mut slots = Vec::new();
+        if slots.try_reserve_exact(size).is_err() {
+            return std::ptr::null_mut();
+        }
+        slots.resize(size, Slot::EMPTY);
+        let mut chunk = Chunk { slots: slots.into_boxed_slice(), before: self.top.get() };
+        let start = chunk.slots.as_mut_ptr();
+        self.chunks.borrow_mut().push(chunk);
+        self.limit.set(start.wrapping_add(size));
+        self.top.set(start.wrapping_add(need));
+        start as *mut Frame
+    }
+
+    /// Gives back the memory of the innermost stack frame (and of all behind it).
+    #[inline(always)]
+    pub fn pop(&self, frame: *mut Frame) {
+        self.top.set(frame as *mut Slot);
+        // The first frame of a chunk other than the first: the chunk goes too.
+        let size = self.limit.get() as usize - frame as usize;
+        if size >= CHUNK_SLOTS * size_of::<Slot>() {
+            self.pop_chunk(frame)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_chunk(&self, frame: *mut Frame) {
+        let mut chunks = self.chunks.borrow_mut();
+        if chunks.len() < 2 || chunks.last().is_none_or(|c| c.slots.as_ptr() as usize != frame as usize) {
+            return;
+        }
+        if let Some(chunk) = chunks.pop() {
+            self.top.set(chunk.before);
+            if let Some(last) = chunks.last() {
+                self.limit.set((last.slots.as_ptr() as *mut Slot).wrapping_add(last.slots.len()))
+            }
+        }
+    }
+}
+
+impl Default for ThreadStack {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,152 @@
+//! Raising, tracebacks and the search for handlers.
+//!
+//! A code object's exception table maps ranges of instructions to handlers (zero cost while nothing is raised). The
+//! unwinder looks the frame's current instruction up, cuts the evaluation stack to the handler's depth, pushes the
+//! exception (with the instruction's offset below it where asked) and goes on there; where there is no handler it ends the frame.
+//!
+//! CPython: Python/ceval.c (exception_unwind), Objects/exception_handling_notes.txt.
+
+use super::frame::Frame;
+use super::ops::control::pop_frame;
+use crate::objects::exception::{self, BaseException};
+use crate::objects::traceback::Traceback;
+use crate::objects::type_::{Type, is_subtype};
+use crate::vm::{Raised, Vm};
+use naja_bytecode::exceptiontable;
+use naja_heap::slot::Slot;
+use naja_heap::{Ref, Value};
+
+/// Finds the handler of the exception being raised, from frame `fp` outwards. Gives the frame to go on in, its `pc` and
+/// `sp` set; None where the exception leaves the entry frame (which has then been ended).
+///
+/// # Safety
+/// `fp` is the current frame, its `pc` and `sp` stored.
+#[inline(never)]
+pub(super) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
+    let mut fp = fp;
+    // SAFETY: by contract, and each caller's frame was stored when it called.
+    unsafe {
+        loop {
+            let exception = vm.take_exception();
+            let offset = (*fp).instruction();
+            let code = &*(*fp).code;
+            set_context(vm, &exception);
+            if !exception.is_reraised() && (*fp).is_complete() {
+                add_traceback(vm, &exception, fp, offset);
+            }
+            exception.set_reraised(false);
+            let exception = match super::trace::exception_raised(vm, fp, exception) {
+                Ok(exception) => exception,
+                Err(Raised) => vm.take_exception(),
+            };
+            if let Some(handler) = exceptiontable::find(code.exceptiontable.as_bytes(), offset) {
+                let base = Frame::stack_base(fp).add(handler.depth);
+                while (*fp).sp > base {
+                    (*fp).sp = (*fp).sp.sub(1);
+                    (*(*fp).sp).release();
+                }
+                let mut sp = (*fp).sp;
+                if handler.lasti {
+                    *sp = Slot::new(Value::small_int(offset as i64));
+                    sp = sp.add(1);
+                }
+                *sp = Slot::new(exception.into_value());
+                (*fp).sp = sp.add(1);
+                (*fp).pc = code.first_unit().add(handler.target);
+                super::trace::exception_handled(vm, fp);
+                return Some(fp);
+            }
+            vm.raise_value(exception);
+            super::trace::unwinding(vm, fp);
+            let entry = (*fp).entry;
+            let init_call = (*fp).init_call;
+            fp = pop_frame(vm, fp);
+            if entry {
+                return None;
+            }
+            let _ = init_call; // the half-made object is on the caller's stack, released with it
+        }
+    }
+}
+
+/// The exception being handled becomes the new one's `__context__`, as when CPython raises.
+pub(crate) fn set_context(vm: &Vm, exception: &Ref<BaseException>) {
+    if exception.has_context_set() {
+        return;
+    }
+    exception.mark_context_set();
+    if let Some(handled) = vm.handled_exception()
+        && !handled.is(exception.as_value())
+    {
+        exception::set_context_avoiding_cycle(exception, handled);
+    }
+}
+
+/// Adds the frame to the front of the exception's traceback.
+unsafe fn add_traceback(vm: &Vm, exception: &Ref<BaseException>, fp: *mut Frame, offset: usize) {
+    // SAFETY: `fp` is live.
+    let line = unsafe { (*fp).code().line_at(offset) };
+    let frame = match crate::objects::frame::frame_object(vm, fp) {
+        Ok(frame) => frame,
+        Err(Raised) => return vm.clear_exception(),
+    };
+    let next = exception.traceback();
+    match Traceback::make(vm, next, frame, offset as i32 * 2, line) {
+        Ok(traceback) => exception.set_traceback(Some(traceback)),
+        Err(Raised) => vm.clear_exception(),
+    }
+}
+
+/// Raises `exception` again without adding this frame to its traceback a second time.
+pub(crate) fn reraise(vm: &Vm, exception: Ref<BaseException>) -> Raised {
+    exception.set_reraised(true);
+    exception.mark_context_set();
+    vm.raise_value(exception)
+}
+
+/// The statement `raise`, `raise exception` or `raise exception from cause`.
+pub(crate) fn do_raise(vm: &Vm, exception: Option<Value>, cause: Option<Value>) -> Raised {
+    let Some(value) = exception else {
+        return match vm.handled_exception().map(Value::downcast_into::<BaseException>) {
+            Some(Ok(exception)) => {
+                exception.mark_context_set();
+                vm.raise_value(exception)
+            }
+            _ => vm.runtime_error("No active exception to reraise"),
+        };
+    };
+    let exception = match as_exception(vm, value, "exceptions must derive from BaseException") {
+        Ok(exception) => exception,
+        Err(raised) => return raised,
+    };
+    exception.forget_context_set();
+    if let Some(cause) = cause {
+        let cause = if cause.is_none() {
+            None
+        } else {
+            match as_exception(vm, cause, "exception causes must derive from BaseException") {
+                Ok(cause) => Some(cause.into_value()),
+                Err(raised) => return raised,
+            }
+        };
+        exception.set_cause(cause);
+    }
+    vm.raise_value(exception)
+}
+
+/// An instance of BaseException: the value itself, or the class called.
+fn as_exception(vm: &Vm, value: Value, otherwise: &str) -> Result<Ref<BaseException>, Raised> {
+    if let Some(ty) = value.downcast::<Type>()
+        && is_subtype(ty, &vm.types.base_exception)
+    {
+        let made = vm.call(&value, &[])?;
+        return made.downcast_into::<BaseException>().map_err(|made| {
+            vm.type_error(format!(
+                "calling {} should have returned an instance of BaseException, not {}",
+                ty.name(),
+                vm.type_of(&made).name()
+            ))
+        });
+    }
+    value.downcast_into::<BaseException>().map_err(|_| vm.type_error(otherwise))
+}

@@ -1,0 +1,274 @@
+//! `code` objects: the compiler's result made ready to run.
+//!
+//! `units` is the adaptive form of the bytecode: instructions specialise themselves and keep inline caches in place.
+//! What Python sees (`co_code`) is derived from it: specialised opcodes turned back, caches zeroed.
+//!
+//! CPython: Objects/codeobject.c, Python/specialize.c (`_PyCode_Quicken`).
+
+use crate::objects::bytes::Bytes;
+use crate::objects::str_::Str;
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_bytecode::code::{Code, Const, flags, kind};
+use naja_bytecode::opcode::{self, op};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::pyclass;
+use std::cell::{Cell, UnsafeCell};
+
+/// What `STORE_ATTR` has learnt where its inline cache has no room.
+#[derive(Clone, Copy)]
+pub struct StoreCache {
+    pub type_version: u32,
+    /// The attribute word (shape, inline capacity) before.
+    pub word: u64,
+    /// The shape afterwards: the same, or one attribute longer.
+    pub new_shape: u32,
+    /// Bytes from the header to the value.
+    pub offset: u32,
+}
+
+/// What `LOAD_GLOBAL` has learnt of a built-in.
+#[derive(Clone, Copy)]
+pub struct GlobalCache {
+    pub module_version: u32,
+    pub builtins_version: u32,
+    pub index: u32,
+}
+
+/// Create a code object.  Not for mere mortals.
+#[pyclass(name = "code", module = "builtins", gc, flags(HAS_WEAKREF))]
+#[repr(C)]
+pub struct CodeObject {
+    pub(crate) units: Box<[UnsafeCell<u16>]>,
+    pub consts: Box<[Value]>,
+    pub names: Box<[Ref<Str>]>,
+    pub localsplusnames: Box<[Ref<Str>]>,
+    pub localspluskinds: Box<[u8]>,
+    pub argcount: u32,
+    pub posonlyargcount: u32,
+    pub kwonlyargcount: u32,
+    pub stacksize: u32,
+    pub flags: u32,
+    /// Slots of locals, cells and free variables together.
+    pub nlocalsplus: u32,
+    pub nlocals: u32,
+    pub ncellvars: u32,
+    pub nfreevars: u32,
+    pub filename: Ref<Str>,
+    pub name: Ref<Str>,
+    pub qualname: Ref<Str>,
+    pub firstlineno: i32,
+    pub linetable: Ref<Bytes>,
+    pub exceptiontable: Ref<Bytes>,
+    /// Identifies the code for call caches; 0: none.
+    pub version: Cell<u32>,
+    /// The first traceable instruction (behind the prefix), as a unit offset.
+    pub first_traceable: u32,
+    pub(crate) store_caches: MutCell<Vec<StoreCache>>,
+    pub(crate) global_caches: MutCell<Vec<GlobalCache>>,
+    /// State of `sys.monitoring` and tracing for this code.
+    pub(crate) monitoring: MutCell<Option<Box<crate::interpreter::trace::CodeMonitoring>>>,
+    pub(crate) extra: MutCell<Option<Value>>,
+}
+
+impl Traverse for CodeObject {
+    fn traverse(&self, v: &mut Visitor) {
+        self.consts.iter().for_each(|c| v.value(c));
+        v.reference(&self.linetable);
+        v.reference(&self.exceptiontable);
+        self.extra.with(|x| v.opt(x));
+    }
+
+    fn clear(&self) {}
+}
+
+/// The counter of an instruction that specialises at its second run (value 1, back-off 1).
+pub const WARMUP: u16 = 1 << 4 | 1;
+/// The counter after a successful specialisation: so many misses before the instruction gives the form up.
+pub const COOLDOWN: u16 = 52 << 4;
+
+impl CodeObject {
+    /// Makes a code object, with its nested ones, from the compiler's. Names are interned. Raises MemoryError.
+    pub fn from_code(vm: &Vm, code: &Code) -> PyResult<Ref<CodeObject>> {
+        vm.check_stack()?;
+        let text = |t: &naja_bytecode::code::Text| vm.interp.interner(|i| i.intern_wtf8(t.as_bytes()));
+        let consts = code.consts.iter().map(|c| constant(vm, c)).collect::<PyResult<Box<[Value]>>>()?;
+        let count = |bits: u8| code.localspluskinds.iter().filter(|&&k| k & bits != 0).count() as u32;
+        let first_traceable = code
+            .code
+            .chunks_exact(2)
+            .position(|u| u[0] == op::RESUME)
+            .unwrap_or(0) as u32;
+        let payload = CodeObject {
+            units: quicken(&code.code),
+            consts,
+            names: code.names.iter().map(text).collect(),
+            localsplusnames: code.localsplusnames.iter().map(text).collect(),
+            localspluskinds: code.localspluskinds.clone().into(),
+            argcount: code.argcount,
+            posonlyargcount: code.posonlyargcount,
+            kwonlyargcount: code.kwonlyargcount,
+            stacksize: code.stacksize,
+            flags: code.flags,
+            nlocalsplus: code.localsplusnames.len() as u32,
+            nlocals: count(kind::LOCAL),
+            ncellvars: count(kind::CELL),
+            nfreevars: count(kind::FREE),
+            filename: text(&code.filename),
+            name: text(&code.name),
+            qualname: text(&code.qualname),
+            firstlineno: code.firstlineno,
+            linetable: vm.new_bytes(&code.linetable)?,
+            exceptiontable: vm.new_bytes(&code.exceptiontable)?,
+            version: Cell::new(0),
+            first_traceable,
+            store_caches: MutCell::new(Vec::new()),
+            global_caches: MutCell::new(Vec::new()),
+            monitoring: MutCell::new(None),
+            extra: MutCell::new(None),
+        };
+        vm.new_object(payload)
+    }
+
+    /// The number of arguments' slots: positional, keyword-only, `*args`, `**kwargs`.
+    #[inline]
+    pub fn total_args(&self) -> usize {
+        let var = (self.flags & flags::VARARGS != 0) as u32 + (self.flags & flags::VARKEYWORDS != 0) as u32;
+        (self.argcount + self.kwonlyargcount + var) as usize
+    }
+
+    /// Whether calls with exactly `argcount` positional arguments need no argument processing.
+    #[inline(always)]
+    pub fn is_simple(&self) -> bool {
+        self.kwonlyargcount == 0 && self.flags & (flags::VARARGS | flags::VARKEYWORDS) == 0
+    }
+
+    /// Slots that a frame of this code needs behind its head.
+    #[inline(always)]
+    pub fn frame_slots(&self) -> usize {
+        (self.nlocalsplus + self.stacksize) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn first_unit(&self) -> *const u16 {
+        self.units.as_ptr() as *const u16
+    }
+
+    /// The bytecode as the compiler made it: `co_code`.
+    pub fn original_bytes(&self) -> Vec<u8> {
+        self.bytes_with(|opcode| opcode::deopt(opcode))
+    }
+
+    /// The bytecode as it stands, caches zeroed: `_co_code_adaptive`.
+    pub fn adaptive_bytes(&self) -> Vec<u8> {
+        self.bytes_with(|opcode| opcode)
+    }
+
+    fn bytes_with(&self, f: impl Fn(u8) -> u8) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.units.len() * 2);
+        let mut at = 0;
+        while at < self.units.len() {
+            let unit = self.unit(at);
+            let real = crate::interpreter::trace::uninstrumented(self, at, unit as u8);
+            bytes.extend([f(real), (unit >> 8) as u8]);
+            let caches = opcode::cache_entries(opcode::deopt(real) as u16);
+            bytes.extend(std::iter::repeat_n(0, caches * 2));
+            at += 1 + caches;
+        }
+        bytes
+    }
+
+    /// Unit `at` as it stands.
+    #[inline]
+    pub fn unit(&self, at: usize) -> u16 {
+        match self.units.get(at) {
+            // SAFETY: units are plain words, changed only by the thread that holds the interpreter's lock.
+            Some(cell) => unsafe { *cell.get() },
+            None => op::RESERVED as u16,
+        }
+    }
+
+    /// Overwrites unit `at`.
+    pub(crate) fn set_unit(&self, at: usize, unit: u16) {
+        if let Some(cell) = self.units.get(at) {
+            // SAFETY: as in `unit`.
+            unsafe { *cell.get() = unit }
+        }
+    }
+
+    /// The unit offset of an instruction pointer into this code.
+    #[inline(always)]
+    pub(crate) fn offset_of(&self, pc: *const u16) -> usize {
+        (pc as usize).wrapping_sub(self.first_unit() as usize) / 2
+    }
+
+    /// The store cache that an instruction refers to.
+    #[inline(always)]
+    pub(crate) fn store_cache(&self, index: u16) -> *const StoreCache {
+        // SAFETY: specialised instructions hold indices of existing entries.
+        unsafe { (*self.store_caches.as_ptr()).as_ptr().add(index as usize) }
+    }
+
+    /// The global cache that an instruction refers to.
+    #[inline(always)]
+    pub(crate) fn global_cache(&self, index: u16) -> *const GlobalCache {
+        // SAFETY: as above.
+        unsafe { (*self.global_caches.as_ptr()).as_ptr().add(index as usize) }
+    }
+
+    /// The line of the instruction at unit `at`, if it has one.
+    pub fn line_at(&self, at: usize) -> Option<i32> {
+        naja_bytecode::linetable::line_at(self.linetable.as_bytes(), self.firstlineno, at)
+    }
+}
+
+/// Copies bytecode into units, and sets the counters of instructions that specialise.
+fn quicken(code: &[u8]) -> Box<[UnsafeCell<u16>]> {
+    let mut units: Vec<u16> = code.chunks_exact(2).map(|u| u16::from_le_bytes([u[0], u[1]])).collect();
+    let mut at = 0;
+    while at < units.len() {
+        let opcode = units[at] as u8;
+        let caches = opcode::cache_entries(opcode as u16);
+        if caches > 0 && at + 1 < units.len() {
+            units[at + 1] = match opcode {
+                op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::POP_JUMP_IF_NONE | op::POP_JUMP_IF_NOT_NONE => 0x5555,
+                _ => WARMUP,
+            }
+        }
+        at += 1 + caches;
+    }
+    units.into_iter().map(UnsafeCell::new).collect()
+}
+
+/// The value of a constant. Raises MemoryError.
+pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
+    vm.check_stack()?;
+    let all = |items: &[Const]| items.iter().map(|c| constant(vm, c)).collect::<PyResult<Vec<Value>>>();
+    Ok(match constant_ {
+        Const::None => Value::NONE,
+        Const::True => Value::TRUE,
+        Const::False => Value::FALSE,
+        Const::Ellipsis => Value::ELLIPSIS,
+        Const::Int(n) => vm.new_int(*n)?,
+        Const::BigInt(n) => vm.new_bigint((**n).clone())?,
+        Const::Float(x) => vm.new_float(*x)?,
+        Const::Complex(re, im) => vm.new_complex(*re, *im)?,
+        Const::Str(text) => {
+            let bytes = text.as_bytes();
+            // Constants that look like names are interned, as CPython does: attribute names are compared by address.
+            if bytes.len() <= 4096 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+                vm.interp.interner(|i| i.intern_wtf8(bytes)).into_value()
+            } else {
+                vm.new_str_wtf8(bytes)?.into_value()
+            }
+        }
+        Const::Bytes(bytes) => vm.new_bytes(bytes)?.into_value(),
+        Const::Tuple(items) => vm.new_tuple(all(items)?)?.into_value(),
+        Const::FrozenSet(items) => crate::objects::set::FrozenSet::from_values(vm, all(items)?)?.into_value(),
+        Const::Slice(parts) => {
+            let [start, stop, step] = [constant(vm, &parts[0])?, constant(vm, &parts[1])?, constant(vm, &parts[2])?];
+            crate::objects::slice::Slice::make(vm, start, stop, step)?.into_value()
+        }
+        Const::Code(code) => CodeObject::from_code(vm, code)?.into_value(),
+    })
+}

@@ -1,0 +1,253 @@
+//! `dict`: the core of the compact, ordered hash table; methods and views are in the sibling files.
+//!
+//! A table is an index of small integers over a vector of entries in order of insertion (`table.rs`). Comparing keys may
+//! run Python, which may change the dict in the middle of any operation: every search works on copies of what it
+//! needs, and starts again when the table has been changed meanwhile (`Table::changes`). `keys_version` is a
+//! number that changes whenever the *set* of keys does; inline caches of globals compare it.
+//!
+//! CPython: Objects/dictobject.c; the layout is Raymond Hettinger's.
+
+pub mod methods;
+pub mod table;
+
+use crate::objects::str_::{self, Str};
+use crate::vm::{PyResult, Vm};
+use naja_heap::{MutCell, Payload, PayloadInfo, Ref, Value, Visitor};
+use table::{Found, Table};
+
+/// The payload of `dict` objects.
+#[repr(C)]
+pub struct Dict {
+    pub(crate) table: MutCell<Table>,
+}
+
+impl Payload for Dict {
+    const GC: bool = true;
+    const NAME: &'static str = "dict";
+    const INFO: &'static PayloadInfo = {
+        static INFO: PayloadInfo = PayloadInfo::of::<Dict>();
+        &INFO
+    };
+
+    fn traverse(&self, v: &mut Visitor) {
+        self.table.with(|t| {
+            for entry in t.entries() {
+                if let Some(key) = &entry.key {
+                    v.value(key);
+                    v.value(&entry.value);
+                }
+            }
+        })
+    }
+
+    fn clear(&self) {
+        self.clear_table()
+    }
+}
+
+impl Default for Dict {
+    fn default() -> Self {
+        Dict { table: MutCell::new(Table::default()) }
+    }
+}
+
+impl Dict {
+    /// A new, empty dict. Raises MemoryError.
+    pub fn new(vm: &Vm) -> PyResult<Ref<Dict>> {
+        vm.heap().alloc_object(&vm.types.dict.layout, 0, Dict::default()).map_err(|e| vm.no_memory(e))
+    }
+
+    /// A new dict with room for `capacity` items. Raises MemoryError.
+    pub fn with_capacity(vm: &Vm, capacity: usize) -> PyResult<Ref<Dict>> {
+        let dict = Dict::new(vm)?;
+        dict.table.with_mut(|t| t.reserve(capacity)).map_err(|e| vm.no_memory(e))?;
+        Ok(dict)
+    }
+
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.table.with(Table::len)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops all items.
+    pub fn clear_table(&self) {
+        let old = self.table.with_mut(|t| {
+            let mut empty = Table::default();
+            empty.carry_version(t);
+            std::mem::replace(t, empty)
+        });
+        drop(old)
+    }
+
+    /// A number that is the same as long as the set of keys is (and their places in the table are).
+    pub fn keys_version(&self, vm: &Vm) -> u32 {
+        // SAFETY: only a number is written.
+        unsafe { self.table.with_mut_no_drop(|t| t.version(|| vm.interp.next_dict_version())) }
+    }
+
+    /// Finds `key` whose hash is `hash`. Raises what a key's `__eq__` raises.
+    #[inline]
+    pub(crate) fn find(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<usize>> {
+        if let Some(text) = exact_str(vm, key) {
+            // Exact strings against exact strings need no Python.
+            match self.table.with(|t| t.find_str(text, hash, vm)) {
+                Found::At(index) => return Ok(Some(index)),
+                Found::Absent => return Ok(None),
+                Found::Ask(_) => {}
+            }
+        }
+        self.find_general(vm, key, hash)
+    }
+
+    fn find_general(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<usize>> {
+        'restart: loop {
+            let changes = self.table.with(|t| t.changes());
+            let mut probe = self.table.with(|t| t.probe(hash));
+            loop {
+                match self.table.with(|t| t.next_candidate(&mut probe, key, hash)) {
+                    Found::At(index) => return Ok(Some(index)),
+                    Found::Absent => return Ok(None),
+                    Found::Ask(index) => {
+                        let Some(candidate) = self.table.with(|t| t.key_at(index)) else { continue 'restart };
+                        let equal = crate::protocols::compare::eq(vm, &candidate, key)?;
+                        if self.table.with(|t| t.changes()) != changes {
+                            continue 'restart;
+                        }
+                        if equal {
+                            return Ok(Some(index));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value of `key`. Raises what hashing and comparing raise (TypeError for unhashable keys).
+    #[inline]
+    pub fn get(&self, vm: &Vm, key: &Value) -> PyResult<Option<Value>> {
+        let hash = crate::protocols::hash::hash(vm, key)?;
+        self.get_hashed(vm, key, hash)
+    }
+
+    #[inline]
+    pub fn get_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<Value>> {
+        Ok(match self.find(vm, key, hash)? {
+            Some(index) => self.table.with(|t| t.value_at(index)),
+            None => None,
+        })
+    }
+
+    /// The value of a string key.
+    #[inline]
+    pub fn get_str(&self, vm: &Vm, key: &Ref<Str>) -> PyResult<Option<Value>> {
+        self.get_hashed(vm, key.as_value(), key.hash(vm))
+    }
+
+    /// Whether there is such a key.
+    pub fn contains(&self, vm: &Vm, key: &Value) -> PyResult<bool> {
+        let hash = crate::protocols::hash::hash(vm, key)?;
+        Ok(self.find(vm, key, hash)?.is_some())
+    }
+
+    /// Sets `self[key] = value`.
+    #[inline]
+    pub fn set(&self, vm: &Vm, key: &Value, value: Value) -> PyResult<()> {
+        let hash = crate::protocols::hash::hash(vm, key)?;
+        self.set_hashed(vm, key, hash, value)
+    }
+
+    pub fn set_str(&self, vm: &Vm, key: &Ref<Str>, value: Value) -> PyResult<()> {
+        self.set_hashed(vm, key.as_value(), key.hash(vm), value)
+    }
+
+    pub fn set_hashed(&self, vm: &Vm, key: &Value, hash: i64, value: Value) -> PyResult<()> {
+        match self.find(vm, key, hash)? {
+            Some(index) => {
+                let old = self.table.with_mut(|t| t.replace_value(index, value));
+                drop(old);
+                Ok(())
+            }
+            None => {
+                let is_str = exact_str(vm, key).is_some();
+                self.table.with_mut(|t| t.insert(key.clone(), hash, value, is_str)).map_err(|e| vm.no_memory(e))
+            }
+        }
+    }
+
+    /// The value of `key`, set to `default` first if there is none.
+    pub fn set_default(&self, vm: &Vm, key: &Value, default: Value) -> PyResult<Value> {
+        let hash = crate::protocols::hash::hash(vm, key)?;
+        if let Some(value) = self.get_hashed(vm, key, hash)? {
+            return Ok(value);
+        }
+        let is_str = exact_str(vm, key).is_some();
+        self.table.with_mut(|t| t.insert(key.clone(), hash, default.clone(), is_str)).map_err(|e| vm.no_memory(e))?;
+        Ok(default)
+    }
+
+    /// Takes `key` out and gives its value.
+    pub fn remove(&self, vm: &Vm, key: &Value) -> PyResult<Option<Value>> {
+        let hash = crate::protocols::hash::hash(vm, key)?;
+        self.remove_hashed(vm, key, hash)
+    }
+
+    pub fn remove_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<Value>> {
+        match self.find(vm, key, hash)? {
+            Some(index) => {
+                let removed = self.table.with_mut(|t| t.remove(index));
+                Ok(removed.map(|(_key, value)| value))
+            }
+            None => Ok(None),
+        }
+    }
+
+    pub fn remove_str(&self, vm: &Vm, key: &Ref<Str>) -> PyResult<Option<Value>> {
+        self.remove_hashed(vm, key.as_value(), key.hash(vm))
+    }
+
+    /// The first item at or after position `*position` in the table, which then stands behind it.
+    ///
+    /// A loop over a dict that may change meanwhile checks its length and `keys` itself.
+    #[inline]
+    pub fn next_item(&self, position: &mut usize) -> Option<(Value, Value)> {
+        self.table.with(|t| {
+            while let Some(entry) = t.entries().get(*position) {
+                *position += 1;
+                if let Some(key) = &entry.key {
+                    return Some((key.clone(), entry.value.clone()));
+                }
+            }
+            None
+        })
+    }
+
+    /// Copies of all items, in order.
+    pub fn items_vec(&self) -> Vec<(Value, Value)> {
+        self.table.with(|t| t.entries().iter().filter_map(|e| Some((e.key.clone()?, e.value.clone()))).collect())
+    }
+
+    /// A copy of the dict itself (always an exact `dict`). Raises MemoryError.
+    pub fn copy(&self, vm: &Vm) -> PyResult<Ref<Dict>> {
+        let dict = Dict::new(vm)?;
+        let table = self.table.with(Table::try_clone).map_err(|e| vm.no_memory(e))?;
+        dict.table.set(table);
+        Ok(dict)
+    }
+}
+
+/// The value as a `str` that is not of a subclass (whose `__eq__` and `__hash__` are built in).
+#[inline(always)]
+pub(crate) fn exact_str<'a>(vm: &Vm, value: &'a Value) -> Option<&'a Ref<Str>> {
+    let text = str_::of(value)?;
+    std::ptr::eq(vm.type_of(value), &*vm.types.str).then_some(text)
+}
+
+impl Vm {
+    pub fn new_dict(&self) -> PyResult<Ref<Dict>> {
+        Dict::new(self)
+    }
+}

@@ -1,0 +1,350 @@
+//! The hash table under `dict`: an open-addressed index over entries in order of insertion.
+//!
+//! The index has a power of two of places, each an integer of 1, 2 or 4 bytes, wide enough for the number of entries: the
+//! entry's number plus 2, 0 for "never used", 1 for "deleted". Probing is CPython's: `i = 5*i + perturb + 1`.
+//! Deleted entries stay as holes until the next rebuild. Nothing here runs Python: where two keys must be compared by
+//! their types' `__eq__` the search says so ([`Found::Ask`]) and the caller asks.
+
+use crate::objects::str_::{self, Str};
+use crate::vm::Vm;
+use naja_heap::{AllocError, Ref, Value};
+
+/// One item, or a hole where `key` is None.
+pub struct Entry {
+    pub hash: i64,
+    pub key: Option<Value>,
+    pub value: Value,
+}
+
+/// What a step of a search found.
+pub enum Found {
+    At(usize),
+    Absent,
+    /// The key of this entry has the same hash: ask whether it is equal.
+    Ask(usize),
+}
+
+#[derive(Default)]
+pub struct Table {
+    index: Box<[u8]>,
+    /// log2 of the number of places; the index is empty while there are no entries.
+    bits: u8,
+    /// log2 of the bytes of one place.
+    width: u8,
+    /// Whether all keys are exact strings.
+    only_str: bool,
+    len: u32,
+    entries: Vec<Entry>,
+    version: u32,
+    changes: u32,
+}
+
+const EMPTY: u32 = 0;
+const DELETED: u32 = 1;
+const MIN_BITS: u8 = 3;
+
+/// The state of a search.
+pub struct Probe {
+    place: usize,
+    perturb: u64,
+}
+
+/// How many entries an index of this many places may serve: two thirds.
+const fn usable(bits: u8) -> usize {
+    (1usize << bits) * 2 / 3
+}
+
+impl Table {
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    #[inline(always)]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Counts the changes of the table's layout: a search that was interrupted compares it.
+    #[inline(always)]
+    pub fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    #[inline(always)]
+    pub fn only_str(&self) -> bool {
+        self.only_str || self.len == 0
+    }
+
+    pub fn version(&mut self, next: impl FnOnce() -> u32) -> u32 {
+        if self.version == 0 {
+            self.version = next()
+        }
+        self.version
+    }
+
+    #[inline(always)]
+    pub fn current_version(&self) -> u32 {
+        self.version
+    }
+
+    /// For a table that replaces `old` in the same dict: interrupted searches must notice.
+    pub fn carry_version(&mut self, old: &Table) {
+        self.changes = old.changes.wrapping_add(1)
+    }
+
+    #[inline(always)]
+    fn touch(&mut self) {
+        self.version = 0;
+        self.changes = self.changes.wrapping_add(1);
+    }
+
+    #[inline(always)]
+    fn mask(&self) -> usize {
+        (1usize << self.bits) - 1
+    }
+
+    #[inline(always)]
+    fn place(&self, at: usize) -> u32 {
+        match self.width {
+            0 => self.index[at] as u32,
+            1 => u16::from_ne_bytes([self.index[at * 2], self.index[at * 2 + 1]]) as u32,
+            _ => {
+                let b = &self.index[at * 4..at * 4 + 4];
+                u32::from_ne_bytes([b[0], b[1], b[2], b[3]])
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn set_place(&mut self, at: usize, to: u32) {
+        match self.width {
+            0 => self.index[at] = to as u8,
+            1 => self.index[at * 2..at * 2 + 2].copy_from_slice(&(to as u16).to_ne_bytes()),
+            _ => self.index[at * 4..at * 4 + 4].copy_from_slice(&to.to_ne_bytes()),
+        }
+    }
+
+    #[inline(always)]
+    pub fn probe(&self, hash: i64) -> Probe {
+        let perturb = hash as u64;
+        Probe { place: if self.index.is_empty() { 0 } else { perturb as usize & self.mask() }, perturb }
+    }
+
+    #[inline(always)]
+    fn step(&self, probe: &mut Probe) {
+        probe.perturb >>= 5;
+        probe.place = probe.place.wrapping_mul(5).wrapping_add(probe.perturb as usize).wrapping_add(1) & self.mask();
+    }
+
+    /// Goes on with a search to the next entry of the same hash. An identical key is found without asking.
+    #[inline]
+    pub fn next_candidate(&self, probe: &mut Probe, key: &Value, hash: i64) -> Found {
+        if self.index.is_empty() {
+            return Found::Absent;
+        }
+        loop {
+            let place = self.place(probe.place);
+            self.step(probe);
+            match place {
+                EMPTY => return Found::Absent,
+                DELETED => {}
+                n => {
+                    let at = n as usize - 2;
+                    let entry = &self.entries[at];
+                    if let Some(candidate) = &entry.key {
+                        if candidate.is(key) {
+                            return Found::At(at);
+                        }
+                        if entry.hash == hash {
+                            return Found::Ask(at);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The whole search for an exact string; asks only where another kind of key has the same hash.
+    #[inline]
+    pub fn find_str(&self, key: &Ref<Str>, hash: i64, vm: &Vm) -> Found {
+        if self.index.is_empty() {
+            return Found::Absent;
+        }
+        let mut probe = self.probe(hash);
+        loop {
+            let place = self.place(probe.place);
+            match place {
+                EMPTY => return Found::Absent,
+                DELETED => {}
+                n => {
+                    let at = n as usize - 2;
+                    let entry = &self.entries[at];
+                    if let Some(candidate) = &entry.key {
+                        if candidate.is(key.as_value()) {
+                            return Found::At(at);
+                        }
+                        if entry.hash == hash {
+                            match super::exact_str(vm, candidate) {
+                                Some(text) if str_::eq(text, key) => return Found::At(at),
+                                Some(_) => {}
+                                None => return Found::Ask(at),
+                            }
+                        }
+                    }
+                }
+            }
+            self.step(&mut probe);
+        }
+    }
+
+    #[inline(always)]
+    pub fn key_at(&self, index: usize) -> Option<Value> {
+        self.entries.get(index).and_then(|e| e.key.clone())
+    }
+
+    #[inline(always)]
+    pub fn value_at(&self, index: usize) -> Option<Value> {
+        self.entries.get(index).and_then(|e| e.key.as_ref().map(|_| e.value.clone()))
+    }
+
+    /// The value of entry `index`, which the caller drops outside.
+    #[inline(always)]
+    pub fn replace_value(&mut self, index: usize, value: Value) -> Option<Value> {
+        self.entries.get_mut(index).map(|e| std::mem::replace(&mut e.value, value))
+    }
+
+    /// Adds a key that is known to be absent.
+    pub fn insert(&mut self, key: Value, hash: i64, value: Value, is_str: bool) -> Result<(), AllocError> {
+        if self.index.is_empty() || self.entries.len() >= usable(self.bits) {
+            self.grow(self.len() + 1)?
+        }
+        self.entries.try_reserve(1).map_err(|_| AllocError)?;
+        if self.len == 0 {
+            self.only_str = true;
+        }
+        self.only_str &= is_str;
+        let mut probe = self.probe(hash);
+        while self.place(probe.place) > DELETED {
+            self.step(&mut probe)
+        }
+        self.set_place(probe.place, self.entries.len() as u32 + 2);
+        self.entries.push(Entry { hash, key: Some(key), value });
+        self.len += 1;
+        self.touch();
+        Ok(())
+    }
+
+    /// Takes out entry `index`.
+    pub fn remove(&mut self, index: usize) -> Option<(Value, Value)> {
+        let entry = self.entries.get_mut(index)?;
+        let key = entry.key.take()?;
+        let value = std::mem::replace(&mut entry.value, Value::NONE);
+        let hash = entry.hash;
+        let mut probe = self.probe(hash);
+        while self.place(probe.place) != index as u32 + 2 {
+            self.step(&mut probe)
+        }
+        self.set_place(probe.place, DELETED);
+        self.len -= 1;
+        if self.len == 0 {
+            // No holes to keep: searches and insertions start afresh.
+            self.index.fill(0);
+            self.entries.clear();
+        } else {
+            while self.entries.last().is_some_and(|e| e.key.is_none()) {
+                self.entries.pop();
+            }
+        }
+        self.touch();
+        Some((key, value))
+    }
+
+    /// Takes out the last item.
+    pub fn pop_last(&mut self) -> Option<(Value, Value)> {
+        let index = self.entries.iter().rposition(|e| e.key.is_some())?;
+        self.remove(index)
+    }
+
+    /// Makes room for `capacity` items in all.
+    pub fn reserve(&mut self, capacity: usize) -> Result<(), AllocError> {
+        if capacity > usable(self.bits) || self.index.is_empty() { self.rebuild(capacity) } else { Ok(()) }
+    }
+
+    fn grow(&mut self, need: usize) -> Result<(), AllocError> {
+        // Three times the live items, as CPython: a dict full of holes may shrink here.
+        let target = if self.len == 0 { need } else { (self.len() * 3).max(need) };
+        let mut bits = MIN_BITS;
+        while (1usize << bits) < target {
+            bits += 1
+        }
+        self.rebuild_bits(bits)
+    }
+
+    fn rebuild(&mut self, capacity: usize) -> Result<(), AllocError> {
+        let mut bits = MIN_BITS;
+        while usable(bits) < capacity {
+            bits += 1
+        }
+        self.rebuild_bits(bits)
+    }
+
+    fn rebuild_bits(&mut self, mut bits: u8) -> Result<(), AllocError> {
+        while usable(bits) < self.len() + 1 {
+            bits += 1
+        }
+        if bits > 31 {
+            return Err(AllocError);
+        }
+        let width = if bits <= 7 { 0 } else if bits <= 15 { 1 } else { 2 };
+        let bytes = 1usize << (bits + width);
+        let mut index = Vec::new();
+        index.try_reserve_exact(bytes).map_err(|_| AllocError)?;
+        index.resize(bytes, 0);
+        if self.entries.len() > self.len() {
+            self.entries.retain(|e| e.key.is_some())
+        }
+        let want = usable(bits);
+        if self.entries.capacity() < want {
+            let more = want - self.entries.len();
+            self.entries.try_reserve_exact(more).map_err(|_| AllocError)?;
+        }
+        self.index = index.into_boxed_slice();
+        self.bits = bits;
+        self.width = width;
+        for at in 0..self.entries.len() {
+            let mut probe = self.probe(self.entries[at].hash);
+            while self.place(probe.place) != EMPTY {
+                self.step(&mut probe)
+            }
+            self.set_place(probe.place, at as u32 + 2);
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// A copy with the same order and no holes.
+    pub fn try_clone(&self) -> Result<Table, AllocError> {
+        let mut copy = Table { only_str: self.only_str, ..Table::default() };
+        copy.rebuild(self.len())?;
+        for entry in &self.entries {
+            if let Some(key) = &entry.key {
+                copy.entries.push(Entry { hash: entry.hash, key: Some(key.clone()), value: entry.value.clone() });
+            }
+        }
+        copy.len = copy.entries.len() as u32;
+        let bits = copy.bits;
+        copy.rebuild_bits(bits)?;
+        Ok(copy)
+    }
+
+    /// Empties the table, giving the entries to the caller to drop.
+    pub fn take_entries(&mut self) -> Vec<Entry> {
+        let entries = std::mem::take(&mut self.entries);
+        self.index = Box::default();
+        self.bits = 0;
+        self.len = 0;
+        self.touch();
+        entries
+    }
+}

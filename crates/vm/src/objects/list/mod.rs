@@ -1,0 +1,96 @@
+//! `list`: its core.
+//!
+//! CPython: Objects/listobject.c.
+
+use crate::vm::{PyResult, Vm};
+use naja_heap::{MutCell, Payload, PayloadInfo, Ref, Value, Visitor};
+
+/// The payload of `list` objects.
+#[repr(C)]
+pub struct List {
+    pub(crate) items: MutCell<Vec<Value>>,
+}
+
+impl Payload for List {
+    const GC: bool = true;
+    const NAME: &'static str = "list";
+    const INFO: &'static PayloadInfo = {
+        static INFO: PayloadInfo = PayloadInfo::of::<List>();
+        &INFO
+    };
+
+    fn traverse(&self, v: &mut Visitor) {
+        self.items.with(|items| items.iter().for_each(|x| v.value(x)))
+    }
+
+    fn clear(&self) {
+        drop(self.items.take())
+    }
+}
+
+impl List {
+    pub fn from_vec(items: Vec<Value>) -> List {
+        List { items: MutCell::new(items) }
+    }
+
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.items.with(Vec::len)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A new reference to item `index`, if there is one.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<Value> {
+        self.items.with(|items| items.get(index).cloned())
+    }
+
+    /// Replaces item `index`; says whether there was one.
+    #[inline]
+    pub fn set(&self, index: usize, value: Value) -> bool {
+        let mut value = value;
+        // The old item leaves in `value`, and is dropped after the list is whole again.
+        self.items.with_mut(|items| match items.get_mut(index) {
+            Some(item) => {
+                std::mem::swap(item, &mut value);
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// Appends. Raises MemoryError.
+    #[inline]
+    pub fn push(&self, vm: &Vm, value: Value) -> PyResult<()> {
+        self.items.with_mut(|items| {
+            if items.len() == items.capacity() && items.try_reserve(list_growth(items.len())).is_err() {
+                return false;
+            }
+            items.push(value);
+            true
+        })
+        .then_some(())
+        .ok_or_else(|| vm.memory_error(""))
+    }
+
+    /// A copy of the items.
+    pub fn to_vec(&self) -> Vec<Value> {
+        self.items.with(Vec::clone)
+    }
+}
+
+/// How many items to make room for when a list of `len` is full: CPython's growth, about an eighth.
+#[inline]
+fn list_growth(len: usize) -> usize {
+    (len >> 3) + 6 & !3
+}
+
+impl Vm {
+    /// A new list. Raises MemoryError.
+    pub fn new_list(&self, items: Vec<Value>) -> PyResult<Ref<List>> {
+        self.heap().alloc_object(&self.types.list.layout, 0, List::from_vec(items)).map_err(|e| self.no_memory(e))
+    }
+}

@@ -1,0 +1,376 @@
+//! `str`: immutable WTF-8 text (UTF-8 with lone surrogates as three bytes), its core; methods are in the sibling files.
+//!
+//! The bytes stand right behind the payload. `char_len == byte_len` means ASCII, where indexing is direct; other
+//! strings longer than a few dozen bytes get an index of every 64th code point's offset when first indexed. The hash is
+//! SipHash-1-3, keyed per interpreter, cached (0: not computed yet). Interned strings are found by address.
+//!
+//! CPython: Objects/unicodeobject.c.
+
+pub mod interner;
+pub mod methods;
+
+use crate::objects::type_::Type;
+use crate::vm::{PyResult, Vm};
+pub use interner::Interner;
+use naja_heap::{Flags, Payload, PayloadInfo, Ref, Value};
+use std::borrow::Cow;
+use std::cell::Cell;
+
+/// The payload of `str` objects; the text follows it in memory.
+#[repr(C)]
+pub struct Str {
+    hash: Cell<i64>,
+    byte_len: usize,
+    char_len: usize,
+    /// Offsets of every 64th code point (`INDEX_STEP`), for long non-ASCII text that has been indexed.
+    index: Cell<*mut Vec<usize>>,
+}
+
+impl Payload for Str {
+    const GC: bool = false;
+    const NAME: &'static str = "str";
+    const INFO: &'static PayloadInfo = {
+        static INFO: PayloadInfo = PayloadInfo::of::<Str>();
+        &INFO
+    };
+}
+
+impl Drop for Str {
+    fn drop(&mut self) {
+        let index = self.index.get();
+        if !index.is_null() {
+            // SAFETY: the index was made by `Box::into_raw` and is this string's own.
+            drop(unsafe { Box::from_raw(index) })
+        }
+    }
+}
+
+/// Set on strings that are in the interner.
+pub const INTERNED: u32 = Flags::USER_0;
+const INDEX_STEP: usize = 64;
+
+impl Str {
+    /// Makes a string of class `ty` from well-formed WTF-8 bytes, given in parts (the parts are joined as they are).
+    ///
+    /// `char_len` is the number of code points in all parts together. Raises MemoryError.
+    pub fn from_parts(vm: &Vm, ty: &Type, parts: &[&[u8]], char_len: usize) -> PyResult<Ref<Str>> {
+        let byte_len = parts.iter().map(|p| p.len()).fold(0usize, usize::saturating_add);
+        let payload = Str { hash: Cell::new(0), byte_len, char_len, index: Cell::new(std::ptr::null_mut()) };
+        let new = vm.heap().alloc_object(&ty.layout, byte_len, payload).map_err(|e| vm.no_memory(e))?;
+        let mut at = new.data_ptr();
+        for part in parts {
+            // SAFETY: the object was allocated with `byte_len` extra bytes, which the parts fill together.
+            unsafe {
+                std::ptr::copy_nonoverlapping(part.as_ptr(), at, part.len());
+                at = at.add(part.len());
+            }
+        }
+        if !std::ptr::eq(ty, &*vm.types.str) {
+            crate::objects::instance::init_attrs(new.header())
+        }
+        Ok(new)
+    }
+
+    pub(crate) fn for_interner(heap: &naja_heap::Heap, ty: &naja_heap::TypeLayout, text: &[u8], char_len: usize) -> Option<Ref<Str>> {
+        let payload = Str { hash: Cell::new(0), byte_len: text.len(), char_len, index: Cell::new(std::ptr::null_mut()) };
+        let new = heap.alloc_object(ty, text.len(), payload).ok()?;
+        // SAFETY: the object was allocated with room for the text.
+        unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), new.data_ptr(), text.len()) }
+        Some(new)
+    }
+
+    #[inline(always)]
+    fn data_ptr(&self) -> *mut u8 {
+        let ty = Type::of_payload_header(self);
+        // Text stands behind the fixed part, which in a subclass may hold `__slots__`.
+        (self as *const Str as *mut u8).wrapping_add(ty.layout.size.get() as usize - 16)
+    }
+
+    /// The text as WTF-8.
+    #[inline(always)]
+    pub fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the text was written when the object was made, and never changes.
+        unsafe { std::slice::from_raw_parts(self.data_ptr(), self.byte_len) }
+    }
+
+    /// The text, if it has no lone surrogates.
+    pub fn as_str(&self) -> Option<&str> {
+        if self.is_ascii() {
+            // SAFETY: ASCII is UTF-8.
+            return Some(unsafe { std::str::from_utf8_unchecked(self.as_bytes()) });
+        }
+        std::str::from_utf8(self.as_bytes()).ok()
+    }
+
+    /// The text, lone surrogates replaced by U+FFFD.
+    pub fn to_string_lossy(&self) -> Cow<'_, str> {
+        match self.as_str() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.code_points().map(|c| char::from_u32(c).unwrap_or('\u{fffd}')).collect()),
+        }
+    }
+
+    /// Length in code points: Python's `len`.
+    #[inline(always)]
+    pub fn char_len(&self) -> usize {
+        self.char_len
+    }
+
+    #[inline(always)]
+    pub fn byte_len(&self) -> usize {
+        self.byte_len
+    }
+
+    #[inline(always)]
+    pub fn is_ascii(&self) -> bool {
+        self.char_len == self.byte_len
+    }
+
+    /// The code points, surrogates included.
+    pub fn code_points(&self) -> CodePoints<'_> {
+        CodePoints { rest: self.as_bytes() }
+    }
+
+    /// The byte offset of code point `index`, which may be the length.
+    pub fn byte_offset(&self, index: usize) -> usize {
+        if self.is_ascii() || index == 0 {
+            return index.min(self.byte_len);
+        }
+        if index >= self.char_len {
+            return self.byte_len;
+        }
+        let bytes = self.as_bytes();
+        let (mut at, mut left) = (0, index);
+        if self.byte_len >= 2 * INDEX_STEP {
+            let index_ptr = self.index.get();
+            if index_ptr.is_null() {
+                let mut offsets = Vec::with_capacity(self.char_len / INDEX_STEP + 1);
+                let mut seen = 0;
+                for (offset, &byte) in bytes.iter().enumerate() {
+                    if byte & 0xC0 != 0x80 {
+                        if seen % INDEX_STEP == 0 {
+                            offsets.push(offset)
+                        }
+                        seen += 1;
+                    }
+                }
+                self.index.set(Box::into_raw(Box::new(offsets)));
+            }
+            // SAFETY: the index lives as long as the string, and is never changed once made.
+            let offsets = unsafe { &*self.index.get() };
+            at = offsets.get(index / INDEX_STEP).copied().unwrap_or(0);
+            left = index % INDEX_STEP;
+        }
+        while left > 0 {
+            at += utf8_width(bytes[at]);
+            left -= 1;
+        }
+        at
+    }
+
+    /// The index of the code point that starts at byte `offset`.
+    pub fn char_index(&self, offset: usize) -> usize {
+        if self.is_ascii() { offset } else { count_chars(&self.as_bytes()[..offset]) }
+    }
+
+    /// The code point at `index`, which must be below the length.
+    pub fn char_at(&self, index: usize) -> u32 {
+        let offset = self.byte_offset(index);
+        decode_at(self.as_bytes(), offset).0
+    }
+
+    /// The hash, computed on first use.
+    #[inline(always)]
+    pub fn hash(&self, vm: &Vm) -> i64 {
+        match self.hash.get() {
+            0 => self.compute_hash(&vm.interp.hash_key),
+            hash => hash,
+        }
+    }
+
+    #[inline(never)]
+    pub(crate) fn compute_hash(&self, key: &HashKey) -> i64 {
+        let hash = key.hash_bytes(self.as_bytes());
+        self.hash.set(hash);
+        hash
+    }
+
+    /// The cached hash, 0 if none.
+    #[inline(always)]
+    pub fn cached_hash(&self) -> i64 {
+        self.hash.get()
+    }
+}
+
+impl Type {
+    /// The type of the object that a payload sits in.
+    #[inline(always)]
+    pub(crate) fn of_payload_header<T: Payload>(payload: &T) -> &Type {
+        // SAFETY: payloads that ask this live only in objects, 16 bytes behind the header.
+        let header = unsafe { &*((payload as *const T as *const u8).sub(16) as *const naja_heap::Header) };
+        Type::of_header(header)
+    }
+}
+
+/// Extension of references to strings.
+pub trait StrRef {
+    fn is_interned(&self) -> bool;
+}
+
+impl StrRef for Ref<Str> {
+    #[inline(always)]
+    fn is_interned(&self) -> bool {
+        self.header().has_flag(INTERNED)
+    }
+}
+
+/// The keys of the hash of str and bytes.
+#[derive(Clone, Copy)]
+pub struct HashKey(pub u64, pub u64);
+
+impl HashKey {
+    /// SipHash-1-3 of `bytes` as CPython makes it into a hash: 0 for nothing, never -1. (Never 0 otherwise either: that means "not cached".)
+    pub fn hash_bytes(&self, bytes: &[u8]) -> i64 {
+        use std::hash::Hasher;
+        if bytes.is_empty() {
+            return 0;
+        }
+        let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.0, self.1);
+        hasher.write(bytes);
+        match hasher.finish() as i64 {
+            -1 => -2,
+            hash => hash,
+        }
+    }
+}
+
+/// Iterator over the code points of WTF-8 bytes.
+#[derive(Clone)]
+pub struct CodePoints<'a> {
+    pub rest: &'a [u8],
+}
+
+impl<'a> CodePoints<'a> {
+    pub fn new(bytes: &'a [u8]) -> CodePoints<'a> {
+        CodePoints { rest: bytes }
+    }
+}
+
+impl Iterator for CodePoints<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (c, width) = decode_at(self.rest, 0);
+        self.rest = &self.rest[width..];
+        Some(c)
+    }
+}
+
+impl DoubleEndedIterator for CodePoints<'_> {
+    fn next_back(&mut self) -> Option<u32> {
+        let mut at = self.rest.len().checked_sub(1)?;
+        while at > 0 && self.rest[at] & 0xC0 == 0x80 {
+            at -= 1;
+        }
+        let (c, _) = decode_at(self.rest, at);
+        self.rest = &self.rest[..at];
+        Some(c)
+    }
+}
+
+/// Bytes of the code point that starts with `first`.
+#[inline(always)]
+pub fn utf8_width(first: u8) -> usize {
+    match first {
+        0..=0x7f => 1,
+        0x80..=0xdf => 2,
+        0xe0..=0xef => 3,
+        _ => 4,
+    }
+}
+
+/// The code point at byte `at` of well-formed WTF-8, and its width.
+#[inline]
+pub fn decode_at(bytes: &[u8], at: usize) -> (u32, usize) {
+    let b = |i: usize| (bytes.get(at + i).copied().unwrap_or(0) & 0x3f) as u32;
+    let first = bytes[at] as u32;
+    match utf8_width(first as u8) {
+        1 => (first, 1),
+        2 => ((first & 0x1f) << 6 | b(1), 2),
+        3 => ((first & 0x0f) << 12 | b(1) << 6 | b(2), 3),
+        _ => ((first & 0x07) << 18 | b(1) << 12 | b(2) << 6 | b(3), 4),
+    }
+}
+
+/// Appends a code point (a surrogate too) as WTF-8.
+pub fn push_code_point(out: &mut Vec<u8>, c: u32) {
+    match c {
+        0..=0x7f => out.push(c as u8),
+        0x80..=0x7ff => out.extend([0xc0 | (c >> 6) as u8, 0x80 | (c & 0x3f) as u8]),
+        0x800..=0xffff => out.extend([0xe0 | (c >> 12) as u8, 0x80 | (c >> 6 & 0x3f) as u8, 0x80 | (c & 0x3f) as u8]),
+        _ => out.extend([
+            0xf0 | (c >> 18) as u8,
+            0x80 | (c >> 12 & 0x3f) as u8,
+            0x80 | (c >> 6 & 0x3f) as u8,
+            0x80 | (c & 0x3f) as u8,
+        ]),
+    }
+}
+
+/// The number of code points in well-formed WTF-8.
+#[inline]
+pub fn count_chars(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count()
+}
+
+impl Vm {
+    /// A new `str` of UTF-8 text (one-character ASCII and empty strings are shared). Raises MemoryError.
+    pub fn new_str(&self, text: impl AsRef<str>) -> PyResult<Ref<Str>> {
+        self.new_str_wtf8(text.as_ref().as_bytes())
+    }
+
+    /// A new `str` of well-formed WTF-8. Raises MemoryError.
+    pub fn new_str_wtf8(&self, bytes: &[u8]) -> PyResult<Ref<Str>> {
+        match bytes {
+            [] => Ok(self.interp.empty_str()),
+            [byte] if byte.is_ascii() => Ok(self.interp.latin1_char(*byte)),
+            _ => Str::from_parts(self, &self.types.str, &[bytes], count_chars(bytes)),
+        }
+    }
+
+    /// A new `str` of bytes known to be ASCII. Raises MemoryError.
+    pub fn new_ascii_str(&self, bytes: &[u8]) -> PyResult<Ref<Str>> {
+        debug_assert!(bytes.is_ascii());
+        match bytes {
+            [] => Ok(self.interp.empty_str()),
+            [byte] => Ok(self.interp.latin1_char(*byte)),
+            _ => Str::from_parts(self, &self.types.str, &[bytes], bytes.len()),
+        }
+    }
+
+    /// The one-character string of a code point. Raises MemoryError.
+    pub fn new_char(&self, c: u32) -> PyResult<Ref<Str>> {
+        if c < 256 {
+            return Ok(self.interp.latin1_char(c as u8));
+        }
+        let mut bytes = Vec::with_capacity(4);
+        push_code_point(&mut bytes, c);
+        Str::from_parts(self, &self.types.str, &[&bytes], 1)
+    }
+}
+
+/// Whether two strings have the same text.
+#[inline]
+pub fn eq(a: &Str, b: &Str) -> bool {
+    std::ptr::eq(a, b) || (a.byte_len == b.byte_len && a.as_bytes() == b.as_bytes())
+}
+
+/// The string in a value that is a `str` (or subclass) instance.
+#[inline(always)]
+pub fn of(value: &Value) -> Option<&Ref<Str>> {
+    value.downcast::<Str>()
+}

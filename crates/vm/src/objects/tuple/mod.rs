@@ -1,0 +1,128 @@
+//! `tuple`: its core. The items stand right behind the payload.
+//!
+//! Invariant: all `len` words are set before anybody else sees the tuple, and never change afterwards.
+//! CPython: Objects/tupleobject.c.
+
+use crate::objects::type_::Type;
+use crate::vm::{PyResult, Vm};
+use naja_heap::{Payload, PayloadInfo, Ref, Value, Visitor};
+use std::cell::Cell;
+
+/// The payload of `tuple` objects; the items follow it in memory.
+#[repr(C)]
+pub struct Tuple {
+    len: usize,
+    /// The hash, once computed (-1: not yet).
+    pub(crate) hash: Cell<i64>,
+}
+
+impl Payload for Tuple {
+    const GC: bool = true;
+    const NAME: &'static str = "tuple";
+    const INFO: &'static PayloadInfo = {
+        static INFO: PayloadInfo = PayloadInfo::of::<Tuple>();
+        &INFO
+    };
+
+    fn traverse(&self, v: &mut Visitor) {
+        self.items().iter().for_each(|x| v.value(x))
+    }
+}
+
+impl Drop for Tuple {
+    fn drop(&mut self) {
+        if self.len == 0 {
+            return; // also a payload that never got into an object, where there is no header to look at
+        }
+        let (items, len) = (self.items_ptr(), self.len);
+        // SAFETY: the items are owned by the tuple and dropped once, here.
+        unsafe { std::ptr::drop_in_place(std::ptr::slice_from_raw_parts_mut(items, len)) }
+    }
+}
+
+impl Tuple {
+    #[inline(always)]
+    fn items_ptr(&self) -> *mut Value {
+        let ty = Type::of_payload_header(self);
+        (self as *const Tuple as *mut u8).wrapping_add(ty.layout.size.get() as usize - 16) as *mut Value
+    }
+
+    /// The items.
+    #[inline(always)]
+    pub fn items(&self) -> &[Value] {
+        // SAFETY: all items are set, and a tuple never changes.
+        unsafe { std::slice::from_raw_parts(self.items_ptr(), self.len) }
+    }
+
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    #[inline(always)]
+    pub fn get(&self, index: usize) -> Option<&Value> {
+        self.items().get(index)
+    }
+
+    /// A tuple of class `ty` that takes over `items`. Raises MemoryError.
+    pub fn of_type(vm: &Vm, ty: &Type, items: Vec<Value>) -> PyResult<Ref<Tuple>> {
+        let len = items.len();
+        let new = vm
+            .heap()
+            .alloc_object(&ty.layout, len * 8, Tuple { len: 0, hash: Cell::new(-1) })
+            .map_err(|e| vm.no_memory(e))?;
+        // SAFETY: the object has room for `len` words and nobody else has seen it; the vector's items move over, and
+        // its buffer is freed without dropping them.
+        unsafe {
+            std::ptr::copy_nonoverlapping(items.as_ptr(), new.items_ptr(), len);
+            let mut items = items;
+            items.set_len(0);
+            (*(&raw const *new as *mut Tuple)).len = len;
+        }
+        if !std::ptr::eq(ty, &*vm.types.tuple) {
+            crate::objects::instance::init_attrs(new.header())
+        }
+        Ok(new)
+    }
+
+    /// As [`Tuple::from_slice`], moving `len` words out of raw memory.
+    ///
+    /// # Safety
+    /// `items` points at `len` owned values, which become the tuple's on success and on failure are untouched.
+    #[inline]
+    pub(crate) unsafe fn from_raw(vm: &Vm, items: *const Value, len: usize) -> PyResult<Ref<Tuple>> {
+        if len == 0 {
+            return Ok(vm.interp.empty_tuple());
+        }
+        let new = vm
+            .heap()
+            .alloc_object(&vm.types.tuple.layout, len * 8, Tuple { len: 0, hash: Cell::new(-1) })
+            .map_err(|e| vm.no_memory(e))?;
+        // SAFETY: room for `len` words; nothing runs between allocation and copy.
+        unsafe {
+            std::ptr::copy_nonoverlapping(items, new.items_ptr(), len);
+            (*(&raw const *new as *mut Tuple)).len = len;
+        }
+        Ok(new)
+    }
+
+    /// A tuple of copies of `items`. Raises MemoryError.
+    pub fn from_slice(vm: &Vm, items: &[Value]) -> PyResult<Ref<Tuple>> {
+        vm.new_tuple(items.to_vec())
+    }
+}
+
+impl Vm {
+    /// A tuple of these items (the empty one is shared). Raises MemoryError.
+    pub fn new_tuple(&self, items: Vec<Value>) -> PyResult<Ref<Tuple>> {
+        if items.is_empty() {
+            return Ok(self.interp.empty_tuple());
+        }
+        Tuple::of_type(self, &self.types.tuple, items)
+    }
+}

@@ -1,0 +1,62 @@
+//! What the command line and environment decide before an interpreter starts. CPython: PyConfig.
+
+use crate::objects::str_::HashKey;
+
+/// The settings of one interpreter: `sys.flags` and what else is fixed from the start.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    pub debug: bool,
+    pub inspect: bool,
+    pub interactive: bool,
+    pub optimize: u8,
+    pub dont_write_bytecode: bool,
+    pub no_user_site: bool,
+    pub no_site: bool,
+    pub ignore_environment: bool,
+    pub verbose: u8,
+    pub bytes_warning: u8,
+    pub quiet: bool,
+    pub isolated: bool,
+    pub dev_mode: bool,
+    pub utf8_mode: Option<bool>,
+    pub safe_path: bool,
+    pub unbuffered: bool,
+    pub warn_default_encoding: bool,
+    pub int_max_str_digits: Option<usize>,
+    pub hash_seed: Option<u32>,
+    /// `-W` options and `PYTHONWARNINGS`, in the order of `sys.warnoptions`.
+    pub warn_options: Vec<String>,
+    /// `-X` options: name and value.
+    pub x_options: Vec<(String, Option<String>)>,
+    pub argv: Vec<std::ffi::OsString>,
+    pub orig_argv: Vec<std::ffi::OsString>,
+    pub executable: std::path::PathBuf,
+    pub home: Option<std::ffi::OsString>,
+    pub python_path: Option<std::ffi::OsString>,
+    pub pycache_prefix: Option<std::ffi::OsString>,
+    pub stdio_encoding: Option<String>,
+}
+
+impl Config {
+    /// The keys of the hash of strings: from the seed as CPython expands it, or random.
+    pub fn hash_key(&self) -> HashKey {
+        let mut bytes = [0u8; 16];
+        match self.hash_seed {
+            Some(0) => {}
+            Some(seed) => {
+                // lcg_urandom of Python/bootstrap_hash.c
+                let mut x = seed;
+                for byte in &mut bytes {
+                    x = x.wrapping_mul(214013).wrapping_add(2531011);
+                    *byte = (x >> 16) as u8;
+                }
+            }
+            None => {
+                // SAFETY: fills exactly the buffer; where it fails the keys are merely not random.
+                unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+            }
+        }
+        let word = |at: usize| bytes[at..at + 8].iter().rev().fold(0u64, |n, &b| n << 8 | b as u64);
+        HashKey(word(0), word(8))
+    }
+}
