@@ -11,6 +11,7 @@ use crate::objects::cell::CellVariable;
 use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
+use crate::objects::generator::Generator;
 use naja_heap::slot::Slot;
 use naja_heap::{Header, Ref, Value};
 
@@ -45,6 +46,8 @@ pub struct Frame {
     pub entry: bool,
     /// The frame is that of an `__init__` called by an inlined constructor: its result is checked and dropped.
     pub init_call: bool,
+    /// The generator that the frame belongs to, set when it is entered.
+    pub generator: *const Generator,
     /// Tracing: the line last reported.
     pub last_line: i32,
 }

@@ -39,6 +39,7 @@ pub(in crate::interpreter) unsafe fn fill_frame(new: Fp, caller: Fp, code: *cons
             owner: Owner::ThreadStack,
             entry: false,
             init_call: false,
+            generator: std::ptr::null(),
             last_line: -1,
         })
     }

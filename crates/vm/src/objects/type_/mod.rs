@@ -7,7 +7,9 @@
 //!
 //! CPython: Objects/typeobject.c.
 
+pub mod annotations;
 pub mod attributes;
+pub mod bases;
 pub mod class_new;
 pub mod mro;
 pub mod slot_defs;

@@ -1,0 +1,970 @@
+//! Generators, coroutines and asynchronous generators: frames that can be left and entered again.
+//!
+//! All three have the same payload, [`Generator`], which owns the memory of its frame. Entering links the frame to the
+//! resumer's and makes it current; the evaluation loop then goes on in it without recursion. A yield unlinks it.
+//! Invariant: `state` is `Running` exactly while the frame is in the chain of frames of a thread; a `Finished` generator has
+//! no frame.
+//!
+//! CPython: Objects/genobject.c.
+
+use crate::interpreter::frame::{Frame, HEAD_SLOTS, Owner, locals};
+use crate::interpreter::unwind;
+use crate::objects::code::CodeObject;
+use crate::objects::exception::BaseException;
+use crate::objects::str_::Str;
+use crate::objects::type_::Type;
+use crate::objects::type_::slots::SendResult;
+use crate::protocols::attributes;
+use crate::vm::{ExcState, PyResult, Raised, Vm};
+use crate::{Traverse, Visitor};
+use naja_bytecode::code::flags;
+use naja_bytecode::opcode::op;
+use naja_heap::slot::Slot;
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+/// Where a generator is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum State {
+    /// Made, not yet entered.
+    Created,
+    Suspended,
+    Running,
+    Finished,
+}
+
+/// A generator iterator.
+#[pyclass(name = "generator", module = "builtins", gc, doc = "", flags(HAS_WEAKREF))]
+#[repr(C)]
+pub struct Generator {
+    frame: Cell<*mut Frame>,
+    state: Cell<State>,
+    code: Ref<CodeObject>,
+    pub(crate) name: MutCell<Ref<Str>>,
+    pub(crate) qualname: MutCell<Ref<Str>>,
+    exc: ExcState,
+    /// Asynchronous generators: hooks called, closed, an `anext` running.
+    pub(crate) hooks_inited: Cell<bool>,
+    pub(crate) closed: Cell<bool>,
+    pub(crate) running_async: Cell<bool>,
+    pub(crate) finalizer: MutCell<Option<Value>>,
+    /// Coroutines: where it was made, if that is tracked.
+    pub(crate) origin: MutCell<Value>,
+}
+
+/// A coroutine object.
+#[pyclass(name = "coroutine", module = "builtins", gc, doc = "", extends = "Generator", flags(HAS_WEAKREF))]
+#[repr(C)]
+pub struct Coroutine(Generator);
+
+/// An asynchronous generator object.
+#[pyclass(name = "async_generator", module = "builtins", gc, doc = "", extends = "Generator", flags(HAS_WEAKREF))]
+#[repr(C)]
+pub struct AsyncGenerator(Generator);
+
+impl Traverse for Generator {
+    fn traverse(&self, v: &mut Visitor) {
+        v.reference(&self.code);
+        self.finalizer.with(|x| v.opt(x));
+        self.origin.with(|x| v.value(x));
+        self.exc.value.with(|x| v.opt(x));
+        let frame = self.frame.get();
+        if frame.is_null() || self.state.get() == State::Running {
+            return; // a running frame is a root
+        }
+        // SAFETY: a suspended generator owns its frame; slots below `sp` are set or empty.
+        unsafe {
+            for slot in [(*frame).func, (*frame).locals, (*frame).frame_object] {
+                visit(slot, v);
+            }
+            let mut at = locals(frame);
+            while at < (*frame).sp {
+                visit(*at, v);
+                at = at.add(1);
+            }
+        }
+    }
+
+    fn clear(&self) {
+        // The collector runs finalizers (which close the generator) first; what is left is dropped with the frame.
+        if self.state.get() != State::Running {
+            self.release_frame();
+        }
+        drop(self.exc.value.take());
+        drop(self.finalizer.take());
+    }
+}
+
+fn visit(slot: Slot, v: &mut Visitor) {
+    if slot.0 & 15 == 0 && !slot.is_empty() {
+        // SAFETY: an owned pointer.
+        v.value(&unsafe { slot.view() });
+    }
+}
+
+impl Traverse for Coroutine {
+    fn traverse(&self, v: &mut Visitor) {
+        Traverse::traverse(&self.0, v)
+    }
+    fn clear(&self) {
+        Traverse::clear(&self.0)
+    }
+}
+
+impl Traverse for AsyncGenerator {
+    fn traverse(&self, v: &mut Visitor) {
+        Traverse::traverse(&self.0, v)
+    }
+    fn clear(&self) {
+        Traverse::clear(&self.0)
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        self.release_frame()
+    }
+}
+
+/// Makes the object of a generator function's call: takes over the current frame, which goes on at `pc` when first entered.
+///
+/// # Safety
+/// `fp` is the current frame, of a generator function, its arguments bound.
+pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyResult {
+    // SAFETY: by contract.
+    unsafe {
+        let code = (*fp).code_ref();
+        let function = (*fp).function();
+        let (name, qualname) = match &function {
+            Some(f) => (f.name.get(), f.qualname.get()),
+            None => (code.name.clone(), code.qualname.clone()),
+        };
+        let slots = code.frame_slots();
+        let memory = libc::malloc((HEAD_SLOTS + slots) * 8) as *mut Frame;
+        if memory.is_null() {
+            return Err(vm.memory_error(""));
+        }
+        let payload = Generator {
+            frame: Cell::new(std::ptr::null_mut()),
+            state: Cell::new(State::Created),
+            code: code.clone(),
+            name: MutCell::new(name),
+            qualname: MutCell::new(qualname),
+            exc: ExcState::default(),
+            hooks_inited: Cell::new(false),
+            closed: Cell::new(false),
+            running_async: Cell::new(false),
+            finalizer: MutCell::new(None),
+            origin: MutCell::new(Value::NONE),
+        };
+        let kind = code.flags & (flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR);
+        let made = match kind {
+            flags::COROUTINE => vm.new_object(Coroutine(payload)).map(Ref::into_value),
+            flags::ASYNC_GENERATOR => vm.new_object(AsyncGenerator(payload)).map(Ref::into_value),
+            _ => vm.new_object(payload).map(Ref::into_value),
+        };
+        let value = match made {
+            Ok(value) => value,
+            Err(raised) => {
+                libc::free(memory.cast());
+                return Err(raised);
+            }
+        };
+        let Some(generator) = value.downcast::<Generator>() else {
+            return Err(vm.system_error("a generator without its payload"));
+        };
+        // Everything borrowed becomes owned: the caller's variables may go before the generator does.
+        std::ptr::copy_nonoverlapping(fp as *const Frame, memory, 1);
+        let (from, to) = (locals(fp), locals(memory));
+        let total = code.nlocalsplus as usize;
+        for i in 0..total {
+            let slot = *from.add(i);
+            *to.add(i) = if slot.is_empty() { slot } else { Slot::new(slot.into_value()) };
+        }
+        (*memory).func = Slot::new((*fp).func.into_value());
+        (*memory).owner = Owner::Generator;
+        (*memory).entry = false;
+        (*memory).init_call = false;
+        (*memory).prev = std::ptr::null_mut();
+        (*memory).pc = pc;
+        (*memory).sp = to.add(total);
+        if !(*fp).frame_object.is_empty() {
+            crate::objects::frame::moved(fp, memory);
+        }
+        generator.frame.set(memory);
+        vm.depth.set(vm.depth.get() - 1);
+        vm.stack.current.set((*fp).prev);
+        vm.stack.pop(fp);
+        if kind == flags::COROUTINE && vm.coroutine_origin_depth.get() > 0 {
+            generator.origin.set(crate::objects::frame::origin_tuple(vm, vm.coroutine_origin_depth.get())?);
+        }
+        Ok(value)
+    }
+}
+
+/// The generator that owns a frame that has been entered.
+///
+/// # Safety
+/// The frame is a generator's.
+unsafe fn owner_of<'a>(frame: *mut Frame) -> &'a Generator {
+    // SAFETY: `enter` has stored the address, and whoever resumed the generator keeps it alive.
+    unsafe { &*(*frame).generator }
+}
+
+/// After a yield: the generator waits, and the frame that resumed it is current.
+///
+/// # Safety
+/// `fp` is the current frame and belongs to a generator.
+pub(crate) unsafe fn suspended(vm: &Vm, fp: *mut Frame) -> *mut Frame {
+    // SAFETY: by contract.
+    unsafe {
+        let generator = owner_of(fp);
+        generator.state.set(State::Suspended);
+        vm.exc_info.set(generator.exc.previous.get());
+        generator.exc.previous.set(std::ptr::null());
+        vm.depth.set(vm.depth.get() - 1);
+        let prev = (*fp).prev;
+        (*fp).prev = std::ptr::null_mut();
+        (*fp).entry = false;
+        vm.stack.current.set(prev);
+        prev
+    }
+}
+
+/// After a return or an exception that left the frame: the generator is finished and its frame gone.
+///
+/// # Safety
+/// As for [`suspended`]; the frame is not used afterwards.
+pub(crate) unsafe fn finished(vm: &Vm, fp: *mut Frame) {
+    // SAFETY: by contract.
+    unsafe {
+        suspended(vm, fp);
+        let generator = owner_of(fp);
+        generator.release_frame();
+        drop(generator.exc.value.take());
+    }
+}
+
+impl Generator {
+    /// Whether the generator waits to be entered.
+    #[inline(always)]
+    pub fn is_suspended(&self) -> bool {
+        matches!(self.state.get(), State::Suspended | State::Created) && !self.frame.get().is_null()
+    }
+
+    pub fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// The frame, unless finished.
+    pub fn frame(&self) -> *mut Frame {
+        self.frame.get()
+    }
+
+    pub fn code(&self) -> &Ref<CodeObject> {
+        &self.code
+    }
+
+    fn release_frame(&self) {
+        let frame = self.frame.replace(std::ptr::null_mut());
+        self.state.set(State::Finished);
+        if frame.is_null() {
+            return;
+        }
+        // SAFETY: the generator owned the frame, which no longer runs.
+        unsafe {
+            if !(*frame).frame_object.is_empty() {
+                crate::objects::frame::detach(frame);
+            }
+            let mut at = locals(frame);
+            let end = (*frame).sp;
+            while at < end {
+                (*at).release();
+                at = at.add(1);
+            }
+            if !(*frame).locals.is_empty() {
+                (*frame).locals.release();
+            }
+            (*frame).func.release();
+            libc::free(frame.cast());
+        }
+    }
+
+    /// Makes the generator's frame the current one, called from `caller` (which may be null), with `value` as the result
+    /// of its `yield`. Null with RecursionError raised where the depth limit is reached.
+    ///
+    /// # Safety
+    /// The generator is suspended, and somebody keeps it alive while it runs.
+    #[inline]
+    pub(crate) unsafe fn enter(&self, vm: &Vm, caller: *mut Frame, value: Slot) -> *mut Frame {
+        // SAFETY: a suspended generator's frame; one slot is left for the value sent.
+        unsafe {
+            let frame = self.frame.get();
+            let depth = vm.depth.get();
+            if depth >= vm.interp.recursion_limit() {
+                value.release();
+                vm.recursion_exceeded("");
+                return std::ptr::null_mut();
+            }
+            vm.depth.set(depth + 1);
+            *(*frame).sp = value;
+            (*frame).sp = (*frame).sp.add(1);
+            (*frame).prev = caller;
+            (*frame).generator = self;
+            self.state.set(State::Running);
+            self.exc.previous.set(vm.exc_info.get());
+            vm.exc_info.set(&self.exc);
+            vm.stack.current.set(frame);
+            frame
+        }
+    }
+
+    /// Resumes with a value, or (`raising`) with the exception that is set in `vm`.
+    fn resume(&self, vm: &Vm, value: Value, raising: bool) -> PyResult<SendResult> {
+        vm.check_stack()?;
+        let what = self.kind_name();
+        match self.state.get() {
+            State::Running => {
+                vm.clear_exception();
+                return Err(vm.value_error(format!("{what} already executing")));
+            }
+            State::Finished => {
+                if raising {
+                    return Err(Raised);
+                }
+                if what == "coroutine" {
+                    return Err(vm.runtime_error("cannot reuse already awaited coroutine"));
+                }
+                return Ok(SendResult::Return(Value::NONE));
+            }
+            State::Created if !raising && !value.is_none() => {
+                return Err(vm.type_error(format!("can't send non-None value to a just-started {what}")));
+            }
+            _ => {}
+        }
+        // SAFETY: suspended, and the caller keeps the generator alive.
+        let result = unsafe {
+            let frame = self.enter(vm, vm.stack.current.get(), Slot::new(value));
+            if frame.is_null() {
+                return Err(Raised);
+            }
+            (*frame).entry = true;
+            if raising {
+                // The frame's current instruction is the one before: that of the yield, whose handlers apply.
+                (*frame).pc = (*frame).pc.sub(1);
+                match unwind::handle(vm, frame) {
+                    Some(_) => crate::interpreter::run(vm),
+                    None => Err(Raised),
+                }
+            } else {
+                crate::interpreter::run(vm)
+            }
+        };
+        match result {
+            Ok(value) if self.state.get() == State::Suspended => Ok(SendResult::Next(value)),
+            Ok(value) => Ok(SendResult::Return(value)),
+            Err(Raised) => Err(Raised),
+        }
+    }
+
+    fn kind_name(&self) -> &'static str {
+        match self.code.flags & (flags::COROUTINE | flags::ASYNC_GENERATOR) {
+            flags::COROUTINE => "coroutine",
+            flags::ASYNC_GENERATOR => "async generator",
+            _ => "generator",
+        }
+    }
+
+    /// `send`: what it yields or returns.
+    pub fn send(&self, vm: &Vm, value: &Value) -> PyResult<SendResult> {
+        self.resume(vm, value.clone(), false)
+    }
+
+    /// What the generator delegates to by `yield from` or `await`, while suspended there.
+    pub fn delegate(&self) -> Option<Value> {
+        if self.state.get() != State::Suspended {
+            return None;
+        }
+        let frame = self.frame.get();
+        // SAFETY: a suspended generator's frame: `pc` is behind YIELD_VALUE, at a RESUME whose argument tells the kind.
+        unsafe {
+            let unit = *(*frame).pc;
+            let opcode = naja_bytecode::opcode::deopt(crate::interpreter::trace::uninstrumented(
+                (*frame).code(),
+                (*frame).instruction(),
+                unit as u8,
+            ));
+            if opcode != op::RESUME || unit >> 8 & 3 < 2 {
+                return None;
+            }
+            let slot = *(*frame).sp.sub(1);
+            if slot.is_empty() { None } else { Some(slot.to_value()) }
+        }
+    }
+
+    /// Throws the exception that is set in `vm` into the generator.
+    fn throw_pending(&self, vm: &Vm) -> PyResult<SendResult> {
+        self.resume(vm, Value::NONE, true)
+    }
+
+    /// `throw(exception)`: into the sub-iterator first, if it delegates to one.
+    pub fn throw(&self, vm: &Vm, exception: Ref<BaseException>) -> PyResult<SendResult> {
+        if let Some(inner) = self.delegate() {
+            let generator_exit = crate::objects::type_::is_subtype(vm.type_of(exception.as_value()), &vm.types.generator_exit);
+            if generator_exit {
+                // Closing the outer one closes the inner one.
+                self.state.set(State::Running);
+                let closed = close_iterator(vm, &inner);
+                self.state.set(State::Suspended);
+                if closed.is_err() {
+                    return self.throw_pending(vm);
+                }
+                vm.raise_value(exception);
+                return self.throw_pending(vm);
+            }
+            self.state.set(State::Running);
+            let result = if let Some(sub) = inner.downcast::<Generator>().filter(|_| !is_async_generator(vm, &inner)) {
+                Some(sub.throw(vm, exception.clone()))
+            } else {
+                match attributes::get_optional(vm, &inner, &vm.names.throw) {
+                    Ok(Some(throw)) => Some(vm.call(&throw, &[exception.to_value()]).map(SendResult::Next)),
+                    Ok(None) => None,
+                    Err(raised) => Some(Err(raised)),
+                }
+            };
+            self.state.set(State::Suspended);
+            match result {
+                None => {
+                    vm.raise_value(exception);
+                    return self.throw_pending(vm);
+                }
+                Some(Ok(SendResult::Next(value))) => return Ok(SendResult::Next(value)),
+                Some(Ok(SendResult::Return(value))) => {
+                    // The inner one returned: that is as if it had raised StopIteration.
+                    vm.stop_iteration(value);
+                    return self.throw_pending(vm);
+                }
+                Some(Err(Raised)) => return self.throw_pending(vm),
+            }
+        }
+        vm.raise_value(exception);
+        self.throw_pending(vm)
+    }
+
+    /// `close()`: throws GeneratorExit; gives what the generator returned.
+    pub fn close(&self, vm: &Vm) -> PyResult {
+        match self.state.get() {
+            State::Created => {
+                self.release_frame();
+                return Ok(Value::NONE);
+            }
+            State::Finished => return Ok(Value::NONE),
+            _ => {}
+        }
+        let exit = crate::objects::exception::instantiate(vm, &vm.types.generator_exit, &[])?;
+        match self.throw(vm, exit) {
+            Ok(SendResult::Next(_)) => Err(vm.runtime_error(format!("{} ignored GeneratorExit", self.kind_name()))),
+            Ok(SendResult::Return(value)) => Ok(value),
+            Err(Raised) if vm.catch(&vm.types.generator_exit) => Ok(Value::NONE),
+            Err(Raised) if vm.exception_matches(&vm.types.stop_iteration) => {
+                let stop = vm.take_exception();
+                Ok(crate::objects::exception::stop_iteration_value(stop.as_value()))
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+}
+
+fn is_async_generator(vm: &Vm, value: &Value) -> bool {
+    vm.type_of(value).is(&vm.types.async_generator)
+}
+
+/// Closes what a generator delegates to, if it can be closed.
+fn close_iterator(vm: &Vm, iterator: &Value) -> PyResult<()> {
+    if let Some(generator) = iterator.downcast::<Generator>() {
+        return generator.close(vm).map(drop);
+    }
+    match attributes::get_optional(vm, iterator, &vm.names.close) {
+        Ok(Some(close)) => vm.call(&close, &[]).map(drop),
+        Ok(None) => Ok(()),
+        Err(Raised) => {
+            crate::objects::exception::write_unraisable(vm, Some(iterator));
+            Ok(())
+        }
+    }
+}
+
+/// The result of `send` or `next` as Python sees it: StopIteration for a return.
+fn as_result(vm: &Vm, result: SendResult) -> PyResult {
+    match result {
+        SendResult::Next(value) => Ok(value),
+        SendResult::Return(value) => Err(vm.stop_iteration(value)),
+    }
+}
+
+#[pymethods]
+impl Generator {
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let name = zelf.qualname.get();
+        let text = format!("<generator object {} at {:#x}>", name.to_string_lossy(), zelf.as_ptr() as usize);
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        match zelf.resume(vm, Value::NONE, false)? {
+            SendResult::Next(value) => Ok(Some(value)),
+            SendResult::Return(value) if value.is_none() => Ok(None),
+            SendResult::Return(value) => Err(vm.stop_iteration(value)),
+        }
+    }
+
+    #[pyslot(name = "send")]
+    fn send_slot(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<SendResult> {
+        zelf.send(vm, value)
+    }
+
+    #[pyslot]
+    fn finalize(vm: &Vm, zelf: &Value) {
+        finalize(vm, zelf)
+    }
+
+    /// send(value) -> send 'value' into generator,
+    /// return next yielded value or raise StopIteration.
+    #[pymethod(name = "send", sig = "($self, value, /)")]
+    fn send_method(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult {
+        as_result(vm, zelf.send(vm, value)?)
+    }
+
+    /// throw(value)
+    /// throw(type[,value[,tb]])
+    ///
+    /// Raise exception in generator, return next yielded value or raise
+    /// StopIteration.
+    #[pymethod(name = "throw", sig = "($self, typ, val=None, tb=None, /)")]
+    fn throw_method(zelf: &Ref<Self>, vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult {
+        let exception = throw_argument(vm, typ, val, tb)?;
+        as_result(vm, zelf.throw(vm, exception)?)
+    }
+
+    /// close() -> raise GeneratorExit inside generator.
+    #[pymethod(name = "close")]
+    fn close_method(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        zelf.close(vm)
+    }
+
+    /// name of the generator
+    #[pygetter]
+    fn __name__(&self) -> Ref<Str> {
+        self.name.get()
+    }
+
+    #[pysetter(name = "__name__")]
+    fn set_name(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        match value.and_then(|v| v.downcast_into::<Str>().ok()) {
+            Some(name) => {
+                self.name.set(name);
+                Ok(())
+            }
+            None => Err(vm.type_error("__name__ must be set to a string object")),
+        }
+    }
+
+    /// qualified name of the generator
+    #[pygetter]
+    fn __qualname__(&self) -> Ref<Str> {
+        self.qualname.get()
+    }
+
+    #[pysetter(name = "__qualname__")]
+    fn set_qualname(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        match value.and_then(|v| v.downcast_into::<Str>().ok()) {
+            Some(name) => {
+                self.qualname.set(name);
+                Ok(())
+            }
+            None => Err(vm.type_error("__qualname__ must be set to a string object")),
+        }
+    }
+
+    /// object being iterated by yield from, or None
+    #[pygetter]
+    fn gi_yieldfrom(&self) -> Option<Value> {
+        self.delegate()
+    }
+
+    #[pygetter]
+    fn gi_running(&self) -> bool {
+        self.state.get() == State::Running
+    }
+
+    #[pygetter]
+    fn gi_suspended(&self) -> bool {
+        self.state.get() == State::Suspended
+    }
+
+    #[pygetter]
+    fn gi_frame(&self, vm: &Vm) -> PyResult<Option<Value>> {
+        frame_value(vm, self)
+    }
+
+    #[pygetter]
+    fn gi_code(&self) -> Ref<CodeObject> {
+        self.code.clone()
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, item, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, item: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), item)
+    }
+}
+
+fn frame_value(vm: &Vm, generator: &Generator) -> PyResult<Option<Value>> {
+    let frame = generator.frame.get();
+    if frame.is_null() {
+        return Ok(None);
+    }
+    crate::objects::frame::frame_object(vm, frame).map(|f| Some(f.into_value()))
+}
+
+/// The arguments of `throw` as an exception.
+fn throw_argument(vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult<Ref<BaseException>> {
+    let exception = if let Some(exception) = typ.downcast::<BaseException>() {
+        if val.as_ref().is_some_and(|v| !v.is_none()) {
+            return Err(vm.type_error("instance exception may not have a separate value"));
+        }
+        exception.clone()
+    } else if let Some(ty) = typ.downcast::<Type>()
+        && crate::objects::type_::is_subtype(ty, &vm.types.base_exception)
+    {
+        match val {
+            Some(value) if vm.type_of(&value).is(ty) || value.downcast::<BaseException>().is_some() => {
+                value.downcast_into::<BaseException>().map_err(|_| vm.type_error("not an exception"))?
+            }
+            Some(value) if value.downcast::<crate::objects::tuple::Tuple>().is_some() => {
+                let args = value.downcast::<crate::objects::tuple::Tuple>().map(|t| t.items().to_vec()).unwrap_or_default();
+                crate::objects::exception::instantiate(vm, ty, &args)?
+            }
+            Some(value) if !value.is_none() => crate::objects::exception::instantiate(vm, ty, &[value])?,
+            _ => crate::objects::exception::instantiate(vm, ty, &[])?,
+        }
+    } else {
+        return Err(vm.type_error(format!(
+            "exceptions must be classes or instances deriving from BaseException, not {}",
+            vm.type_of(typ).name()
+        )));
+    };
+    match tb {
+        None => {}
+        Some(tb) if tb.is_none() => {}
+        Some(tb) => match tb.downcast_into() {
+            Ok(traceback) => exception.set_traceback(Some(traceback)),
+            Err(_) => return Err(vm.type_error("throw() third argument must be a traceback object")),
+        },
+    }
+    Ok(exception)
+}
+
+/// A dying generator is closed; a coroutine never awaited is warned about.
+fn finalize(vm: &Vm, value: &Value) {
+    let Some(generator) = value.downcast::<Generator>() else { return };
+    if generator.state.get() == State::Finished {
+        return;
+    }
+    if is_async_generator(vm, value)
+        && let Some(finalizer) = generator.finalizer.get()
+        && !generator.closed.get()
+    {
+        if vm.call(&finalizer, std::slice::from_ref(value)).is_err() {
+            crate::objects::exception::write_unraisable(vm, Some(value));
+        }
+        return;
+    }
+    if vm.type_of(value).is(&vm.types.coroutine) && generator.state.get() == State::Created {
+        vm.warn_unawaited(value);
+        generator.release_frame();
+        return;
+    }
+    if generator.close(vm).is_err() {
+        crate::objects::exception::write_unraisable(vm, Some(value));
+    }
+}
+
+#[pymethods]
+impl Coroutine {
+    #[pyslot]
+    fn repr(zelf: &Value, vm: &Vm) -> PyResult {
+        let name = zelf.downcast::<Generator>().map(|g| g.qualname.get());
+        let name = name.as_ref().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(vm.new_str(format!("<coroutine object {name} at {:#x}>", zelf.bits()))?.into_value())
+    }
+
+    #[pyslot]
+    fn await_(zelf: &Value, vm: &Vm) -> PyResult {
+        Ok(vm.new_object(CoroutineWrapper { coroutine: zelf.clone() })?.into_value())
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Value, vm: &Vm) -> PyResult {
+        let _ = zelf;
+        Err(vm.type_error("'coroutine' object is not iterable"))
+    }
+
+    #[pyslot(name = "send")]
+    fn send_slot(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<SendResult> {
+        zelf.0.send(vm, value)
+    }
+
+    #[pyslot]
+    fn finalize(vm: &Vm, zelf: &Value) {
+        finalize(vm, zelf)
+    }
+
+    /// send(arg) -> send 'arg' into coroutine,
+    /// return next iterated value or raise StopIteration.
+    #[pymethod(name = "send", sig = "($self, arg, /)")]
+    fn send_method(zelf: &Ref<Self>, vm: &Vm, arg: &Value) -> PyResult {
+        as_result(vm, zelf.0.send(vm, arg)?)
+    }
+
+    /// throw(value)
+    /// throw(type[,value[,traceback]])
+    ///
+    /// Raise exception in coroutine, return next iterated value or raise
+    /// StopIteration.
+    #[pymethod(name = "throw", sig = "($self, typ, val=None, tb=None, /)")]
+    fn throw_method(zelf: &Ref<Self>, vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult {
+        let exception = throw_argument(vm, typ, val, tb)?;
+        as_result(vm, zelf.0.throw(vm, exception)?)
+    }
+
+    /// close() -> raise GeneratorExit inside coroutine.
+    #[pymethod(name = "close")]
+    fn close_method(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        zelf.0.close(vm)
+    }
+
+    /// name of the coroutine
+    #[pygetter]
+    fn __name__(&self) -> Ref<Str> {
+        self.0.name.get()
+    }
+
+    #[pysetter(name = "__name__")]
+    fn set_name(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        self.0.set_name(vm, value)
+    }
+
+    /// qualified name of the coroutine
+    #[pygetter]
+    fn __qualname__(&self) -> Ref<Str> {
+        self.0.qualname.get()
+    }
+
+    #[pysetter(name = "__qualname__")]
+    fn set_qualname(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        self.0.set_qualname(vm, value)
+    }
+
+    /// object being awaited on, or None
+    #[pygetter]
+    fn cr_await(&self) -> Option<Value> {
+        self.0.delegate()
+    }
+
+    #[pygetter]
+    fn cr_running(&self) -> bool {
+        self.0.state.get() == State::Running
+    }
+
+    #[pygetter]
+    fn cr_suspended(&self) -> bool {
+        self.0.state.get() == State::Suspended
+    }
+
+    #[pygetter]
+    fn cr_frame(&self, vm: &Vm) -> PyResult<Option<Value>> {
+        frame_value(vm, &self.0)
+    }
+
+    #[pygetter]
+    fn cr_code(&self) -> Ref<CodeObject> {
+        self.0.code.clone()
+    }
+
+    #[pygetter]
+    fn cr_origin(&self) -> Value {
+        self.0.origin.get()
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, item, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, item: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), item)
+    }
+}
+
+/// A wrapper object implementing __await__ for coroutines.
+#[pyclass(name = "coroutine_wrapper", module = "builtins", gc)]
+pub struct CoroutineWrapper {
+    coroutine: Value,
+}
+
+impl Traverse for CoroutineWrapper {
+    fn traverse(&self, v: &mut Visitor) {
+        v.value(&self.coroutine)
+    }
+    fn clear(&self) {}
+}
+
+impl CoroutineWrapper {
+    fn generator(&self, vm: &Vm) -> PyResult<&Ref<Generator>> {
+        self.coroutine.downcast::<Generator>().ok_or_else(|| vm.system_error("a coroutine without its payload"))
+    }
+}
+
+#[pymethods]
+impl CoroutineWrapper {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        match zelf.generator(vm)?.resume(vm, Value::NONE, false)? {
+            SendResult::Next(value) => Ok(Some(value)),
+            SendResult::Return(value) if value.is_none() => Ok(None),
+            SendResult::Return(value) => Err(vm.stop_iteration(value)),
+        }
+    }
+
+    #[pyslot(name = "send")]
+    fn send_slot(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<SendResult> {
+        zelf.generator(vm)?.send(vm, value)
+    }
+
+    /// send(arg) -> send 'arg' into coroutine,
+    /// return next iterated value or raise StopIteration.
+    #[pymethod(name = "send", sig = "($self, arg, /)")]
+    fn send_method(zelf: &Ref<Self>, vm: &Vm, arg: &Value) -> PyResult {
+        as_result(vm, zelf.generator(vm)?.send(vm, arg)?)
+    }
+
+    /// throw(value)
+    /// throw(type[,value[,traceback]])
+    ///
+    /// Raise exception in coroutine, return next iterated value or raise
+    /// StopIteration.
+    #[pymethod(name = "throw", sig = "($self, typ, val=None, tb=None, /)")]
+    fn throw_method(zelf: &Ref<Self>, vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult {
+        let exception = throw_argument(vm, typ, val, tb)?;
+        as_result(vm, zelf.generator(vm)?.throw(vm, exception)?)
+    }
+
+    /// close() -> raise GeneratorExit inside coroutine.
+    #[pymethod(name = "close")]
+    fn close_method(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        zelf.generator(vm)?.close(vm)
+    }
+}
+
+/// What `await value` iterates over. `context` tells where the await stands (0: plain, 1: `__aenter__`, 2: `__aexit__`).
+pub(crate) fn awaitable_iter(vm: &Vm, value: &Value, context: u32) -> PyResult {
+    let ty = vm.type_of(value);
+    if ty.is(&vm.types.coroutine) {
+        if let Some(coroutine) = value.downcast::<Generator>()
+            && coroutine.delegate().is_some()
+        {
+            return Err(vm.runtime_error("coroutine is being awaited already"));
+        }
+        return Ok(value.clone());
+    }
+    if let Some(generator) = value.downcast::<Generator>()
+        && ty.is(&vm.types.generator)
+        && generator.code.flags & flags::ITERABLE_COROUTINE != 0
+    {
+        return Ok(value.clone());
+    }
+    let Some(await_) = ty.slots.await_.get() else {
+        let name = ty.full_name();
+        return Err(match context {
+            1 => vm.type_error(format!("'async with' received an object from __aenter__ that does not implement __await__: {name}")),
+            2 => vm.type_error(format!("'async with' received an object from __aexit__ that does not implement __await__: {name}")),
+            _ => vm.type_error(format!("'{name}' object can't be awaited")),
+        });
+    };
+    let iterator = await_(vm, value)?;
+    let it = vm.type_of(&iterator);
+    if it.is(&vm.types.coroutine) {
+        return Err(vm.type_error("__await__() returned a coroutine"));
+    }
+    if it.slots.iternext.get().is_none() {
+        return Err(vm.type_error(format!("__await__() returned non-iterator of type '{}'", it.full_name())));
+    }
+    Ok(iterator)
+}
+
+/// What `async for` awaits for the next item.
+pub(crate) fn anext_awaitable(vm: &Vm, iterator: &Value) -> PyResult {
+    let ty = vm.type_of(iterator);
+    let Some(anext) = ty.slots.anext.get() else {
+        return Err(vm.type_error(format!("'async for' requires an iterator with __anext__ method, got {}", ty.full_name())));
+    };
+    let next = anext(vm, iterator)?;
+    if ty.is(&vm.types.async_generator) {
+        return Ok(next);
+    }
+    match awaitable_iter(vm, &next, 0) {
+        Ok(awaitable) => Ok(awaitable),
+        Err(Raised) => {
+            let cause = vm.take_exception();
+            let name = vm.type_of(&next).full_name();
+            vm.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
+            let error = vm.take_exception();
+            error.set_cause(Some(cause.to_value()));
+            crate::objects::exception::set_context_avoiding_cycle(&error, cause.into_value());
+            Err(vm.raise_value(error))
+        }
+    }
+}
+
+/// INTRINSIC_STOPITERATION_ERROR: StopIteration must not leave a generator (PEP 479).
+pub(crate) fn stop_iteration_error(vm: &Vm, value: &Value) -> PyResult {
+    // SAFETY: the current frame is the generator's.
+    let code_flags = unsafe { vm.stack.current.get().as_ref() }.map_or(0, |f| f.code().flags);
+    let ty = vm.type_of(value);
+    let is_stop = crate::objects::type_::is_subtype(ty, &vm.types.stop_iteration);
+    let is_async_stop = crate::objects::type_::is_subtype(ty, &vm.types.stop_async_iteration);
+    let message = if is_stop && code_flags & flags::ASYNC_GENERATOR != 0 {
+        "async generator raised StopIteration"
+    } else if is_stop && code_flags & flags::COROUTINE != 0 {
+        "coroutine raised StopIteration"
+    } else if is_stop {
+        "generator raised StopIteration"
+    } else if is_async_stop && code_flags & flags::ASYNC_GENERATOR != 0 {
+        "async generator raised StopAsyncIteration"
+    } else {
+        return Ok(value.clone());
+    };
+    vm.runtime_error(message);
+    let error = vm.take_exception();
+    error.set_cause(Some(value.clone()));
+    crate::objects::exception::set_context_avoiding_cycle(&error, value.clone());
+    error.mark_context_set();
+    Ok(error.into_value())
+}
+
+/// What an asynchronous generator yields, told apart from what it awaits.
+pub(crate) fn wrap_async_yield(vm: &Vm, value: Value) -> PyResult {
+    Ok(vm.new_object(crate::objects::async_generator::WrappedValue { value })?.into_value())
+}

@@ -1,0 +1,507 @@
+//! Attributes of type objects, and the methods of `type`.
+//!
+//! CPython: Objects/typeobject.c (type_getattro, type_setattro, type_getsets, type_methods).
+
+use super::{Type, TypeFlags, class_new, is_subtype, slot_defs};
+use crate::function::{Args, GetSetDef};
+use crate::objects::dict::Dict;
+use crate::objects::mappingproxy::MappingProxy;
+use crate::objects::str_::{self, Str};
+use crate::objects::tuple::Tuple;
+use crate::objects::{instance, weakref};
+use crate::protocols::{attributes, object};
+use crate::vm::{PyResult, Vm};
+use naja_heap::{Ref, Value};
+use naja_macros::pymethods;
+
+/// The `__dict__` attribute of instances of Python classes.
+pub static INSTANCE_DICT: GetSetDef = GetSetDef {
+    name: "__dict__",
+    doc: "dictionary for instance variables",
+    get: Some(|vm, object| instance::materialize(vm, object).map(Ref::into_value)),
+    set: Some(set_instance_dict),
+};
+
+/// The `__weakref__` attribute of instances of Python classes.
+pub static WEAKREF: GetSetDef = GetSetDef {
+    name: "__weakref__",
+    doc: "list of weak references to the object",
+    get: Some(|vm, object| Ok(weakref::first(vm, object).unwrap_or(Value::NONE))),
+    set: None,
+};
+
+fn set_instance_dict(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResult<()> {
+    match value {
+        None => instance::set_dict(vm, object, None),
+        Some(value) => match value.downcast::<Dict>() {
+            Some(dict) => instance::set_dict(vm, object, Some(dict.clone())),
+            None => {
+                return Err(vm.type_error(format!(
+                    "__dict__ must be set to a dictionary, not a '{}'",
+                    vm.type_of(value).full_name()
+                )));
+            }
+        },
+    }
+    Ok(())
+}
+
+/// `type.__getattribute__`: like that of objects, but the class's own attributes are looked up along its MRO and bound to it.
+pub fn type_getattro(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
+    let Some(ty) = object.downcast::<Type>() else { return attributes::generic_get(vm, object, name) };
+    let meta = vm.type_of(object);
+    let meta_attribute = meta.lookup(vm, name);
+    let mut meta_get = None;
+    if let Some(attribute) = &meta_attribute {
+        let slots = &vm.type_of(attribute).slots;
+        meta_get = slots.descr_get.get();
+        if let Some(get) = meta_get
+            && slots.descr_set.get().is_some()
+        {
+            let owner = meta.to_ref().into_value();
+            return get(vm, attribute, Some(object), Some(&owner));
+        }
+    }
+    if let Some(attribute) = ty.lookup(vm, name) {
+        return match vm.type_of(&attribute).slots.descr_get.get() {
+            Some(get) => get(vm, &attribute, None, Some(object)),
+            None => Ok(attribute),
+        };
+    }
+    match (meta_attribute, meta_get) {
+        (Some(attribute), Some(get)) => {
+            let owner = meta.to_ref().into_value();
+            get(vm, &attribute, Some(object), Some(&owner))
+        }
+        (Some(attribute), None) => Ok(attribute),
+        (None, _) => {
+            let message = format!("type object '{}' has no attribute '{}'", ty.name(), name.to_string_lossy());
+            Err(crate::objects::exception::attribute_error(vm, message, object, name))
+        }
+    }
+}
+
+/// `type.__setattr__`.
+pub fn type_setattro(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
+    let Some(ty) = object.downcast::<Type>() else { return attributes::generic_set(vm, object, name, value) };
+    if ty.flag(TypeFlags::IMMUTABLE) {
+        return Err(vm.type_error(format!(
+            "cannot set '{}' attribute of immutable type '{}'",
+            name.to_string_lossy(),
+            ty.full_name()
+        )));
+    }
+    let name = vm.interp.interned_name(name);
+    if let Some(descriptor) = vm.type_of(object).lookup(vm, &name)
+        && let Some(set) = vm.type_of(&descriptor).slots.descr_set.get()
+    {
+        return set(vm, &descriptor, object, value);
+    }
+    let dict = ty.dict(vm)?;
+    let old = match value {
+        Some(value) => {
+            let old = dict.get_str(vm, &name)?;
+            dict.set_str(vm, &name, value.clone())?;
+            old
+        }
+        None => match dict.remove_str(vm, &name)? {
+            Some(old) => Some(old),
+            None => {
+                let message = format!("type object '{}' has no attribute '{}'", ty.name(), name.to_string_lossy());
+                return Err(crate::objects::exception::attribute_error(vm, message, object, &name));
+            }
+        },
+    };
+    ty.modified();
+    let bytes = name.as_bytes();
+    if bytes.starts_with(b"__") && bytes.ends_with(b"__") {
+        slot_defs::update_slot(vm, ty, &name)?;
+    }
+    drop(old); // its release must not see stale caches
+    Ok(())
+}
+
+fn own(vm: &Vm, ty: &Type, name: &Ref<Str>) -> PyResult<Option<Value>> {
+    ty.dict(vm)?.get_str(vm, name)
+}
+
+/// The class's docstring without the signature that a native class's begins with.
+fn check_mutable(vm: &Vm, ty: &Type, name: &str, value: Option<&Value>) -> PyResult<()> {
+    if ty.flag(TypeFlags::IMMUTABLE) {
+        return Err(vm.type_error(format!("cannot set '{name}' attribute of immutable type '{}'", ty.full_name())));
+    }
+    if value.is_none() {
+        return Err(vm.type_error(format!("cannot delete '{name}' attribute of type '{}'", ty.full_name())));
+    }
+    Ok(())
+}
+
+#[pymethods]
+impl Type {
+    #[pyslot(sig = "(object_or_name, bases, dict, **kwds)")]
+    fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        class_new::type_new(vm, cls, args)
+    }
+
+    #[pyslot]
+    fn init(_zelf: &Value, vm: &Vm, args: Args) -> PyResult<()> {
+        let n = args.positional().len();
+        if n == 1 && args.keyword_count() > 0 {
+            return Err(vm.type_error("type.__init__() takes no keyword arguments"));
+        }
+        if n != 1 && n != 3 {
+            return Err(vm.type_error("type.__init__() takes 1 or 3 arguments"));
+        }
+        Ok(())
+    }
+
+    #[pyslot]
+    fn call(vm: &Vm, zelf: &Value, args: Args) -> PyResult {
+        let Some(ty) = zelf.downcast::<Type>() else { return Err(vm.type_error("not a type")) };
+        if ty.is(&vm.types.type_) && args.args.len() == 1 && args.keyword_count() == 0 {
+            return Ok(vm.type_of(&args.args[0]).to_ref().into_value());
+        }
+        if ty.is(&vm.types.type_) && args.positional().len() != 3 {
+            return Err(vm.type_error("type() takes 1 or 3 arguments"));
+        }
+        let Some(new) = ty.slots.new.get().filter(|_| !ty.flag(TypeFlags::NO_NEW)) else {
+            return Err(vm.type_error(format!("cannot create '{}' instances", ty.full_name())));
+        };
+        let made = new(vm, ty, args)?;
+        let made_type = vm.type_of(&made);
+        if is_subtype(made_type, ty)
+            && let Some(init) = made_type.slots.init.get()
+        {
+            init(vm, &made, args)?;
+        }
+        Ok(made)
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let module = module_text(vm, zelf)?;
+        let qualname = qualname(zelf);
+        let text = match module {
+            Some(module) if module != "builtins" => format!("<class '{module}.{qualname}'>"),
+            _ => format!("<class '{qualname}'>"),
+        };
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pyslot]
+    fn getattro(vm: &Vm, zelf: &Value, name: &Ref<Str>) -> PyResult {
+        type_getattro(vm, zelf, name)
+    }
+
+    #[pyslot]
+    fn setattro(vm: &Vm, zelf: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
+        type_setattro(vm, zelf, name, value)
+    }
+
+    #[pyslot]
+    fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        crate::objects::union_::type_or(vm, a, b)
+    }
+
+    #[pygetter]
+    fn __name__(&self) -> String {
+        self.name()
+    }
+
+    #[pysetter(name = "__name__")]
+    fn set_name(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        check_mutable(vm, self, "__name__", value.as_ref())?;
+        let Some(value) = value else { return Ok(()) };
+        let Some(name) = str_::of(&value) else {
+            return Err(vm.type_error(format!(
+                "can only assign string to {}.__name__, not '{}'",
+                self.name(),
+                vm.type_of(&value).full_name()
+            )));
+        };
+        if name.as_bytes().contains(&0) {
+            return Err(vm.value_error("type name must not contain null characters"));
+        }
+        self.heap_name.set(Some(name.clone()));
+        Ok(())
+    }
+
+    #[pygetter]
+    fn __qualname__(&self) -> String {
+        qualname(self)
+    }
+
+    #[pysetter(name = "__qualname__")]
+    fn set_qualname(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        check_mutable(vm, self, "__qualname__", value.as_ref())?;
+        let Some(value) = value else { return Ok(()) };
+        match value.downcast_into::<Str>() {
+            Ok(name) => {
+                self.qualname.set(Some(name));
+                Ok(())
+            }
+            Err(value) => Err(vm.type_error(format!(
+                "can only assign string to {}.__qualname__, not '{}'",
+                self.name(),
+                vm.type_of(&value).full_name()
+            ))),
+        }
+    }
+
+    #[pygetter]
+    fn __module__(&self, vm: &Vm) -> PyResult {
+        if self.flag(TypeFlags::HEAPTYPE) {
+            return match own(vm, self, &vm.names.__module__)? {
+                Some(module) => Ok(module),
+                None => Err(vm.attribute_error("__module__")),
+            };
+        }
+        let module = self.def.map_or("builtins", |d| d.module);
+        Ok(vm.intern(module).into_value())
+    }
+
+    #[pysetter(name = "__module__")]
+    fn set_module(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        check_mutable(vm, self, "__module__", value.as_ref())?;
+        let Some(value) = value else { return Ok(()) };
+        let dict = self.dict(vm)?;
+        dict.set_str(vm, &vm.names.__module__, value)?;
+        dict.remove_str(vm, &vm.names.__firstlineno__)?;
+        self.modified();
+        Ok(())
+    }
+
+    #[pygetter]
+    fn __base__(&self) -> Option<Value> {
+        self.base().map(Ref::into_value)
+    }
+
+    #[pygetter]
+    fn __bases__(&self) -> Option<Value> {
+        self.bases.get().map(Ref::into_value)
+    }
+
+    #[pysetter(name = "__bases__")]
+    fn set_bases(zelf: &Ref<Self>, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        check_mutable(vm, zelf, "__bases__", value.as_ref())?;
+        let Some(value) = value else { return Ok(()) };
+        super::bases::set_bases(vm, zelf, &value)
+    }
+
+    #[pygetter]
+    fn __mro__(&self) -> Option<Value> {
+        self.mro.get().map(Ref::into_value)
+    }
+
+    #[pygetter]
+    fn __dict__(&self, vm: &Vm) -> PyResult {
+        MappingProxy::make(vm, self.dict(vm)?.into_value())
+    }
+
+    #[pygetter]
+    fn __flags__(&self) -> u32 {
+        self.flags() as u32
+    }
+
+    #[pygetter]
+    fn __basicsize__(&self) -> u32 {
+        self.layout.size.get()
+    }
+
+    #[pygetter]
+    fn __itemsize__(&self) -> u32 {
+        if self.flag(TypeFlags::TUPLE_SUBCLASS | TypeFlags::TYPE_SUBCLASS) { 8 } else { 0 }
+    }
+
+    #[pygetter]
+    fn __dictoffset__(&self) -> i32 {
+        if self.flag(TypeFlags::HAS_DICT) { -32 } else { 0 }
+    }
+
+    #[pygetter]
+    fn __weakrefoffset__(&self) -> i32 {
+        if self.flag(TypeFlags::HAS_WEAKREF) { -8 } else { 0 }
+    }
+
+    #[pygetter]
+    fn __doc__(zelf: &Value, vm: &Vm) -> PyResult {
+        let Some(ty) = zelf.downcast::<Type>() else { return Ok(Value::NONE) };
+        if !ty.flag(TypeFlags::HEAPTYPE) && ty.def.is_some_and(|d| !d.doc.is_empty()) {
+            return match ty.def {
+                Some(def) => Ok(vm.new_str(def.doc)?.into_value()),
+                None => Ok(Value::NONE),
+            };
+        }
+        match own(vm, ty, &vm.names.__doc__)? {
+            Some(doc) => match vm.type_of(&doc).slots.descr_get.get() {
+                Some(get) => get(vm, &doc, None, Some(zelf)),
+                None => Ok(doc),
+            },
+            None => Ok(Value::NONE),
+        }
+    }
+
+    #[pysetter(name = "__doc__")]
+    fn set_doc(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        check_mutable(vm, self, "__doc__", value.as_ref())?;
+        let Some(value) = value else { return Ok(()) };
+        self.dict(vm)?.set_str(vm, &vm.names.__doc__, value)?;
+        self.modified();
+        Ok(())
+    }
+
+    #[pygetter]
+    fn __text_signature__(&self) -> Option<&'static str> {
+        self.def.and_then(|d| d.text_signature)
+    }
+
+    #[pygetter]
+    fn __abstractmethods__(zelf: &Value, vm: &Vm) -> PyResult {
+        let found = match zelf.downcast::<Type>() {
+            Some(ty) if !ty.is(&vm.types.type_) => own(vm, ty, &vm.names.__abstractmethods__)?,
+            _ => None,
+        };
+        found.ok_or_else(|| vm.attribute_error("__abstractmethods__"))
+    }
+
+    #[pysetter(name = "__abstractmethods__")]
+    fn set_abstractmethods(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        let dict = self.dict(vm)?;
+        let abstract_ = match value {
+            Some(value) => {
+                let is_abstract = object::is_true(vm, &value)?;
+                dict.set_str(vm, &vm.names.__abstractmethods__, value)?;
+                is_abstract
+            }
+            None => match dict.remove_str(vm, &vm.names.__abstractmethods__)? {
+                Some(_) => false,
+                None => return Err(vm.attribute_error("__abstractmethods__")),
+            },
+        };
+        self.modified();
+        self.set_flag(TypeFlags::IS_ABSTRACT, abstract_);
+        Ok(())
+    }
+
+    #[pygetter]
+    fn __annotations__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        super::annotations::get_annotations(vm, zelf)
+    }
+
+    #[pysetter(name = "__annotations__")]
+    fn set_annotations(zelf: &Ref<Self>, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        super::annotations::set_annotations(vm, zelf, value)
+    }
+
+    #[pygetter]
+    fn __annotate__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        super::annotations::get_annotate(vm, zelf)
+    }
+
+    #[pysetter(name = "__annotate__")]
+    fn set_annotate(zelf: &Ref<Self>, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        super::annotations::set_annotate(vm, zelf, value)
+    }
+
+    #[pygetter]
+    fn __type_params__(&self, vm: &Vm) -> PyResult {
+        Ok(match own(vm, self, &vm.names.__type_params__)? {
+            Some(params) => params,
+            None => vm.interp.empty_tuple().into_value(),
+        })
+    }
+
+    #[pysetter(name = "__type_params__")]
+    fn set_type_params(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        check_mutable(vm, self, "__type_params__", value.as_ref())?;
+        let Some(value) = value else { return Ok(()) };
+        if value.downcast::<Tuple>().is_none() {
+            return Err(vm.type_error(format!("__type_params__ must be set to a tuple, not '{}'", vm.type_of(&value).full_name())));
+        }
+        self.dict(vm)?.set_str(vm, &vm.names.__type_params__, value)?;
+        self.modified();
+        Ok(())
+    }
+
+    /// Return a type's method resolution order.
+    #[pymethod(name = "mro")]
+    fn mro_method(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let bases: Vec<Ref<Type>> = match zelf.bases.get() {
+            Some(bases) => bases.items().iter().filter_map(|b| b.downcast::<Type>().cloned()).collect(),
+            None => Vec::new(),
+        };
+        let items = super::mro::compute(vm, zelf, &bases)?;
+        Ok(vm.new_list(items)?.into_value())
+    }
+
+    /// Return a list of immediate subclasses.
+    #[pymethod]
+    fn __subclasses__(&self, vm: &Vm) -> PyResult {
+        let list = self.subclass_refs().into_iter().map(Ref::into_value).collect();
+        Ok(vm.new_list(list)?.into_value())
+    }
+
+    /// Create the namespace for the class statement
+    #[pyclassmethod(sig = "($cls, name, bases, /, **kwds)", name = "__prepare__")]
+    fn prepare(_cls: &Ref<Type>, vm: &Vm, _name: Value, _bases: Value, _kwds: crate::function::KwArgs<'_>) -> PyResult {
+        Ok(vm.new_dict()?.into_value())
+    }
+
+    /// Check if an object is an instance.
+    #[pymethod(sig = "($self, instance, /)")]
+    fn __instancecheck__(zelf: &Value, vm: &Vm, instance: &Value) -> PyResult<bool> {
+        object::recursive_is_instance(vm, instance, zelf)
+    }
+
+    /// Check if a class is a subclass.
+    #[pymethod(sig = "($self, subclass, /)")]
+    fn __subclasscheck__(zelf: &Value, vm: &Vm, subclass: &Value) -> PyResult<bool> {
+        object::recursive_is_subclass(vm, subclass, zelf)
+    }
+
+    /// Specialized __dir__ implementation for types.
+    #[pymethod]
+    fn __dir__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let names = Dict::new(vm)?;
+        merge_class_dict(vm, &names, zelf)?;
+        Ok(vm.new_list(names.items_vec().into_iter().map(|(k, _)| k).collect())?.into_value())
+    }
+
+    /// Return memory consumption of the type object.
+    #[pymethod]
+    fn __sizeof__(&self) -> usize {
+        size_of::<Type>() + 16
+    }
+}
+
+/// `__qualname__` as text.
+pub fn qualname(ty: &Type) -> String {
+    match ty.qualname.get() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => ty.name(),
+    }
+}
+
+/// `__module__` as text, if it is a string.
+pub fn module_text(vm: &Vm, ty: &Type) -> PyResult<Option<String>> {
+    if !ty.flag(TypeFlags::HEAPTYPE) {
+        return Ok(Some(ty.def.map_or("builtins", |d| d.module).to_string()));
+    }
+    let module = own(vm, ty, &vm.names.__module__)?;
+    Ok(module.as_ref().and_then(str_::of).map(|m| m.to_string_lossy().into_owned()))
+}
+
+/// Collects the names of a class and its bases, for `dir()`.
+pub fn merge_class_dict(vm: &Vm, names: &Ref<Dict>, ty: &Ref<Type>) -> PyResult<()> {
+    if let Some(mro) = ty.mro.get() {
+        for class in mro.items() {
+            if let Some(class) = class.downcast::<Type>() {
+                for (name, value) in class.dict(vm)?.items_vec() {
+                    names.set_default(vm, &name, value)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+

@@ -1,0 +1,108 @@
+//! The method resolution order: C3 linearisation. CPython: Objects/typeobject.c (mro_implementation, pmerge).
+
+use super::Type;
+use crate::objects::tuple::Tuple;
+use crate::vm::{PyResult, Raised, Vm};
+use naja_heap::{Ref, Value};
+
+/// The MRO of a class with these bases, itself first. Raises TypeError where the bases contradict each other.
+pub fn compute(vm: &Vm, class: &Ref<Type>, bases: &[Ref<Type>]) -> PyResult<Vec<Value>> {
+    let mut lists: Vec<Vec<Value>> = Vec::with_capacity(bases.len() + 1);
+    for base in bases {
+        match base.mro.get() {
+            Some(mro) => lists.push(mro.items().to_vec()),
+            None => {
+                return Err(vm.type_error(format!("Cannot extend an incomplete type '{}'", base.name())));
+            }
+        }
+    }
+    for (i, base) in bases.iter().enumerate() {
+        if bases[..i].iter().any(|b| b.is(base)) {
+            return Err(vm.type_error(format!("duplicate base class {}", base.name())));
+        }
+    }
+    let mut result = vec![class.to_value()];
+    if let [only] = lists.as_slice() {
+        result.extend(only.iter().cloned());
+        return Ok(result);
+    }
+    lists.push(bases.iter().map(Ref::to_value).collect());
+    let mut at = vec![0usize; lists.len()];
+    loop {
+        let mut done = true;
+        let mut chosen = None;
+        for (i, list) in lists.iter().enumerate() {
+            let Some(candidate) = list.get(at[i]) else { continue };
+            done = false;
+            let in_tail = lists.iter().zip(&at).any(|(l, &a)| l.iter().skip(a + 1).any(|c| c.is(candidate)));
+            if !in_tail {
+                chosen = Some(candidate.clone());
+                break;
+            }
+        }
+        match chosen {
+            Some(chosen) => {
+                for (list, a) in lists.iter().zip(&mut at) {
+                    if list.get(*a).is_some_and(|c| c.is(&chosen)) {
+                        *a += 1;
+                    }
+                }
+                result.push(chosen);
+            }
+            None if done => return Ok(result),
+            None => return Err(conflict(vm, &lists, &at)),
+        }
+    }
+}
+
+#[cold]
+fn conflict(vm: &Vm, lists: &[Vec<Value>], at: &[usize]) -> Raised {
+    let mut names: Vec<String> = Vec::new();
+    for (list, &a) in lists.iter().zip(at) {
+        if let Some(class) = list.get(a).and_then(|c| c.downcast::<Type>()) {
+            let name = class.name();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    vm.type_error(format!("Cannot create a consistent method resolution order (MRO) for bases {}", names.join(", ")))
+}
+
+/// Computes and stores the MRO of `class`, by its metaclass's `mro()` if that is overridden.
+pub fn set(vm: &Vm, class: &Ref<Type>) -> PyResult<()> {
+    let bases: Vec<Ref<Type>> = match class.bases.get() {
+        Some(bases) => bases.items().iter().filter_map(|b| b.downcast::<Type>().cloned()).collect(),
+        None => Vec::new(),
+    };
+    let meta = vm.type_of(class.as_value());
+    let items = if meta.is(&vm.types.type_) {
+        compute(vm, class, &bases)?
+    } else {
+        custom(vm, class, meta)?
+    };
+    let mro = Tuple::from_slice(vm, &items)?;
+    class.mro.set(Some(mro));
+    class.modified();
+    Ok(())
+}
+
+/// The result of a metaclass's own `mro` method.
+fn custom(vm: &Vm, class: &Ref<Type>, meta: &Type) -> PyResult<Vec<Value>> {
+    let name = vm.intern("mro");
+    debug_assert!(meta.lookup(vm, &name).is_some());
+    let result = match vm.call_special(class.as_value(), &name, &[])? {
+        Some(result) => result,
+        None => return Err(vm.type_error("metaclass has no mro()")),
+    };
+    let items = crate::protocols::sequence::collect(vm, &result)?;
+    for item in &items {
+        let Some(base) = item.downcast::<Type>() else {
+            return Err(vm.type_error(format!("mro() returned a non-class ('{}')", vm.type_of(item).full_name())));
+        };
+        if !class.layout.payload.extends(base.layout.payload) && !std::ptr::eq(class.layout.payload, base.layout.payload) {
+            return Err(vm.type_error(format!("mro() returned base with unsuitable layout ('{}')", base.name())));
+        }
+    }
+    Ok(items)
+}

@@ -1,0 +1,134 @@
+//! Rich comparison. CPython: Objects/object.c (do_richcompare).
+
+use crate::objects::str_;
+use crate::objects::type_::is_subtype;
+use crate::protocols::object;
+use crate::vm::{PyResult, Vm};
+use naja_heap::Value;
+use std::cmp::Ordering;
+
+/// One of the six comparisons, numbered as CPython's `Py_LT` .. `Py_GE`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum CompareOp {
+    Lt,
+    Le,
+    Eq,
+    Ne,
+    Gt,
+    Ge,
+}
+
+impl CompareOp {
+    pub fn from_index(index: u32) -> CompareOp {
+        use CompareOp::*;
+        [Lt, Le, Eq, Ne, Gt, Ge][(index % 6) as usize]
+    }
+
+    /// The operation with its operands exchanged.
+    pub fn swapped(self) -> CompareOp {
+        use CompareOp::*;
+        match self {
+            Lt => Gt,
+            Le => Ge,
+            Eq => Eq,
+            Ne => Ne,
+            Gt => Lt,
+            Ge => Le,
+        }
+    }
+
+    pub fn symbol(self) -> &'static str {
+        ["<", "<=", "==", "!=", ">", ">="][self as usize]
+    }
+
+    /// Whether the comparison holds for operands so ordered.
+    #[inline]
+    pub fn holds(self, ordering: Ordering) -> bool {
+        use CompareOp::*;
+        match self {
+            Lt => ordering.is_lt(),
+            Le => ordering.is_le(),
+            Eq => ordering.is_eq(),
+            Ne => ordering.is_ne(),
+            Gt => ordering.is_gt(),
+            Ge => ordering.is_ge(),
+        }
+    }
+
+    /// The result for operands so ordered, or unordered.
+    #[inline]
+    pub fn value(self, ordering: Option<Ordering>) -> Value {
+        Value::from_bool(match ordering {
+            Some(ordering) => self.holds(ordering),
+            None => self == CompareOp::Ne,
+        })
+    }
+}
+
+/// `a op b`.
+pub fn rich_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+    if let (Some(x), Some(y)) = (a.as_small_int(), b.as_small_int()) {
+        return Ok(Value::from_bool(op.holds(x.cmp(&y))));
+    }
+    vm.check_stack()?;
+    let (ta, tb) = (vm.type_of(a), vm.type_of(b));
+    let mut reflected_tried = false;
+    if !ta.is(tb)
+        && is_subtype(tb, ta)
+        && let Some(compare) = tb.slots.richcompare.get()
+    {
+        reflected_tried = true;
+        let result = compare(vm, b, a, op.swapped())?;
+        if !result.is_not_implemented() {
+            return Ok(result);
+        }
+    }
+    if let Some(compare) = ta.slots.richcompare.get() {
+        let result = compare(vm, a, b, op)?;
+        if !result.is_not_implemented() {
+            return Ok(result);
+        }
+    }
+    if !reflected_tried && let Some(compare) = tb.slots.richcompare.get() {
+        let result = compare(vm, b, a, op.swapped())?;
+        if !result.is_not_implemented() {
+            return Ok(result);
+        }
+    }
+    match op {
+        CompareOp::Eq => Ok(Value::from_bool(a.is(b))),
+        CompareOp::Ne => Ok(Value::from_bool(!a.is(b))),
+        _ => Err(vm.type_error(format!(
+            "'{}' not supported between instances of '{}' and '{}'",
+            op.symbol(),
+            ta.full_name(),
+            tb.full_name()
+        ))),
+    }
+}
+
+/// `a op b` as a truth value; identical objects are equal without being asked.
+pub fn compare_bool(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult<bool> {
+    if a.is(b) {
+        match op {
+            CompareOp::Eq => return Ok(true),
+            CompareOp::Ne => return Ok(false),
+            _ => {}
+        }
+    }
+    let result = rich_compare(vm, a, b, op)?;
+    object::is_true(vm, &result)
+}
+
+/// Identical or equal: how containers compare items.
+#[inline]
+pub fn eq(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
+    if a.is(b) {
+        return Ok(true);
+    }
+    if let (Some(x), Some(y)) = (crate::objects::dict::exact_str(vm, a), crate::objects::dict::exact_str(vm, b)) {
+        return Ok(str_::eq(x, y));
+    }
+    compare_bool(vm, a, b, CompareOp::Eq)
+}

@@ -1,0 +1,51 @@
+//! `hash()`. CPython: Objects/object.c (PyObject_Hash), Python/pyhash.c.
+
+use crate::objects::str_;
+use crate::vm::{PyResult, Vm};
+use naja_heap::Value;
+
+/// The modulus of numeric hashes: 2^61 - 1.
+pub const MODULUS: i64 = (1 << 61) - 1;
+
+/// The hash of a small int: its value modulo 2^61 - 1, with the sign; -1 becomes -2.
+#[inline]
+pub fn hash_int(n: i64) -> i64 {
+    let h = n % MODULUS;
+    if h == -1 { -2 } else { h }
+}
+
+/// `hash(value)`. Raises TypeError for unhashable objects, and what a `__hash__` raises.
+#[inline]
+pub fn hash(vm: &Vm, value: &Value) -> PyResult<i64> {
+    if let Some(text) = str_::of(value)
+        && vm.type_of(value).is(&vm.types.str)
+    {
+        return Ok(text.hash(vm));
+    }
+    if let Some(n) = value.as_small_int() {
+        return Ok(hash_int(n));
+    }
+    hash_slow(vm, value)
+}
+
+fn hash_slow(vm: &Vm, value: &Value) -> PyResult<i64> {
+    let ty = vm.type_of(value);
+    match ty.slots.hash.get() {
+        Some(hash) => hash(vm, value),
+        None => Err(unhashable(vm, value)),
+    }
+}
+
+/// Raises "unhashable type".
+#[cold]
+pub fn unhashable(vm: &Vm, value: &Value) -> crate::vm::Raised {
+    vm.type_error(format!("unhashable type: '{}'", vm.type_of(value).full_name()))
+}
+
+/// The hash by address.
+pub fn hash_pointer(value: &Value) -> i64 {
+    match value.bits().rotate_right(4) as i64 {
+        -1 => -2,
+        h => h,
+    }
+}

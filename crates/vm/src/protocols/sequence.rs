@@ -1,0 +1,129 @@
+//! Sequences: items by index, slices, membership, collecting iterables. CPython: Objects/abstract.c.
+
+use crate::objects::list::List;
+use crate::objects::slice::Slice;
+use crate::objects::tuple::Tuple;
+use crate::objects::type_::slots::ItemFn;
+use crate::protocols::{compare, iterator, object};
+use crate::vm::{PyResult, Raised, Vm};
+use naja_heap::{Ref, Value};
+
+/// Whether the object has items by index and is no dict.
+pub fn is_sequence(vm: &Vm, value: &Value) -> bool {
+    let ty = vm.type_of(value);
+    !ty.flag(crate::objects::type_::TypeFlags::DICT_SUBCLASS) && ty.slots.item.get().is_some()
+}
+
+/// Item `index`, counted from the end if negative, by a class's `item` slot.
+pub fn item_at(vm: &Vm, sequence: &Value, index: isize, item: ItemFn) -> PyResult {
+    let mut index = index;
+    if index < 0
+        && let Some(len) = vm.type_of(sequence).slots.sq_len.get()
+    {
+        index += len(vm, sequence)? as isize;
+    }
+    item(vm, sequence, index)
+}
+
+/// `sequence[index]` for a plain index.
+pub fn get(vm: &Vm, sequence: &Value, index: isize) -> PyResult {
+    let ty = vm.type_of(sequence);
+    match ty.slots.item.get() {
+        Some(item) => item_at(vm, sequence, index, item),
+        None if ty.slots.subscript.get().is_some() => {
+            Err(vm.type_error(format!("{} is not a sequence", ty.full_name())))
+        }
+        None => Err(vm.type_error(format!("'{}' object does not support indexing", ty.full_name()))),
+    }
+}
+
+/// `o[start:stop]`.
+pub fn get_slice(vm: &Vm, o: &Value, start: &Value, stop: &Value) -> PyResult {
+    let slice = Slice::make(vm, start.clone(), stop.clone(), Value::NONE)?.into_value();
+    object::get_item(vm, o, &slice)
+}
+
+/// `needle in haystack`.
+pub fn contains(vm: &Vm, haystack: &Value, needle: &Value) -> PyResult<bool> {
+    let ty = vm.type_of(haystack);
+    if let Some(contains) = ty.slots.contains.get() {
+        return contains(vm, haystack, needle);
+    }
+    let it = match iterator::iter(vm, haystack) {
+        Ok(it) => it,
+        Err(Raised) if vm.exception_matches(&vm.types.type_error) && ty.slots.iter.get().is_none() && !is_sequence(vm, haystack) => {
+            vm.clear_exception();
+            return Err(vm.type_error(format!("argument of type '{}' is not a container or iterable", ty.full_name())));
+        }
+        Err(raised) => return Err(raised),
+    };
+    while let Some(item) = iterator::next(vm, &it)? {
+        if compare::eq(vm, &item, needle)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The items of an iterable.
+pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
+    let ty = vm.type_of(iterable);
+    if ty.is(&vm.types.tuple)
+        && let Some(tuple) = iterable.downcast::<Tuple>()
+    {
+        return Ok(tuple.items().to_vec());
+    }
+    if ty.is(&vm.types.list)
+        && let Some(list) = iterable.downcast::<List>()
+    {
+        return Ok(list.to_vec());
+    }
+    let it = iterator::iter(vm, iterable)?;
+    let hint = object::length_hint(vm, iterable, 8)?;
+    let mut items = Vec::new();
+    // A wrong hint must not use memory up.
+    if items.try_reserve(hint.min(1 << 20)).is_err() {
+        return Err(vm.memory_error(""));
+    }
+    while let Some(item) = iterator::next(vm, &it)? {
+        if items.len() == items.capacity() && items.try_reserve(items.len() / 8 + 8).is_err() {
+            return Err(vm.memory_error(""));
+        }
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// As [`collect`], with TypeError `message` for what cannot be iterated (CPython's PySequence_Fast).
+pub fn collect_or(vm: &Vm, iterable: &Value, message: &str) -> PyResult<Vec<Value>> {
+    let ty = vm.type_of(iterable);
+    match collect(vm, iterable) {
+        Err(Raised) if ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() && vm.catch(&vm.types.type_error) => {
+            Err(vm.type_error(message))
+        }
+        result => result,
+    }
+}
+
+/// `list.extend(iterable)`. Items taken before an error stay.
+pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> {
+    let ty = vm.type_of(iterable);
+    if ty.is(&vm.types.tuple) || ty.is(&vm.types.list) {
+        // A copy first: the iterable can be the list itself.
+        let items = collect(vm, iterable)?;
+        let full = list.items.with_mut(|v| {
+            if v.try_reserve(items.len()).is_err() {
+                return true;
+            }
+            v.extend(items);
+            false
+        });
+        return if full { Err(vm.memory_error("")) } else { Ok(()) };
+    }
+    let it = iterator::iter(vm, iterable)?;
+    object::length_hint(vm, iterable, 8)?;
+    while let Some(item) = iterator::next(vm, &it)? {
+        list.push(vm, item)?;
+    }
+    Ok(())
+}
