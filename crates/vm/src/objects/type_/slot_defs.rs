@@ -58,14 +58,17 @@ fn call_maybe(vm: &Vm, receiver: &Value, name: &Ref<Str>, args: &[&Value]) -> Py
     }
 }
 
-/// A binary operator of two objects of which one has the method: the right one's reflected method first if its class
-/// is a subclass that overrides it.
-fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>, own: fn(&Slots) -> usize) -> PyResult {
+/// Whether the class has the special method `name` from a Python class (not as the wrapper of a native slot).
+fn has_python_method(vm: &Vm, ty: &Type, name: &Ref<Str>) -> bool {
+    ty.flag(TypeFlags::HEAPTYPE) && ty.lookup(vm, name).is_some_and(|m| m.downcast::<WrapperDescriptor>().is_none())
+}
+
+/// A binary operator of two objects of which at least one has the method in Python: the right one's reflected method
+/// first if its class is a subclass that overrides it.
+fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>) -> PyResult {
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
-    // Is it this very trampoline that stands in the classes' slots?
-    let mine = own(&trampolines());
-    let mut try_other = !ta.is(tb) && own(&tb.slots) == mine;
-    if own(&ta.slots) == mine {
+    let mut try_other = !ta.is(tb) && has_python_method(vm, tb, reflected);
+    if has_python_method(vm, ta, name) {
         if try_other && is_subtype(tb, ta) {
             let overridden = match (ta.lookup(vm, reflected), tb.lookup(vm, reflected)) {
                 (Some(x), Some(y)) => !x.is(&y),
@@ -86,15 +89,6 @@ fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>, 
         }
     }
     if try_other { call_maybe(vm, b, reflected, &[a]) } else { Ok(Value::NOT_IMPLEMENTED) }
-}
-
-/// Slots with every trampoline in, to compare with.
-fn trampolines() -> Slots {
-    let slots = Slots::default();
-    for def in each() {
-        (def.set)(&slots)
-    }
-    slots
 }
 
 fn wrap_len(vm: &Vm, result: Value) -> PyResult<usize> {
@@ -309,7 +303,7 @@ fn slot_item(vm: &Vm, v: &Value, index: isize) -> PyResult {
 
 fn slot_power(vm: &Vm, a: &Value, b: &Value, c: &Value) -> PyResult {
     if c.is_none() {
-        return binary(vm, a, b, &vm.names.__pow__, &vm.names.__rpow__, |s| s.power.get().map_or(0, |f| f as usize));
+        return binary(vm, a, b, &vm.names.__pow__, &vm.names.__rpow__);
     }
     // Three arguments: only the left one's method is asked.
     if vm.type_of(a).lookup(vm, &vm.names.__pow__).is_some() {
@@ -427,10 +421,10 @@ macro_rules! operator {
     ($slot:ident $name:literal $method:ident $rname:literal $rmethod:ident $symbol:literal) => {
         [
             def!($name, concat!("($self, value, /)\n--\n\nReturn self", $symbol, "value."), $slot, wrapper!(binary $slot $name), |vm, a, b| {
-                binary(vm, a, b, &vm.names.$method, &vm.names.$rmethod, |s| s.$slot.get().map_or(0, |f| f as usize))
+                binary(vm, a, b, &vm.names.$method, &vm.names.$rmethod)
             }),
             def!($rname, concat!("($self, value, /)\n--\n\nReturn value", $symbol, "self."), $slot, wrapper!(reflected $slot $rname), |vm, a, b| {
-                binary(vm, a, b, &vm.names.$method, &vm.names.$rmethod, |s| s.$slot.get().map_or(0, |f| f as usize))
+                binary(vm, a, b, &vm.names.$method, &vm.names.$rmethod)
             }),
         ]
     };
