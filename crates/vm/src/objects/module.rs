@@ -1,0 +1,233 @@
+//! `module` objects. CPython: Objects/moduleobject.c.
+
+use crate::function::Args;
+use crate::objects::dict::Dict;
+use crate::objects::str_::{self, Str};
+use crate::objects::type_::Type;
+use crate::protocols::{attributes, object};
+use crate::vm::{PyResult, Raised, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+
+/// Create a module object.
+///
+/// The name must be a string; the optional docstring can have any type.
+#[pyclass(name = "module", module = "builtins", gc, flags(BASETYPE, HAS_WEAKREF))]
+#[repr(C)]
+pub struct Module {
+    dict: MutCell<Ref<Dict>>,
+}
+
+impl Traverse for Module {
+    fn traverse(&self, v: &mut Visitor) {
+        self.dict.with(|d| v.reference(d))
+    }
+    fn clear(&self) {
+        self.dict.with(|d| d.clone()).clear_table()
+    }
+}
+
+impl Module {
+    /// A module called `name`, with the usual attributes. Raises MemoryError.
+    pub fn make(vm: &Vm, name: &str, doc: Option<&str>) -> PyResult<Ref<Module>> {
+        let module = vm.new_object(Module { dict: MutCell::new(Dict::new(vm)?) })?;
+        let doc = match doc {
+            Some(doc) => vm.new_str(doc)?.into_value(),
+            None => Value::NONE,
+        };
+        module.fill(vm, vm.intern(name).into_value(), doc)?;
+        Ok(module)
+    }
+
+    fn fill(&self, vm: &Vm, name: Value, doc: Value) -> PyResult<()> {
+        let dict = self.dict();
+        dict.set_str(vm, &vm.names.__name__, name)?;
+        dict.set_str(vm, &vm.names.__doc__, doc)?;
+        for attr in [&vm.names.__package__, &vm.names.__loader__, &vm.names.__spec__] {
+            dict.set_str(vm, attr, Value::NONE)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub fn dict(&self) -> Ref<Dict> {
+        self.dict.get()
+    }
+
+    /// Sets an attribute.
+    pub fn set(&self, vm: &Vm, name: &str, value: Value) -> PyResult<()> {
+        self.dict().set_str(vm, &vm.intern(name), value)
+    }
+
+    /// The module's name as text, if it has one.
+    pub fn name(&self, vm: &Vm) -> PyResult<Option<String>> {
+        let name = self.dict().get_str(vm, &vm.names.__name__)?;
+        Ok(name.as_ref().and_then(str_::of).map(|n| n.to_string_lossy().into_owned()))
+    }
+
+    /// Whether the module's import is still under way.
+    fn is_initializing(&self, vm: &Vm) -> PyResult<bool> {
+        match self.dict().get_str(vm, &vm.names.__spec__)? {
+            Some(spec) if !spec.is_none() => match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
+                Some(flag) => object::is_true(vm, &flag),
+                None => Ok(false),
+            },
+            _ => Ok(false),
+        }
+    }
+
+    #[cold]
+    fn no_attribute(&self, vm: &Vm, zelf: &Value, name: &Ref<Str>) -> Raised {
+        let text = name.to_string_lossy();
+        let message = match self.name(vm) {
+            Ok(Some(module)) => match self.is_initializing(vm) {
+                Ok(true) => format!(
+                    "partially initialized module '{module}' has no attribute '{text}' (most likely due to a circular import)"
+                ),
+                Ok(false) => format!("module '{module}' has no attribute '{text}'"),
+                Err(raised) => return raised,
+            },
+            Ok(None) => format!("module has no attribute '{text}'"),
+            Err(raised) => return raised,
+        };
+        crate::objects::exception::attribute_error(vm, message, zelf, name)
+    }
+}
+
+#[pymethods]
+impl Module {
+    #[pyslot(sig = "(name, doc=None)")]
+    fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
+        let module = vm.new_object_of(cls, Module { dict: MutCell::new(Dict::new(vm)?) })?;
+        Ok(module.into_value())
+    }
+
+    #[pyslot]
+    fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
+        let name = args.positional().first().or_else(|| args.keyword("name"));
+        let doc = args.positional().get(1).or_else(|| args.keyword("doc"));
+        let Some(name) = name else {
+            return Err(vm.type_error("module() missing required argument 'name' (pos 1)"));
+        };
+        if str_::of(name).is_none() {
+            return Err(vm.type_error(format!("module() argument 'name' must be str, not {}", vm.type_of(name).full_name())));
+        }
+        zelf.fill(vm, name.clone(), doc.cloned().unwrap_or(Value::NONE))
+    }
+
+    #[pyslot]
+    fn getattro(vm: &Vm, zelf: &Value, name: &Ref<Str>) -> PyResult {
+        let Some(module) = zelf.downcast::<Module>() else { return attributes::generic_get(vm, zelf, name) };
+        let ty = vm.type_of(zelf);
+        if let Some(descriptor) = ty.lookup(vm, name) {
+            let slots = &vm.type_of(&descriptor).slots;
+            if let (Some(get), Some(_)) = (slots.descr_get.get(), slots.descr_set.get()) {
+                let owner = ty.to_ref().into_value();
+                return get(vm, &descriptor, Some(zelf), Some(&owner));
+            }
+        }
+        let dict = module.dict();
+        if let Some(value) = dict.get_str(vm, name)? {
+            return Ok(value);
+        }
+        match attributes::generic_get(vm, zelf, name) {
+            Err(Raised) if vm.exception_matches(&vm.types.attribute_error) => {
+                vm.clear_exception();
+                if let Some(getattr) = dict.get_str(vm, &vm.names.__getattr__)? {
+                    return vm.call(&getattr, &[name.to_value()]);
+                }
+                Err(module.no_attribute(vm, zelf, name))
+            }
+            result => result,
+        }
+    }
+
+    #[pyslot]
+    fn setattro(vm: &Vm, zelf: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
+        let Some(module) = zelf.downcast::<Module>() else { return attributes::generic_set(vm, zelf, name, value) };
+        if let Some(descriptor) = vm.type_of(zelf).lookup(vm, name)
+            && let Some(set) = vm.type_of(&descriptor).slots.descr_set.get()
+        {
+            return set(vm, &descriptor, zelf, value);
+        }
+        match value {
+            Some(value) => module.dict().set_str(vm, name, value.clone()),
+            None => match module.dict().remove_str(vm, name)? {
+                Some(_) => Ok(()),
+                None => Err(module.no_attribute(vm, zelf, name)),
+            },
+        }
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        if let Some(importlib) = vm.interp.state.importlib.get() {
+            return vm.call_method_str(&importlib, "_module_repr", &[zelf.to_value()]);
+        }
+        let name = zelf.name(vm)?.unwrap_or_else(|| "?".to_string());
+        Ok(vm.new_str(format!("<module '{name}'>"))?.into_value())
+    }
+
+    #[pygetter]
+    fn __dict__(&self) -> Value {
+        self.dict().into_value()
+    }
+
+    #[pygetter]
+    fn __annotations__(&self, vm: &Vm) -> PyResult {
+        let dict = self.dict();
+        if let Some(annotations) = dict.get_str(vm, &vm.names.__annotations__)? {
+            return Ok(annotations);
+        }
+        let annotate = dict.get_str(vm, &vm.names.__annotate__)?.filter(|a| !a.is_none());
+        let annotations = match annotate {
+            Some(annotate) => vm.call(&annotate, &[Value::small_int(1)])?,
+            None => vm.new_dict()?.into_value(),
+        };
+        dict.set_str(vm, &vm.names.__annotations__, annotations.clone())?;
+        Ok(annotations)
+    }
+
+    #[pysetter(name = "__annotations__")]
+    fn set_annotations(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        let dict = self.dict();
+        match value {
+            Some(value) => dict.set_str(vm, &vm.names.__annotations__, value)?,
+            None => {
+                if dict.remove_str(vm, &vm.names.__annotations__)?.is_none() {
+                    return Err(vm.attribute_error("__annotations__"));
+                }
+            }
+        }
+        dict.remove_str(vm, &vm.names.__annotate__)?;
+        Ok(())
+    }
+
+    #[pygetter]
+    fn __annotate__(&self, vm: &Vm) -> PyResult {
+        Ok(self.dict().get_str(vm, &vm.names.__annotate__)?.unwrap_or(Value::NONE))
+    }
+
+    #[pysetter(name = "__annotate__")]
+    fn set_annotate(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        let Some(value) = value else { return Err(vm.type_error("cannot delete __annotate__ attribute")) };
+        if !value.is_none() && vm.type_of(&value).slots.call.get().is_none() {
+            return Err(vm.type_error("__annotate__ must be callable or None"));
+        }
+        self.dict().set_str(vm, &vm.names.__annotate__, value)
+    }
+
+    /// __dir__() -> list
+    /// specialized dir() implementation
+    #[pymethod]
+    fn __dir__(&self, vm: &Vm) -> PyResult {
+        let dict = self.dict();
+        if let Some(dir) = dict.get_str(vm, &vm.intern("__dir__"))? {
+            return vm.call(&dir, &[]);
+        }
+        let names = dict.items_vec().into_iter().map(|(k, _)| k).collect();
+        Ok(vm.new_list(names)?.into_value())
+    }
+}
+
