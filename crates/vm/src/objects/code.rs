@@ -272,3 +272,156 @@ pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
         Const::Code(code) => CodeObject::from_code(vm, code)?.into_value(),
     })
 }
+
+#[naja_macros::pymethods]
+impl CodeObject {
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let file = crate::protocols::object::repr(vm, zelf.filename.as_value())?;
+        let line = if zelf.firstlineno != 0 { zelf.firstlineno } else { -1 };
+        let text = format!(
+            "<code object {} at {:#x}, file \"{}\", line {line}>",
+            zelf.name.to_string_lossy(),
+            zelf.as_ptr() as usize,
+            file.to_string_lossy().trim_matches('\'')
+        );
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pyslot]
+    fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
+        let parts = [zelf.name.to_value(), vm.new_bytes(&zelf.original_bytes())?.into_value(), zelf.linetable.to_value()];
+        let tuple = vm.new_tuple(parts.to_vec())?;
+        crate::protocols::hash::hash(vm, tuple.as_value())
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: crate::protocols::compare::CompareOp) -> PyResult {
+        use crate::protocols::compare::{CompareOp, eq};
+        let (Some(x), Some(y)) = (a.downcast::<CodeObject>(), b.downcast::<CodeObject>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
+        if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
+            return Ok(Value::NOT_IMPLEMENTED);
+        }
+        let numbers = |c: &CodeObject| {
+            (c.argcount, c.posonlyargcount, c.kwonlyargcount, c.flags, c.firstlineno, c.nlocals, c.stacksize)
+        };
+        let same_names = |p: &[Ref<Str>], q: &[Ref<Str>]| p.len() == q.len() && p.iter().zip(q).all(|(p, q)| p.is(q));
+        let mut equal = numbers(x) == numbers(y)
+            && x.original_bytes() == y.original_bytes()
+            && x.linetable.as_bytes() == y.linetable.as_bytes()
+            && x.exceptiontable.as_bytes() == y.exceptiontable.as_bytes()
+            && same_names(&x.names, &y.names)
+            && same_names(&x.localsplusnames, &y.localsplusnames)
+            && x.name.is(&y.name)
+            && x.consts.len() == y.consts.len();
+        for (p, q) in x.consts.iter().zip(&*y.consts) {
+            equal = equal && vm.type_of(p).is(vm.type_of(q)) && eq(vm, p, q)?;
+        }
+        Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
+    }
+
+    #[pymember]
+    fn co_argcount(&self) -> u32 {
+        self.argcount
+    }
+
+    #[pymember]
+    fn co_posonlyargcount(&self) -> u32 {
+        self.posonlyargcount
+    }
+
+    #[pymember]
+    fn co_kwonlyargcount(&self) -> u32 {
+        self.kwonlyargcount
+    }
+
+    #[pymember]
+    fn co_stacksize(&self) -> u32 {
+        self.stacksize
+    }
+
+    #[pymember]
+    fn co_flags(&self) -> u32 {
+        self.flags
+    }
+
+    #[pymember]
+    fn co_nlocals(&self) -> u32 {
+        self.nlocals
+    }
+
+    #[pymember]
+    fn co_firstlineno(&self) -> i32 {
+        self.firstlineno
+    }
+
+    #[pymember]
+    fn co_name(&self) -> Value {
+        self.name.to_value()
+    }
+
+    #[pymember]
+    fn co_qualname(&self) -> Value {
+        self.qualname.to_value()
+    }
+
+    #[pymember]
+    fn co_filename(&self) -> Value {
+        self.filename.to_value()
+    }
+
+    #[pymember]
+    fn co_linetable(&self) -> Value {
+        self.linetable.to_value()
+    }
+
+    #[pymember]
+    fn co_exceptiontable(&self) -> Value {
+        self.exceptiontable.to_value()
+    }
+
+    #[pymember]
+    fn co_names(&self, vm: &Vm) -> PyResult {
+        Ok(vm.new_tuple(self.names.iter().map(Ref::to_value).collect())?.into_value())
+    }
+
+    #[pymember]
+    fn co_consts(&self, vm: &Vm) -> PyResult {
+        Ok(vm.new_tuple(self.consts.to_vec())?.into_value())
+    }
+
+    #[pygetter]
+    fn co_code(&self, vm: &Vm) -> PyResult {
+        Ok(vm.new_bytes(&self.original_bytes())?.into_value())
+    }
+
+    #[pygetter]
+    fn _co_code_adaptive(&self, vm: &Vm) -> PyResult {
+        Ok(vm.new_bytes(&self.adaptive_bytes())?.into_value())
+    }
+
+    #[pygetter]
+    fn co_varnames(&self, vm: &Vm) -> PyResult {
+        self.names_of(vm, kind::LOCAL)
+    }
+
+    #[pygetter]
+    fn co_cellvars(&self, vm: &Vm) -> PyResult {
+        self.names_of(vm, kind::CELL)
+    }
+
+    #[pygetter]
+    fn co_freevars(&self, vm: &Vm) -> PyResult {
+        self.names_of(vm, kind::FREE)
+    }
+}
+
+impl CodeObject {
+    /// The names of the variables of one kind, as a tuple.
+    fn names_of(&self, vm: &Vm, bits: u8) -> PyResult {
+        let names = self.localsplusnames.iter().zip(&*self.localspluskinds).filter(|(_, k)| **k & bits != 0);
+        Ok(vm.new_tuple(names.map(|(n, _)| n.to_value()).collect())?.into_value())
+    }
+}

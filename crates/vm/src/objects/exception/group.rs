@@ -19,8 +19,8 @@ fn field(vm: &Vm, value: &Value, index: usize) -> PyResult {
 }
 
 static GETSET: [GetSetDef; 2] = [
-    GetSetDef { name: "message", doc: "exception message", get: Some(|vm, v| field(vm, v, MESSAGE)), set: None },
-    GetSetDef { name: "exceptions", doc: "nested exceptions", get: Some(|vm, v| field(vm, v, EXCEPTIONS)), set: None },
+    GetSetDef { name: "message", doc: "exception message", member: true, get: Some(|vm, v| field(vm, v, MESSAGE)), set: None },
+    GetSetDef { name: "exceptions", doc: "nested exceptions", member: true, get: Some(|vm, v| field(vm, v, EXCEPTIONS)), set: None },
 ];
 
 static METHODS: [MethodDef; 4] = [

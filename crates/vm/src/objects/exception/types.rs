@@ -82,7 +82,7 @@ fn set<const N: usize>(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResu
 
 macro_rules! fields {
     ($($name:literal: $index:expr, $doc:literal;)*) => {
-        &[$(GetSetDef { name: $name, doc: $doc, get: Some(get::<{ $index }>), set: Some(set::<{ $index }>) }),*]
+        &[$(GetSetDef { name: $name, doc: $doc, member: false, get: Some(get::<{ $index }>), set: Some(set::<{ $index }>) }),*]
     };
 }
 

@@ -18,6 +18,7 @@ use naja_macros::pymethods;
 pub static INSTANCE_DICT: GetSetDef = GetSetDef {
     name: "__dict__",
     doc: "dictionary for instance variables",
+    member: false,
     get: Some(|vm, object| instance::materialize(vm, object).map(Ref::into_value)),
     set: Some(set_instance_dict),
 };
@@ -26,6 +27,7 @@ pub static INSTANCE_DICT: GetSetDef = GetSetDef {
 pub static WEAKREF: GetSetDef = GetSetDef {
     name: "__weakref__",
     doc: "list of weak references to the object",
+    member: false,
     get: Some(|vm, object| Ok(weakref::first(vm, object).unwrap_or(Value::NONE))),
     set: None,
 };

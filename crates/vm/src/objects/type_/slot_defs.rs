@@ -21,6 +21,8 @@ use smallvec::SmallVec;
 /// One special method.
 pub struct SlotDef {
     pub wrapper: SlotWrapper,
+    /// The slot's name: several methods can belong to one (`__add__` and `__radd__`).
+    slot: &'static str,
     /// Whether the slot is filled.
     filled: fn(&Slots) -> bool,
     /// Puts the trampoline in.
@@ -409,6 +411,7 @@ macro_rules! def {
     ($name:literal, $doc:literal, $slot:ident, $wrapper:expr, $trampoline:expr) => {
         SlotDef {
             wrapper: SlotWrapper { name: $name, doc: $doc, call: $wrapper },
+            slot: stringify!($slot),
             filled: |s| s.$slot.get().is_some(),
             set: |s| s.$slot.set(Some($trampoline)),
             copy: |to, from| to.$slot.set(from.$slot.get()),
@@ -699,7 +702,7 @@ pub fn fill_native_dict(vm: &Vm, ty: &Type, def: &'static TypeDef, dict: &Ref<Di
                 MethodKind::Method => MethodDescriptor::make(vm, &ty, method)?,
                 MethodKind::Class => ClassMethodDescriptor::make(vm, &ty, method)?,
                 MethodKind::Static | MethodKind::Function => {
-                    let function = NativeFunction::make(vm, method, None, None)?;
+                    let function = NativeFunction::make(vm, method, Some(ty.to_value()), None)?;
                     crate::objects::classmethod::StaticMethod::make(vm, function)?
                 }
             };
@@ -776,7 +779,7 @@ fn update_one(vm: &Vm, ty: &Ref<Type>, slot: &'static SlotDef, name: &Ref<Str>) 
     match found {
         None => {
             // Another name for the same slot may still be there (`__add__` and `__radd__`).
-            let other = each().any(|s| std::ptr::fn_addr_eq(s.clear, slot.clear) && ty.lookup(vm, &vm.intern(s.wrapper.name)).is_some());
+            let other = each().any(|s| s.slot == slot.slot && ty.lookup(vm, &vm.intern(s.wrapper.name)).is_some());
             if !other {
                 (slot.clear)(&ty.slots)
             }
@@ -801,7 +804,7 @@ fn update_one(vm: &Vm, ty: &Ref<Type>, slot: &'static SlotDef, name: &Ref<Str>) 
 /// defined in Python: the trampoline must stay.
 fn has_python_twin(vm: &Vm, ty: &Ref<Type>, slot: &SlotDef) -> bool {
     each()
-        .filter(|s| std::ptr::fn_addr_eq(s.clear, slot.clear) && s.wrapper.name != slot.wrapper.name)
+        .filter(|s| s.slot == slot.slot && s.wrapper.name != slot.wrapper.name)
         .any(|s| ty.lookup(vm, &vm.intern(s.wrapper.name)).is_some_and(|v| v.downcast::<WrapperDescriptor>().is_none()))
 }
 

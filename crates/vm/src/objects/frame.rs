@@ -1,0 +1,389 @@
+//! `frame` objects: what Python code sees of a frame, and what stays of it after the frame has ended.
+//!
+//! A frame object points at its frame while that lives. When the frame ends (`take_over`) the object copies the local
+//! variables and what else can be asked for; a generator's frame that moves into its generator takes the pointer along
+//! (`moved`). CPython: Objects/frameobject.c.
+
+use crate::interpreter::frame::{Frame, locals};
+use crate::objects::cell::CellVariable;
+use crate::objects::code::CodeObject;
+use crate::objects::dict::Dict;
+use crate::objects::generator::Generator;
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_bytecode::code::{flags, kind};
+use naja_heap::slot::Slot;
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+/// See the module's head.
+#[pyclass(name = "frame", module = "builtins", gc, doc = "", flags(NO_NEW))]
+#[repr(C)]
+pub struct FrameObject {
+    frame: Cell<*mut Frame>,
+    code: Ref<CodeObject>,
+    globals: Ref<Dict>,
+    builtins: Ref<Dict>,
+    /// After the frame's end: its caller's object, its variables (cells as cells), namespace, instruction.
+    back: MutCell<Option<Ref<FrameObject>>>,
+    saved: MutCell<Vec<Option<Value>>>,
+    namespace: MutCell<Option<Value>>,
+    instruction: Cell<usize>,
+    pub(crate) trace: MutCell<Option<Value>>,
+    pub(crate) trace_lines: Cell<bool>,
+    pub(crate) trace_opcodes: Cell<bool>,
+    /// Values overwritten by writes through `f_locals` while somebody may have borrowed them.
+    overwritten: MutCell<Vec<Value>>,
+}
+
+impl Traverse for FrameObject {
+    fn traverse(&self, v: &mut Visitor) {
+        v.reference(&self.code);
+        v.reference(&self.globals);
+        v.reference(&self.builtins);
+        self.back.with(|x| x.iter().for_each(|x| v.reference(x)));
+        self.saved.with(|s| s.iter().for_each(|x| v.opt(x)));
+        self.namespace.with(|x| v.opt(x));
+        self.trace.with(|x| v.opt(x));
+        self.overwritten.with(|s| s.iter().for_each(|x| v.value(x)));
+    }
+
+    fn clear(&self) {
+        drop(self.saved.take());
+        drop(self.namespace.take());
+        drop(self.trace.take());
+        drop(self.overwritten.take());
+    }
+}
+
+/// The object of a live frame, made on first use. Raises MemoryError.
+pub fn frame_object(vm: &Vm, frame: *mut Frame) -> PyResult<Ref<FrameObject>> {
+    // SAFETY: callers pass live frames.
+    unsafe {
+        if !(*frame).frame_object.is_empty() {
+            return (*frame).frame_object.to_value().downcast_into::<FrameObject>().map_err(|_| vm.system_error("not a frame object"));
+        }
+        let object = vm.new_object(FrameObject {
+            frame: Cell::new(frame),
+            code: (*frame).code_ref(),
+            globals: (*frame).globals(),
+            builtins: (*frame).builtins(),
+            back: MutCell::new(None),
+            saved: MutCell::new(Vec::new()),
+            namespace: MutCell::new(None),
+            instruction: Cell::new(0),
+            trace: MutCell::new(None),
+            trace_lines: Cell::new(true),
+            trace_opcodes: Cell::new(false),
+            overwritten: MutCell::new(Vec::new()),
+        })?;
+        (*frame).frame_object = Slot::new(object.to_value());
+        Ok(object)
+    }
+}
+
+/// The frame ends: its object keeps what can still be asked for.
+///
+/// # Safety
+/// `frame` is live, has a frame object, and its `sp` is stored.
+pub(crate) unsafe fn take_over(vm: &Vm, frame: *mut Frame) {
+    // SAFETY: by contract.
+    unsafe {
+        let slot = (*frame).frame_object;
+        (*frame).frame_object = Slot::EMPTY;
+        let value = slot.into_value();
+        let Some(object) = value.downcast::<FrameObject>() else { return };
+        if object.header().refcount() == 1 {
+            object.frame.set(std::ptr::null_mut());
+            return; // nobody else looks at it
+        }
+        keep(object, frame);
+        let prev = (*frame).prev;
+        if !prev.is_null() {
+            match frame_object(vm, prev) {
+                Ok(back) => object.back.set(Some(back)),
+                Err(_) => vm.clear_exception(),
+            }
+        }
+    }
+}
+
+/// Copies a frame's variables into its object.
+unsafe fn keep(object: &Ref<FrameObject>, frame: *mut Frame) {
+    // SAFETY: the frame is live.
+    unsafe {
+        object.instruction.set((*frame).instruction());
+        object.namespace.set((*frame).locals_value());
+        let count = (*(*frame).code).nlocalsplus as usize;
+        let saved = (0..count).map(|i| (*frame).local_slot(i)).collect();
+        object.saved.set(saved);
+        object.frame.set(std::ptr::null_mut());
+    }
+}
+
+/// A call's frame became a generator's.
+///
+/// # Safety
+/// `from` is about to end, `to` is its copy; the object's reference is `to`'s from now on.
+pub(crate) unsafe fn moved(from: *mut Frame, to: *mut Frame) {
+    // SAFETY: by contract.
+    unsafe {
+        (*to).frame_object = (*from).frame_object;
+        (*from).frame_object = Slot::EMPTY;
+        if let Some(object) = (*to).frame_object.view().downcast::<FrameObject>() {
+            object.frame.set(to);
+        }
+    }
+}
+
+/// A generator's frame is released.
+///
+/// # Safety
+/// `frame` is live and has a frame object.
+pub(crate) unsafe fn detach(frame: *mut Frame) {
+    // SAFETY: by contract.
+    unsafe {
+        let slot = (*frame).frame_object;
+        (*frame).frame_object = Slot::EMPTY;
+        let value = slot.into_value();
+        if let Some(object) = value.downcast::<FrameObject>() {
+            if object.header().refcount() > 1 { keep(object, frame) } else { object.frame.set(std::ptr::null_mut()) }
+        }
+    }
+}
+
+/// The places of the innermost frames, for `coroutine.cr_origin`.
+pub(crate) fn origin_tuple(vm: &Vm, depth: u32) -> PyResult {
+    let mut entries = Vec::new();
+    let mut frame = vm.visible_frame();
+    while let Some(f) = frame
+        && entries.len() < depth as usize
+    {
+        let line = vm.new_int(f.line().unwrap_or(0) as i64)?;
+        let code = f.code();
+        entries.push(vm.new_tuple(vec![code.filename.to_value(), line, code.name.to_value()])?.into_value());
+        // SAFETY: the chain of frames is live.
+        frame = unsafe { f.prev.as_ref() };
+    }
+    Ok(vm.new_tuple(entries)?.into_value())
+}
+
+impl FrameObject {
+    pub fn code(&self) -> &Ref<CodeObject> {
+        &self.code
+    }
+
+    pub(crate) fn live(&self) -> Option<&Frame> {
+        // SAFETY: the pointer is reset when the frame ends.
+        unsafe { self.frame.get().as_ref() }
+    }
+
+    fn instruction(&self) -> usize {
+        match self.live() {
+            Some(frame) => frame.instruction(),
+            None => self.instruction.get(),
+        }
+    }
+
+    pub fn line(&self) -> Option<i32> {
+        self.code.line_at(self.instruction())
+    }
+
+    /// Variable slot `index` as it stands.
+    fn slot(&self, index: usize) -> Option<Value> {
+        match self.live() {
+            Some(frame) => frame.local_slot(index),
+            None => self.saved.with(|s| s.get(index).cloned().flatten()),
+        }
+    }
+
+    /// Names and values of all set variables, cells looked into. Hidden ones are left out.
+    pub fn variables(&self) -> Vec<(Value, Value)> {
+        let mut out = Vec::new();
+        for (i, name) in self.code.localsplusnames.iter().enumerate() {
+            let kinds = self.code.localspluskinds.get(i).copied().unwrap_or(0);
+            if kinds & kind::HIDDEN != 0 {
+                continue;
+            }
+            let value = match self.slot(i) {
+                Some(value) if kinds & (kind::CELL | kind::FREE) != 0 => match value.downcast::<CellVariable>() {
+                    Some(cell) => cell.value.get(),
+                    None => Some(value),
+                },
+                value => value,
+            };
+            if let Some(value) = value {
+                out.push((name.to_value(), value));
+            }
+        }
+        out
+    }
+
+    /// Sets a variable from outside (debuggers). Says whether there is one of that name.
+    pub fn set_variable(&self, name: &Ref<crate::objects::str_::Str>, value: Value) -> bool {
+        let Some(index) = self.code.localsplusnames.iter().position(|n| crate::objects::str_::eq(n, name)) else { return false };
+        if let Some(cell) = self.slot(index).and_then(|v| v.downcast_into::<CellVariable>().ok())
+            && self.code.localspluskinds[index] & (kind::CELL | kind::FREE) != 0
+        {
+            cell.value.set(Some(value));
+            return true;
+        }
+        if self.frame.get().is_null() {
+            let old = self.saved.with_mut(|s| s.get_mut(index).map(|place| place.replace(value)));
+            drop(old);
+            return true;
+        }
+        // SAFETY: a live frame's slot; the old value may be borrowed by calls under way, so it is kept.
+        unsafe {
+            let place = locals(self.frame.get()).add(index);
+            let old = *place;
+            *place = Slot::new(value);
+            if !old.is_empty() && !old.is_borrowed() {
+                self.overwritten.with_mut(|o| o.push(old.into_value()));
+            }
+        }
+        true
+    }
+}
+
+#[pymethods]
+impl FrameObject {
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let file = crate::protocols::object::repr(vm, zelf.code.filename.as_value())?;
+        let text = format!(
+            "<frame at {:#x}, file {}, line {}, code {}>",
+            zelf.as_ptr() as usize,
+            file.to_string_lossy(),
+            zelf.line().unwrap_or(0),
+            zelf.code.name.to_string_lossy()
+        );
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    /// Return the next outer frame.
+    #[pygetter]
+    fn f_back(&self, vm: &Vm) -> PyResult<Option<Value>> {
+        let Some(frame) = self.live() else { return Ok(self.back.get().map(Ref::into_value)) };
+        let mut prev = frame.prev;
+        // SAFETY: the chain of frames is live.
+        unsafe {
+            while let Some(f) = prev.as_ref() {
+                if f.is_complete() {
+                    return frame_object(vm, prev).map(|f| Some(f.into_value()));
+                }
+                prev = f.prev;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Return the code object being executed in this frame.
+    #[pygetter]
+    fn f_code(&self) -> Value {
+        self.code.to_value()
+    }
+
+    /// Return the global variables in the frame.
+    #[pygetter]
+    fn f_globals(&self) -> Value {
+        self.globals.to_value()
+    }
+
+    /// Return the built-in variables in the frame.
+    #[pygetter]
+    fn f_builtins(&self) -> Value {
+        self.builtins.to_value()
+    }
+
+    /// Return the mapping used by the frame to look up local variables.
+    #[pygetter]
+    fn f_locals(&self, vm: &Vm) -> PyResult {
+        if self.code.flags & flags::OPTIMIZED == 0 {
+            let namespace = match self.live() {
+                Some(frame) => frame.locals_value(),
+                None => self.namespace.get(),
+            };
+            if let Some(namespace) = namespace {
+                return Ok(namespace);
+            }
+        }
+        let dict = Dict::new(vm)?;
+        for (name, value) in self.variables() {
+            dict.set(vm, &name, value)?;
+        }
+        Ok(dict.into_value())
+    }
+
+    /// Return the current line number in the frame.
+    #[pygetter]
+    fn f_lineno(&self) -> Option<i32> {
+        self.line()
+    }
+
+    /// Return the index of the last attempted instruction in the frame.
+    #[pygetter]
+    fn f_lasti(&self) -> i64 {
+        self.instruction() as i64 * 2
+    }
+
+    /// Return the trace function for this frame, or None if no trace function is set.
+    #[pygetter]
+    fn f_trace(&self) -> Option<Value> {
+        self.trace.get()
+    }
+
+    #[pysetter]
+    fn set_f_trace(&self, _vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        self.trace.set(value.filter(|v| !v.is_none()));
+        Ok(())
+    }
+
+    #[pygetter]
+    fn f_trace_lines(&self) -> bool {
+        self.trace_lines.get()
+    }
+
+    #[pysetter]
+    fn set_f_trace_lines(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        match value {
+            Some(value) if value.is_bool() => {
+                self.trace_lines.set(value.is_true());
+                Ok(())
+            }
+            _ => Err(vm.type_error("attribute value type must be bool")),
+        }
+    }
+
+    /// Return the generator or coroutine associated with this frame, or None.
+    #[pygetter]
+    fn f_generator(&self) -> Option<Value> {
+        let frame = self.live()?;
+        if frame.owner != crate::interpreter::frame::Owner::Generator || frame.generator.is_null() {
+            return None;
+        }
+        // SAFETY: a generator's frame that has been entered knows its generator, which owns it.
+        Some(unsafe { Ref::<Generator>::of_payload(&*frame.generator) }.into_value())
+    }
+
+    /// Clear all references held by the frame.
+    #[pymethod]
+    fn clear(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
+        if let Some(frame) = zelf.live() {
+            if frame.owner == crate::interpreter::frame::Owner::Generator
+                && let Some(generator) = zelf.f_generator().and_then(|g| g.downcast_into::<Generator>().ok())
+                && generator.is_suspended()
+            {
+                if generator.state() == crate::objects::generator::State::Suspended {
+                    return Err(vm.runtime_error("cannot clear a suspended frame"));
+                }
+                return generator.close(vm).map(drop);
+            }
+            return Err(vm.runtime_error("cannot clear an executing frame"));
+        }
+        crate::Traverse::clear(&**zelf);
+        Ok(())
+    }
+}
+

@@ -1,0 +1,245 @@
+//! Weak references: the interpreter's table of them, and `weakref.ref`.
+//!
+//! A dying object with the flag HAS_WEAKREFS is looked up in the table by address; its references are cleared, then
+//! their callbacks called, newest first. A reference without callback to the same object is shared.
+//! CPython: Objects/weakrefobject.c.
+
+use crate::function::Args;
+use crate::objects::str_::Str;
+use crate::objects::type_::{Type, TypeFlags};
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{attributes, compare, hash};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{Flags, Header, MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use rustc_hash::FxHashMap;
+use std::cell::Cell;
+
+/// Weak references by the address of the object they refer to, oldest first; entries are addresses themselves: a dying
+/// reference takes itself out.
+#[derive(Default)]
+pub struct Table(MutCell<FxHashMap<usize, Vec<usize>>>);
+
+#[pyclass(name = "ReferenceType", module = "weakref", gc, doc = "", flags(BASETYPE, HAS_WEAKREF))]
+#[repr(C)]
+pub struct WeakRef {
+    /// The object's address, 0 once it is dead.
+    target: Cell<usize>,
+    callback: MutCell<Option<Value>>,
+    hash: Cell<i64>,
+}
+
+impl Traverse for WeakRef {
+    fn traverse(&self, v: &mut Visitor) {
+        self.callback.with(|c| v.opt(c))
+    }
+    fn clear(&self) {
+        drop(self.callback.take())
+    }
+}
+
+impl Drop for WeakRef {
+    fn drop(&mut self) {
+        let target = self.target.get();
+        if target == 0 {
+            return;
+        }
+        let this = self as *const WeakRef as usize;
+        crate::runtime::with_current(|vm| {
+            vm.interp.state.weakrefs.0.with_mut(|t| {
+                if let Some(list) = t.get_mut(&target) {
+                    list.retain(|&r| r != this);
+                    if list.is_empty() {
+                        t.remove(&target);
+                        // SAFETY: the object is alive: it would have cleared this reference when it died.
+                        unsafe { (*(target as *const Header)).set_flag(Flags::HAS_WEAKREFS, false) }
+                    }
+                }
+            })
+        })
+    }
+}
+
+/// References to the weak references of an object, oldest first.
+fn references(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
+    let address = header as *const Header as usize;
+    vm.interp.state.weakrefs.0.with(|t| {
+        // SAFETY: addresses in the table are payloads of live references.
+        t.get(&address).map(|l| l.iter().map(|&r| unsafe { Ref::of_payload(&*(r as *const WeakRef)) }).collect()).unwrap_or_default()
+    })
+}
+
+/// Detaches all weak references from an object; those with callbacks are given back, newest first.
+fn take(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
+    let all = references(vm, header);
+    let address = header as *const Header as usize;
+    vm.interp.state.weakrefs.0.with_mut(|t| t.remove(&address));
+    header.set_flag(Flags::HAS_WEAKREFS, false);
+    for reference in &all {
+        reference.target.set(0);
+    }
+    all.into_iter().rev().filter(|r| r.callback.with(Option::is_some)).collect()
+}
+
+/// For the heap: a dying object's references are cleared and their callbacks called.
+pub(crate) fn clear(vm: &Vm, header: &Header) {
+    for reference in take(vm, header) {
+        call_callback(vm, reference.into_value());
+    }
+}
+
+/// For the collector: clears without calling; hands over the references to call later.
+pub(crate) fn detach(vm: &Vm, header: &Header, _all: bool, out: &mut Vec<Value>) {
+    out.extend(take(vm, header).into_iter().map(Ref::into_value));
+}
+
+/// Calls the callback of a reference whose object is dead.
+pub(crate) fn call_callback(vm: &Vm, reference: Value) {
+    let Some(callback) = reference.downcast::<WeakRef>().and_then(|r| r.callback.take()) else { return };
+    let pending = vm.has_exception().then(|| vm.take_exception());
+    if vm.call(&callback, std::slice::from_ref(&reference)).is_err() {
+        crate::objects::exception::write_unraisable(vm, Some(&callback));
+    }
+    if let Some(pending) = pending {
+        vm.raise_value(pending);
+    }
+}
+
+/// The first weak reference to an object: its `__weakref__`.
+pub fn first(vm: &Vm, object: &Value) -> Option<Value> {
+    references(vm, object.header()?).into_iter().next().map(Ref::into_value)
+}
+
+/// All weak references to an object.
+pub fn all(vm: &Vm, object: &Value) -> Vec<Value> {
+    object.header().map(|h| references(vm, h)).unwrap_or_default().into_iter().map(Ref::into_value).collect()
+}
+
+impl WeakRef {
+    /// A weak reference of class `cls`. Raises TypeError where the object's class does not allow it.
+    pub fn make(vm: &Vm, cls: &Ref<Type>, target: &Value, callback: Option<Value>) -> PyResult {
+        let ty = vm.type_of(target);
+        let header = match target.header() {
+            Some(header) if ty.flag(TypeFlags::HAS_WEAKREF) => header,
+            _ => return Err(vm.type_error(format!("cannot create weak reference to '{}' object", ty.full_name()))),
+        };
+        if callback.is_none() && cls.is(&vm.types.weakref) {
+            let shared = references(vm, header)
+                .into_iter()
+                .find(|r| r.callback.with(Option::is_none) && vm.type_of(r.as_value()).is(&vm.types.weakref));
+            if let Some(shared) = shared {
+                return Ok(shared.into_value());
+            }
+        }
+        let address = header as *const Header as usize;
+        let new = vm.new_object_of(cls, WeakRef { target: Cell::new(0), callback: MutCell::new(callback), hash: Cell::new(-1) })?;
+        new.target.set(address);
+        let place: *const WeakRef = &*new;
+        vm.interp.state.weakrefs.0.with_mut(|t| t.entry(address).or_default().push(place as usize));
+        header.set_flag(Flags::HAS_WEAKREFS, true);
+        Ok(new.into_value())
+    }
+
+    /// The object, if it is alive.
+    pub fn get(&self) -> Option<Value> {
+        match self.target.get() {
+            0 => None,
+            address => {
+                // SAFETY: the object is alive: it would have cleared this reference when it died.
+                let header = unsafe { &*(address as *const Header) };
+                (header.refcount() > 0).then(|| Value::of_header(header))
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl WeakRef {
+    #[pyslot(sig = "(ob, callback=None, /)")]
+    fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        let positional = args.positional();
+        let (target, callback) = match positional {
+            [target] => (target, None),
+            [target, callback] => (target, Some(callback.clone()).filter(|c| !c.is_none())),
+            [] => return Err(vm.type_error("__new__ expected at least 1 argument, got 0")),
+            _ => return Err(vm.type_error(format!("__new__ expected at most 2 arguments, got {}", positional.len()))),
+        };
+        WeakRef::make(vm, cls, target, callback)
+    }
+
+    #[pyslot]
+    fn init(_zelf: &Value, vm: &Vm, args: Args) -> PyResult<()> {
+        if args.keyword_count() > 0 {
+            return Err(vm.type_error("ref() takes no keyword arguments"));
+        }
+        Ok(())
+    }
+
+    #[pyslot]
+    fn call(vm: &Vm, zelf: &Value, args: Args) -> PyResult {
+        if !args.is_empty() {
+            return Err(vm.type_error(format!("weakref() takes exactly 0 arguments ({} given)", args.args.len())));
+        }
+        Ok(zelf.downcast::<WeakRef>().and_then(|r| r.get()).unwrap_or(Value::NONE))
+    }
+
+    #[pyslot]
+    fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
+        if zelf.hash.get() != -1 {
+            return Ok(zelf.hash.get());
+        }
+        match zelf.get() {
+            Some(target) => {
+                let h = hash::hash(vm, &target)?;
+                zelf.hash.set(h);
+                Ok(h)
+            }
+            None => Err(vm.type_error("weak object has gone away")),
+        }
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<WeakRef>(), b.downcast::<WeakRef>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
+            return Ok(Value::NOT_IMPLEMENTED);
+        }
+        match (x.get(), y.get()) {
+            (Some(x), Some(y)) => compare::rich_compare(vm, &x, &y, op),
+            _ => Ok(Value::from_bool(a.is(b) == (op == CompareOp::Eq))),
+        }
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let address = zelf.as_ptr() as usize;
+        let text = match zelf.get() {
+            None => format!("<weakref at {address:#x}; dead>"),
+            Some(target) => {
+                let ty = vm.type_of(&target).full_name();
+                let name = attributes::get_optional(vm, &target, &vm.names.__name__)?.and_then(|n| n.downcast_into::<Str>().ok());
+                match name {
+                    Some(name) => format!(
+                        "<weakref at {address:#x}; to '{ty}' at {:#x} ({})>",
+                        target.bits(),
+                        name.to_string_lossy()
+                    ),
+                    None => format!("<weakref at {address:#x}; to '{ty}' at {:#x}>", target.bits()),
+                }
+            }
+        };
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pygetter]
+    fn __callback__(&self) -> Option<Value> {
+        self.callback.get()
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, item, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, item: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), item)
+    }
+}
