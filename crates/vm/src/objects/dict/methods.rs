@@ -1,1 +1,497 @@
-//! The methods and views of `dict`.
+//! The slots and methods of `dict`; its views and iterators.
+
+use super::Dict;
+use crate::function::Args;
+use crate::objects::type_::Type;
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{attributes, compare, iterator, object, sequence};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+/// `dict.update(mapping)`: a dict, or anything with `keys()`. Raises AttributeError where there is no `keys`.
+pub fn update_from_mapping(vm: &Vm, dict: &Ref<Dict>, mapping: &Value) -> PyResult<()> {
+    if let Some(other) = mapping.downcast::<Dict>() {
+        for (key, value) in other.items_vec() {
+            dict.set(vm, &key, value)?;
+        }
+        return Ok(());
+    }
+    let keys = attributes::get(vm, mapping, &vm.names.keys)?;
+    let keys = vm.call(&keys, &[])?;
+    iterator::for_each(vm, &keys, |key| {
+        let value = object::get_item(vm, mapping, &key)?;
+        dict.set(vm, &key, value)
+    })
+}
+
+/// `dict.update(pairs)`.
+fn update_from_pairs(vm: &Vm, dict: &Ref<Dict>, pairs: &Value) -> PyResult<()> {
+    let mut i = 0;
+    iterator::for_each(vm, pairs, |pair| {
+        let message = format!("cannot convert dictionary update sequence element #{i} to a sequence");
+        let parts = sequence::collect_or(vm, &pair, &message)?;
+        let [key, value] = parts.as_slice() else {
+            return Err(vm.value_error(format!(
+                "dictionary update sequence element #{i} has length {}; 2 is required",
+                parts.len()
+            )));
+        };
+        i += 1;
+        dict.set(vm, key, value.clone())
+    })
+}
+
+/// The arguments of `dict()` and `update()`.
+fn update(vm: &Vm, dict: &Ref<Dict>, args: &Args, name: &str) -> PyResult<()> {
+    match args.positional() {
+        [] => {}
+        [source] => {
+            let mapping = source.downcast::<Dict>().is_some()
+                || attributes::get_optional(vm, source, &vm.names.keys)?.is_some();
+            if mapping { update_from_mapping(vm, dict, source)? } else { update_from_pairs(vm, dict, source)? }
+        }
+        many => return Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", many.len()))),
+    }
+    for (key, value) in args.keywords() {
+        dict.set_str(vm, key, value.clone())?;
+    }
+    Ok(())
+}
+
+/// `{...}` of items. "{...}" where the dict is being shown already.
+fn repr_text(vm: &Vm, zelf: &Ref<Dict>) -> PyResult<String> {
+    if zelf.is_empty() {
+        return Ok("{}".to_string());
+    }
+    if object::repr_enter(vm, zelf.as_value()) {
+        return Ok("{...}".to_string());
+    }
+    let result = (|| {
+        let mut out = String::from("{");
+        let mut position = 0;
+        while let Some((key, value)) = zelf.next_item(&mut position) {
+            if out.len() > 1 {
+                out += ", ";
+            }
+            out += &object::repr(vm, &key)?.to_string_lossy();
+            out += ": ";
+            out += &object::repr(vm, &value)?.to_string_lossy();
+        }
+        out.push('}');
+        Ok(out)
+    })();
+    object::repr_leave(vm, zelf.as_value());
+    result
+}
+
+#[pymethods]
+impl Dict {
+    #[pyslot(name = "new")]
+    fn make_new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
+        Ok(vm.new_object_of(cls, Dict::default())?.into_value())
+    }
+
+    #[pyslot]
+    fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
+        update(vm, zelf, &args, "dict")
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Ok(vm.new_str(repr_text(vm, zelf)?)?.into_value())
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<Dict>(), b.downcast::<Dict>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
+            return Ok(Value::NOT_IMPLEMENTED);
+        }
+        vm.check_stack()?;
+        let mut equal = x.len() == y.len();
+        if equal {
+            for (key, value) in x.items_vec() {
+                let same = match y.get(vm, &key)? {
+                    Some(other) => compare::eq(vm, &value, &other)?,
+                    None => false,
+                };
+                if !same {
+                    equal = false;
+                    break;
+                }
+            }
+        }
+        Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
+    }
+
+    #[pyslot]
+    fn mp_len(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<usize> {
+        Ok(Dict::len(zelf))
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        DictIterator::make(vm, zelf, Kind::Keys, false)
+    }
+
+    #[pyslot]
+    fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        if let Some(value) = zelf.get(vm, key)? {
+            return Ok(value);
+        }
+        if !vm.type_of(zelf.as_value()).is(&vm.types.dict)
+            && let Some(value) = vm.call_special(zelf.as_value(), &vm.names.__missing__, std::slice::from_ref(key))?
+        {
+            return Ok(value);
+        }
+        Err(vm.key_error(key))
+    }
+
+    #[pyslot]
+    fn set_subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+        match value {
+            Some(value) => zelf.set(vm, key, value.clone()),
+            None => match zelf.remove(vm, key)? {
+                Some(_) => Ok(()),
+                None => Err(vm.key_error(key)),
+            },
+        }
+    }
+
+    #[pyslot(name = "contains")]
+    fn contains_slot(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult<bool> {
+        Dict::contains(zelf, vm, key)
+    }
+
+    #[pyslot]
+    fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        let (Some(x), Some(_)) = (a.downcast::<Dict>(), b.downcast::<Dict>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let new = x.copy(vm)?;
+        update_from_mapping(vm, &new, b)?;
+        Ok(new.into_value())
+    }
+
+    #[pyslot]
+    fn inplace_or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        if let Some(dict) = a.downcast::<Dict>() {
+            update(vm, dict, &Args::positional_only(std::slice::from_ref(b)), "update")?;
+        }
+        Ok(a.clone())
+    }
+
+    /// Return the value for key if key is in the dictionary, else default.
+    #[pymethod(name = "get", sig = "($self, key, default=None, /)")]
+    fn get_method(&self, vm: &Vm, key: &Value, default: Option<Value>) -> PyResult {
+        Ok(self.get(vm, key)?.or(default).unwrap_or(Value::NONE))
+    }
+
+    /// Insert key with a value of default if key is not in the dictionary.
+    ///
+    /// Return the value for key if key is in the dictionary, else default.
+    #[pymethod(sig = "($self, key, default=None, /)")]
+    fn setdefault(&self, vm: &Vm, key: &Value, default: Option<Value>) -> PyResult {
+        self.set_default(vm, key, default.unwrap_or(Value::NONE))
+    }
+
+    /// D.pop(k[,d]) -> v, remove specified key and return the corresponding value.
+    ///
+    /// If the key is not found, return the default if given; otherwise,
+    /// raise a KeyError.
+    #[pymethod(sig = "($self, key, default=<unrepresentable>, /)")]
+    fn pop(&self, vm: &Vm, key: &Value, default: Option<Value>) -> PyResult {
+        match self.remove(vm, key)?.or(default) {
+            Some(value) => Ok(value),
+            None => Err(vm.key_error(key)),
+        }
+    }
+
+    /// Remove and return a (key, value) pair as a 2-tuple.
+    ///
+    /// Pairs are returned in LIFO (last-in, first-out) order.
+    /// Raises KeyError if the dict is empty.
+    #[pymethod]
+    fn popitem(&self, vm: &Vm) -> PyResult {
+        match self.table.with_mut(|t| t.pop_last()) {
+            Some((key, value)) => Ok(vm.new_tuple(vec![key, value])?.into_value()),
+            None => {
+                let message = vm.new_str("popitem(): dictionary is empty")?.into_value();
+                Err(vm.key_error(&message))
+            }
+        }
+    }
+
+    /// D.update([E, ]**F) -> None.  Update D from mapping/iterable E and F.
+    /// If E is present and has a .keys() method, then does:  for k in E.keys(): D[k] = E[k]
+    /// If E is present and lacks a .keys() method, then does:  for k, v in E: D[k] = v
+    /// In either case, this is followed by: for k in F:  D[k] = F[k]
+    #[pymethod(raw)]
+    fn update(vm: &Vm, args: Args) -> PyResult<()> {
+        match args.args.first().and_then(|v| v.downcast::<Dict>()) {
+            Some(dict) => update(vm, dict, &args.rest(), "update"),
+            None => Err(vm.type_error("descriptor 'update' needs a dict")),
+        }
+    }
+
+    /// Remove all items from the dict.
+    #[pymethod(name = "clear")]
+    fn clear_method(&self) {
+        self.clear_table()
+    }
+
+    /// Return a shallow copy of the dict.
+    #[pymethod(name = "copy")]
+    fn copy_method(&self, vm: &Vm) -> PyResult {
+        Ok(self.copy(vm)?.into_value())
+    }
+
+    /// Return a set-like object providing a view on the dict's keys.
+    #[pymethod]
+    fn keys(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Ok(vm.new_object(DictKeys { dict: zelf.clone() })?.into_value())
+    }
+
+    /// Return an object providing a view on the dict's values.
+    #[pymethod]
+    fn values(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Ok(vm.new_object(DictValues { dict: zelf.clone() })?.into_value())
+    }
+
+    /// Return a set-like object providing a view on the dict's items.
+    #[pymethod]
+    fn items(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Ok(vm.new_object(DictItems { dict: zelf.clone() })?.into_value())
+    }
+
+    /// Return a reverse iterator over the dict keys.
+    #[pymethod]
+    fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        DictIterator::make(vm, zelf, Kind::Keys, true)
+    }
+
+    /// Create a new dictionary with keys from iterable and values set to value.
+    #[pyclassmethod(sig = "($type, iterable, value=None, /)")]
+    fn fromkeys(cls: &Ref<Type>, vm: &Vm, iterable: &Value, value: Option<Value>) -> PyResult {
+        let value = value.unwrap_or(Value::NONE);
+        let made = vm.call(cls.as_value(), &[])?;
+        iterator::for_each(vm, iterable, |key| object::set_item(vm, &made, &key, &value))?;
+        Ok(made)
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Keys,
+    Values,
+    Items,
+}
+
+#[pyclass(name = "dict_keyiterator", module = "builtins", gc, flags(NO_NEW))]
+pub struct DictIterator {
+    dict: MutCell<Option<Ref<Dict>>>,
+    position: Cell<usize>,
+    len: usize,
+    kind: Kind,
+    reverse: bool,
+}
+
+impl Traverse for DictIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.dict.with(|d| d.iter().for_each(|d| v.reference(d)))
+    }
+    fn clear(&self) {
+        drop(self.dict.take())
+    }
+}
+
+impl DictIterator {
+    fn make(vm: &Vm, dict: &Ref<Dict>, kind: Kind, reverse: bool) -> PyResult {
+        let position = if reverse { dict.table.with(|t| t.entries().len()) } else { 0 };
+        let iterator = DictIterator {
+            dict: MutCell::new(Some(dict.clone())),
+            position: Cell::new(position),
+            len: dict.len(),
+            kind,
+            reverse,
+        };
+        Ok(vm.new_object(iterator)?.into_value())
+    }
+}
+
+#[pymethods]
+impl DictIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        let Some(dict) = zelf.dict.get() else { return Ok(None) };
+        if dict.len() != zelf.len {
+            drop(zelf.dict.take());
+            return Err(vm.runtime_error("dictionary changed size during iteration"));
+        }
+        let mut position = zelf.position.get();
+        let next = if zelf.reverse {
+            dict.table.with(|t| {
+                while position > 0 {
+                    position -= 1;
+                    if let Some(entry) = t.entries().get(position)
+                        && let Some(key) = &entry.key
+                    {
+                        return Some((key.clone(), entry.value.clone()));
+                    }
+                }
+                None
+            })
+        } else {
+            dict.next_item(&mut position)
+        };
+        zelf.position.set(position);
+        let Some((key, value)) = next else {
+            drop(zelf.dict.take());
+            return Ok(None);
+        };
+        match zelf.kind {
+            Kind::Keys => Ok(Some(key)),
+            Kind::Values => Ok(Some(value)),
+            Kind::Items => Ok(Some(vm.new_tuple(vec![key, value])?.into_value())),
+        }
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> usize {
+        if self.dict.with(Option::is_some) { self.len } else { 0 }
+    }
+}
+
+macro_rules! view {
+    ($ty:ident, $name:literal, $kind:ident) => {
+        #[pyclass(name = $name, module = "builtins", gc, flags(NO_NEW))]
+        pub struct $ty {
+            dict: Ref<Dict>,
+        }
+
+        impl Traverse for $ty {
+            fn traverse(&self, v: &mut Visitor) {
+                v.reference(&self.dict)
+            }
+            fn clear(&self) {}
+        }
+    };
+}
+
+view!(DictKeys, "dict_keys", Keys);
+view!(DictValues, "dict_values", Values);
+view!(DictItems, "dict_items", Items);
+
+/// `dict_keys([...])`.
+fn view_repr(vm: &Vm, zelf: &Value) -> PyResult {
+    if object::repr_enter(vm, zelf) {
+        return Ok(vm.new_str("...")?.into_value());
+    }
+    let shown = sequence::collect(vm, zelf).and_then(|items| vm.new_list(items)).and_then(|l| object::repr(vm, l.as_value()));
+    object::repr_leave(vm, zelf);
+    let name = vm.type_of(zelf).name();
+    Ok(vm.new_str(format!("{name}({})", shown?.to_string_lossy()))?.into_value())
+}
+
+/// The elements of a view or any iterable as a set.
+fn as_set(vm: &Vm, value: &Value) -> PyResult {
+    vm.call(vm.types.set.as_value(), std::slice::from_ref(value))
+}
+
+fn is_set_like(vm: &Vm, value: &Value) -> bool {
+    value.downcast::<DictKeys>().is_some()
+        || value.downcast::<DictItems>().is_some()
+        || value.downcast::<crate::objects::set::Set>().is_some()
+        || value.downcast::<crate::objects::set::FrozenSet>().is_some()
+        || vm.type_of(value).is(&vm.types.set)
+}
+
+/// Comparison of a set-like view with something set-like.
+fn view_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+    if !is_set_like(vm, b) {
+        return Ok(Value::NOT_IMPLEMENTED);
+    }
+    compare::rich_compare(vm, &as_set(vm, a)?, &as_set(vm, b)?, op)
+}
+
+macro_rules! view_methods {
+    ($ty:ident, $kind:ident) => {
+        #[pymethods]
+        impl $ty {
+            #[pyslot]
+            fn repr(zelf: &Value, vm: &Vm) -> PyResult {
+                view_repr(vm, zelf)
+            }
+
+            #[pyslot]
+            fn sq_len(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<usize> {
+                Ok(zelf.dict.len())
+            }
+
+            #[pyslot]
+            fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+                DictIterator::make(vm, &zelf.dict, Kind::$kind, false)
+            }
+
+            #[pyslot]
+            fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
+                if Kind::$kind == Kind::Keys {
+                    return zelf.dict.contains(vm, value);
+                }
+                let pair = value.downcast::<crate::objects::tuple::Tuple>().filter(|t| t.len() == 2);
+                match (Kind::$kind, pair) {
+                    (Kind::Items, Some(pair)) => match zelf.dict.get(vm, &pair.items()[0])? {
+                        Some(found) => compare::eq(vm, &found, &pair.items()[1]),
+                        None => Ok(false),
+                    },
+                    (Kind::Items, None) => Ok(false),
+                    _ => {
+                        for (_, found) in zelf.dict.items_vec() {
+                            if compare::eq(vm, &found, value)? {
+                                return Ok(true);
+                            }
+                        }
+                        Ok(false)
+                    }
+                }
+            }
+
+            #[pyslot]
+            fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+                if Kind::$kind == Kind::Values {
+                    return Ok(Value::NOT_IMPLEMENTED);
+                }
+                view_compare(vm, a, b, op)
+            }
+
+            /// Return a reverse iterator over the dict's entries.
+            #[pymethod]
+            fn __reversed__(&self, vm: &Vm) -> PyResult {
+                DictIterator::make(vm, &self.dict, Kind::$kind, true)
+            }
+
+            /// dictionary that this view refers to
+            #[pygetter]
+            fn mapping(&self, vm: &Vm) -> PyResult {
+                crate::objects::mappingproxy::MappingProxy::make(vm, self.dict.to_value())
+            }
+        }
+    };
+}
+
+view_methods!(DictKeys, Keys);
+view_methods!(DictValues, Values);
+view_methods!(DictItems, Items);

@@ -12,23 +12,27 @@ pub mod table;
 
 use crate::objects::str_::{self, Str};
 use crate::vm::{PyResult, Vm};
-use naja_heap::{MutCell, Payload, PayloadInfo, Ref, Value, Visitor};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::pyclass;
 use table::{Found, Table};
 
-/// The payload of `dict` objects.
+/// dict() -> new empty dictionary
+/// dict(mapping) -> new dictionary initialized from a mapping object's
+///     (key, value) pairs
+/// dict(iterable) -> new dictionary initialized as if via:
+///     d = {}
+///     for k, v in iterable:
+///         d[k] = v
+/// dict(**kwargs) -> new dictionary initialized with the name=value pairs
+///     in the keyword argument list.  For example:  dict(one=1, two=2)
+#[pyclass(name = "dict", module = "builtins", gc, flags(BASETYPE, MAPPING, MATCH_SELF))]
 #[repr(C)]
 pub struct Dict {
     pub(crate) table: MutCell<Table>,
 }
 
-impl Payload for Dict {
-    const GC: bool = true;
-    const NAME: &'static str = "dict";
-    const INFO: &'static PayloadInfo = {
-        static INFO: PayloadInfo = PayloadInfo::of::<Dict>();
-        &INFO
-    };
-
+impl Traverse for Dict {
     fn traverse(&self, v: &mut Visitor) {
         self.table.with(|t| {
             for entry in t.entries() {
@@ -39,7 +43,6 @@ impl Payload for Dict {
             }
         })
     }
-
     fn clear(&self) {
         self.clear_table()
     }

@@ -2,27 +2,30 @@
 //!
 //! CPython: Objects/listobject.c.
 
-use crate::vm::{PyResult, Vm};
-use naja_heap::{MutCell, Payload, PayloadInfo, Ref, Value, Visitor};
+mod methods;
+mod sort;
 
-/// The payload of `list` objects.
+use crate::vm::{PyResult, Vm};
+pub use methods::ListIterator;
+pub use sort::sort;
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::pyclass;
+
+/// Built-in mutable sequence.
+///
+/// If no argument is given, the constructor creates a new empty list.
+/// The argument must be an iterable if specified.
+#[pyclass(name = "list", module = "builtins", gc, flags(BASETYPE, SEQUENCE, MATCH_SELF))]
 #[repr(C)]
 pub struct List {
     pub(crate) items: MutCell<Vec<Value>>,
 }
 
-impl Payload for List {
-    const GC: bool = true;
-    const NAME: &'static str = "list";
-    const INFO: &'static PayloadInfo = {
-        static INFO: PayloadInfo = PayloadInfo::of::<List>();
-        &INFO
-    };
-
+impl Traverse for List {
     fn traverse(&self, v: &mut Visitor) {
         self.items.with(|items| items.iter().for_each(|x| v.value(x)))
     }
-
     fn clear(&self) {
         drop(self.items.take())
     }
@@ -85,7 +88,7 @@ impl List {
 /// How many items to make room for when a list of `len` is full: CPython's growth, about an eighth.
 #[inline]
 fn list_growth(len: usize) -> usize {
-    (len >> 3) + 6 & !3
+    ((len >> 3) + 6) & !3
 }
 
 impl Vm {

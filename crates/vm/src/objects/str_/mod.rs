@@ -6,17 +6,31 @@
 //!
 //! CPython: Objects/unicodeobject.c.
 
+pub mod codecs;
 pub mod interner;
+pub mod format;
 pub mod methods;
+pub mod percent;
 
 use crate::objects::type_::Type;
 use crate::vm::{PyResult, Vm};
 pub use interner::Interner;
-use naja_heap::{Flags, Payload, PayloadInfo, Ref, Value};
+use naja_heap::{Flags, Payload, Ref, Value};
+use naja_macros::pyclass;
 use std::borrow::Cow;
 use std::cell::Cell;
 
-/// The payload of `str` objects; the text follows it in memory.
+/// str(object='') -> str
+/// str(bytes_or_buffer[, encoding[, errors]]) -> str
+///
+/// Create a new string object from the given object. If encoding or
+/// errors is specified, then the object must expose a data buffer
+/// that will be decoded using the given encoding and error handler.
+/// Otherwise, returns the result of object.__str__() (if defined)
+/// or repr(object).
+/// encoding defaults to 'utf-8'.
+/// errors defaults to 'strict'.
+#[pyclass(name = "str", module = "builtins", flags(BASETYPE, MATCH_SELF))]
 #[repr(C)]
 pub struct Str {
     hash: Cell<i64>,
@@ -24,15 +38,6 @@ pub struct Str {
     char_len: usize,
     /// Offsets of every 64th code point (`INDEX_STEP`), for long non-ASCII text that has been indexed.
     index: Cell<*mut Vec<usize>>,
-}
-
-impl Payload for Str {
-    const GC: bool = false;
-    const NAME: &'static str = "str";
-    const INFO: &'static PayloadInfo = {
-        static INFO: PayloadInfo = PayloadInfo::of::<Str>();
-        &INFO
-    };
 }
 
 impl Drop for Str {
@@ -367,6 +372,23 @@ impl Vm {
 #[inline]
 pub fn eq(a: &Str, b: &Str) -> bool {
     std::ptr::eq(a, b) || (a.byte_len == b.byte_len && a.as_bytes() == b.as_bytes())
+}
+
+/// `a + b`. Raises MemoryError.
+pub fn concat(vm: &Vm, a: &Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
+    Str::from_parts(vm, &vm.types.str, &[a.as_bytes(), b.as_bytes()], a.char_len + b.char_len)
+}
+
+/// `a += b`, `a` being given up. Raises MemoryError.
+pub fn append(vm: &Vm, a: Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
+    concat(vm, &a, b)
+}
+
+/// The strings one after the other. Raises MemoryError.
+pub fn join_parts(vm: &Vm, parts: &[&Str]) -> PyResult<Ref<Str>> {
+    let bytes: smallvec::SmallVec<[&[u8]; 16]> = parts.iter().map(|p| p.as_bytes()).collect();
+    let chars = parts.iter().map(|p| p.char_len).sum();
+    Str::from_parts(vm, &vm.types.str, &bytes, chars)
 }
 
 /// The string in a value that is a `str` (or subclass) instance.

@@ -3,12 +3,22 @@
 //! Invariant: all `len` words are set before anybody else sees the tuple, and never change afterwards.
 //! CPython: Objects/tupleobject.c.
 
+mod methods;
+
 use crate::objects::type_::Type;
 use crate::vm::{PyResult, Vm};
-use naja_heap::{Payload, PayloadInfo, Ref, Value, Visitor};
+use crate::{Traverse, Visitor};
+use naja_heap::{Ref, Value};
+use naja_macros::pyclass;
 use std::cell::Cell;
 
-/// The payload of `tuple` objects; the items follow it in memory.
+/// Built-in immutable sequence.
+///
+/// If no argument is given, the constructor returns an empty tuple.
+/// If iterable is specified the tuple is initialized from iterable's items.
+///
+/// If the argument is a tuple, the return value is the same object.
+#[pyclass(name = "tuple", module = "builtins", gc, flags(BASETYPE, SEQUENCE, MATCH_SELF))]
 #[repr(C)]
 pub struct Tuple {
     len: usize,
@@ -16,17 +26,11 @@ pub struct Tuple {
     pub(crate) hash: Cell<i64>,
 }
 
-impl Payload for Tuple {
-    const GC: bool = true;
-    const NAME: &'static str = "tuple";
-    const INFO: &'static PayloadInfo = {
-        static INFO: PayloadInfo = PayloadInfo::of::<Tuple>();
-        &INFO
-    };
-
+impl Traverse for Tuple {
     fn traverse(&self, v: &mut Visitor) {
         self.items().iter().for_each(|x| v.value(x))
     }
+    fn clear(&self) {}
 }
 
 impl Drop for Tuple {
@@ -41,6 +45,11 @@ impl Drop for Tuple {
 }
 
 impl Tuple {
+    /// The payload of an empty tuple.
+    pub(crate) fn empty() -> Tuple {
+        Tuple { len: 0, hash: Cell::new(-1) }
+    }
+
     #[inline(always)]
     fn items_ptr(&self) -> *mut Value {
         let ty = Type::of_payload_header(self);
@@ -116,6 +125,9 @@ impl Tuple {
         vm.new_tuple(items.to_vec())
     }
 }
+
+pub use methods::TupleIterator;
+pub(crate) use methods::{compare_items, repeat_items, repr_items};
 
 impl Vm {
     /// A tuple of these items (the empty one is shared). Raises MemoryError.

@@ -130,6 +130,14 @@ impl Payload for Type {
     }
 }
 
+impl crate::function::ClassInfo for Type {
+    const CLASS_NAME: &'static str = "type";
+    const MODULE: &'static str = "builtins";
+    const DOC: &'static str = "type(object) -> the object's type\ntype(name, bases, dict, **kwds) -> a new type";
+    const BASE_CLASS: Option<fn(&Vm) -> Ref<Type>> = None;
+    const FLAGS: u64 = TypeFlags::BASETYPE;
+}
+
 impl Drop for Type {
     fn drop(&mut self) {
         let this = (self as *const Type as usize - 16) as *const Header;

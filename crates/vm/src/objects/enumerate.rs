@@ -1,0 +1,59 @@
+//! `enumerate`. CPython: Objects/enumobject.c.
+
+use crate::objects::type_::Type;
+use crate::protocols::{iterator, number};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+
+/// Return an enumerate object.
+///
+///   iterable
+///     an object supporting iteration
+///
+/// The enumerate object yields pairs containing a count (from start, which
+/// defaults to zero) and a value yielded by the iterable argument.
+///
+/// enumerate is useful for obtaining an indexed list:
+///     (0, seq[0]), (1, seq[1]), (2, seq[2]), ...
+#[pyclass(name = "enumerate", module = "builtins", gc, flags(BASETYPE))]
+#[repr(C)]
+pub struct Enumerate {
+    iterator: Value,
+    index: MutCell<Value>,
+}
+
+impl Traverse for Enumerate {
+    fn traverse(&self, v: &mut Visitor) {
+        v.value(&self.iterator);
+        self.index.with(|i| v.value(i));
+    }
+    fn clear(&self) {}
+}
+
+#[pymethods]
+impl Enumerate {
+    #[pyslot(sig = "(iterable, start=0)")]
+    fn new(cls: &Ref<Type>, vm: &Vm, iterable: Value, start: Option<Value>) -> PyResult {
+        let index = match start {
+            Some(start) => number::index(vm, &start)?,
+            None => Value::small_int(0),
+        };
+        let iterator = iterator::iter(vm, &iterable)?;
+        Ok(vm.new_object_of(cls, Enumerate { iterator, index: MutCell::new(index) })?.into_value())
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        let Some(value) = iterator::next(vm, &zelf.iterator)? else { return Ok(None) };
+        let index = zelf.index.get();
+        zelf.index.set(number::add(vm, &index, &Value::small_int(1))?);
+        Ok(Some(vm.new_tuple(vec![index, value])?.into_value()))
+    }
+}

@@ -1,0 +1,194 @@
+//! `int` and `bool`.
+//!
+//! An int that fits 62 bits is unboxed (`Value::as_small_int`); others are [`Int`] objects, as are all instances of
+//! subclasses. Everything computed on big values is in `naja-numbers`. CPython: Objects/longobject.c, boolobject.c.
+
+pub mod error;
+mod methods;
+
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{hash as hashing, number};
+use crate::vm::{PyResult, Vm};
+use dashu_int::IBig;
+use error::check;
+use naja_heap::Value;
+use naja_macros::pyclass;
+use naja_numbers::bigint;
+
+/// int([x]) -> integer
+/// int(x, base=10) -> integer
+///
+/// Convert a number or string to an integer, or return 0 if no arguments
+/// are given.  If x is a number, return x.__int__().  For floating-point
+/// numbers, this truncates towards zero.
+///
+/// If x is not a number or if base is given, then x must be a string,
+/// bytes, or bytearray instance representing an integer literal in the
+/// given base.  The literal can be preceded by '+' or '-' and be surrounded
+/// by whitespace.  The base defaults to 10.  Valid bases are 0 and 2-36.
+/// Base 0 means to interpret the base from the string as an integer literal.
+/// >>> int('0b100', base=0)
+/// 4
+#[pyclass(name = "int", module = "builtins", flags(BASETYPE, MATCH_SELF))]
+#[repr(C)]
+pub struct Int {
+    pub value: IBig,
+}
+
+/// Returns True when the argument is true, False otherwise.
+/// The builtins True and False are the only two instances of the class bool.
+/// The class bool is a subclass of the class int, and cannot be subclassed.
+#[pyclass(name = "bool", module = "builtins", extends = "Int", flags(MATCH_SELF))]
+#[repr(C)]
+pub struct Bool(Int);
+
+/// Bits that the result of one operation may have at the most.
+pub const BIT_LIMIT: usize = 1 << 36;
+
+/// The value of an int or bool that fits 64 bits.
+#[inline]
+pub fn as_i64(value: &Value) -> Option<i64> {
+    if let Some(n) = value.as_small_int() {
+        return Some(n);
+    }
+    if value.is_bool() {
+        return Some(value.is_true() as i64);
+    }
+    value.downcast::<Int>().and_then(|i| bigint::to_i64(&i.value))
+}
+
+/// The value of an int or bool.
+pub fn to_big(value: &Value) -> Option<IBig> {
+    if let Some(n) = value.as_small_int() {
+        return Some(IBig::from(n));
+    }
+    if value.is_bool() {
+        return Some(IBig::from(value.is_true() as u8));
+    }
+    value.downcast::<Int>().map(|i| i.value.clone())
+}
+
+/// The nearest float. Raises OverflowError.
+pub fn to_f64(vm: &Vm, value: &Value) -> PyResult<f64> {
+    match as_i64(value) {
+        Some(n) => Ok(n as f64),
+        None => match value.downcast::<Int>() {
+            Some(i) => check(vm, bigint::to_f64(&i.value)),
+            None => Err(vm.system_error("an int without a value")),
+        },
+    }
+}
+
+/// `hash(value)` of an int.
+pub fn hash(vm: &Vm, value: &Value) -> PyResult<i64> {
+    match as_i64(value) {
+        Some(n) => Ok(hashing::hash_int(n)),
+        None => match value.downcast::<Int>() {
+            Some(i) => Ok(bigint::hash(&i.value)),
+            None => Err(vm.system_error("an int without a value")),
+        },
+    }
+}
+
+impl Vm {
+    /// The int `n`. Raises MemoryError.
+    #[inline(always)]
+    pub fn new_int(&self, n: i64) -> PyResult {
+        match Value::try_int(n) {
+            Some(value) => Ok(value),
+            None => self.boxed_int(IBig::from(n)),
+        }
+    }
+
+    #[cold]
+    fn boxed_int(&self, value: IBig) -> PyResult {
+        Ok(self.new_object(Int { value })?.into_value())
+    }
+
+    /// An int of any size, unboxed if it fits. Raises MemoryError.
+    pub fn new_bigint(&self, n: IBig) -> PyResult {
+        match bigint::to_small(&n).and_then(Value::try_int) {
+            Some(value) => Ok(value),
+            None => self.boxed_int(n),
+        }
+    }
+}
+
+/// Whether a value is an int, bool included (subclasses too).
+#[inline]
+fn is_int(value: &Value) -> bool {
+    value.is_small_int() || value.is_bool() || value.downcast::<Int>().is_some()
+}
+
+/// Both operands as machine integers, if they are.
+#[inline]
+fn machine(a: &Value, b: &Value) -> Option<(i64, i64)> {
+    Some((as_i64(a)?, as_i64(b)?))
+}
+
+/// Both operands as big integers; None unless both are ints.
+fn bigs(a: &Value, b: &Value) -> Option<(IBig, IBig)> {
+    if is_int(a) && is_int(b) { Some((to_big(a)?, to_big(b)?)) } else { None }
+}
+
+/// A check for long computations: stops when a signal handler has raised.
+pub fn stopper(vm: &Vm) -> impl FnMut() -> bool + '_ {
+    || vm.check_signals().is_err()
+}
+
+/// `repr(int)`. Raises ValueError beyond the digit limit.
+pub fn to_decimal(vm: &Vm, value: &Value) -> PyResult<String> {
+    if let Some(n) = as_i64(value) {
+        return Ok(n.to_string());
+    }
+    match value.downcast::<Int>() {
+        Some(i) => check(vm, bigint::to_decimal_checked(&i.value, vm.interp.state.int_max_str_digits.get(), &mut stopper(vm))),
+        None => Err(vm.system_error("an int without a value")),
+    }
+}
+
+/// Comparison of two ints; None unless both are.
+fn compare(a: &Value, b: &Value, op: CompareOp) -> Option<Value> {
+    if let Some((x, y)) = machine(a, b) {
+        return Some(Value::from_bool(op.holds(x.cmp(&y))));
+    }
+    let (x, y) = bigs(a, b)?;
+    Some(Value::from_bool(op.holds(x.cmp(&y))))
+}
+
+/// The int that a number or text is converted to by `int(x)`.
+pub fn from_object(vm: &Vm, value: &Value) -> PyResult {
+    let ty = vm.type_of(value);
+    if ty.is(&vm.types.int) {
+        return Ok(value.clone());
+    }
+    if let Some(f) = ty.slots.int.get() {
+        let result = f(vm, value)?;
+        if !number::is_int(vm, &result) {
+            return Err(vm.type_error(format!("__int__ returned non-int (type {})", vm.type_of(&result).full_name())));
+        }
+        return exact(vm, result);
+    }
+    if ty.slots.index.get().is_some() {
+        let result = number::index(vm, value)?;
+        return exact(vm, result);
+    }
+    methods::parse_object(vm, value, 10)?.ok_or_else(|| {
+        vm.type_error(format!(
+            "int() argument must be a string, a bytes-like object or a real number, not '{}'",
+            ty.full_name()
+        ))
+    })
+}
+
+/// An instance of a subclass (or bool) as a plain int.
+fn exact(vm: &Vm, value: Value) -> PyResult {
+    if vm.type_of(&value).is(&vm.types.int) {
+        return Ok(value);
+    }
+    match to_big(&value) {
+        Some(n) => vm.new_bigint(n),
+        None => Err(vm.system_error("an int without a value")),
+    }
+}
+

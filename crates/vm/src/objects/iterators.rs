@@ -1,0 +1,102 @@
+//! Iterators over anything with items by index, and over repeated calls. CPython: Objects/iterobject.c.
+
+use crate::protocols::{compare, object, sequence};
+use crate::vm::{PyResult, Raised, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+#[pyclass(name = "iterator", module = "builtins", gc, flags(NO_NEW))]
+pub struct SequenceIterator {
+    sequence: MutCell<Option<Value>>,
+    index: Cell<isize>,
+}
+
+#[pyclass(name = "callable_iterator", module = "builtins", gc, flags(NO_NEW))]
+pub struct CallableIterator {
+    callable: MutCell<Option<Value>>,
+    sentinel: Value,
+}
+
+impl Traverse for SequenceIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.sequence.with(|s| v.opt(s))
+    }
+    fn clear(&self) {
+        drop(self.sequence.take())
+    }
+}
+
+impl Traverse for CallableIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.callable.with(|s| v.opt(s));
+        v.value(&self.sentinel);
+    }
+    fn clear(&self) {
+        drop(self.callable.take())
+    }
+}
+
+/// An iterator over `sequence[0]`, `sequence[1]`, ... until IndexError.
+pub fn sequence_iterator(vm: &Vm, sequence: &Value) -> PyResult {
+    let iterator = SequenceIterator { sequence: MutCell::new(Some(sequence.clone())), index: Cell::new(0) };
+    Ok(vm.new_object(iterator)?.into_value())
+}
+
+/// `iter(callable, sentinel)`.
+pub fn callable_iterator(vm: &Vm, callable: Value, sentinel: Value) -> PyResult {
+    Ok(vm.new_object(CallableIterator { callable: MutCell::new(Some(callable)), sentinel })?.into_value())
+}
+
+#[pymethods]
+impl SequenceIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        let Some(items) = zelf.sequence.get() else { return Ok(None) };
+        match sequence::get(vm, &items, zelf.index.get()) {
+            Ok(item) => {
+                zelf.index.set(zelf.index.get().saturating_add(1));
+                Ok(Some(item))
+            }
+            Err(Raised) if vm.catch(&vm.types.index_error) || vm.catch(&vm.types.stop_iteration) => {
+                drop(zelf.sequence.take());
+                Ok(None)
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self, vm: &Vm) -> PyResult<usize> {
+        match self.sequence.get() {
+            Some(items) => Ok(object::len(vm, &items)?.saturating_sub(self.index.get() as usize)),
+            None => Ok(0),
+        }
+    }
+}
+
+#[pymethods]
+impl CallableIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        let Some(callable) = zelf.callable.get() else { return Ok(None) };
+        let value = vm.call(&callable, &[])?;
+        if compare::eq(vm, &value, &zelf.sentinel)? {
+            drop(zelf.callable.take());
+            return Ok(None);
+        }
+        Ok(Some(value))
+    }
+}

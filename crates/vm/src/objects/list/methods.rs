@@ -1,0 +1,365 @@
+//! The slots and methods of `list`.
+
+use super::{List, sort};
+use crate::function::Args;
+use crate::objects::slice::Slice;
+use crate::objects::tuple::{compare_items, repeat_items, repr_items};
+use crate::objects::type_::Type;
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{compare, number, sequence};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+#[pymethods]
+impl List {
+    #[pyslot]
+    fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
+        Ok(vm.new_object_of(cls, List::from_vec(Vec::new()))?.into_value())
+    }
+
+    #[pyslot(sig = "(iterable=(), /)")]
+    fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
+        if args.keyword_count() > 0 {
+            return Err(vm.type_error("list() takes no keyword arguments"));
+        }
+        let items = match args.args {
+            [] => Vec::new(),
+            [one] => sequence::collect(vm, one)?,
+            many => return Err(vm.type_error(format!("list expected at most 1 argument, got {}", many.len()))),
+        };
+        zelf.items.set(items);
+        Ok(())
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let text = match repr_items(vm, zelf.as_value(), |i| zelf.get(i))? {
+            Some(text) => format!("[{text}]"),
+            None => "[...]".to_string(),
+        };
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<List>(), b.downcast::<List>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        compare_items(vm, (x.len(), y.len()), |i| Some((x.get(i)?, y.get(i)?)), op)
+    }
+
+    #[pyslot]
+    fn sq_len(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<usize> {
+        Ok(List::len(zelf))
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let iterator = ListIterator { list: MutCell::new(Some(zelf.clone())), index: Cell::new(0) };
+        Ok(vm.new_object(iterator)?.into_value())
+    }
+
+    #[pyslot]
+    fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
+        match usize::try_from(index).ok().and_then(|i| List::get(zelf, i)) {
+            Some(item) => Ok(item),
+            None => Err(vm.index_error("list index out of range")),
+        }
+    }
+
+    #[pyslot]
+    fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        if number::has_index(vm, key) {
+            let index = number::index_for(vm, key, &vm.types.index_error)?;
+            return List::item(zelf, vm, if index < 0 { index + List::len(zelf) as isize } else { index });
+        }
+        let Some(slice) = key.downcast::<Slice>() else {
+            return Err(vm.type_error(format!("list indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+        };
+        let (start, stop, step) = slice.unpack(vm)?;
+        let a = crate::objects::slice::fit(start, stop, step, List::len(zelf) as isize);
+        let items = zelf.items.with(|items| a.indices().filter_map(|i| items.get(i).cloned()).collect());
+        Ok(vm.new_list(items)?.into_value())
+    }
+
+    #[pyslot]
+    fn set_subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+        if number::has_index(vm, key) {
+            let index = number::index_for(vm, key, &vm.types.index_error)?;
+            let index = if index < 0 { index + List::len(zelf) as isize } else { index };
+            let fine = match (usize::try_from(index), value) {
+                (Ok(i), Some(value)) => List::set(zelf, i, value.clone()),
+                (Ok(i), None) => zelf.items.with_mut(|items| i < items.len() && Some(items.remove(i)).is_some()),
+                (Err(_), _) => false,
+            };
+            return if fine { Ok(()) } else { Err(vm.index_error("list assignment index out of range")) };
+        }
+        let Some(slice) = key.downcast::<Slice>() else {
+            return Err(vm.type_error(format!("list indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+        };
+        let (start, stop, step) = slice.unpack(vm)?;
+        let new = match value {
+            Some(value) if step == 1 => sequence::collect_or(vm, value, "must assign iterable to slice")?,
+            Some(value) => sequence::collect_or(vm, value, "must assign iterable to extended slice")?,
+            None => Vec::new(),
+        };
+        // The length only now: collecting can have changed the list.
+        let a = crate::objects::slice::fit(start, stop, step, List::len(zelf) as isize);
+        if step == 1 {
+            let (start, stop) = (a.start as usize, a.stop.max(a.start) as usize);
+            let old: Vec<Value> = zelf.items.with_mut(|items| items.splice(start..stop, new).collect());
+            drop(old);
+            return Ok(());
+        }
+        if value.is_none() {
+            let mut doomed: Vec<usize> = a.indices().collect();
+            doomed.sort_unstable();
+            let old: Vec<Value> = zelf.items.with_mut(|items| doomed.iter().rev().map(|&i| items.remove(i)).collect());
+            drop(old);
+            return Ok(());
+        }
+        if new.len() != a.count {
+            return Err(vm.value_error(format!(
+                "attempt to assign sequence of size {} to extended slice of size {}",
+                new.len(),
+                a.count
+            )));
+        }
+        for (i, value) in a.indices().zip(new) {
+            List::set(zelf, i, value);
+        }
+        Ok(())
+    }
+
+    #[pyslot]
+    fn concat(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<List>(), b.downcast::<List>()) else {
+            return Err(vm.type_error(format!("can only concatenate list (not \"{}\") to list", vm.type_of(b).full_name())));
+        };
+        let mut items = x.to_vec();
+        items.extend(y.to_vec());
+        Ok(vm.new_list(items)?.into_value())
+    }
+
+    #[pyslot]
+    fn repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
+        let items = zelf.to_vec();
+        Ok(vm.new_list(repeat_items(vm, &items, n)?)?.into_value())
+    }
+
+    #[pyslot]
+    fn inplace_concat(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        if let Some(list) = a.downcast::<List>() {
+            sequence::list_extend(vm, list, b)?;
+        }
+        Ok(a.clone())
+    }
+
+    #[pyslot]
+    fn inplace_repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
+        let items = zelf.to_vec();
+        zelf.items.set(repeat_items(vm, &items, n)?);
+        Ok(zelf.to_value())
+    }
+
+    #[pyslot]
+    fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
+        let mut i = 0;
+        while let Some(item) = List::get(zelf, i) {
+            if compare::eq(vm, &item, value)? {
+                return Ok(true);
+            }
+            i += 1;
+        }
+        Ok(false)
+    }
+
+    /// Append object to the end of the list.
+    #[pymethod(sig = "($self, object, /)")]
+    fn append(&self, vm: &Vm, object: Value) -> PyResult<()> {
+        self.push(vm, object)
+    }
+
+    /// Extend list by appending elements from the iterable.
+    #[pymethod(sig = "($self, iterable, /)")]
+    fn extend(zelf: &Ref<Self>, vm: &Vm, iterable: &Value) -> PyResult<()> {
+        sequence::list_extend(vm, zelf, iterable)
+    }
+
+    /// Insert object before index.
+    #[pymethod(sig = "($self, index, object, /)")]
+    fn insert(&self, index: isize, object: Value) {
+        self.items.with_mut(|items| {
+            let len = items.len() as isize;
+            let at = if index < 0 { (index + len).max(0) } else { index.min(len) };
+            items.insert(at as usize, object)
+        })
+    }
+
+    /// Remove and return item at index (default last).
+    ///
+    /// Raises IndexError if list is empty or index is out of range.
+    #[pymethod(sig = "($self, index=-1, /)")]
+    fn pop(&self, vm: &Vm, #[default(-1)] index: isize) -> PyResult {
+        let popped = self.items.with_mut(|items| {
+            let len = items.len() as isize;
+            let at = if index < 0 { index + len } else { index };
+            (0..len).contains(&at).then(|| items.remove(at as usize))
+        });
+        match popped {
+            Some(item) => Ok(item),
+            None if self.is_empty() => Err(vm.index_error("pop from empty list")),
+            None => Err(vm.index_error("pop index out of range")),
+        }
+    }
+
+    /// Remove first occurrence of value.
+    ///
+    /// Raises ValueError if the value is not present.
+    #[pymethod(sig = "($self, value, /)")]
+    fn remove(&self, vm: &Vm, value: &Value) -> PyResult<()> {
+        let mut i = 0;
+        while let Some(item) = self.get(i) {
+            if compare::eq(vm, &item, value)? {
+                let old = self.items.with_mut(|items| (i < items.len()).then(|| items.remove(i)));
+                drop(old);
+                return Ok(());
+            }
+            i += 1;
+        }
+        Err(vm.value_error("list.remove(x): x not in list"))
+    }
+
+    /// Remove all items from list.
+    #[pymethod(name = "clear")]
+    fn clear_method(&self) {
+        drop(self.items.take())
+    }
+
+    /// Return a shallow copy of the list.
+    #[pymethod]
+    fn copy(&self, vm: &Vm) -> PyResult {
+        Ok(vm.new_list(self.to_vec())?.into_value())
+    }
+
+    /// Return number of occurrences of value.
+    #[pymethod(sig = "($self, value, /)")]
+    fn count(&self, vm: &Vm, value: &Value) -> PyResult<usize> {
+        let (mut i, mut count) = (0, 0);
+        while let Some(item) = self.get(i) {
+            count += compare::eq(vm, &item, value)? as usize;
+            i += 1;
+        }
+        Ok(count)
+    }
+
+    /// Return first index of value.
+    ///
+    /// Raises ValueError if the value is not present.
+    #[pymethod(sig = "($self, value, start=0, stop=9223372036854775807, /)")]
+    fn index(&self, vm: &Vm, value: &Value, start: Option<Value>, stop: Option<Value>) -> PyResult<usize> {
+        let bound = |v: Option<Value>, default: isize| -> PyResult<usize> {
+            let n = match v {
+                Some(v) => number::index_clipped(vm, &v)?,
+                None => default,
+            };
+            Ok(if n < 0 { n.saturating_add(self.len() as isize).max(0) } else { n } as usize)
+        };
+        let (start, stop) = (bound(start, 0)?, bound(stop, isize::MAX)?);
+        let mut i = start;
+        while i < stop
+            && let Some(item) = self.get(i)
+        {
+            if compare::eq(vm, &item, value)? {
+                return Ok(i);
+            }
+            i += 1;
+        }
+        Err(vm.value_error("list.index(x): x not in list"))
+    }
+
+    /// Reverse *IN PLACE*.
+    #[pymethod]
+    fn reverse(&self) {
+        self.items.with_mut(|items| items.reverse())
+    }
+
+    /// Sort the list in ascending order and return None.
+    ///
+    /// The sort is in-place (i.e. the list itself is modified) and stable (i.e. the
+    /// order of two equal elements is maintained).
+    ///
+    /// If a key function is given, apply it once to each list item and sort them,
+    /// ascending or descending, according to their function values.
+    ///
+    /// The reverse flag can be set to sort in descending order.
+    #[pymethod(name = "sort", sig = "($self, /, *, key=None, reverse=False)")]
+    fn sort_method(&self, vm: &Vm, key: Option<Value>, #[default(false)] reverse: bool) -> PyResult<()> {
+        let key = key.filter(|k| !k.is_none());
+        let (sorted, result) = sort(vm, self.items.take(), key.as_ref(), reverse);
+        let meanwhile = self.items.replace(sorted);
+        let modified = !meanwhile.is_empty();
+        drop(meanwhile);
+        result?;
+        if modified { Err(vm.value_error("list modified during sort")) } else { Ok(()) }
+    }
+
+    /// Return a reverse iterator over the list.
+    #[pymethod]
+    fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        crate::objects::reversed::Reversed::make(vm, zelf.to_value())
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
+    }
+}
+
+#[pyclass(name = "list_iterator", module = "builtins", gc, flags(NO_NEW))]
+#[repr(C)]
+pub struct ListIterator {
+    pub(crate) list: MutCell<Option<Ref<List>>>,
+    pub(crate) index: Cell<usize>,
+}
+
+impl Traverse for ListIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.list.with(|l| l.iter().for_each(|l| v.reference(l)))
+    }
+    fn clear(&self) {
+        drop(self.list.take())
+    }
+}
+
+#[pymethods]
+impl ListIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
+        let Some(list) = zelf.list.get() else { return Ok(None) };
+        let index = zelf.index.get();
+        match list.get(index) {
+            Some(item) => {
+                zelf.index.set(index + 1);
+                Ok(Some(item))
+            }
+            None => {
+                drop(zelf.list.take());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> usize {
+        self.list.with(|l| l.as_ref().map_or(0, |l| l.len().saturating_sub(self.index.get())))
+    }
+}

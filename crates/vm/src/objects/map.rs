@@ -1,0 +1,60 @@
+//! `map`. CPython: Python/bltinmodule.c.
+
+use super::zip::{next_row, strict_keyword};
+use crate::function::Args;
+use crate::objects::type_::Type;
+use crate::protocols::iterator;
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{Ref, Value};
+use naja_macros::{pyclass, pymethods};
+
+/// Make an iterator that computes the function using arguments from
+/// each of the iterables.  Stops when the shortest iterable is exhausted.
+///
+/// If strict is true and one of the arguments is exhausted before the others,
+/// raise a ValueError.
+#[pyclass(name = "map", module = "builtins", gc, flags(BASETYPE))]
+#[repr(C)]
+pub struct Map {
+    function: Value,
+    iterators: Vec<Value>,
+    strict: bool,
+}
+
+impl Traverse for Map {
+    fn traverse(&self, v: &mut Visitor) {
+        v.value(&self.function);
+        self.iterators.iter().for_each(|i| v.value(i));
+    }
+    fn clear(&self) {}
+}
+
+#[pymethods]
+impl Map {
+    #[pyslot(sig = "(function, iterable, /, *iterables, strict=False)")]
+    fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        let strict = strict_keyword(vm, &args, "map")?;
+        let [function, iterables @ ..] = args.positional() else {
+            return Err(vm.type_error("map() must have at least two arguments."));
+        };
+        if iterables.is_empty() {
+            return Err(vm.type_error("map() must have at least two arguments."));
+        }
+        let iterators = iterables.iter().map(|i| iterator::iter(vm, i)).collect::<PyResult<Vec<Value>>>()?;
+        Ok(vm.new_object_of(cls, Map { function: function.clone(), iterators, strict })?.into_value())
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        match next_row(vm, &zelf.iterators, zelf.strict, "map")? {
+            Some(row) => vm.call(&zelf.function, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `mappingproxy`: a read-only view of a mapping. CPython: Objects/descrobject.c.
+
+use crate::function::Args;
+use crate::objects::type_::Type;
+use crate::protocols::compare::{self, CompareOp};
+use crate::protocols::{attributes, iterator, object, sequence};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{Ref, Value};
+use naja_macros::{pyclass, pymethods};
+
+/// Read-only proxy of a mapping.
+#[pyclass(name = "mappingproxy", module = "builtins", gc, flags(MAPPING))]
+#[repr(C)]
+pub struct MappingProxy {
+    mapping: Value,
+}
+
+impl Traverse for MappingProxy {
+    fn traverse(&self, v: &mut Visitor) {
+        v.value(&self.mapping)
+    }
+    fn clear(&self) {}
+}
+
+impl MappingProxy {
+    pub fn make(vm: &Vm, mapping: Value) -> PyResult {
+        Ok(vm.new_object(MappingProxy { mapping })?.into_value())
+    }
+}
+
+#[pymethods]
+impl MappingProxy {
+    #[pyslot(sig = "(mapping)")]
+    fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        match args.args {
+            [mapping] if vm.type_of(mapping).slots.subscript.get().is_some() => MappingProxy::make(vm, mapping.clone()),
+            [other] => {
+                Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", vm.type_of(other).full_name())))
+            }
+            _ => Err(vm.type_error("mappingproxy() missing required argument 'mapping' (pos 1)")),
+        }
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Ok(vm.new_str(format!("mappingproxy({})", object::repr(vm, &zelf.mapping)?.to_string_lossy()))?.into_value())
+    }
+
+    #[pyslot]
+    fn mp_len(zelf: &Ref<Self>, vm: &Vm) -> PyResult<usize> {
+        object::len(vm, &zelf.mapping)
+    }
+
+    #[pyslot]
+    fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        object::get_item(vm, &zelf.mapping, key)
+    }
+
+    #[pyslot]
+    fn contains(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult<bool> {
+        sequence::contains(vm, &zelf.mapping, key)
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        iterator::iter(vm, &zelf.mapping)
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        match a.downcast::<MappingProxy>() {
+            Some(proxy) => compare::rich_compare(vm, &proxy.mapping, b, op),
+            None => Ok(Value::NOT_IMPLEMENTED),
+        }
+    }
+
+    /// Return the value for key if key is in the mapping, else default.
+    #[pymethod(sig = "($self, key, default=None, /)")]
+    fn get(&self, vm: &Vm, key: Value, default: Option<Value>) -> PyResult {
+        vm.call_method(&self.mapping, &vm.names.get, &[key, default.unwrap_or(Value::NONE)])
+    }
+
+    /// a set-like object providing a view on D's keys
+    #[pymethod]
+    fn keys(&self, vm: &Vm) -> PyResult {
+        vm.call_method(&self.mapping, &vm.names.keys, &[])
+    }
+
+    /// an object providing a view on D's values
+    #[pymethod]
+    fn values(&self, vm: &Vm) -> PyResult {
+        vm.call_method_str(&self.mapping, "values", &[])
+    }
+
+    /// a set-like object providing a view on D's items
+    #[pymethod]
+    fn items(&self, vm: &Vm) -> PyResult {
+        vm.call_method(&self.mapping, &vm.names.items, &[])
+    }
+
+    /// a shallow copy of D
+    #[pymethod]
+    fn copy(&self, vm: &Vm) -> PyResult {
+        let copy = attributes::get(vm, &self.mapping, &vm.names.copy)?;
+        vm.call(&copy, &[])
+    }
+}

@@ -1,0 +1,77 @@
+//! `types.SimpleNamespace`. CPython: Objects/namespaceobject.c.
+
+use crate::function::Args;
+use crate::objects::instance;
+use crate::objects::str_;
+use crate::objects::type_::Type;
+use crate::protocols::compare::{self, CompareOp};
+use crate::protocols::object;
+use crate::vm::{PyResult, Vm};
+use naja_heap::{Ref, Value};
+use naja_macros::{pyclass, pymethods};
+
+/// A simple attribute-based namespace.
+#[pyclass(name = "SimpleNamespace", module = "types", gc, flags(BASETYPE, HAS_DICT))]
+#[repr(C)]
+pub struct SimpleNamespace;
+
+#[pymethods]
+impl SimpleNamespace {
+    #[pyslot]
+    fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
+        Ok(vm.new_object_of(cls, SimpleNamespace)?.into_value())
+    }
+
+    #[pyslot(sig = "(mapping_or_iterable=(), /, **kwargs)")]
+    fn init(zelf: &Value, vm: &Vm, args: Args) -> PyResult<()> {
+        let dict = instance::materialize(vm, zelf)?;
+        match args.positional() {
+            [] => {}
+            [source] => {
+                let made = vm.call(vm.types.dict.as_value(), std::slice::from_ref(source))?;
+                crate::objects::dict::methods::update_from_mapping(vm, &dict, &made)?;
+            }
+            many => {
+                return Err(vm.type_error(format!("SimpleNamespace expected at most 1 argument, got {}", many.len())));
+            }
+        }
+        for (name, value) in args.keywords() {
+            dict.set_str(vm, name, value.clone())?;
+        }
+        Ok(())
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Value, vm: &Vm) -> PyResult {
+        let ty = vm.type_of(zelf);
+        let name = if ty.is(&vm.types.simple_namespace) { "namespace".to_string() } else { ty.name() };
+        if object::repr_enter(vm, zelf) {
+            return Ok(vm.new_str(format!("{name}(...)"))?.into_value());
+        }
+        let result = (|| {
+            let mut parts = Vec::new();
+            for (key, value) in instance::materialize(vm, zelf)?.items_vec() {
+                if let Some(key) = str_::of(&key).filter(|k| k.byte_len() > 0) {
+                    parts.push(format!("{}={}", key.to_string_lossy(), object::repr(vm, &value)?.to_string_lossy()));
+                }
+            }
+            Ok(parts.join(", "))
+        })();
+        object::repr_leave(vm, zelf);
+        Ok(vm.new_str(format!("{name}({})", result?))?.into_value())
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        if a.downcast::<SimpleNamespace>().is_none() || b.downcast::<SimpleNamespace>().is_none() {
+            return Ok(Value::NOT_IMPLEMENTED);
+        }
+        let (x, y) = (instance::materialize(vm, a)?, instance::materialize(vm, b)?);
+        compare::rich_compare(vm, x.as_value(), y.as_value(), op)
+    }
+}
+
+impl crate::Traverse for SimpleNamespace {
+    fn traverse(&self, _visitor: &mut crate::Visitor) {}
+    fn clear(&self) {}
+}

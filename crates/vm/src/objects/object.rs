@@ -1,0 +1,336 @@
+//! `object`: plain instances, and what every object can do. CPython: Objects/typeobject.c (object_*).
+
+use crate::function::Args;
+use crate::objects::dict::Dict;
+use crate::objects::instance;
+use crate::objects::str_::Str;
+use crate::objects::type_::{Type, TypeFlags, attributes as type_attributes};
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{attributes, hash, object, sequence};
+use crate::vm::{PyResult, Vm};
+use naja_heap::{Ref, TypeLayout, Value};
+use naja_macros::{pyclass, pymethods};
+
+/// The base class of the class hierarchy.
+///
+/// When called, it accepts no arguments and returns a new featureless
+/// instance that has no instance attributes and cannot be given any.
+#[pyclass(name = "object", module = "builtins", flags(BASETYPE))]
+#[repr(C)]
+pub struct Object;
+
+fn excess(args: &Args) -> bool {
+    !args.args.is_empty()
+}
+
+#[cold]
+fn abstract_error(vm: &Vm, cls: &Ref<Type>) -> PyResult<crate::vm::Raised> {
+    let methods = attributes::get(vm, cls.as_value(), &vm.names.__abstractmethods__)?;
+    let mut names = Vec::new();
+    for name in sequence::collect(vm, &methods)? {
+        names.push(format!("'{}'", object::str(vm, &name)?.to_string_lossy()));
+    }
+    names.sort();
+    let plural = if names.len() == 1 { "" } else { "s" };
+    Ok(vm.type_error(format!(
+        "Can't instantiate abstract class {} without an implementation for abstract method{plural} {}",
+        cls.name(),
+        names.join(", ")
+    )))
+}
+
+#[pymethods]
+impl Object {
+    #[pyslot(sig = "()")]
+    fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        let object = &vm.types.object.slots;
+        if excess(&args) {
+            if cls.slots.new.get() != object.new.get() {
+                return Err(vm.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
+            }
+            if cls.slots.init.get() == object.init.get() {
+                return Err(vm.type_error(format!("{}() takes no arguments", cls.name())));
+            }
+        }
+        if cls.flag(TypeFlags::IS_ABSTRACT) {
+            return Err(abstract_error(vm, cls)?);
+        }
+        Ok(vm.new_object_of(cls, Object)?.into_value())
+    }
+
+    #[pyslot]
+    fn init(zelf: &Value, vm: &Vm, args: Args) -> PyResult<()> {
+        if excess(&args) {
+            let ty = vm.type_of(zelf);
+            let object = &vm.types.object.slots;
+            if ty.slots.init.get() != object.init.get() {
+                return Err(vm.type_error("object.__init__() takes exactly one argument (the instance to initialize)"));
+            }
+            if ty.slots.new.get() == object.new.get() {
+                return Err(vm.type_error(format!(
+                    "{}.__init__() takes exactly one argument (the instance to initialize)",
+                    ty.name()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Value, vm: &Vm) -> PyResult {
+        let ty = vm.type_of(zelf);
+        let name = type_attributes::qualname(ty);
+        let text = match type_attributes::module_text(vm, ty)? {
+            Some(module) if module != "builtins" => format!("<{module}.{name} object at {:#x}>", zelf.bits()),
+            _ => format!("<{name} object at {:#x}>", zelf.bits()),
+        };
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pyslot(name = "str")]
+    fn to_str(zelf: &Value, vm: &Vm) -> PyResult {
+        Ok(object::repr(vm, zelf)?.into_value())
+    }
+
+    #[pyslot]
+    fn hash(zelf: &Value, _vm: &Vm) -> PyResult<i64> {
+        Ok(hash::hash_pointer(zelf))
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        match op {
+            CompareOp::Eq => Ok(if a.is(b) { Value::TRUE } else { Value::NOT_IMPLEMENTED }),
+            CompareOp::Ne => {
+                let Some(compare) = vm.type_of(a).slots.richcompare.get() else { return Ok(Value::NOT_IMPLEMENTED) };
+                let equal = compare(vm, a, b, CompareOp::Eq)?;
+                if equal.is_not_implemented() {
+                    return Ok(equal);
+                }
+                Ok(Value::from_bool(!object::is_true(vm, &equal)?))
+            }
+            _ => Ok(Value::NOT_IMPLEMENTED),
+        }
+    }
+
+    #[pyslot]
+    fn getattro(vm: &Vm, zelf: &Value, name: &Ref<Str>) -> PyResult {
+        attributes::generic_get(vm, zelf, name)
+    }
+
+    #[pyslot]
+    fn setattro(vm: &Vm, zelf: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
+        attributes::generic_set(vm, zelf, name, value)
+    }
+
+    /// the object's class
+    #[pygetter]
+    fn __class__(zelf: &Value, vm: &Vm) -> PyResult {
+        Ok(vm.type_of(zelf).to_ref().into_value())
+    }
+
+    #[pysetter(name = "__class__")]
+    fn set_class(zelf: &Value, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        let Some(value) = value else { return Err(vm.type_error("can't delete __class__ attribute")) };
+        let Some(new) = value.downcast::<Type>() else {
+            return Err(vm.type_error(format!(
+                "__class__ must be set to a class, not '{}' object",
+                vm.type_of(&value).full_name()
+            )));
+        };
+        change_class(vm, zelf, new)
+    }
+
+    /// Default dir() implementation.
+    #[pymethod]
+    fn __dir__(zelf: &Value, vm: &Vm) -> PyResult {
+        let names = match attributes::get_optional(vm, zelf, &vm.names.__dict__)? {
+            Some(dict) => match dict.downcast::<Dict>() {
+                Some(dict) => dict.copy(vm)?,
+                None => Dict::new(vm)?,
+            },
+            None => Dict::new(vm)?,
+        };
+        if let Some(class) = attributes::get_optional(vm, zelf, &vm.names.__class__)?
+            && let Some(class) = class.downcast::<Type>()
+        {
+            type_attributes::merge_class_dict(vm, &names, class)?;
+        }
+        Ok(vm.new_list(names.items_vec().into_iter().map(|(k, _)| k).collect())?.into_value())
+    }
+
+    /// Default object formatter.
+    ///
+    /// Return str(self) if format_spec is empty. Raise TypeError otherwise.
+    #[pymethod(sig = "($self, format_spec, /)")]
+    fn __format__(zelf: &Value, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
+        if format_spec.byte_len() > 0 {
+            return Err(vm.type_error(format!(
+                "unsupported format string passed to {}.__format__",
+                vm.type_of(zelf).full_name()
+            )));
+        }
+        Ok(object::str(vm, zelf)?.into_value())
+    }
+
+    /// Size of object in memory, in bytes.
+    #[pymethod]
+    fn __sizeof__(zelf: &Value, vm: &Vm) -> PyResult {
+        vm.new_int(vm.type_of(zelf).layout.size.get() as i64)
+    }
+
+    /// Helper for pickle.
+    #[pymethod]
+    fn __reduce__(zelf: &Value, vm: &Vm) -> PyResult {
+        let copyreg = crate::import::import_simple(vm, "copyreg")?;
+        vm.call_method_str(&copyreg, "_reduce_ex", &[zelf.clone(), Value::small_int(0)])
+    }
+
+    /// Helper for pickle.
+    #[pymethod(sig = "($self, protocol, /)")]
+    fn __reduce_ex__(zelf: &Value, vm: &Vm, protocol: i32) -> PyResult {
+        let reduce = attributes::get(vm, zelf, &vm.names.__reduce__)?;
+        let own = vm.type_of(zelf).lookup(vm, &vm.names.__reduce__);
+        let object_own = vm.types.object.lookup(vm, &vm.names.__reduce__);
+        if own.map(|v| v.bits()) != object_own.map(|v| v.bits()) {
+            return vm.call(&reduce, &[]);
+        }
+        let copyreg = crate::import::import_simple(vm, "copyreg")?;
+        if protocol < 2 {
+            return vm.call_method_str(&copyreg, "_reduce_ex", &[zelf.clone(), vm.new_int(protocol as i64)?]);
+        }
+        reduce_new(vm, zelf, &copyreg)
+    }
+
+    /// Helper for pickle.
+    #[pymethod]
+    fn __getstate__(zelf: &Value, vm: &Vm) -> PyResult {
+        get_state(vm, zelf, false)
+    }
+
+    /// This method is called when a class is subclassed.
+    ///
+    /// The default implementation does nothing. It may be
+    /// overridden to extend subclasses.
+    #[pyclassmethod(name = "__init_subclass__", sig = "($type)")]
+    fn init_subclass(_cls: &Ref<Type>) {}
+
+    /// Abstract classes can override this to customize issubclass().
+    ///
+    /// This is invoked early on by abc.ABCMeta.__subclasscheck__().
+    /// It should return True, False or NotImplemented.  If it returns
+    /// NotImplemented, the normal algorithm is used.  Otherwise, it
+    /// overrides the normal algorithm (and the outcome is cached).
+    #[pyclassmethod(name = "__subclasshook__", sig = "($type, object, /)")]
+    fn subclasshook(_cls: &Ref<Type>, _object: &Value) -> Value {
+        Value::NOT_IMPLEMENTED
+    }
+}
+
+/// `object.__class__ = new`. Raises TypeError where the layouts differ.
+fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
+    let old = vm.type_of(object);
+    if old.is(new) {
+        return Ok(());
+    }
+    let module_classes = object.downcast::<crate::objects::module::Module>().is_some();
+    if !module_classes && (!old.flag(TypeFlags::HEAPTYPE) || !new.flag(TypeFlags::HEAPTYPE)) {
+        return Err(vm.type_error(
+            "__class__ assignment only supported for mutable types or ModuleType subclasses",
+        ));
+    }
+    let same = std::ptr::eq(old.layout.payload, new.layout.payload)
+        && old.layout.pre.get() == new.layout.pre.get()
+        && old.layout.slot_count.get() == new.layout.slot_count.get()
+        && old.inline_offset.get() == new.inline_offset.get()
+        && old.slot_names.with(|a| new.slot_names.with(|b| a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.is(y))));
+    if !same {
+        return Err(vm.type_error(format!(
+            "__class__ assignment: '{}' object layout differs from '{}'",
+            new.name(),
+            old.name()
+        )));
+    }
+    let Some(header) = object.header() else { return Ok(()) };
+    let (old_counted, new_counted) =
+        (old.flag(TypeLayout::COUNTED).then(|| old.to_ref()), new.flag(TypeLayout::COUNTED));
+    if new_counted {
+        std::mem::forget(new.clone()); // the instance owns a reference to its class
+    }
+    // SAFETY: both classes describe the same memory, as checked.
+    unsafe { header.set_layout(&new.layout) };
+    if let Some(old) = old_counted {
+        // SAFETY: the reference that the instance owned.
+        unsafe { old.header().decref() };
+    }
+    Ok(())
+}
+
+/// `object.__getstate__`: the attributes, with those of `__slots__`.
+fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
+    let ty = vm.type_of(object);
+    if required && ty.layout.size.get() as usize > 16 + ty.layout.payload.size && !ty.flag(TypeFlags::HAS_DICT) {
+        return Err(vm.type_error(format!("cannot pickle '{}' object", ty.name())));
+    }
+    let state = match object.header().and_then(instance::attrs) {
+        Some(_) => instance::materialize(vm, object)?.into_value(),
+        None => match attributes::get_optional(vm, object, &vm.names.__dict__)? {
+            Some(dict) => dict,
+            None => Value::NONE,
+        },
+    };
+    let copyreg = crate::import::import_simple(vm, "copyreg")?;
+    let names = vm.call_method_str(&copyreg, "_slotnames", &[ty.to_ref().into_value()])?;
+    if names.is_none() {
+        return Ok(state);
+    }
+    let slots = Dict::new(vm)?;
+    for name in sequence::collect(vm, &names)? {
+        let text = attributes::name_of(vm, &name)?;
+        if let Some(value) = attributes::get_optional(vm, object, text)? {
+            slots.set(vm, &name, value)?;
+        }
+    }
+    if slots.is_empty() { Ok(state) } else { Ok(vm.new_tuple(vec![state, slots.into_value()])?.into_value()) }
+}
+
+/// `copyreg.__newobj__` reductions (protocol 2 and up).
+fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
+    let class = vm.type_of(object).to_ref();
+    let call = |name| vm.call_special(object, name, &[]);
+    let (function, args) = if let Some(pair) = call(&vm.names.__getnewargs_ex__)? {
+        let parts = sequence::collect(vm, &pair)?;
+        let [args, kwargs] = parts.as_slice() else {
+            return Err(vm.type_error("__getnewargs_ex__ should return a tuple"));
+        };
+        if object::is_true(vm, kwargs)? {
+            let all = vec![class.to_value(), args.clone(), kwargs.clone()];
+            (attributes::get(vm, copyreg, &vm.names.__newobj_ex__)?, vm.new_tuple(all)?)
+        } else {
+            let mut all = vec![class.to_value()];
+            all.extend(sequence::collect(vm, args)?);
+            (attributes::get(vm, copyreg, &vm.names.__newobj__)?, vm.new_tuple(all)?)
+        }
+    } else {
+        let mut all = vec![class.to_value()];
+        if let Some(args) = call(&vm.names.__getnewargs__)? {
+            all.extend(sequence::collect(vm, &args)?);
+        }
+        (attributes::get(vm, copyreg, &vm.names.__newobj__)?, vm.new_tuple(all)?)
+    };
+    let state = match vm.call_special(object, &vm.names.__getstate__, &[])? {
+        Some(state) => state,
+        None => Value::NONE,
+    };
+    let iterator = |wanted: bool, items: Value| -> PyResult {
+        if wanted { crate::protocols::iterator::iter(vm, &items) } else { Ok(Value::NONE) }
+    };
+    let list = iterator(class.flag(TypeFlags::LIST_SUBCLASS), object.clone())?;
+    let dict = if class.flag(TypeFlags::DICT_SUBCLASS) {
+        let items = vm.call_method(object, &vm.names.items, &[])?;
+        iterator(true, items)?
+    } else {
+        Value::NONE
+    };
+    Ok(vm.new_tuple(vec![function, args.into_value(), state, list, dict])?.into_value())
+}

@@ -1,0 +1,352 @@
+//! `range` and its iterators. CPython: Objects/rangeobject.c.
+
+use crate::function::Args;
+use crate::objects::int;
+use crate::objects::slice::Slice;
+use crate::objects::type_::Type;
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{compare, hash, number, object};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use dashu_int::IBig;
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use naja_numbers::bigint;
+use std::cell::Cell;
+
+/// range(stop) -> range object
+/// range(start, stop[, step]) -> range object
+///
+/// Return an object that produces a sequence of integers from start (inclusive)
+/// to stop (exclusive) by step.  range(i, j) produces i, i+1, i+2, ..., j-1.
+/// start defaults to 0, and stop is omitted!  range(4) produces 0, 1, 2, 3.
+/// These are exactly the valid indices for a list of 4 elements.
+/// When step is given, it specifies the increment (or decrement).
+#[pyclass(name = "range", module = "builtins", gc, flags(SEQUENCE))]
+#[repr(C)]
+pub struct Range {
+    pub start: Value,
+    pub stop: Value,
+    pub step: Value,
+    len: IBig,
+}
+
+impl Traverse for Range {
+    fn traverse(&self, v: &mut Visitor) {
+        v.value(&self.start);
+        v.value(&self.stop);
+        v.value(&self.step);
+    }
+    fn clear(&self) {}
+}
+
+/// Iterator over a range whose values all fit a word. The evaluation loop steps it in place.
+#[pyclass(name = "range_iterator", module = "builtins", flags(NO_NEW))]
+#[repr(C)]
+pub struct RangeIterator {
+    pub(crate) next: Cell<i64>,
+    pub(crate) step: i64,
+    pub(crate) left: Cell<i64>,
+}
+
+/// Iterator over any range.
+#[pyclass(name = "longrange_iterator", module = "builtins", flags(NO_NEW))]
+pub struct LongRangeIterator {
+    next: MutCell<IBig>,
+    step: IBig,
+    left: MutCell<IBig>,
+}
+
+fn big(vm: &Vm, value: &Value) -> PyResult<IBig> {
+    int::to_big(value).ok_or_else(|| vm.system_error("a range's bound is not an int"))
+}
+
+impl Range {
+    /// The range of these bounds, which are ints. Raises ValueError for step 0.
+    pub fn make(vm: &Vm, start: Value, stop: Value, step: Value) -> PyResult<Ref<Range>> {
+        let (a, b, s) = (big(vm, &start)?, big(vm, &stop)?, big(vm, &step)?);
+        if s == IBig::ZERO {
+            return Err(vm.value_error("range() arg 3 must not be zero"));
+        }
+        let len = if bigint::is_negative(&s) {
+            if a > b { (&a - &b - IBig::ONE) / -&s + IBig::ONE } else { IBig::ZERO }
+        } else if a < b {
+            (&b - &a - IBig::ONE) / &s + IBig::ONE
+        } else {
+            IBig::ZERO
+        };
+        vm.new_object(Range { start, stop, step, len })
+    }
+
+    fn len_usize(&self, vm: &Vm) -> PyResult<usize> {
+        match bigint::to_i64(&self.len) {
+            Some(n) => Ok(n as usize),
+            None => Err(vm.overflow_error("Python int too large to convert to C ssize_t")),
+        }
+    }
+
+    /// Item `index`, which must be within the length.
+    fn item_at(&self, vm: &Vm, index: &IBig) -> PyResult {
+        vm.new_bigint(big(vm, &self.start)? + index * big(vm, &self.step)?)
+    }
+
+    /// An iterator from `start` on, `len` items by `step`.
+    fn iterate(vm: &Vm, start: IBig, step: IBig, len: IBig) -> PyResult {
+        let last = &start + &step * &len;
+        if let (Some(a), Some(s), Some(n), Some(_)) =
+            (bigint::to_small(&start), bigint::to_small(&step), bigint::to_small(&len), bigint::to_small(&last))
+        {
+            let iterator = RangeIterator { next: Cell::new(a), step: s, left: Cell::new(n) };
+            return Ok(vm.new_object(iterator)?.into_value());
+        }
+        let iterator = LongRangeIterator { next: MutCell::new(start), step, left: MutCell::new(len) };
+        Ok(vm.new_object(iterator)?.into_value())
+    }
+
+    /// The index of an int in the range, if it is there.
+    fn position(&self, vm: &Vm, value: &Value) -> PyResult<Option<IBig>> {
+        let (n, start, step) = (big(vm, value)?, big(vm, &self.start)?, big(vm, &self.step)?);
+        let difference = n - start;
+        if &difference % &step != IBig::ZERO {
+            return Ok(None);
+        }
+        let index = difference / step;
+        Ok((!bigint::is_negative(&index) && index < self.len).then_some(index))
+    }
+}
+
+#[pymethods]
+impl Range {
+    #[pyslot]
+    fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        if args.keyword_count() > 0 {
+            return Err(vm.type_error("range() takes no keyword arguments"));
+        }
+        let index = |v: &Value| -> PyResult {
+            let n = number::index(vm, v)?;
+            if n.is_small_int() { Ok(n) } else { vm.new_bigint(big(vm, &n)?) }
+        };
+        let (start, stop, step) = match args.args {
+            [] => return Err(vm.type_error("range expected at least 1 argument, got 0")),
+            [stop] => (Value::small_int(0), index(stop)?, Value::small_int(1)),
+            [start, stop] => (index(start)?, index(stop)?, Value::small_int(1)),
+            [start, stop, step] => (index(start)?, index(stop)?, index(step)?),
+            many => return Err(vm.type_error(format!("range expected at most 3 arguments, got {}", many.len()))),
+        };
+        Ok(Range::make(vm, start, stop, step)?.into_value())
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let (a, b) = (object::repr(vm, &zelf.start)?, object::repr(vm, &zelf.stop)?);
+        let text = if int::as_i64(&zelf.step) == Some(1) {
+            format!("range({}, {})", a.to_string_lossy(), b.to_string_lossy())
+        } else {
+            let c = object::repr(vm, &zelf.step)?;
+            format!("range({}, {}, {})", a.to_string_lossy(), b.to_string_lossy(), c.to_string_lossy())
+        };
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pyslot]
+    fn sq_len(zelf: &Ref<Self>, vm: &Vm) -> PyResult<usize> {
+        zelf.len_usize(vm)
+    }
+
+    #[pyslot(name = "bool")]
+    fn truth(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<bool> {
+        Ok(zelf.len != IBig::ZERO)
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Range::iterate(vm, big(vm, &zelf.start)?, big(vm, &zelf.step)?, zelf.len.clone())
+    }
+
+    #[pyslot]
+    fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
+        let index = IBig::from(index);
+        if bigint::is_negative(&index) || index >= zelf.len {
+            return Err(vm.index_error("range object index out of range"));
+        }
+        zelf.item_at(vm, &index)
+    }
+
+    #[pyslot]
+    fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        if number::has_index(vm, key) {
+            let mut index = number::index_big(vm, key)?;
+            if bigint::is_negative(&index) {
+                index += &zelf.len;
+            }
+            if bigint::is_negative(&index) || index >= zelf.len {
+                return Err(vm.index_error("range object index out of range"));
+            }
+            return zelf.item_at(vm, &index);
+        }
+        let Some(slice) = key.downcast::<Slice>() else {
+            return Err(vm.type_error(format!("range indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+        };
+        let a = slice.adjust(vm, zelf.len_usize(vm)?)?;
+        let (start, step) = (big(vm, &zelf.start)?, big(vm, &zelf.step)?);
+        let new_step = &step * IBig::from(a.step);
+        let new_start = &start + &step * IBig::from(a.start);
+        let new_stop = &start + &step * IBig::from(a.stop);
+        let range = Range::make(vm, vm.new_bigint(new_start)?, vm.new_bigint(new_stop)?, vm.new_bigint(new_step)?)?;
+        Ok(range.into_value())
+    }
+
+    #[pyslot]
+    fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
+        if vm.type_of(value).is(&vm.types.int) || value.is_bool() {
+            return Ok(zelf.position(vm, value)?.is_some());
+        }
+        let it = Range::iter(zelf, vm)?;
+        while let Some(item) = crate::protocols::iterator::next(vm, &it)? {
+            if compare::eq(vm, &item, value)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<Range>(), b.downcast::<Range>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
+            return Ok(Value::NOT_IMPLEMENTED);
+        }
+        let same = |p: &Value, q: &Value| int::to_big(p) == int::to_big(q);
+        let equal = x.len == y.len
+            && (x.len == IBig::ZERO || same(&x.start, &y.start) && (x.len == IBig::ONE || same(&x.step, &y.step)));
+        Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
+    }
+
+    #[pyslot]
+    fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
+        let len = vm.new_bigint(zelf.len.clone())?;
+        let parts = match bigint::to_i64(&zelf.len) {
+            Some(0) => vec![len, Value::NONE, Value::NONE],
+            Some(1) => vec![len, zelf.start.clone(), Value::NONE],
+            _ => vec![len, zelf.start.clone(), zelf.step.clone()],
+        };
+        hash::hash(vm, vm.new_tuple(parts)?.as_value())
+    }
+
+    /// Return a reverse iterator.
+    #[pymethod]
+    fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let (start, step) = (big(vm, &zelf.start)?, big(vm, &zelf.step)?);
+        let last = &start + (&zelf.len - IBig::ONE) * &step;
+        Range::iterate(vm, last, -step, zelf.len.clone())
+    }
+
+    /// rangeobject.count(value) -> integer -- return number of occurrences of value
+    #[pymethod(sig = "($self, value, /)")]
+    fn count(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<usize> {
+        if vm.type_of(value).is(&vm.types.int) || value.is_bool() {
+            return Ok(zelf.position(vm, value)?.is_some() as usize);
+        }
+        let mut count = 0;
+        let it = Range::iter(zelf, vm)?;
+        while let Some(item) = crate::protocols::iterator::next(vm, &it)? {
+            count += compare::eq(vm, &item, value)? as usize;
+        }
+        Ok(count)
+    }
+
+    /// rangeobject.index(value) -> integer -- return index of value.
+    /// Raise ValueError if the value is not present.
+    #[pymethod(sig = "($self, value, /)")]
+    fn index(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult {
+        if vm.type_of(value).is(&vm.types.int) || value.is_bool() {
+            if let Some(index) = zelf.position(vm, value)? {
+                return vm.new_bigint(index);
+            }
+        } else {
+            let it = Range::iter(zelf, vm)?;
+            let mut index = 0;
+            while let Some(item) = crate::protocols::iterator::next(vm, &it)? {
+                if compare::eq(vm, &item, value)? {
+                    return vm.new_int(index);
+                }
+                index += 1;
+            }
+        }
+        let shown = object::repr(vm, value)?;
+        Err(vm.value_error(format!("{} is not in range", shown.to_string_lossy())))
+    }
+
+    #[pymethod]
+    fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let parts = vm.new_tuple(vec![zelf.start.clone(), zelf.stop.clone(), zelf.step.clone()])?.into_value();
+        Ok(vm.new_tuple(vec![vm.types.range.to_value(), parts])?.into_value())
+    }
+
+    #[pymember]
+    fn start(&self) -> Value {
+        self.start.clone()
+    }
+
+    #[pymember]
+    fn stop(&self) -> Value {
+        self.stop.clone()
+    }
+
+    #[pymember]
+    fn step(&self) -> Value {
+        self.step.clone()
+    }
+}
+
+#[pymethods]
+impl RangeIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
+        let left = zelf.left.get();
+        if left <= 0 {
+            return Ok(None);
+        }
+        let value = zelf.next.get();
+        zelf.left.set(left - 1);
+        zelf.next.set(value.wrapping_add(zelf.step));
+        Ok(Value::try_int(value))
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> i64 {
+        self.left.get()
+    }
+}
+
+#[pymethods]
+impl LongRangeIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        let left = zelf.left.get();
+        if left == IBig::ZERO {
+            return Ok(None);
+        }
+        let value = zelf.next.get();
+        zelf.left.set(left - IBig::ONE);
+        zelf.next.set(&value + &zelf.step);
+        vm.new_bigint(value).map(Some)
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self, vm: &Vm) -> PyResult {
+        vm.new_bigint(self.left.get())
+    }
+}

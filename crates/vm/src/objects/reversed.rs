@@ -1,0 +1,86 @@
+//! `reversed`. CPython: Objects/enumobject.c.
+
+use crate::function::Args;
+use crate::objects::type_::Type;
+use crate::protocols::{object, sequence};
+use crate::vm::{PyResult, Raised, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+/// Return a reverse iterator over the values of the given sequence.
+#[pyclass(name = "reversed", module = "builtins", gc, flags(BASETYPE))]
+#[repr(C)]
+pub struct Reversed {
+    sequence: MutCell<Option<Value>>,
+    index: Cell<isize>,
+}
+
+impl Traverse for Reversed {
+    fn traverse(&self, v: &mut Visitor) {
+        self.sequence.with(|s| v.opt(s))
+    }
+    fn clear(&self) {
+        drop(self.sequence.take())
+    }
+}
+
+impl Reversed {
+    /// A reverse iterator by index. Raises what `len` raises.
+    pub fn make(vm: &Vm, sequence: Value) -> PyResult {
+        let index = Cell::new(object::len(vm, &sequence)? as isize - 1);
+        Ok(vm.new_object(Reversed { sequence: MutCell::new(Some(sequence)), index })?.into_value())
+    }
+}
+
+#[pymethods]
+impl Reversed {
+    #[pyslot(sig = "(object, /)")]
+    fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        let [object] = args.args else {
+            return Err(vm.type_error(format!("reversed expected 1 argument, got {}", args.args.len())));
+        };
+        let method = vm.type_of(object).lookup(vm, &vm.names.__reversed__);
+        if method.as_ref().is_some_and(Value::is_none) {
+            return Err(vm.type_error(format!("'{}' object is not reversible", vm.type_of(object).full_name())));
+        }
+        if method.is_some()
+            && let Some(result) = vm.call_special(object, &vm.names.__reversed__, &[])?
+        {
+            return Ok(result);
+        }
+        if !sequence::is_sequence(vm, object) {
+            return Err(vm.type_error(format!("'{}' object is not reversible", vm.type_of(object).full_name())));
+        }
+        Reversed::make(vm, object.clone())
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        let (Some(items), index) = (zelf.sequence.get(), zelf.index.get()) else { return Ok(None) };
+        if index >= 0 {
+            match sequence::get(vm, &items, index) {
+                Ok(item) => {
+                    zelf.index.set(index - 1);
+                    return Ok(Some(item));
+                }
+                Err(Raised) if vm.catch(&vm.types.index_error) || vm.catch(&vm.types.stop_iteration) => {}
+                Err(raised) => return Err(raised),
+            }
+        }
+        drop(zelf.sequence.take());
+        Ok(None)
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> isize {
+        if self.sequence.with(Option::is_some) { self.index.get() + 1 } else { 0 }
+    }
+}

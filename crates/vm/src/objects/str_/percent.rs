@@ -1,0 +1,194 @@
+//! `format % args`. CPython: Objects/unicodeobject.c (PyUnicode_Format).
+
+use super::{Str, push_code_point};
+use crate::objects::int::{self, error};
+use crate::objects::tuple::Tuple;
+use crate::objects::type_::TypeFlags;
+use crate::protocols::{number, object};
+use crate::vm::{PyResult, Raised, Vm};
+use naja_heap::{Ref, Value};
+use naja_numbers::NumError;
+use naja_numbers::percent::{self, Arguments, Directive, Parser, Piece};
+
+/// An error of the parser, or an exception already raised.
+enum Failure {
+    Number(NumError),
+    Raised(Raised),
+}
+
+impl From<NumError> for Failure {
+    fn from(error: NumError) -> Failure {
+        Failure::Number(error)
+    }
+}
+
+impl From<Raised> for Failure {
+    fn from(raised: Raised) -> Failure {
+        Failure::Raised(raised)
+    }
+}
+
+/// Where the arguments come from.
+struct Source<'a> {
+    vm: &'a Vm,
+    values: Vec<Value>,
+    next: usize,
+    mapping: Option<&'a Value>,
+    /// The value that a `(key)` selected.
+    selected: Option<Value>,
+}
+
+impl Source<'_> {
+    fn next(&mut self) -> Result<Value, Raised> {
+        if let Some(value) = self.selected.take() {
+            return Ok(value);
+        }
+        match self.values.get(self.next) {
+            Some(value) => {
+                self.next += 1;
+                Ok(value.clone())
+            }
+            None => Err(self.vm.type_error("not enough arguments for format string")),
+        }
+    }
+
+    fn star(&mut self) -> Result<i64, Failure> {
+        let value = self.next()?;
+        if !number::is_int(self.vm, &value) {
+            return Err(self.vm.type_error("* wants int").into());
+        }
+        match int::as_i64(&value) {
+            Some(n) => Ok(n),
+            None => Err(self.vm.overflow_error("Python int too large to convert to C ssize_t").into()),
+        }
+    }
+}
+
+impl Arguments for Source<'_> {
+    type Error = Failure;
+
+    fn require_mapping(&mut self) -> Result<(), Failure> {
+        match self.mapping {
+            Some(_) => Ok(()),
+            None => Err(self.vm.type_error("format requires a mapping").into()),
+        }
+    }
+
+    fn select_key(&mut self, key: &[u8]) -> Result<(), Failure> {
+        let key = self.vm.new_str_wtf8(key)?.into_value();
+        if let Some(mapping) = self.mapping {
+            self.selected = Some(object::get_item(self.vm, mapping, &key)?);
+        }
+        Ok(())
+    }
+
+    fn star_width(&mut self) -> Result<i64, Failure> {
+        self.star()
+    }
+
+    fn star_precision(&mut self) -> Result<i64, Failure> {
+        self.star()
+    }
+}
+
+/// `format % args`.
+pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
+    let ty = vm.type_of(args);
+    let tuple = args.downcast::<Tuple>();
+    let mapping = ty.slots.subscript.get().is_some() && tuple.is_none() && !ty.flag(TypeFlags::STR_SUBCLASS);
+    let values = match tuple {
+        Some(tuple) => tuple.items().to_vec(),
+        None => vec![args.clone()],
+    };
+    let mut source = Source { vm, values, next: 0, mapping: mapping.then_some(args), selected: None };
+    let mut parser = Parser::new(template.as_bytes());
+    let mut out = Vec::with_capacity(template.byte_len());
+    let mut used_keys = false;
+    loop {
+        match parser.next_piece(&mut source) {
+            Ok(None) => break,
+            Ok(Some(Piece::Literal(text))) => out.extend_from_slice(text),
+            Ok(Some(Piece::Directive(directive))) => {
+                used_keys |= directive.has_key;
+                let value = source.next()?;
+                match one(vm, &parser, &directive, &value) {
+                    Ok(text) => out.extend(text),
+                    Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
+                    Err(Failure::Raised(raised)) => return Err(raised),
+                }
+            }
+            Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
+            Err(Failure::Raised(raised)) => return Err(raised),
+        }
+    }
+    if source.next < source.values.len() && !mapping && !used_keys {
+        return Err(vm.type_error("not all arguments converted during string formatting"));
+    }
+    Ok(vm.new_str_wtf8(&out)?.into_value())
+}
+
+/// The text of one directive.
+fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result<Vec<u8>, Failure> {
+    let kind = directive.kind_byte();
+    let limit = vm.interp.state.int_max_str_digits.get();
+    match kind {
+        b's' => Ok(percent::format_text(object::str(vm, value)?.as_bytes(), directive, false)?),
+        b'r' => Ok(percent::format_text(object::repr(vm, value)?.as_bytes(), directive, false)?),
+        b'a' => Ok(percent::format_text(object::ascii(vm, value)?.as_bytes(), directive, false)?),
+        b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
+            let integer = if number::is_int(vm, value) {
+                value.clone()
+            } else {
+                let ty = vm.type_of(value);
+                let letter = kind as char;
+                let convertible = if matches!(kind, b'o' | b'x' | b'X') {
+                    ty.slots.index.get().is_some()
+                } else {
+                    ty.slots.int.get().is_some() || ty.slots.index.get().is_some()
+                };
+                if !convertible {
+                    let wanted = if matches!(kind, b'o' | b'x' | b'X') { "an integer" } else { "a real number" };
+                    return Err(vm
+                        .type_error(format!("%{letter} format: {wanted} is required, not {}", ty.full_name()))
+                        .into());
+                }
+                if matches!(kind, b'o' | b'x' | b'X') { number::index(vm, value)? } else { int::from_object(vm, value)? }
+            };
+            match int::to_big(&integer) {
+                Some(n) => Ok(percent::format_int(&n, directive, limit)?),
+                None => Err(vm.system_error("an int without a value").into()),
+            }
+        }
+        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => Ok(percent::format_float(number::as_f64(vm, value)?, directive)?),
+        b'c' => {
+            if let Some(text) = super::of(value) {
+                if text.char_len() != 1 {
+                    return Err(vm
+                        .type_error(format!(
+                            "%c requires an int or a unicode character, not a string of length {}",
+                            text.char_len()
+                        ))
+                        .into());
+                }
+                return Ok(percent::format_character(text.as_bytes(), directive, false)?);
+            }
+            if !number::has_index(vm, value) {
+                return Err(vm
+                    .type_error(format!(
+                        "%c requires an int or a unicode character, not {}",
+                        vm.type_of(value).full_name()
+                    ))
+                    .into());
+            }
+            match number::index_i64(vm, value)? {
+                Some(n) if (0..0x110000).contains(&n) => {
+                    let mut text = Vec::new();
+                    push_code_point(&mut text, n as u32);
+                    Ok(percent::format_character(&text, directive, false)?)
+                }
+                _ => Err(vm.overflow_error("%c arg not in range(0x110000)").into()),
+            }
+        }
+        _ => Err(parser.unsupported(directive).into()),
+    }
+}

@@ -1,0 +1,278 @@
+//! The slots and methods of `tuple`.
+
+use super::Tuple;
+use crate::function::Args;
+use crate::objects::slice::Slice;
+use crate::objects::type_::Type;
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{compare, hash, number, object, sequence};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+/// Compares two sequences item by item: the first difference decides, else the lengths.
+pub(crate) fn compare_items(vm: &Vm, len: (usize, usize), get: impl Fn(usize) -> Option<(Value, Value)>, op: CompareOp) -> PyResult {
+    if len.0 != len.1 && matches!(op, CompareOp::Eq | CompareOp::Ne) {
+        return Ok(Value::from_bool(op == CompareOp::Ne));
+    }
+    vm.check_stack()?;
+    let mut i = 0;
+    while let Some((a, b)) = get(i) {
+        if !compare::eq(vm, &a, &b)? {
+            return match op {
+                CompareOp::Eq => Ok(Value::FALSE),
+                CompareOp::Ne => Ok(Value::TRUE),
+                _ => compare::rich_compare(vm, &a, &b, op),
+            };
+        }
+        i += 1;
+    }
+    Ok(Value::from_bool(op.holds(len.0.cmp(&len.1))))
+}
+
+/// `a * n` of items. Raises MemoryError.
+pub(crate) fn repeat_items(vm: &Vm, items: &[Value], n: isize) -> PyResult<Vec<Value>> {
+    let n = n.max(0) as usize;
+    let mut out = Vec::new();
+    match items.len().checked_mul(n) {
+        Some(size) if out.try_reserve_exact(size).is_ok() => {}
+        _ => return Err(vm.memory_error("")),
+    }
+    for _ in 0..n {
+        out.extend_from_slice(items);
+    }
+    Ok(out)
+}
+
+/// The reprs of items, comma between. `zelf` guards against recursion: None where it is being shown already.
+pub(crate) fn repr_items(vm: &Vm, zelf: &Value, get: impl Fn(usize) -> Option<Value>) -> PyResult<Option<String>> {
+    if object::repr_enter(vm, zelf) {
+        return Ok(None);
+    }
+    let result = (|| {
+        let mut out = String::new();
+        let mut i = 0;
+        while let Some(item) = get(i) {
+            if i > 0 {
+                out += ", ";
+            }
+            out += &object::repr(vm, &item)?.to_string_lossy();
+            i += 1;
+        }
+        Ok(Some(out))
+    })();
+    object::repr_leave(vm, zelf);
+    result
+}
+
+#[pymethods]
+impl Tuple {
+    #[pyslot(sig = "(iterable=(), /)")]
+    fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        if args.keyword_count() > 0 {
+            return Err(vm.type_error("tuple() takes no keyword arguments"));
+        }
+        let items = match args.args {
+            [] => Vec::new(),
+            [one] if cls.is(&vm.types.tuple) && vm.type_of(one).is(&vm.types.tuple) => return Ok(one.clone()),
+            [one] => sequence::collect(vm, one)?,
+            many => return Err(vm.type_error(format!("tuple expected at most 1 argument, got {}", many.len()))),
+        };
+        if cls.is(&vm.types.tuple) {
+            return Ok(vm.new_tuple(items)?.into_value());
+        }
+        Ok(Tuple::of_type(vm, cls, items)?.into_value())
+    }
+
+    #[pyslot]
+    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        if zelf.is_empty() {
+            return Ok(vm.new_str("()")?.into_value());
+        }
+        let text = match repr_items(vm, zelf.as_value(), |i| zelf.get(i).cloned())? {
+            Some(text) if zelf.len() == 1 => format!("({text},)"),
+            Some(text) => format!("({text})"),
+            None => "(...)".to_string(),
+        };
+        Ok(vm.new_str(text)?.into_value())
+    }
+
+    #[pyslot]
+    fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
+        if zelf.hash.get() != -1 {
+            return Ok(zelf.hash.get());
+        }
+        // xxHash as in Objects/tupleobject.c
+        const P1: u64 = 11400714785074694791;
+        const P2: u64 = 14029467366897019727;
+        const P5: u64 = 2870177450012600261;
+        vm.check_stack()?;
+        let mut acc = P5;
+        for item in zelf.items() {
+            let lane = hash::hash(vm, item)? as u64;
+            acc = acc.wrapping_add(lane.wrapping_mul(P2)).rotate_left(31).wrapping_mul(P1);
+        }
+        acc = acc.wrapping_add(zelf.len() as u64 ^ (P5 ^ 3527539));
+        let h = if acc == u64::MAX { 1546275796 } else { acc as i64 };
+        zelf.hash.set(h);
+        Ok(h)
+    }
+
+    #[pyslot]
+    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<Tuple>(), b.downcast::<Tuple>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        compare_items(vm, (x.len(), y.len()), |i| Some((x.get(i)?.clone(), y.get(i)?.clone())), op)
+    }
+
+    #[pyslot]
+    fn sq_len(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<usize> {
+        Ok(zelf.len())
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let iterator = TupleIterator { tuple: MutCell::new(Some(zelf.clone())), index: Cell::new(0) };
+        Ok(vm.new_object(iterator)?.into_value())
+    }
+
+    #[pyslot]
+    fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
+        match usize::try_from(index).ok().and_then(|i| zelf.get(i)) {
+            Some(item) => Ok(item.clone()),
+            None => Err(vm.index_error("tuple index out of range")),
+        }
+    }
+
+    #[pyslot]
+    fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        if number::has_index(vm, key) {
+            let index = number::index_for(vm, key, &vm.types.index_error)?;
+            return Tuple::item(zelf, vm, if index < 0 { index + zelf.len() as isize } else { index });
+        }
+        let Some(slice) = key.downcast::<Slice>() else {
+            return Err(vm.type_error(format!("tuple indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+        };
+        let a = slice.adjust(vm, zelf.len())?;
+        if a.count == zelf.len() && a.step == 1 && vm.type_of(zelf.as_value()).is(&vm.types.tuple) {
+            return Ok(zelf.to_value());
+        }
+        Ok(vm.new_tuple(a.indices().filter_map(|i| zelf.get(i).cloned()).collect())?.into_value())
+    }
+
+    #[pyslot]
+    fn concat(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<Tuple>(), b.downcast::<Tuple>()) else {
+            return Err(vm.type_error(format!("can only concatenate tuple (not \"{}\") to tuple", vm.type_of(b).full_name())));
+        };
+        let mut items = x.items().to_vec();
+        items.extend_from_slice(y.items());
+        Ok(vm.new_tuple(items)?.into_value())
+    }
+
+    #[pyslot]
+    fn repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
+        Ok(vm.new_tuple(repeat_items(vm, zelf.items(), n)?)?.into_value())
+    }
+
+    #[pyslot]
+    fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
+        for item in zelf.items() {
+            if compare::eq(vm, item, value)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Return number of occurrences of value.
+    #[pymethod(sig = "($self, value, /)")]
+    fn count(&self, vm: &Vm, value: &Value) -> PyResult<usize> {
+        let mut count = 0;
+        for item in self.items() {
+            count += compare::eq(vm, item, value)? as usize;
+        }
+        Ok(count)
+    }
+
+    /// Return first index of value.
+    ///
+    /// Raises ValueError if the value is not present.
+    #[pymethod(sig = "($self, value, start=0, stop=9223372036854775807, /)")]
+    fn index(&self, vm: &Vm, value: &Value, start: Option<Value>, stop: Option<Value>) -> PyResult<usize> {
+        let len = self.len() as isize;
+        let bound = |v: Option<Value>, default: isize| -> PyResult<usize> {
+            let n = match v {
+                Some(v) => number::index_clipped(vm, &v)?,
+                None => default,
+            };
+            Ok(if n < 0 { n.saturating_add(len).max(0) } else { n.min(len) } as usize)
+        };
+        let (start, stop) = (bound(start, 0)?, bound(stop, len)?);
+        for (i, item) in self.items().iter().enumerate().take(stop).skip(start) {
+            if compare::eq(vm, item, value)? {
+                return Ok(i);
+            }
+        }
+        Err(vm.value_error("tuple.index(x): x not in tuple"))
+    }
+
+    #[pymethod]
+    fn __getnewargs__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let copy = Tuple::from_slice(vm, zelf.items())?.into_value();
+        Ok(vm.new_tuple(vec![copy])?.into_value())
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
+    }
+}
+
+#[pyclass(name = "tuple_iterator", module = "builtins", gc, flags(NO_NEW))]
+#[repr(C)]
+pub struct TupleIterator {
+    pub(crate) tuple: MutCell<Option<Ref<Tuple>>>,
+    pub(crate) index: Cell<usize>,
+}
+
+impl Traverse for TupleIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.tuple.with(|t| t.iter().for_each(|t| v.reference(t)))
+    }
+    fn clear(&self) {
+        drop(self.tuple.take())
+    }
+}
+
+#[pymethods]
+impl TupleIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
+        let Some(tuple) = zelf.tuple.get() else { return Ok(None) };
+        let index = zelf.index.get();
+        match tuple.get(index) {
+            Some(item) => {
+                zelf.index.set(index + 1);
+                Ok(Some(item.clone()))
+            }
+            None => {
+                drop(zelf.tuple.take());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> usize {
+        self.tuple.with(|t| t.as_ref().map_or(0, |t| t.len().saturating_sub(self.index.get())))
+    }
+}
