@@ -41,5 +41,5 @@ names! {
     argv builtins close copy copyreg default displayhook encoding end errors excepthook exec_module file filename flush fromlist get
     getvalue isatty items join key keys last_exc last_traceback last_type last_value level line lineno locals metaclass
     mode modules mro name object obj offset open path ps1 ps2 read readline replace reverse send sep site sort
-    stderr stdin stdout sys text throw top_level type unraisablehook value values warn_explicit write
+    stderr stdin stdout sys text throw top_level unraisablehook value values warn_explicit write
 }

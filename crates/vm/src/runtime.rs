@@ -29,6 +29,7 @@ mod policy;
 
 pub use config::Config;
 pub use gil::Gil;
+pub use hooks::with_current;
 pub use policy::{Access, Policy};
 
 /// Native types that an interpreter can have.
@@ -144,7 +145,8 @@ impl Interpreter {
             next_function_version: Cell::new(1),
             heap,
         });
-        interp.heap.set_breaker(&breaker, crate::vm::Breaker::COLLECT);
+        // SAFETY: the interpreter owns the word and drops it after the heap's last use.
+        unsafe { interp.heap.set_breaker(std::sync::Arc::as_ptr(&breaker), crate::vm::Breaker::COLLECT) };
         interp.state.recursion_limit.set(1000);
         interp.state.int_max_str_digits.set(4300);
         interp.state.switch_interval_us.store(5000, Ordering::Relaxed);
@@ -236,6 +238,12 @@ impl Interpreter {
 
     pub(crate) fn set_native_type(&self, id: &'static DefId, ty: Ref<Type>) -> Option<&Ref<Type>> {
         self.native_types.get(id.get()).map(|cell| cell.get_or_init(|| ty))
+    }
+
+    /// The greatest depth of Python calls (`sys.setrecursionlimit`).
+    #[inline(always)]
+    pub fn recursion_limit(&self) -> u32 {
+        self.state.recursion_limit.get()
     }
 
     pub(crate) fn next_type_version(&self) -> u32 {

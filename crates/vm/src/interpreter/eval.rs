@@ -22,9 +22,9 @@ use naja_heap::slot::Slot;
 use naja_heap::{Header, Obj, Payload, Value};
 use std::sync::atomic::Ordering;
 
-const NONE: u64 = Value::NONE.bits();
-const TRUE: u64 = Value::TRUE.bits();
-const FALSE: u64 = Value::FALSE.bits();
+const NONE: u64 = Value::NONE.into_bits();
+const TRUE: u64 = Value::TRUE.into_bits();
+const FALSE: u64 = Value::FALSE.into_bits();
 
 /// The payload of an object word whose type has been checked.
 #[inline(always)]
@@ -259,7 +259,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
                         // The code object keeps its constants alive for longer than the frame.
-                        let v = Slot((*(*fp).code).consts.get_unchecked(arg!() as usize).bits());
+                        let v = Slot((&(*(*fp).code).consts).get_unchecked(arg!() as usize).bits());
                         pc = pc.add(1);
                         push!(v.borrow());
                         next!()

@@ -8,11 +8,11 @@
 
 use super::frame::Frame;
 use super::ops::control::pop_frame;
-use crate::objects::exception::{self, BaseException};
+use crate::objects::exception::{self, BaseException, ExceptionMarks};
 use crate::objects::traceback::Traceback;
 use crate::objects::type_::{Type, is_subtype};
 use crate::vm::{Raised, Vm};
-use naja_bytecode::exceptiontable;
+use naja_bytecode::exception_table;
 use naja_heap::slot::Slot;
 use naja_heap::{Ref, Value};
 
@@ -22,7 +22,7 @@ use naja_heap::{Ref, Value};
 /// # Safety
 /// `fp` is the current frame, its `pc` and `sp` stored.
 #[inline(never)]
-pub(super) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
+pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
     let mut fp = fp;
     // SAFETY: by contract, and each caller's frame was stored when it called.
     unsafe {
@@ -39,8 +39,8 @@ pub(super) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
                 Ok(exception) => exception,
                 Err(Raised) => vm.take_exception(),
             };
-            if let Some(handler) = exceptiontable::find(code.exceptiontable.as_bytes(), offset) {
-                let base = Frame::stack_base(fp).add(handler.depth);
+            if let Some(handler) = exception_table::lookup(code.exceptiontable.as_bytes(), offset as u32) {
+                let base = Frame::stack_base(fp).add(handler.depth as usize);
                 while (*fp).sp > base {
                     (*fp).sp = (*fp).sp.sub(1);
                     (*(*fp).sp).release();
@@ -52,7 +52,7 @@ pub(super) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
                 }
                 *sp = Slot::new(exception.into_value());
                 (*fp).sp = sp.add(1);
-                (*fp).pc = code.first_unit().add(handler.target);
+                (*fp).pc = code.first_unit().add(handler.target as usize);
                 super::trace::exception_handled(vm, fp);
                 return Some(fp);
             }

@@ -42,3 +42,8 @@ impl AsyncGenerator {
         Err(vm.not_implemented_error("asynchronous generators cannot be iterated yet"))
     }
 }
+
+/// `anext(iterator, default)`.
+pub fn anext_with_default(vm: &Vm, _awaitable: &Value, _default: &Value) -> PyResult {
+    Err(vm.not_implemented_error("anext() with a default is not implemented yet"))
+}

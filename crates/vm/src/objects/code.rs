@@ -171,7 +171,7 @@ impl CodeObject {
             let unit = self.unit(at);
             let real = crate::interpreter::trace::uninstrumented(self, at, unit as u8);
             bytes.extend([f(real), (unit >> 8) as u8]);
-            let caches = opcode::cache_entries(opcode::deopt(real) as u16);
+            let caches = opcode::cache_entries(opcode::deopt(real) as u16) as usize;
             bytes.extend(std::iter::repeat_n(0, caches * 2));
             at += 1 + caches;
         }
@@ -218,7 +218,10 @@ impl CodeObject {
 
     /// The line of the instruction at unit `at`, if it has one.
     pub fn line_at(&self, at: usize) -> Option<i32> {
-        naja_bytecode::linetable::line_at(self.linetable.as_bytes(), self.firstlineno, at)
+        match naja_bytecode::location::line_of(self.linetable.as_bytes(), self.firstlineno, at) {
+            line if line < 0 => None,
+            line => Some(line),
+        }
     }
 }
 
@@ -228,7 +231,7 @@ fn quicken(code: &[u8]) -> Box<[UnsafeCell<u16>]> {
     let mut at = 0;
     while at < units.len() {
         let opcode = units[at] as u8;
-        let caches = opcode::cache_entries(opcode as u16);
+        let caches = opcode::cache_entries(opcode as u16) as usize;
         if caches > 0 && at + 1 < units.len() {
             units[at + 1] = match opcode {
                 op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::POP_JUMP_IF_NONE | op::POP_JUMP_IF_NOT_NONE => 0x5555,

@@ -74,8 +74,8 @@ impl Complex {
             }
             let digits = naja_numbers::wtf8::ascii_number(text.as_bytes());
             return match c::parse(&digits) {
-                Some(z) => make(vm, cls, z.re, z.im),
-                None => Err(vm.value_error("complex() arg is a malformed string")),
+                Ok(z) => make(vm, cls, z.re, z.im),
+                Err(_) => Err(vm.value_error("complex() arg is a malformed string")),
             };
         }
         let part = |value: Option<&Value>, which: &str| -> PyResult<c::Complex> {

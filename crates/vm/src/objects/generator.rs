@@ -10,7 +10,7 @@
 use crate::interpreter::frame::{Frame, HEAD_SLOTS, Owner, locals};
 use crate::interpreter::unwind;
 use crate::objects::code::CodeObject;
-use crate::objects::exception::BaseException;
+use crate::objects::exception::{BaseException, ExceptionMarks};
 use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::objects::type_::slots::SendResult;
@@ -100,7 +100,8 @@ impl Traverse for Generator {
 fn visit(slot: Slot, v: &mut Visitor) {
     if slot.0 & 15 == 0 && !slot.is_empty() {
         // SAFETY: an owned pointer.
-        v.value(&unsafe { slot.view() });
+        let view = unsafe { slot.view() };
+        v.value(&view);
     }
 }
 

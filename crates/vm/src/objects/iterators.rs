@@ -45,8 +45,9 @@ pub fn sequence_iterator(vm: &Vm, sequence: &Value) -> PyResult {
 }
 
 /// `iter(callable, sentinel)`.
-pub fn callable_iterator(vm: &Vm, callable: Value, sentinel: Value) -> PyResult {
-    Ok(vm.new_object(CallableIterator { callable: MutCell::new(Some(callable)), sentinel })?.into_value())
+pub fn callable_iterator(vm: &Vm, callable: &Value, sentinel: &Value) -> PyResult {
+    let callable = MutCell::new(Some(callable.clone()));
+    Ok(vm.new_object(CallableIterator { callable, sentinel: sentinel.clone() })?.into_value())
 }
 
 #[pymethods]

@@ -3,7 +3,7 @@
 use crate::objects::str_::HashKey;
 
 /// The settings of one interpreter: `sys.flags` and what else is fixed from the start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Config {
     pub debug: bool,
     pub inspect: bool,
@@ -35,6 +35,8 @@ pub struct Config {
     pub python_path: Option<std::ffi::OsString>,
     pub pycache_prefix: Option<std::ffi::OsString>,
     pub stdio_encoding: Option<String>,
+    /// The native modules that can be imported.
+    pub builtin_modules: Vec<&'static crate::function::ModuleDef>,
 }
 
 impl Config {

@@ -20,6 +20,7 @@ pub(super) fn hooks() -> Hooks {
         traverse_attrs: instance::traverse_attrs,
         clear_attrs: instance::clear_attrs,
         drop_attrs: instance::clear_attrs,
+        ..Hooks::default()
     }
 }
 

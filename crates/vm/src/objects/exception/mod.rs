@@ -101,6 +101,10 @@ impl BaseException {
         self.cause.set(cause);
     }
 
+    pub fn suppresses_context(&self) -> bool {
+        self.suppress_context.get()
+    }
+
     pub fn field(&self, index: usize) -> Option<Value> {
         self.fields.with(|f| f.get(index).cloned().flatten())
     }

@@ -27,8 +27,8 @@ fn required<T: Payload>(vm: &Vm, value: Option<Value>, message: &str) -> PyResul
 
 #[pymethods]
 impl Function {
-    #[pyslot(sig = "(code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)")]
-    fn new(
+    #[pyslot(name = "new", sig = "(code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)")]
+    fn make_new(
         _cls: &Ref<Type>,
         vm: &Vm,
         code: Ref<CodeObject>,

@@ -17,7 +17,7 @@ pub mod slots;
 
 use crate::function::TypeDef;
 use crate::objects::dict::Dict;
-use crate::objects::str_::Str;
+use crate::objects::str_::{Str, StrRef};
 use crate::objects::tuple::Tuple;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Header, MutCell, Payload, PayloadInfo, Ref, TypeLayout, Value, Visitor};

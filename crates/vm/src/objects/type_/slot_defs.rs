@@ -408,7 +408,7 @@ macro_rules! wrapper {
 }
 
 macro_rules! def {
-    ($name:literal, $doc:literal, $slot:ident, $wrapper:expr, $trampoline:expr) => {
+    ($name:literal, $doc:expr, $slot:ident, $wrapper:expr, $trampoline:expr) => {
         SlotDef {
             wrapper: SlotWrapper { name: $name, doc: $doc, call: $wrapper },
             slot: stringify!($slot),

@@ -1,0 +1,144 @@
+//! Signals: from the system's handler to Python's.
+//!
+//! The system's handler only notes the number and sets the eval breaker of the main interpreter. At its next check the
+//! main thread calls what was registered for the number: natively for SIGINT's default (KeyboardInterrupt), or the
+//! Python callable that the module `signal` set. CPython: Modules/signalmodule.c.
+
+use crate::vm::{Breaker, PyResult, Vm};
+use naja_heap::Value;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+/// Signal numbers end below this.
+pub const NSIG: usize = 65;
+
+static PENDING: [AtomicBool; NSIG] = [const { AtomicBool::new(false) }; NSIG];
+static ANY: AtomicBool = AtomicBool::new(false);
+/// The eval breaker of the interpreter that handles signals; its count of references is given up on purpose.
+static BREAKER: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
+
+/// What to do about a signal.
+#[derive(Clone)]
+pub enum Handler {
+    /// As the system does.
+    Default,
+    Ignore,
+    /// `signal.default_int_handler`.
+    KeyboardInterrupt,
+    /// Call it with the number and the frame.
+    Python(Value),
+}
+
+/// The handlers of an interpreter, by number.
+#[derive(Default)]
+struct Handlers(naja_heap::MutCell<BTreeMap<i32, Handler>>);
+
+static KEY: u8 = 0;
+
+fn handlers(vm: &Vm) -> Option<Rc<Handlers>> {
+    let key = &raw const KEY as usize;
+    if let Some(found) = vm.interp.state.modules_state.with(|m| m.get(&key).cloned()) {
+        return found.downcast::<Handlers>().ok();
+    }
+    let new = Rc::new(Handlers::default());
+    vm.interp.state.modules_state.with_mut(|m| m.insert(key, new.clone()));
+    Some(new)
+}
+
+/// What the system calls: async-signal-safe, it only stores to atomics.
+extern "C" fn note(signal: libc::c_int) {
+    trip(signal)
+}
+
+/// Marks a signal as arrived, from anywhere.
+pub fn trip(signal: i32) {
+    let Some(flag) = usize::try_from(signal).ok().and_then(|n| PENDING.get(n)) else { return };
+    flag.store(true, Ordering::Relaxed);
+    ANY.store(true, Ordering::Release);
+    // SAFETY: null, or leaked by `install`.
+    if let Some(breaker) = unsafe { BREAKER.load(Ordering::Acquire).as_ref() } {
+        breaker.fetch_or(Breaker::SIGNALS, Ordering::Relaxed);
+    }
+}
+
+/// Makes `vm`'s interpreter the one that handles signals, SIGINT raising KeyboardInterrupt and SIGPIPE ignored.
+pub fn install(vm: &Vm) {
+    let breaker = Arc::into_raw(vm.breaker.clone()).cast_mut();
+    BREAKER.store(breaker, Ordering::Release);
+    set_system_handler(libc::SIGPIPE, libc::SIG_IGN);
+    set_system_handler(libc::SIGXFSZ, libc::SIG_IGN);
+    // A parent that ignored SIGINT (a shell's background job) is followed.
+    // SAFETY: queries the disposition into zeroed memory.
+    let ignored = unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGINT, std::ptr::null(), &mut old) == 0 && old.sa_sigaction == libc::SIG_IGN
+    };
+    if !ignored {
+        let _ = set_handler(vm, libc::SIGINT, Handler::KeyboardInterrupt);
+    }
+}
+
+fn set_system_handler(signal: i32, action: libc::sighandler_t) -> bool {
+    // SAFETY: installs a handler that only stores to atomics, without SA_RESTART so that blocking calls return.
+    unsafe {
+        let mut new: libc::sigaction = std::mem::zeroed();
+        new.sa_sigaction = action;
+        libc::sigemptyset(&mut new.sa_mask);
+        libc::sigaction(signal, &new, std::ptr::null_mut()) == 0
+    }
+}
+
+/// Registers what to do about a signal and gives what was registered. None where the system refuses (see errno).
+pub fn set_handler(vm: &Vm, signal: i32, handler: Handler) -> Option<Handler> {
+    let action = match &handler {
+        Handler::Default => libc::SIG_DFL,
+        Handler::Ignore => libc::SIG_IGN,
+        Handler::KeyboardInterrupt | Handler::Python(_) => note as extern "C" fn(libc::c_int) as *const () as libc::sighandler_t,
+    };
+    if !set_system_handler(signal, action) {
+        return None;
+    }
+    let old = handlers(vm)?.0.with_mut(|h| h.insert(signal, handler));
+    Some(old.unwrap_or(Handler::Default))
+}
+
+/// What is registered for a signal.
+pub fn get_handler(vm: &Vm, signal: i32) -> Handler {
+    handlers(vm).and_then(|h| h.0.with(|h| h.get(&signal).cloned())).unwrap_or(Handler::Default)
+}
+
+/// Calls the handlers of the signals that have arrived (main thread). Raises what they raise.
+pub fn run_handlers(vm: &Vm) -> PyResult<()> {
+    if !ANY.swap(false, Ordering::Acquire) {
+        return Ok(());
+    }
+    for (number, flag) in PENDING.iter().enumerate() {
+        if !flag.swap(false, Ordering::Relaxed) {
+            continue;
+        }
+        let number = number as i32;
+        let result = match get_handler(vm, number) {
+            Handler::Default | Handler::Ignore => Ok(()),
+            Handler::KeyboardInterrupt => Err(vm.raise_with(&vm.types.keyboard_interrupt, &[])),
+            Handler::Python(callable) => call(vm, &callable, number),
+        };
+        if result.is_err() {
+            // The others stay for the next check.
+            ANY.store(true, Ordering::Release);
+            vm.breaker.fetch_or(Breaker::SIGNALS, Ordering::Relaxed);
+            return result;
+        }
+    }
+    Ok(())
+}
+
+fn call(vm: &Vm, callable: &Value, number: i32) -> PyResult<()> {
+    let frame = match vm.visible_frame() {
+        Some(frame) => crate::objects::frame::frame_object(vm, std::ptr::from_ref(frame).cast_mut())?.into_value(),
+        None => Value::NONE,
+    };
+    vm.call(callable, &[vm.new_int(number as i64)?, frame])?;
+    Ok(())
+}
