@@ -25,10 +25,20 @@ fn text(stage: &str, source: &str, name: &str) -> Result<String, String> {
     let parsed = naja_parser::parse(source, Mode::Exec, &ParseOptions::default(), &arena)
         .map_err(|e| format!("{name}:{}:{}: {}", e.lineno, e.offset, e.message))?;
     match stage {
-        "ast" => Ok(format!("{}\n", naja_parser::dump::dump(parsed.module, true).map_err(|_| "naja: the tree is too deep to dump".to_string())?)),
+        "ast" => Ok(format!(
+            "{}\n",
+            naja_parser::dump::dump(parsed.module, true)
+                .map_err(|_| "naja: the tree is too deep to dump".to_string())?
+        )),
         "bytecode" => {
-            let compiled = naja_compiler::compile(parsed.module, &arena, name, &CompileOptions::default())
-                .map_err(|f| format!("{name}:{}:{}: {}", f.error.lineno, f.error.offset, f.error.message))?;
+            let compiled =
+                naja_compiler::compile(parsed.module, &arena, name, &CompileOptions::default())
+                    .map_err(|f| {
+                        format!(
+                            "{name}:{}:{}: {}",
+                            f.error.lineno, f.error.offset, f.error.message
+                        )
+                    })?;
             Ok(naja_bytecode::dis::listing(&compiled.code, true))
         }
         _ => Err(format!("naja: no stage '{stage}' to dump (ast, bytecode)")),

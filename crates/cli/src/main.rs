@@ -28,11 +28,16 @@ fn main() {
             std::process::exit(2)
         }
     };
-    let thread = std::thread::Builder::new().name("main".into()).stack_size(STACK).spawn(move || run(options));
+    let thread = std::thread::Builder::new()
+        .name("main".into())
+        .stack_size(STACK)
+        .spawn(move || run(options));
     let code = match thread.map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
         Ok(Err(_)) => {
-            eprintln!("naja: internal error: the interpreter panicked (the message above says where)");
+            eprintln!(
+                "naja: internal error: the interpreter panicked (the message above says where)"
+            );
             70
         }
         Err(error) => {
@@ -44,7 +49,11 @@ fn main() {
 }
 
 fn run(options: Options) -> i32 {
-    let Options { command, mut config, dump } = options;
+    let Options {
+        command,
+        mut config,
+        dump,
+    } = options;
     if let Some(stage) = dump {
         return dump::run(&stage, &command);
     }
@@ -62,7 +71,10 @@ fn run(options: Options) -> i32 {
             return 2;
         }
         Command::Code(_) | Command::Input => OsString::new(),
-        Command::File(path) => path.parent().map(|p| p.as_os_str().to_owned()).unwrap_or_default(),
+        Command::File(path) => path
+            .parent()
+            .map(|p| p.as_os_str().to_owned())
+            .unwrap_or_default(),
     };
     if !config.safe_path && !config.isolated {
         // The script's folder goes before PYTHONPATH.
@@ -70,7 +82,11 @@ fn run(options: Options) -> i32 {
         if path.is_empty() {
             path.push(".");
         }
-        if let Some(more) = config.python_path.take().filter(|_| !config.ignore_environment) {
+        if let Some(more) = config
+            .python_path
+            .take()
+            .filter(|_| !config.ignore_environment)
+        {
             path.push(":");
             path.push(more);
         }
@@ -103,7 +119,8 @@ fn run(options: Options) -> i32 {
 /// The path of a command's source, for dumps.
 fn source_of(command: &Command) -> Result<(String, String), String> {
     let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|e| format!("naja: can't open file '{}': {e}", path.display()))
+        std::fs::read_to_string(path)
+            .map_err(|e| format!("naja: can't open file '{}': {e}", path.display()))
     };
     match command {
         Command::Code(text) => Ok((text.to_string_lossy().into_owned(), "<string>".into())),

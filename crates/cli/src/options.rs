@@ -69,8 +69,20 @@ pub fn parse(args: &[OsString]) -> Result<Options, String> {
         at += 1;
         match bytes {
             b"--" => break,
-            b"--help" => return Ok(Options { command: Command::Help, config, dump }),
-            b"--version" => return Ok(Options { command: version(), config, dump }),
+            b"--help" => {
+                return Ok(Options {
+                    command: Command::Help,
+                    config,
+                    dump,
+                });
+            }
+            b"--version" => {
+                return Ok(Options {
+                    command: version(),
+                    config,
+                    dump,
+                });
+            }
             _ => {}
         }
         let mut letters = &bytes[1..];
@@ -83,18 +95,38 @@ pub fn parse(args: &[OsString]) -> Result<Options, String> {
                 } else {
                     Some(OsStr::from_bytes(rest).to_owned())
                 };
-                found.ok_or_else(|| format!("Argument expected for the -{} option\n{}", letter as char, usage()))
+                found.ok_or_else(|| {
+                    format!(
+                        "Argument expected for the -{} option\n{}",
+                        letter as char,
+                        usage()
+                    )
+                })
             };
             match letter {
                 b'c' => command = Some(Command::Code(value()?)),
                 b'm' => command = Some(Command::Module(value()?)),
-                b'W' => config.warn_options.push(value()?.to_string_lossy().into_owned()),
+                b'W' => config
+                    .warn_options
+                    .push(value()?.to_string_lossy().into_owned()),
                 b'X' => {
                     let text = value()?.to_string_lossy().into_owned();
                     extended(&text, &mut config, &mut dump)?;
                 }
-                b'h' | b'?' => return Ok(Options { command: Command::Help, config, dump }),
-                b'V' => return Ok(Options { command: version(), config, dump }),
+                b'h' | b'?' => {
+                    return Ok(Options {
+                        command: Command::Help,
+                        config,
+                        dump,
+                    });
+                }
+                b'V' => {
+                    return Ok(Options {
+                        command: version(),
+                        config,
+                        dump,
+                    });
+                }
                 _ => flag(letter, &mut config)?,
             }
             if matches!(letter, b'c' | b'm' | b'W' | b'X') {
@@ -109,18 +141,31 @@ pub fn parse(args: &[OsString]) -> Result<Options, String> {
         None => match args.get(at) {
             Some(file) => {
                 at += 1;
-                if file == "-" { (Command::Input, file.clone()) } else { (Command::File(file.into()), file.clone()) }
+                if file == "-" {
+                    (Command::Input, file.clone())
+                } else {
+                    (Command::File(file.into()), file.clone())
+                }
             }
             None => (Command::Input, OsString::new()),
         },
     };
-    config.argv = std::iter::once(name).chain(args.get(at..).unwrap_or(&[]).iter().cloned()).collect();
+    config.argv = std::iter::once(name)
+        .chain(args.get(at..).unwrap_or(&[]).iter().cloned())
+        .collect();
     environment(&mut config)?;
-    Ok(Options { command, config, dump })
+    Ok(Options {
+        command,
+        config,
+        dump,
+    })
 }
 
 fn version() -> Command {
-    Command::Version(format!("Naja {} (Python 3.14.0)", env!("CARGO_PKG_VERSION")))
+    Command::Version(format!(
+        "Naja {} (Python 3.14.0)",
+        env!("CARGO_PKG_VERSION")
+    ))
 }
 
 fn usage() -> &'static str {
@@ -186,10 +231,16 @@ fn environment(config: &mut Settings) -> Result<(), String> {
     config.safe_path |= set("PYTHONSAFEPATH");
     config.unbuffered |= set("PYTHONUNBUFFERED");
     if let Some(level) = std::env::var_os("PYTHONOPTIMIZE").filter(|v| !v.is_empty()) {
-        config.optimize = config.optimize.max(level.to_string_lossy().parse().unwrap_or(1));
+        config.optimize = config
+            .optimize
+            .max(level.to_string_lossy().parse().unwrap_or(1));
     }
-    if let Some(seed) = std::env::var_os("PYTHONHASHSEED").filter(|v| !v.is_empty() && v != "random") {
-        let seed = String::from_utf8(seed.into_vec()).ok().and_then(|s| s.parse::<u32>().ok());
+    if let Some(seed) =
+        std::env::var_os("PYTHONHASHSEED").filter(|v| !v.is_empty() && v != "random")
+    {
+        let seed = String::from_utf8(seed.into_vec())
+            .ok()
+            .and_then(|s| s.parse::<u32>().ok());
         match seed {
             Some(seed) => config.hash_seed = Some(seed),
             None => {
@@ -197,7 +248,9 @@ fn environment(config: &mut Settings) -> Result<(), String> {
             }
         }
     }
-    if let Some(limit) = std::env::var_os("PYTHONINTMAXSTRDIGITS").filter(|_| config.int_max_str_digits.is_none()) {
+    if let Some(limit) =
+        std::env::var_os("PYTHONINTMAXSTRDIGITS").filter(|_| config.int_max_str_digits.is_none())
+    {
         config.int_max_str_digits = Some(digits(limit.to_str())?);
     }
     Ok(())

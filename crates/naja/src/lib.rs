@@ -5,9 +5,9 @@
 //! assert_eq!(python.run_source("print(6 * 7)", "<example>"), 0);
 //! ```
 
-pub use naja_vm::runtime::Config;
 use naja_vm::builtins::{self, display};
 use naja_vm::module::Module;
+pub use naja_vm::runtime::Config;
 use naja_vm::{PyResult, Ref, Value, Vm};
 use std::path::Path;
 
@@ -31,11 +31,17 @@ impl std::error::Error for StartError {}
 impl Interpreter {
     /// A new interpreter with the modules `builtins`, `sys` and `__main__`.
     pub fn new(config: Config) -> Result<Interpreter, StartError> {
-        let vm = naja_vm::runtime::Interpreter::new(config).ok_or_else(|| StartError("out of memory".to_string()))?;
+        let vm = naja_vm::runtime::Interpreter::new(config)
+            .ok_or_else(|| StartError("out of memory".to_string()))?;
         let python = Interpreter { vm };
-        if builtins::init(&python.vm).and_then(|()| python.make_main()).is_err() {
+        if builtins::init(&python.vm)
+            .and_then(|()| python.make_main())
+            .is_err()
+        {
             let exception = python.vm.take_exception();
-            return Err(StartError(display::format_exception(&python.vm, &exception)));
+            return Err(StartError(display::format_exception(
+                &python.vm, &exception,
+            )));
         }
         Ok(python)
     }
@@ -57,7 +63,8 @@ impl Interpreter {
     fn main_module(&self) -> PyResult<Ref<Module>> {
         let vm = &*self.vm;
         let main = naja_vm::import::modules(vm)?.get_str(vm, &vm.intern("__main__"))?;
-        main.and_then(|m| m.downcast_into::<Module>().ok()).ok_or_else(|| vm.runtime_error("no module __main__"))
+        main.and_then(|m| m.downcast_into::<Module>().ok())
+            .ok_or_else(|| vm.runtime_error("no module __main__"))
     }
 
     /// Runs source text in `__main__`; gives the exit code, an uncaught exception having been printed.
@@ -112,7 +119,9 @@ impl Interpreter {
     /// An attribute of `__main__`, if there is one.
     pub fn global(&self, name: &str) -> Option<Value> {
         let vm = &*self.vm;
-        let found = self.main_module().and_then(|m| m.dict().get_str(vm, &vm.intern(name)));
+        let found = self
+            .main_module()
+            .and_then(|m| m.dict().get_str(vm, &vm.intern(name)));
         match found {
             Ok(value) => value,
             Err(_) => {

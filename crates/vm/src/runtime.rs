@@ -116,7 +116,9 @@ impl Interpreter {
             let text: String = char::from_u32(c).into_iter().collect();
             latin1.push(interner.intern(&text));
         }
-        let empty_tuple = heap.alloc_object(&types.tuple.layout, 0, Tuple::empty()).ok()?;
+        let empty_tuple = heap
+            .alloc_object(&types.tuple.layout, 0, Tuple::empty())
+            .ok()?;
         heap.untrack(empty_tuple.header());
         let breaker = Arc::new(AtomicU32::new(0));
         let interp = Arc::new(Interpreter {
@@ -146,17 +148,26 @@ impl Interpreter {
             heap,
         });
         // SAFETY: the interpreter owns the word and drops it after the heap's last use.
-        unsafe { interp.heap.set_breaker(std::sync::Arc::as_ptr(&breaker), crate::vm::Breaker::COLLECT) };
+        unsafe {
+            interp.heap.set_breaker(
+                std::sync::Arc::as_ptr(&breaker),
+                crate::vm::Breaker::COLLECT,
+            )
+        };
         interp.state.recursion_limit.set(1000);
         interp.state.int_max_str_digits.set(4300);
-        interp.state.switch_interval_us.store(5000, Ordering::Relaxed);
+        interp
+            .state
+            .switch_interval_us
+            .store(5000, Ordering::Relaxed);
         let vm = Box::new(Vm::new(interp));
         std::mem::forget(previous); // the first thread stays attached
         hooks::set_current(&vm);
         vm.interp.gil.take();
         vm.interp.state.threads.with_mut(|t| t.push(&raw const *vm));
         crate::objects::type_::class_new::link_core_types(&vm);
-        let memory_error = crate::objects::exception::instantiate(&vm, &vm.types.memory_error, &[]).ok()?;
+        let memory_error =
+            crate::objects::exception::instantiate(&vm, &vm.types.memory_error, &[]).ok()?;
         vm.interp.common()?.memory_error.set(Some(memory_error));
         Some(vm)
     }
@@ -237,7 +248,9 @@ impl Interpreter {
     }
 
     pub(crate) fn set_native_type(&self, id: &'static DefId, ty: Ref<Type>) -> Option<&Ref<Type>> {
-        self.native_types.get(id.get()).map(|cell| cell.get_or_init(|| ty))
+        self.native_types
+            .get(id.get())
+            .map(|cell| cell.get_or_init(|| ty))
     }
 
     /// The greatest depth of Python calls (`sys.setrecursionlimit`).

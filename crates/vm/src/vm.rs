@@ -113,14 +113,24 @@ impl Vm {
     #[inline]
     pub fn new_object<T: crate::PyClass>(&self, payload: T) -> PyResult<Ref<T>> {
         let ty = self.class::<T>();
-        self.heap().alloc_object(&ty.layout, 0, payload).map_err(|e| self.no_memory(e))
+        self.heap()
+            .alloc_object(&ty.layout, 0, payload)
+            .map_err(|e| self.no_memory(e))
     }
 
     /// A new object of the class `ty`, whose payload is `T` (a subclass of `T`'s own type, usually). Raises MemoryError.
     #[inline]
     pub fn new_object_of<T: Payload>(&self, ty: &Type, payload: T) -> PyResult<Ref<T>> {
-        debug_assert!(std::ptr::eq(ty.layout.payload, T::INFO), "{} is not {}", ty.layout.payload.name, T::NAME);
-        let object = self.heap().alloc_object(&ty.layout, 0, payload).map_err(|e| self.no_memory(e))?;
+        debug_assert!(
+            std::ptr::eq(ty.layout.payload, T::INFO),
+            "{} is not {}",
+            ty.layout.payload.name,
+            T::NAME
+        );
+        let object = self
+            .heap()
+            .alloc_object(&ty.layout, 0, payload)
+            .map_err(|e| self.no_memory(e))?;
         crate::objects::instance::init_attrs(object.header());
         Ok(object)
     }
@@ -167,8 +177,13 @@ impl Vm {
             Some(exception) => exception,
             None => {
                 // A native function returned Raised without raising: say so, as CPython does.
-                self.raise(&self.types.system_error, "error return without exception set");
-                self.pending.take().unwrap_or_else(|| self.interp.memory_error())
+                self.raise(
+                    &self.types.system_error,
+                    "error return without exception set",
+                );
+                self.pending
+                    .take()
+                    .unwrap_or_else(|| self.interp.memory_error())
             }
         }
     }
@@ -188,7 +203,10 @@ impl Vm {
 
     /// Whether the exception being raised is an instance of `ty`.
     pub fn exception_matches(&self, ty: &Type) -> bool {
-        self.pending.with(|p| p.as_ref().is_some_and(|e| crate::objects::type_::is_subtype(self.type_of(e.as_value()), ty)))
+        self.pending.with(|p| {
+            p.as_ref()
+                .is_some_and(|e| crate::objects::type_::is_subtype(self.type_of(e.as_value()), ty))
+        })
     }
 
     /// Clears the exception being raised if it is a `ty`, and says whether it did.
@@ -227,7 +245,11 @@ impl Vm {
     #[inline(always)]
     pub fn check_stack(&self) -> PyResult<()> {
         let here = 0u8;
-        if (&raw const here as usize) < self.stack_limit.get() { Err(self.stack_exhausted()) } else { Ok(()) }
+        if (&raw const here as usize) < self.stack_limit.get() {
+            Err(self.stack_exhausted())
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
@@ -236,7 +258,10 @@ impl Vm {
         // Raising needs some stack itself: allow a little more meanwhile.
         let limit = self.stack_limit.get();
         self.stack_limit.set(limit.saturating_sub(64 << 10));
-        let raised = self.raise(&self.types.recursion_error, "maximum recursion depth exceeded");
+        let raised = self.raise(
+            &self.types.recursion_error,
+            "maximum recursion depth exceeded",
+        );
         self.stack_limit.set(limit);
         raised
     }
@@ -244,7 +269,11 @@ impl Vm {
     /// For long native loops: runs signal handlers and other pending work. Raises what they raise (KeyboardInterrupt).
     #[inline(always)]
     pub fn check_signals(&self) -> PyResult<()> {
-        if self.breaker.load(Ordering::Relaxed) == 0 { Ok(()) } else { self.handle_breaker() }
+        if self.breaker.load(Ordering::Relaxed) == 0 {
+            Ok(())
+        } else {
+            self.handle_breaker()
+        }
     }
 
     // ---- types ----
@@ -334,12 +363,18 @@ impl Vm {
     #[inline(never)]
     pub fn stop_iteration(&self, value: Value) -> Raised {
         let args = [value];
-        self.raise_with(&self.types.stop_iteration, if args[0].is_none() { &[] } else { &args })
+        self.raise_with(
+            &self.types.stop_iteration,
+            if args[0].is_none() { &[] } else { &args },
+        )
     }
 
     /// The message for an operation that must not recurse without end: "maximum recursion depth exceeded" + `what`.
     #[cold]
     pub fn recursion_exceeded(&self, what: &str) -> Raised {
-        self.raise(&self.types.recursion_error, format!("maximum recursion depth exceeded{what}"))
+        self.raise(
+            &self.types.recursion_error,
+            format!("maximum recursion depth exceeded{what}"),
+        )
     }
 }

@@ -35,7 +35,8 @@ fn update_bases(vm: &Vm, bases: &Ref<Tuple>) -> PyResult<Option<Ref<Tuple>>> {
                 let Some(replaced) = replaced.downcast::<Tuple>() else {
                     return Err(vm.type_error("__mro_entries__ must return a tuple"));
                 };
-                new.get_or_insert_with(|| bases.items()[..i].to_vec()).extend_from_slice(replaced.items());
+                new.get_or_insert_with(|| bases.items()[..i].to_vec())
+                    .extend_from_slice(replaced.items());
             }
         }
     }
@@ -44,25 +45,40 @@ fn update_bases(vm: &Vm, bases: &Ref<Tuple>) -> PyResult<Option<Ref<Tuple>>> {
 
 /// The name of a metaclass, for messages.
 fn meta_name(meta: &Value) -> String {
-    meta.downcast::<Type>().map_or_else(|| "<metaclass>".to_string(), |ty| ty.name())
+    meta.downcast::<Type>()
+        .map_or_else(|| "<metaclass>".to_string(), |ty| ty.name())
 }
 
 /// The namespace that the body runs in.
-fn prepare(vm: &Vm, meta: &Value, name: &Value, bases: &Ref<Tuple>, keywords: &Ref<Dict>) -> PyResult {
+fn prepare(
+    vm: &Vm,
+    meta: &Value,
+    name: &Value,
+    bases: &Ref<Tuple>,
+    keywords: &Ref<Dict>,
+) -> PyResult {
     let namespace = match attributes::get_optional(vm, meta, &vm.names.__prepare__)? {
         None => vm.new_dict()?.into_value(),
-        Some(prepare) => vm.call_with(&prepare, &[name.clone(), bases.to_value()], Some(keywords))?,
+        Some(prepare) => {
+            vm.call_with(&prepare, &[name.clone(), bases.to_value()], Some(keywords))?
+        }
     };
     let ty = vm.type_of(&namespace);
     if ty.slots.subscript.get().is_none() && ty.slots.item.get().is_none() {
-        return Err(vm.type_error(format!("{}.__prepare__() must return a mapping, not {}", meta_name(meta), ty.full_name())));
+        return Err(vm.type_error(format!(
+            "{}.__prepare__() must return a mapping, not {}",
+            meta_name(meta),
+            ty.full_name()
+        )));
     }
     Ok(namespace)
 }
 
 /// After the metaclass made `class`: its `__class__` cell must hold it.
 fn check_cell(vm: &Vm, cell: &Value, class: &Value, name: &Value) -> PyResult<()> {
-    let (Some(cell), Some(_)) = (cell.downcast::<CellVariable>(), class.downcast::<Type>()) else { return Ok(()) };
+    let (Some(cell), Some(_)) = (cell.downcast::<CellVariable>(), class.downcast::<Type>()) else {
+        return Ok(());
+    };
     let held = cell.value.get();
     if held.as_ref().is_some_and(|held| held.is(class)) {
         return Ok(());
@@ -119,7 +135,11 @@ pub fn build_class(vm: &Vm, args: Args) -> PyResult {
         let key = vm.intern("__orig_bases__").into_value();
         object::set_item(vm, &namespace, &key, original.as_value())?;
     }
-    let class = vm.call_with(&meta, &[name.clone(), bases.to_value(), namespace], Some(&keywords))?;
+    let class = vm.call_with(
+        &meta,
+        &[name.clone(), bases.to_value(), namespace],
+        Some(&keywords),
+    )?;
     check_cell(vm, &cell, &class, name)?;
     Ok(class)
 }

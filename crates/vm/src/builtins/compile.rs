@@ -31,7 +31,11 @@ pub mod flag {
     pub const ALLOW_TOP_LEVEL_AWAIT: u32 = 0x2000;
     pub const ALLOW_INCOMPLETE_INPUT: u32 = 0x4000;
     pub const OPTIMIZED_AST: u32 = 0x8000 | ONLY_AST;
-    pub const ALL: u32 = DONT_IMPLY_DEDENT | TYPE_COMMENTS | ALLOW_TOP_LEVEL_AWAIT | ALLOW_INCOMPLETE_INPUT | OPTIMIZED_AST;
+    pub const ALL: u32 = DONT_IMPLY_DEDENT
+        | TYPE_COMMENTS
+        | ALLOW_TOP_LEVEL_AWAIT
+        | ALLOW_INCOMPLETE_INPUT
+        | OPTIMIZED_AST;
 }
 
 /// What to compile for.
@@ -47,7 +51,12 @@ pub struct Options {
 
 impl Options {
     pub fn new(mode: Mode) -> Options {
-        Options { mode, flags: 0, optimize: None, feature_version: None }
+        Options {
+            mode,
+            flags: 0,
+            optimize: None,
+            feature_version: None,
+        }
     }
 }
 
@@ -62,7 +71,9 @@ fn line_of_file(vm: &Vm, filename: &str, line: i32) -> Option<String> {
         return None;
     }
     let data = std::fs::read(filename).ok()?;
-    let text = data.split_inclusive(|&b| b == b'\n').nth(line as usize - 1)?;
+    let text = data
+        .split_inclusive(|&b| b == b'\n')
+        .nth(line as usize - 1)?;
     Some(String::from_utf8_lossy(text).into_owned())
 }
 
@@ -84,9 +95,16 @@ pub fn raise_syntax_error(vm: &Vm, error: &SyntaxError, filename: &str) -> Raise
         SyntaxErrorKind::Runtime => &t.runtime_error,
     };
     if !error.is_syntax_error() {
-        return if error.message.is_empty() { vm.raise_with(class, &[]) } else { vm.raise(class, &error.message) };
+        return if error.message.is_empty() {
+            vm.raise_with(class, &[])
+        } else {
+            vm.raise(class, &error.message)
+        };
     }
-    let text = error.text.clone().or_else(|| line_of_file(vm, filename, error.lineno));
+    let text = error
+        .text
+        .clone()
+        .or_else(|| line_of_file(vm, filename, error.lineno));
     let args = (|| -> PyResult<[Value; 2]> {
         let int = |n: i32| vm.new_int(n as i64);
         let text = match text {
@@ -101,7 +119,10 @@ pub fn raise_syntax_error(vm: &Vm, error: &SyntaxError, filename: &str) -> Raise
             int(error.end_lineno)?,
             int(error.end_offset)?,
         ];
-        Ok([vm.new_str(&error.message)?.into_value(), vm.new_tuple(place)?.into_value()])
+        Ok([
+            vm.new_str(&error.message)?.into_value(),
+            vm.new_tuple(place)?.into_value(),
+        ])
     })();
     match args {
         Ok(args) => vm.raise_with(class, &args),
@@ -116,7 +137,15 @@ fn issue(vm: &Vm, warnings: &[Warning], filename: &str) -> PyResult<()> {
             WarningCategory::Syntax => &vm.types.syntax_warning,
             WarningCategory::Deprecation => &vm.types.deprecation_warning,
         };
-        let issued = super::warnings::warn_explicit(vm, category, &warning.message, filename, warning.lineno, None, None);
+        let issued = super::warnings::warn_explicit(
+            vm,
+            category,
+            &warning.message,
+            filename,
+            warning.lineno,
+            None,
+            None,
+        );
         if issued.is_err() {
             if !vm.catch(category) {
                 return Err(Raised);
@@ -138,7 +167,13 @@ fn issue(vm: &Vm, warnings: &[Warning], filename: &str) -> PyResult<()> {
 
 /// A plain SyntaxError about the source as a whole.
 #[cold]
-fn source_error(vm: &Vm, message: String, filename: Option<&str>, line: i32, offset: i32) -> Raised {
+fn source_error(
+    vm: &Vm,
+    message: String,
+    filename: Option<&str>,
+    line: i32,
+    offset: i32,
+) -> Raised {
     match filename {
         None => vm.raise(&vm.types.syntax_error, message),
         Some(filename) => {
@@ -157,9 +192,20 @@ fn source_error(vm: &Vm, message: String, filename: Option<&str>, line: i32, off
 }
 
 /// Source text to a code object. Raises SyntaxError and the like.
-pub fn compile_source(vm: &Vm, source: &str, filename: &str, options: &Options) -> PyResult<Ref<CodeObject>> {
+pub fn compile_source(
+    vm: &Vm,
+    source: &str,
+    filename: &str,
+    options: &Options,
+) -> PyResult<Ref<CodeObject>> {
     if source.contains('\0') {
-        return Err(source_error(vm, "source code string cannot contain null bytes".into(), None, 0, 0));
+        return Err(source_error(
+            vm,
+            "source code string cannot contain null bytes".into(),
+            None,
+            0,
+            0,
+        ));
     }
     let parse = ParseOptions {
         type_comments: options.flags & flag::TYPE_COMMENTS != 0,
@@ -182,7 +228,15 @@ pub fn compile_source(vm: &Vm, source: &str, filename: &str, options: &Options) 
         features |= ALLOW_TOP_LEVEL_AWAIT;
     }
     let optimize = options.optimize.unwrap_or(vm.interp.config.optimize.min(2));
-    match naja_compiler::compile(tree, &arena, filename, &CompileOptions { optimize, flags: features }) {
+    match naja_compiler::compile(
+        tree,
+        &arena,
+        filename,
+        &CompileOptions {
+            optimize,
+            flags: features,
+        },
+    ) {
         Ok(compiled) => {
             issue(vm, &compiled.warnings, filename)?;
             CodeObject::from_code(vm, &compiled.code)
@@ -196,9 +250,14 @@ pub fn compile_source(vm: &Vm, source: &str, filename: &str, options: &Options) 
 
 /// The encoding that a comment in the line declares (PEP 263).
 fn cookie(line: &[u8]) -> Option<String> {
-    let start = line.iter().position(|b| !matches!(b, b' ' | b'\t' | 0x0c))?;
+    let start = line
+        .iter()
+        .position(|b| !matches!(b, b' ' | b'\t' | 0x0c))?;
     let comment = line[start..].strip_prefix(b"#")?;
-    let at = comment.windows(6).position(|w| w == b"coding").map(|at| at + 6)?;
+    let at = comment
+        .windows(6)
+        .position(|w| w == b"coding")
+        .map(|at| at + 6)?;
     let rest = &comment[at..];
     if !matches!(rest.first(), Some(b':' | b'=')) {
         // A later "coding" may still be followed by one.
@@ -212,7 +271,11 @@ fn cookie(line: &[u8]) -> Option<String> {
         .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         .copied()
         .collect();
-    if name.is_empty() { None } else { String::from_utf8(name).ok() }
+    if name.is_empty() {
+        None
+    } else {
+        String::from_utf8(name).ok()
+    }
 }
 
 /// Whether a line holds nothing but space and a comment: only then may a cookie be on the next one.
@@ -233,11 +296,21 @@ pub fn decode_source(vm: &Vm, data: &[u8], filename: &str) -> PyResult<String> {
     if found.is_none() && is_blank(first) {
         found = lines.next().and_then(cookie);
     }
-    let normal = found.as_ref().map(|name| name.to_ascii_lowercase().replace('_', "-"));
-    let is_utf8 = normal.as_deref().is_none_or(|n| n == "utf-8" || n == "utf8" || n.starts_with("utf-8-"));
+    let normal = found
+        .as_ref()
+        .map(|name| name.to_ascii_lowercase().replace('_', "-"));
+    let is_utf8 = normal
+        .as_deref()
+        .is_none_or(|n| n == "utf-8" || n == "utf8" || n.starts_with("utf-8-"));
     if bom && !is_utf8 {
         let name = found.unwrap_or_default();
-        return Err(source_error(vm, format!("encoding problem: {name} with BOM"), Some(filename), 0, -1));
+        return Err(source_error(
+            vm,
+            format!("encoding problem: {name} with BOM"),
+            Some(filename),
+            0,
+            -1,
+        ));
     }
     if is_utf8 {
         return match std::str::from_utf8(body) {
@@ -254,7 +327,9 @@ pub fn decode_source(vm: &Vm, data: &[u8], filename: &str) -> PyResult<String> {
             Err(error) => {
                 let at = error.valid_up_to();
                 let byte = body.get(at).copied().unwrap_or(0);
-                let message = format!("(unicode error) 'utf-8' codec can't decode byte 0x{byte:02x} in position {at}: invalid start byte");
+                let message = format!(
+                    "(unicode error) 'utf-8' codec can't decode byte 0x{byte:02x} in position {at}: invalid start byte"
+                );
                 Err(source_error(vm, message, Some(filename), 0, 0))
             }
         };
@@ -264,22 +339,45 @@ pub fn decode_source(vm: &Vm, data: &[u8], filename: &str) -> PyResult<String> {
     match crate::objects::str_::codecs::decode(vm, body, Some(&encoding), None) {
         Ok(text) => match str_::of(&text).and_then(|t| t.as_str()) {
             Some(text) => Ok(text.to_string()),
-            None => Err(source_error(vm, format!("encoding problem: {name}"), Some(filename), 0, -1)),
+            None => Err(source_error(
+                vm,
+                format!("encoding problem: {name}"),
+                Some(filename),
+                0,
+                -1,
+            )),
         },
-        Err(Raised) if vm.catch(&vm.types.lookup_error) => {
-            Err(source_error(vm, format!("unknown encoding: {name}"), Some(filename), 0, -1))
-        }
+        Err(Raised) if vm.catch(&vm.types.lookup_error) => Err(source_error(
+            vm,
+            format!("unknown encoding: {name}"),
+            Some(filename),
+            0,
+            -1,
+        )),
         Err(Raised) if vm.exception_matches(&vm.types.unicode_decode_error) => {
             let error = vm.take_exception();
             let text = object::str(vm, error.as_value())?;
-            Err(source_error(vm, format!("(unicode error) {}", text.to_string_lossy()), Some(filename), 0, -1))
+            Err(source_error(
+                vm,
+                format!("(unicode error) {}", text.to_string_lossy()),
+                Some(filename),
+                0,
+                -1,
+            ))
         }
         Err(raised) => Err(raised),
     }
 }
 
 /// The text of a `source` argument. Raises TypeError.
-fn source_text(vm: &Vm, source: &Value, function: &str, wanted: &str, filename: &str, flags: &mut u32) -> PyResult<String> {
+fn source_text(
+    vm: &Vm,
+    source: &Value,
+    function: &str,
+    wanted: &str,
+    filename: &str,
+    flags: &mut u32,
+) -> PyResult<String> {
     if let Some(text) = str_::of(source) {
         *flags |= flag::IGNORE_COOKIE;
         return match text.as_str() {
@@ -290,7 +388,13 @@ fn source_text(vm: &Vm, source: &Value, function: &str, wanted: &str, filename: 
     match crate::objects::bytes::of_object(vm, source)? {
         Some(data) => {
             if data.contains(&0) {
-                return Err(source_error(vm, "source code string cannot contain null bytes".into(), None, 0, 0));
+                return Err(source_error(
+                    vm,
+                    "source code string cannot contain null bytes".into(),
+                    None,
+                    0,
+                    0,
+                ));
             }
             decode_source(vm, &data, filename)
         }
@@ -318,13 +422,17 @@ fn path_text(vm: &Vm, path: &Value) -> PyResult<String> {
                 ))),
             },
         },
-        None => Err(vm.type_error(format!("expected str, bytes or os.PathLike object, not {}", vm.type_of(path).full_name()))),
+        None => Err(vm.type_error(format!(
+            "expected str, bytes or os.PathLike object, not {}",
+            vm.type_of(path).full_name()
+        ))),
     }
 }
 
 /// The flags that code compiled from the running code has from it.
 fn inherited_flags(vm: &Vm) -> u32 {
-    vm.visible_frame().map_or(0, |frame| frame.code().flags & flags::FUTURE_MASK)
+    vm.visible_frame()
+        .map_or(0, |frame| frame.code().flags & flags::FUTURE_MASK)
 }
 
 /// `compile()`.
@@ -358,12 +466,24 @@ pub fn builtin_compile(
         }
         "func_type" => Mode::FuncType,
         _ if bits & flag::ONLY_AST != 0 => {
-            return Err(vm.value_error("compile() mode must be 'exec', 'eval', 'single' or 'func_type'"));
+            return Err(
+                vm.value_error("compile() mode must be 'exec', 'eval', 'single' or 'func_type'")
+            );
         }
         _ => return Err(vm.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
     };
-    let text = source_text(vm, source, "compile", "string, bytes or AST object", &filename, &mut bits)?;
-    vm.permit(Access::Event("compile", &[source.clone(), vm.new_str(&filename)?.into_value()]))?;
+    let text = source_text(
+        vm,
+        source,
+        "compile",
+        "string, bytes or AST object",
+        &filename,
+        &mut bits,
+    )?;
+    vm.permit(Access::Event(
+        "compile",
+        &[source.clone(), vm.new_str(&filename)?.into_value()],
+    ))?;
     if bits & flag::ONLY_AST != 0 {
         return Err(vm.import_error("compile() to a syntax tree needs the module '_ast', which this build of Naja does not have"));
     }
@@ -383,7 +503,12 @@ fn is_mapping(vm: &Vm, value: &Value) -> bool {
 }
 
 /// Where to run: the given namespaces, or the calling frame's.
-fn namespaces(vm: &Vm, function: &str, globals: Option<Value>, locals: Option<Value>) -> PyResult<(Ref<Dict>, Value)> {
+fn namespaces(
+    vm: &Vm,
+    function: &str,
+    globals: Option<Value>,
+    locals: Option<Value>,
+) -> PyResult<(Ref<Dict>, Value)> {
     let is_exec = function == "exec";
     if let Some(locals) = &locals
         && !is_mapping(vm, locals)
@@ -435,43 +560,81 @@ fn namespaces(vm: &Vm, function: &str, globals: Option<Value>, locals: Option<Va
 }
 
 /// `eval()`.
-pub fn builtin_eval(vm: &Vm, source: &Value, globals: Option<Value>, locals: Option<Value>) -> PyResult {
+pub fn builtin_eval(
+    vm: &Vm,
+    source: &Value,
+    globals: Option<Value>,
+    locals: Option<Value>,
+) -> PyResult {
     let (globals, locals) = namespaces(vm, "eval", globals, locals)?;
     if let Some(code) = source.downcast::<CodeObject>() {
         vm.permit(Access::Event("exec", std::slice::from_ref(source)))?;
         if free_count(code) > 0 {
-            return Err(vm.type_error("code object passed to eval() may not contain free variables"));
+            return Err(
+                vm.type_error("code object passed to eval() may not contain free variables")
+            );
         }
         return vm.run_code(code.clone(), globals, locals);
     }
     let mut options = Options::new(Mode::Eval);
-    let text = source_text(vm, source, "eval", "string, bytes or code object", "<string>", &mut options.flags)?;
+    let text = source_text(
+        vm,
+        source,
+        "eval",
+        "string, bytes or code object",
+        "<string>",
+        &mut options.flags,
+    )?;
     options.flags |= inherited_flags(vm);
-    let code = compile_source(vm, text.trim_start_matches([' ', '\t']), "<string>", &options)?;
+    let code = compile_source(
+        vm,
+        text.trim_start_matches([' ', '\t']),
+        "<string>",
+        &options,
+    )?;
     vm.permit(Access::Event("exec", &[code.to_value()]))?;
     vm.run_code(code, globals, locals)
 }
 
 /// The number of free variables.
 fn free_count(code: &CodeObject) -> usize {
-    code.localspluskinds.iter().filter(|k| **k & naja_bytecode::code::kind::FREE != 0).count()
+    code.localspluskinds
+        .iter()
+        .filter(|k| **k & naja_bytecode::code::kind::FREE != 0)
+        .count()
 }
 
 /// `exec()`.
-pub fn builtin_exec(vm: &Vm, source: &Value, globals: Option<Value>, locals: Option<Value>, closure: Option<Value>) -> PyResult<()> {
+pub fn builtin_exec(
+    vm: &Vm,
+    source: &Value,
+    globals: Option<Value>,
+    locals: Option<Value>,
+    closure: Option<Value>,
+) -> PyResult<()> {
     let (globals, locals) = namespaces(vm, "exec", globals, locals)?;
     if let Some(code) = source.downcast::<CodeObject>() {
         let wanted = free_count(code);
         let function = Function::new(vm, code.clone(), globals)?;
         match &closure {
-            Some(_) if wanted == 0 => return Err(vm.type_error("cannot use a closure with this code object")),
+            Some(_) if wanted == 0 => {
+                return Err(vm.type_error("cannot use a closure with this code object"));
+            }
             None if wanted == 0 => {}
             closure => {
-                let cells = closure.as_ref().and_then(|c| c.downcast::<Tuple>()).filter(|c| {
-                    c.len() == wanted && c.items().iter().all(|c| c.downcast::<CellVariable>().is_some())
-                });
+                let cells = closure
+                    .as_ref()
+                    .and_then(|c| c.downcast::<Tuple>())
+                    .filter(|c| {
+                        c.len() == wanted
+                            && c.items()
+                                .iter()
+                                .all(|c| c.downcast::<CellVariable>().is_some())
+                    });
                 let Some(cells) = cells else {
-                    return Err(vm.type_error(format!("code object requires a closure of exactly length {wanted}")));
+                    return Err(vm.type_error(format!(
+                        "code object requires a closure of exactly length {wanted}"
+                    )));
                 };
                 function.closure.set(Some(cells.clone()));
             }
@@ -484,7 +647,14 @@ pub fn builtin_exec(vm: &Vm, source: &Value, globals: Option<Value>, locals: Opt
         return Err(vm.type_error("closure can only be used when source is a code object"));
     }
     let mut options = Options::new(Mode::Exec);
-    let text = source_text(vm, source, "exec", "string, bytes or code object", "<string>", &mut options.flags)?;
+    let text = source_text(
+        vm,
+        source,
+        "exec",
+        "string, bytes or code object",
+        "<string>",
+        &mut options.flags,
+    )?;
     options.flags |= inherited_flags(vm);
     let code = compile_source(vm, &text, "<string>", &options)?;
     vm.permit(Access::Event("exec", &[code.to_value()]))?;
@@ -495,5 +665,8 @@ pub fn builtin_exec(vm: &Vm, source: &Value, globals: Option<Value>, locals: Opt
 /// A module's attribute as text, if it is a string (used where files are named in messages).
 pub(crate) fn text_attribute(vm: &Vm, object: &Value, name: &str) -> PyResult<Option<String>> {
     let found = attributes::get_optional(vm, object, &vm.intern(name))?;
-    Ok(found.as_ref().and_then(str_::of).map(|t| t.to_string_lossy().into_owned()))
+    Ok(found
+        .as_ref()
+        .and_then(str_::of)
+        .map(|t| t.to_string_lossy().into_owned()))
 }

@@ -27,7 +27,9 @@ pub fn write_stderr(vm: &Vm, text: &str) {
     match stderr {
         Some(stderr) if stderr.is_none() => {}
         Some(stderr) => {
-            let written = vm.new_str(text).and_then(|t| vm.call_method(&stderr, &vm.names.write, &[t.into_value()]));
+            let written = vm
+                .new_str(text)
+                .and_then(|t| vm.call_method(&stderr, &vm.names.write, &[t.into_value()]));
             if written.is_err() {
                 vm.clear_exception();
                 let _ = super::print::write_all(2, text.as_bytes());
@@ -61,10 +63,16 @@ pub fn source_line(vm: &Vm, filename: &str, line: i32) -> Option<String> {
             vm.clear_exception();
             return None;
         };
-        dirs.iter().filter_map(|d| Some(std::path::Path::new(str_::of(d)?.as_str()?).join(base))).find_map(|p| std::fs::read(p).ok())
+        dirs.iter()
+            .filter_map(|d| Some(std::path::Path::new(str_::of(d)?.as_str()?).join(base)))
+            .find_map(|p| std::fs::read(p).ok())
     })?;
     let text = data.split(|&b| b == b'\n').nth(line as usize - 1)?;
-    Some(String::from_utf8_lossy(text).trim_end_matches('\r').to_string())
+    Some(
+        String::from_utf8_lossy(text)
+            .trim_end_matches('\r')
+            .to_string(),
+    )
 }
 
 /// Lines of text that are written with an indent (inside groups).
@@ -103,7 +111,10 @@ fn safe_str(vm: &Vm, value: &Value) -> Option<String> {
 
 fn attribute_text(vm: &Vm, value: &Value, name: &str) -> Option<String> {
     match attributes::get_optional(vm, value, &vm.intern(name)) {
-        Ok(found) => found.as_ref().and_then(str_::of).map(|t| t.to_string_lossy().into_owned()),
+        Ok(found) => found
+            .as_ref()
+            .and_then(str_::of)
+            .map(|t| t.to_string_lossy().into_owned()),
         Err(_) => {
             vm.clear_exception();
             None
@@ -129,7 +140,11 @@ fn print_traceback(vm: &Vm, out: &mut Output, traceback: Option<Ref<Traceback>>)
         at = entry.next();
         let code = entry.frame().code().clone();
         let qualified = code.name.to_string_lossy().into_owned();
-        entries.push((code.filename.to_string_lossy().into_owned(), entry.line().unwrap_or(0), qualified));
+        entries.push((
+            code.filename.to_string_lossy().into_owned(),
+            entry.line().unwrap_or(0),
+            qualified,
+        ));
     }
     if limit == Some(0) || entries.is_empty() {
         return;
@@ -169,15 +184,23 @@ fn repeated(out: &mut Output, count: usize) {
 fn print_syntax_place(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>) {
     let text_of = |index| exception.field(index).filter(|v: &Value| !v.is_none());
     let number_of = |index: usize| text_of(index).and_then(|v| v.as_small_int());
-    let filename = text_of(syntax::FILENAME).and_then(|f| safe_str(vm, &f)).unwrap_or_else(|| "<string>".to_string());
-    let Some(line) = number_of(syntax::LINENO) else { return };
+    let filename = text_of(syntax::FILENAME)
+        .and_then(|f| safe_str(vm, &f))
+        .unwrap_or_else(|| "<string>".to_string());
+    let Some(line) = number_of(syntax::LINENO) else {
+        return;
+    };
     out.line(&format!("  File \"{filename}\", line {line}"));
-    let Some(text) = text_of(syntax::TEXT).and_then(|t| safe_str(vm, &t)) else { return };
+    let Some(text) = text_of(syntax::TEXT).and_then(|t| safe_str(vm, &t)) else {
+        return;
+    };
     let text = text.trim_end_matches('\n');
     let text = text.rsplit('\n').next().unwrap_or(text);
     let stripped = text.trim_start_matches([' ', '\t', '\x0c']);
     out.line(&format!("    {stripped}"));
-    let Some(offset) = number_of(syntax::OFFSET) else { return };
+    let Some(offset) = number_of(syntax::OFFSET) else {
+        return;
+    };
     let removed = (text.chars().count() - stripped.chars().count()) as i64;
     let length = stripped.chars().count() as i64;
     let start = offset - 1 - removed;
@@ -190,7 +213,11 @@ fn print_syntax_place(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>)
         return;
     }
     end = end.clamp(start + 1, length.max(start + 1));
-    let mut carets: String = stripped.chars().take(start as usize).map(|c| if c.is_whitespace() { c } else { ' ' }).collect();
+    let mut carets: String = stripped
+        .chars()
+        .take(start as usize)
+        .map(|c| if c.is_whitespace() { c } else { ' ' })
+        .collect();
     carets.extend(std::iter::repeat_n('^', (end - start) as usize));
     out.line(&format!("    {carets}"));
 }
@@ -269,7 +296,9 @@ fn print_chain(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>, seen: 
             _ if suppresses(vm, &at) => (None, ""),
             _ => (at.context(), CONTEXT),
         };
-        let Some(next) = next.and_then(|n| n.downcast_into::<BaseException>().ok()) else { break };
+        let Some(next) = next.and_then(|n| n.downcast_into::<BaseException>().ok()) else {
+            break;
+        };
         if seen.contains(&(next.as_value().bits() as usize)) {
             break;
         }
@@ -301,9 +330,15 @@ const MAX_WIDTH: usize = 15;
 const MAX_DEPTH: usize = 10;
 
 fn print_one(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>, seen: &mut Vec<usize>) {
-    let is_group = is_subtype(vm.type_of(exception.as_value()), &vm.types.base_exception_group);
+    let is_group = is_subtype(
+        vm.type_of(exception.as_value()),
+        &vm.types.base_exception_group,
+    );
     let members = exception.field(group::EXCEPTIONS).filter(|_| is_group);
-    let members = members.as_ref().and_then(|m| m.downcast::<Tuple>()).map(|m| m.items().to_vec());
+    let members = members
+        .as_ref()
+        .and_then(|m| m.downcast::<Tuple>())
+        .map(|m| m.items().to_vec());
     let Some(members) = members else {
         print_traceback(vm, out, exception.traceback());
         print_message(vm, out, exception);
@@ -313,19 +348,37 @@ fn print_one(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>, seen: &m
     if outermost {
         out.indent = 2;
         out.margin = '|';
-        out.text.push_str(if exception.traceback().is_some() { "  + Exception Group " } else { "" });
+        out.text.push_str(if exception.traceback().is_some() {
+            "  + Exception Group "
+        } else {
+            ""
+        });
         if exception.traceback().is_some() {
-            let mut inner = Output { text: String::new(), indent: 2, margin: '|' };
+            let mut inner = Output {
+                text: String::new(),
+                indent: 2,
+                margin: '|',
+            };
             print_traceback(vm, &mut inner, exception.traceback());
             // The first line carries the "+" already.
-            out.text.push_str(inner.text.strip_prefix("  | ").unwrap_or(&inner.text));
+            out.text
+                .push_str(inner.text.strip_prefix("  | ").unwrap_or(&inner.text));
         }
     } else {
-        let mut inner = Output { text: String::new(), indent: out.indent, margin: out.margin };
+        let mut inner = Output {
+            text: String::new(),
+            indent: out.indent,
+            margin: out.margin,
+        };
         print_traceback(vm, &mut inner, exception.traceback());
         let head = format!("{}{} Traceback", " ".repeat(out.indent), out.margin);
-        let group_head = format!("{}{} Exception Group Traceback", " ".repeat(out.indent), out.margin);
-        out.text.push_str(&inner.text.replacen(&head, &group_head, 1));
+        let group_head = format!(
+            "{}{} Exception Group Traceback",
+            " ".repeat(out.indent),
+            out.margin
+        );
+        out.text
+            .push_str(&inner.text.replacen(&head, &group_head, 1));
     }
     print_message(vm, out, exception);
     if out.indent / 2 > MAX_DEPTH || vm.check_stack().is_err() {
@@ -333,9 +386,16 @@ fn print_one(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>, seen: &m
         out.line(&format!("... (max_group_depth is {MAX_DEPTH})"));
     } else {
         for (i, member) in members.iter().enumerate() {
-            let title = if i < MAX_WIDTH { (i + 1).to_string() } else { "...".to_string() };
+            let title = if i < MAX_WIDTH {
+                (i + 1).to_string()
+            } else {
+                "...".to_string()
+            };
             let plus = if i == 0 { "+-" } else { "  " };
-            out.text.push_str(&format!("{}{plus}+---------------- {title} ----------------\n", " ".repeat(out.indent)));
+            out.text.push_str(&format!(
+                "{}{plus}+---------------- {title} ----------------\n",
+                " ".repeat(out.indent)
+            ));
             out.indent += 2;
             if i >= MAX_WIDTH {
                 let more = members.len() - MAX_WIDTH;
@@ -349,7 +409,10 @@ fn print_one(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>, seen: &m
             }
             out.indent -= 2;
         }
-        out.text.push_str(&format!("{}+------------------------------------\n", " ".repeat(out.indent + 2)));
+        out.text.push_str(&format!(
+            "{}+------------------------------------\n",
+            " ".repeat(out.indent + 2)
+        ));
     }
     if outermost {
         out.indent = 0;
@@ -358,7 +421,11 @@ fn print_one(vm: &Vm, out: &mut Output, exception: &Ref<BaseException>, seen: &m
 
 /// The whole text that CPython shows for an exception.
 pub fn format_exception(vm: &Vm, exception: &Ref<BaseException>) -> String {
-    let mut out = Output { text: String::new(), indent: 0, margin: '|' };
+    let mut out = Output {
+        text: String::new(),
+        indent: 0,
+        margin: '|',
+    };
     print_chain(vm, &mut out, exception, &mut Vec::new());
     out.text
 }
@@ -393,7 +460,11 @@ pub fn handle_uncaught(vm: &Vm, exception: Ref<BaseException>) -> i32 {
             print_exception(vm, &exception);
         }
         Some(hook) => {
-            let args = [ty.to_value(), exception.to_value(), exception.traceback_value()];
+            let args = [
+                ty.to_value(),
+                exception.to_value(),
+                exception.traceback_value(),
+            ];
             if vm.call(&hook, &args).is_err() {
                 let second = vm.take_exception();
                 if is_subtype(vm.type_of(second.as_value()), &vm.types.system_exit) {
@@ -411,9 +482,15 @@ pub fn handle_uncaught(vm: &Vm, exception: Ref<BaseException>) -> i32 {
 
 /// Sets `sys.last_exc` and its older forms.
 fn remember(vm: &Vm, exception: &Ref<BaseException>) -> PyResult<()> {
-    let Some(sys) = vm.interp.state.sys_dict.get() else { return Ok(()) };
+    let Some(sys) = vm.interp.state.sys_dict.get() else {
+        return Ok(());
+    };
     sys.set_str(vm, &vm.names.last_exc, exception.to_value())?;
-    sys.set_str(vm, &vm.names.last_type, vm.type_of(exception.as_value()).to_ref().into_value())?;
+    sys.set_str(
+        vm,
+        &vm.names.last_type,
+        vm.type_of(exception.as_value()).to_ref().into_value(),
+    )?;
     sys.set_str(vm, &vm.names.last_value, exception.to_value())?;
     sys.set_str(vm, &vm.names.last_traceback, exception.traceback_value())
 }

@@ -18,7 +18,13 @@ use naja_heap::{Ref, Value};
 use naja_macros::pymodule;
 
 /// Checks the number of positional arguments, and that there are no keywords, with `PyArg_UnpackTuple`'s messages.
-pub(crate) fn positional<'a>(vm: &Vm, name: &str, args: Args<'a>, min: usize, max: usize) -> PyResult<&'a [Value]> {
+pub(crate) fn positional<'a>(
+    vm: &Vm,
+    name: &str,
+    args: Args<'a>,
+    min: usize,
+    max: usize,
+) -> PyResult<&'a [Value]> {
     if args.keyword_count() > 0 {
         return Err(vm.type_error(format!("{name}() takes no keyword arguments")));
     }
@@ -26,7 +32,11 @@ pub(crate) fn positional<'a>(vm: &Vm, name: &str, args: Args<'a>, min: usize, ma
     if got >= min && got <= max {
         return Ok(args.args);
     }
-    let (limit, n) = if got < min { ("at least ", min) } else { ("at most ", max) };
+    let (limit, n) = if got < min {
+        ("at least ", min)
+    } else {
+        ("at most ", max)
+    };
     let limit = if min == max { "" } else { limit };
     let s = if n == 1 { "" } else { "s" };
     Err(vm.type_error(format!("{name} expected {limit}{n} argument{s}, got {got}")))
@@ -72,7 +82,11 @@ fn extreme(vm: &Vm, args: Args, name: &str, op: CompareOp) -> PyResult {
         match &*keyword.to_string_lossy() {
             "key" => key = Some(value).filter(|k| !k.is_none()),
             "default" => default = Some(value),
-            other => return Err(vm.type_error(format!("{name}() got an unexpected keyword argument '{other}'"))),
+            other => {
+                return Err(vm.type_error(format!(
+                    "{name}() got an unexpected keyword argument '{other}'"
+                )));
+            }
         }
     }
     let given = args.positional();
@@ -99,7 +113,9 @@ fn extreme(vm: &Vm, args: Args, name: &str, op: CompareOp) -> PyResult {
         [iterable] => iterator::for_each(vm, iterable, &mut consider)?,
         many => {
             if default.is_some() {
-                return Err(vm.type_error(format!("Cannot specify a default for {name}() with multiple positional arguments")));
+                return Err(vm.type_error(format!(
+                    "Cannot specify a default for {name}() with multiple positional arguments"
+                )));
             }
             for item in many {
                 consider(item.clone())?;
@@ -142,17 +158,29 @@ struct FloatSum {
 impl FloatSum {
     fn add(&mut self, x: f64) {
         let t = self.high + x;
-        self.low += if self.high.abs() >= x.abs() { (self.high - t) + x } else { (x - t) + self.high };
+        self.low += if self.high.abs() >= x.abs() {
+            (self.high - t) + x
+        } else {
+            (x - t) + self.high
+        };
         self.high = t;
     }
 
     fn value(self) -> f64 {
-        if self.low != 0.0 && self.low.is_finite() { self.high + self.low } else { self.high }
+        if self.low != 0.0 && self.low.is_finite() {
+            self.high + self.low
+        } else {
+            self.high
+        }
     }
 }
 
 fn exact_float(vm: &Vm, value: &Value) -> Option<f64> {
-    if value.is_small_int() { None } else { crate::objects::float::exact(vm, value) }
+    if value.is_small_int() {
+        None
+    } else {
+        crate::objects::float::exact(vm, value)
+    }
 }
 
 /// `sum()`: native additions while all items are small ints or floats.
@@ -163,7 +191,9 @@ fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
     // ints
     if let Some(mut n) = total.as_small_int() {
         loop {
-            let Some(item) = iterator::next(vm, &it)? else { return vm.new_int(n) };
+            let Some(item) = iterator::next(vm, &it)? else {
+                return vm.new_int(n);
+            };
             match item.as_small_int().and_then(|x| n.checked_add(x)) {
                 Some(new) => n = new,
                 None => {
@@ -181,7 +211,9 @@ fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
     if let Some(f) = exact_float(vm, &total) {
         let mut sum = FloatSum { high: f, low: 0.0 };
         loop {
-            let Some(item) = iterator::next(vm, &it)? else { return vm.new_float(sum.value()) };
+            let Some(item) = iterator::next(vm, &it)? else {
+                return vm.new_float(sum.value());
+            };
             if let Some(x) = exact_float(vm, &item) {
                 sum.add(x);
             } else if let Some(n) = item.as_small_int() {
@@ -303,7 +335,9 @@ pub mod module {
     /// the effects of any future statements in effect in the code calling
     /// compile; if absent or false these statements do influence the compilation,
     /// in addition to any features explicitly specified.
-    #[pyfunction(sig = "(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, *, _feature_version=-1)")]
+    #[pyfunction(
+        sig = "(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, *, _feature_version=-1)"
+    )]
     fn compile(
         vm: &Vm,
         source: &Value,
@@ -314,7 +348,16 @@ pub mod module {
         #[default(-1)] optimize: i32,
         #[default(-1)] _feature_version: i32,
     ) -> PyResult {
-        crate::builtins::compile::builtin_compile(vm, source, filename, mode, flags, dont_inherit, optimize, _feature_version)
+        crate::builtins::compile::builtin_compile(
+            vm,
+            source,
+            filename,
+            mode,
+            flags,
+            dont_inherit,
+            optimize,
+            _feature_version,
+        )
     }
 
     /// Deletes the named attribute from the given object.
@@ -370,7 +413,13 @@ pub mod module {
     /// The closure must be a tuple of cellvars, and can only be used
     /// when source is a code object requiring exactly that many cellvars.
     #[pyfunction(sig = "(source, /, globals=None, locals=None, *, closure=None)")]
-    fn exec(vm: &Vm, source: &Value, globals: OrNone<Value>, locals: OrNone<Value>, closure: OrNone<Value>) -> PyResult<()> {
+    fn exec(
+        vm: &Vm,
+        source: &Value,
+        globals: OrNone<Value>,
+        locals: OrNone<Value>,
+        closure: OrNone<Value>,
+    ) -> PyResult<()> {
         crate::builtins::compile::builtin_exec(vm, source, globals.0, locals.0, closure.0)
     }
 
@@ -387,7 +436,10 @@ pub mod module {
         if let Some(spec) = &format_spec
             && str_::of(spec).is_none()
         {
-            return Err(vm.type_error(format!("format() argument 2 must be str, not {}", vm.type_of(spec).full_name())));
+            return Err(vm.type_error(format!(
+                "format() argument 2 must be str, not {}",
+                vm.type_of(spec).full_name()
+            )));
         }
         object::format(vm, value, format_spec.as_ref())
     }
@@ -403,7 +455,9 @@ pub mod module {
         let name = attributes::name_of(vm, &args[1])?;
         match args.get(2) {
             None => attributes::get(vm, &args[0], name),
-            Some(default) => Ok(attributes::get_optional(vm, &args[0], name)?.unwrap_or_else(|| default.clone())),
+            Some(default) => Ok(
+                attributes::get_optional(vm, &args[0], name)?.unwrap_or_else(|| default.clone())
+            ),
         }
     }
 
@@ -515,10 +569,11 @@ pub mod module {
         let name = vm.type_of(async_iterable).full_name();
         match vm.call_special(async_iterable, &vm.names.__aiter__, &[])? {
             None => Err(vm.type_error(format!("'{name}' object is not an async iterable"))),
-            Some(it) if vm.type_of(&it).lookup(vm, &vm.names.__anext__).is_none() => Err(vm.type_error(format!(
-                "aiter() returned not an async iterator of type '{}'",
-                vm.type_of(&it).full_name()
-            ))),
+            Some(it) if vm.type_of(&it).lookup(vm, &vm.names.__anext__).is_none() => Err(vm
+                .type_error(format!(
+                    "aiter() returned not an async iterator of type '{}'",
+                    vm.type_of(&it).full_name()
+                ))),
             Some(it) => Ok(it),
         }
     }
@@ -571,13 +626,18 @@ pub mod module {
     fn next(vm: &Vm, args: Args) -> PyResult {
         let args = positional(vm, "next", args, 1, 2)?;
         let Some(next) = vm.type_of(&args[0]).slots.iternext.get() else {
-            return Err(vm.type_error(format!("'{}' object is not an iterator", vm.type_of(&args[0]).full_name())));
+            return Err(vm.type_error(format!(
+                "'{}' object is not an iterator",
+                vm.type_of(&args[0]).full_name()
+            )));
         };
         match (next(vm, &args[0]), args.get(1)) {
             (Ok(Some(item)), _) => Ok(item),
             (Ok(None), Some(default)) => Ok(default.clone()),
             (Ok(None), None) => Err(vm.stop_iteration(Value::NONE)),
-            (Err(Raised), Some(default)) if vm.catch(&vm.types.stop_iteration) => Ok(default.clone()),
+            (Err(Raised), Some(default)) if vm.catch(&vm.types.stop_iteration) => {
+                Ok(default.clone())
+            }
             (Err(raised), _) => Err(raised),
         }
     }
@@ -600,7 +660,9 @@ pub mod module {
         let io = match crate::import::import_simple(vm, "_io") {
             Ok(io) => io,
             Err(Raised) if vm.catch(&vm.types.import_error) => {
-                return Err(vm.import_error("open() needs the module '_io', which this build of Naja does not have"));
+                return Err(vm.import_error(
+                    "open() needs the module '_io', which this build of Naja does not have",
+                ));
             }
             Err(raised) => return Err(raised),
         };
@@ -622,7 +684,9 @@ pub mod module {
                 return Ok(text.char_at(0));
             }
             text.char_len()
-        } else if character.downcast::<Bytes>().is_some() || character.downcast::<ByteArray>().is_some() {
+        } else if character.downcast::<Bytes>().is_some()
+            || character.downcast::<ByteArray>().is_some()
+        {
             let data = crate::objects::bytes::from_object(vm, character)?;
             if let [one] = data[..] {
                 return Ok(one as u32);
@@ -630,9 +694,13 @@ pub mod module {
             data.len()
         } else {
             let kind = vm.type_of(character).full_name();
-            return Err(vm.type_error(format!("ord() expected string of length 1, but {kind} found")));
+            return Err(vm.type_error(format!(
+                "ord() expected string of length 1, but {kind} found"
+            )));
         };
-        Err(vm.type_error(format!("ord() expected a character, but string of length {length} found")))
+        Err(vm.type_error(format!(
+            "ord() expected a character, but string of length {length} found"
+        )))
     }
 
     /// Equivalent to base**exp with 2 arguments or base**exp % mod with 3 arguments.
@@ -683,9 +751,16 @@ pub mod module {
     fn round(vm: &Vm, number: &Value, ndigits: OrNone<Value>) -> PyResult {
         let result = match &ndigits.0 {
             None => vm.call_special(number, &vm.names.__round__, &[])?,
-            Some(digits) => vm.call_special(number, &vm.names.__round__, std::slice::from_ref(digits))?,
+            Some(digits) => {
+                vm.call_special(number, &vm.names.__round__, std::slice::from_ref(digits))?
+            }
         };
-        result.ok_or_else(|| vm.type_error(format!("type {} doesn't define __round__ method", vm.type_of(number).full_name())))
+        result.ok_or_else(|| {
+            vm.type_error(format!(
+                "type {} doesn't define __round__ method",
+                vm.type_of(number).full_name()
+            ))
+        })
     }
 
     /// Sets the named attribute on the given object to the specified value.
@@ -706,7 +781,9 @@ pub mod module {
             let got = args.positional().len();
             return Err(vm.type_error(format!("sorted expected 1 argument, got {got}")));
         };
-        let list = vm.new_list(crate::protocols::sequence::collect(vm, iterable)?)?.into_value();
+        let list = vm
+            .new_list(crate::protocols::sequence::collect(vm, iterable)?)?
+            .into_value();
         let sort = attributes::get(vm, &list, &vm.names.sort)?;
         vm.call_args(&sort, args.rest())?;
         Ok(list)
@@ -781,7 +858,9 @@ pub mod module {
         #[default(0)] level: i32,
     ) -> PyResult {
         let _ = locals; // not looked at, as documented
-        let Some(name) = str_::of(name) else { return Err(vm.type_error("module name must be a string")) };
+        let Some(name) = str_::of(name) else {
+            return Err(vm.type_error("module name must be a string"));
+        };
         let fromlist = fromlist.unwrap_or(Value::NONE);
         crate::import::import_module_level(vm, name, globals.0.as_ref(), &fromlist, level)
     }
@@ -795,11 +874,18 @@ pub mod module {
         let args = positional(vm, "anext", args, 1, 2)?;
         let awaitable = match vm.call_special(&args[0], &vm.names.__anext__, &[])? {
             Some(awaitable) => awaitable,
-            None => return Err(vm.type_error(format!("'{}' object is not an async iterator", vm.type_of(&args[0]).full_name()))),
+            None => {
+                return Err(vm.type_error(format!(
+                    "'{}' object is not an async iterator",
+                    vm.type_of(&args[0]).full_name()
+                )));
+            }
         };
         match args.get(1) {
             None => Ok(awaitable),
-            Some(default) => crate::objects::async_generator::anext_with_default(vm, &awaitable, default),
+            Some(default) => {
+                crate::objects::async_generator::anext_with_default(vm, &awaitable, default)
+            }
         }
     }
 

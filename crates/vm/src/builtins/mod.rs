@@ -53,10 +53,28 @@ pub fn init(vm: &Vm) -> PyResult<()> {
 fn fill_types(vm: &Vm, dict: &Ref<Dict>) -> PyResult<()> {
     let t = vm.types;
     let hidden = [
-        "NoneType", "ellipsis", "NotImplementedType", "function", "builtin_function_or_method", "method_descriptor",
-        "classmethod_descriptor", "wrapper_descriptor", "method-wrapper", "getset_descriptor", "member_descriptor", "method",
-        "module", "code", "frame", "generator", "coroutine", "async_generator", "mappingproxy", "list_iterator",
-        "tuple_iterator", "range_iterator",
+        "NoneType",
+        "ellipsis",
+        "NotImplementedType",
+        "function",
+        "builtin_function_or_method",
+        "method_descriptor",
+        "classmethod_descriptor",
+        "wrapper_descriptor",
+        "method-wrapper",
+        "getset_descriptor",
+        "member_descriptor",
+        "method",
+        "module",
+        "code",
+        "frame",
+        "generator",
+        "coroutine",
+        "async_generator",
+        "mappingproxy",
+        "list_iterator",
+        "tuple_iterator",
+        "range_iterator",
     ];
     let mut result = Ok(());
     t.each(&mut |ty, def| {
@@ -83,7 +101,10 @@ fn fill_types(vm: &Vm, dict: &Ref<Dict>) -> PyResult<()> {
         ("False", Value::FALSE),
         ("Ellipsis", Value::ELLIPSIS),
         ("NotImplemented", Value::NOT_IMPLEMENTED),
-        ("__debug__", Value::from_bool(vm.interp.config.optimize == 0)),
+        (
+            "__debug__",
+            Value::from_bool(vm.interp.config.optimize == 0),
+        ),
     ];
     for (name, value) in constants {
         dict.set_str(vm, &vm.intern(name), value)?;
@@ -98,14 +119,22 @@ impl Vm {
             Some(dict) => dict.get_str(self, &self.intern(name))?,
             None => None,
         };
-        found.ok_or_else(|| self.attribute_error(format!("module 'builtins' has no attribute '{name}'")))
+        found.ok_or_else(|| {
+            self.attribute_error(format!("module 'builtins' has no attribute '{name}'"))
+        })
     }
 
     /// Whether a value is the native built-in function of that name.
     pub fn is_common_builtin(&self, value: &Value, name: &str) -> bool {
-        value.downcast::<crate::function::native::NativeFunction>().is_some_and(|f| {
-            f.def.name == name && functions::module::MODULE.functions.iter().any(|d| std::ptr::eq(d, f.def))
-        })
+        value
+            .downcast::<crate::function::native::NativeFunction>()
+            .is_some_and(|f| {
+                f.def.name == name
+                    && functions::module::MODULE
+                        .functions
+                        .iter()
+                        .any(|d| std::ptr::eq(d, f.def))
+            })
     }
 
     /// Whether a value is the method descriptor `list.append`.

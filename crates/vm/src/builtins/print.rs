@@ -58,23 +58,37 @@ pub fn write_native(vm: &Vm, data: &[u8]) -> PyResult<()> {
         let mut buffer = OUTPUT.lock().unwrap_or_else(PoisonError::into_inner);
         buffer.extend_from_slice(data);
         // SAFETY: a plain query.
-        buffer.len() >= FULL || vm.interp.config.unbuffered || (data.contains(&b'\n') && unsafe { libc::isatty(1) } == 1)
+        buffer.len() >= FULL
+            || vm.interp.config.unbuffered
+            || (data.contains(&b'\n') && unsafe { libc::isatty(1) } == 1)
     };
-    if flush { flush_native().map_err(|errno| os_error(vm, errno)) } else { Ok(()) }
+    if flush {
+        flush_native().map_err(|errno| os_error(vm, errno))
+    } else {
+        Ok(())
+    }
 }
 
 /// The text of an argument that must be a string or None.
 fn separator<'a>(vm: &Vm, name: &str, value: Option<&'a Value>) -> PyResult<Option<&'a Value>> {
     match value {
-        Some(v) if str_::of(v).is_none() => {
-            Err(vm.type_error(format!("{name} must be None or a string, not {}", vm.type_of(v).full_name())))
-        }
+        Some(v) if str_::of(v).is_none() => Err(vm.type_error(format!(
+            "{name} must be None or a string, not {}",
+            vm.type_of(v).full_name()
+        ))),
         value => Ok(value),
     }
 }
 
 /// `print()`.
-pub fn print(vm: &Vm, args: &[Value], sep: Option<&Value>, end: Option<&Value>, file: Option<Value>, flush: bool) -> PyResult<()> {
+pub fn print(
+    vm: &Vm,
+    args: &[Value],
+    sep: Option<&Value>,
+    end: Option<&Value>,
+    file: Option<Value>,
+    flush: bool,
+) -> PyResult<()> {
     let file = match file {
         Some(file) => Some(file),
         None => match vm.sys_attr("stdout")? {
@@ -85,7 +99,9 @@ pub fn print(vm: &Vm, args: &[Value], sep: Option<&Value>, end: Option<&Value>, 
     };
     let sep = separator(vm, "sep", sep)?;
     let end = separator(vm, "end", end)?;
-    let Some(file) = file else { return print_natively(vm, args, sep, end, flush) };
+    let Some(file) = file else {
+        return print_natively(vm, args, sep, end, flush);
+    };
     let write = |text: Value| vm.call_method(&file, &vm.names.write, &[text]).map(drop);
     for (i, arg) in args.iter().enumerate() {
         if i > 0 {
@@ -106,7 +122,13 @@ pub fn print(vm: &Vm, args: &[Value], sep: Option<&Value>, end: Option<&Value>, 
     Ok(())
 }
 
-fn print_natively(vm: &Vm, args: &[Value], sep: Option<&Value>, end: Option<&Value>, flush: bool) -> PyResult<()> {
+fn print_natively(
+    vm: &Vm,
+    args: &[Value],
+    sep: Option<&Value>,
+    end: Option<&Value>,
+    flush: bool,
+) -> PyResult<()> {
     let mut out = Vec::new();
     let mut push = |value: &Value| -> PyResult<()> {
         let text = object::str(vm, value)?;
@@ -116,7 +138,10 @@ fn print_natively(vm: &Vm, args: &[Value], sep: Option<&Value>, end: Option<&Val
         out.extend_from_slice(text.as_bytes());
         Ok(())
     };
-    let (space, newline) = (vm.new_str(" ")?.into_value(), vm.new_str("\n")?.into_value());
+    let (space, newline) = (
+        vm.new_str(" ")?.into_value(),
+        vm.new_str("\n")?.into_value(),
+    );
     for (i, arg) in args.iter().enumerate() {
         if i > 0 {
             push(sep.unwrap_or(&space))?;
@@ -139,7 +164,10 @@ fn read_line_native(vm: &Vm) -> PyResult<Option<Vec<u8>>> {
         // SAFETY: reads at most one byte into `byte`.
         let (n, errno) = vm.without_gil(|| unsafe {
             let n = libc::read(0, (&raw mut byte).cast(), 1);
-            (n, std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
+            (
+                n,
+                std::io::Error::last_os_error().raw_os_error().unwrap_or(0),
+            )
         });
         match n {
             0 => return Ok(if line.is_empty() { None } else { Some(line) }),
@@ -153,16 +181,30 @@ fn read_line_native(vm: &Vm) -> PyResult<Option<Vec<u8>>> {
 
 /// `input()`.
 pub fn input(vm: &Vm, prompt: Option<&Value>) -> PyResult {
-    vm.permit(Access::Event("builtins.input", &[prompt.cloned().unwrap_or(Value::NONE)]))?;
+    vm.permit(Access::Event(
+        "builtins.input",
+        &[prompt.cloned().unwrap_or(Value::NONE)],
+    ))?;
     let Some(stdin) = vm.sys_attr("stdin")? else {
         if let Some(prompt) = prompt {
-            print_natively(vm, std::slice::from_ref(prompt), None, Some(vm.interp.empty_str().as_value()), true)?;
+            print_natively(
+                vm,
+                std::slice::from_ref(prompt),
+                None,
+                Some(vm.interp.empty_str().as_value()),
+                true,
+            )?;
         } else {
             flush_native().map_err(|errno| os_error(vm, errno))?;
         }
-        let Some(line) = read_line_native(vm)? else { return Err(vm.eof_error("EOF when reading a line")) };
+        let Some(line) = read_line_native(vm)? else {
+            return Err(vm.eof_error("EOF when reading a line"));
+        };
         let line = crate::objects::str_::codecs::decode(vm, &line, None, None)?;
-        vm.permit(Access::Event("builtins.input/result", std::slice::from_ref(&line)))?;
+        vm.permit(Access::Event(
+            "builtins.input/result",
+            std::slice::from_ref(&line),
+        ))?;
         return Ok(line);
     };
     let (stdout, stderr) = (vm.sys_attr("stdout")?, vm.sys_attr("stderr")?);
@@ -170,8 +212,12 @@ pub fn input(vm: &Vm, prompt: Option<&Value>) -> PyResult {
     if !present(&stdin) {
         return Err(vm.runtime_error("lost sys.stdin"));
     }
-    let Some(stdout) = stdout.filter(present) else { return Err(vm.runtime_error("lost sys.stdout")) };
-    let Some(stderr) = stderr.filter(present) else { return Err(vm.runtime_error("lost sys.stderr")) };
+    let Some(stdout) = stdout.filter(present) else {
+        return Err(vm.runtime_error("lost sys.stdout"));
+    };
+    let Some(stderr) = stderr.filter(present) else {
+        return Err(vm.runtime_error("lost sys.stderr"));
+    };
     if vm.call_method(&stderr, &vm.names.flush, &[]).is_err() {
         vm.clear_exception()
     }
@@ -184,7 +230,9 @@ pub fn input(vm: &Vm, prompt: Option<&Value>) -> PyResult {
     }
     let readline = attributes::get(vm, &stdin, &vm.names.readline)?;
     let line = vm.call(&readline, &[])?;
-    let Some(text) = str_::of(&line) else { return Err(vm.type_error("object.readline() returned non-string")) };
+    let Some(text) = str_::of(&line) else {
+        return Err(vm.type_error("object.readline() returned non-string"));
+    };
     let bytes = text.as_bytes();
     if bytes.is_empty() {
         return Err(vm.eof_error("EOF when reading a line"));
@@ -193,6 +241,9 @@ pub fn input(vm: &Vm, prompt: Option<&Value>) -> PyResult {
         Some(bytes) => vm.new_str_wtf8(bytes)?.into_value(),
         None => line.clone(),
     };
-    vm.permit(Access::Event("builtins.input/result", std::slice::from_ref(&line)))?;
+    vm.permit(Access::Event(
+        "builtins.input/result",
+        std::slice::from_ref(&line),
+    ))?;
     Ok(line)
 }

@@ -43,7 +43,10 @@ fn handlers(vm: &Vm) -> Option<Rc<Handlers>> {
         return found.downcast::<Handlers>().ok();
     }
     let new = Rc::new(Handlers::default());
-    vm.interp.state.modules_state.with_mut(|m| m.insert(key, new.clone()));
+    vm.interp
+        .state
+        .modules_state
+        .with_mut(|m| m.insert(key, new.clone()));
     Some(new)
 }
 
@@ -54,7 +57,9 @@ extern "C" fn note(signal: libc::c_int) {
 
 /// Marks a signal as arrived, from anywhere.
 pub fn trip(signal: i32) {
-    let Some(flag) = usize::try_from(signal).ok().and_then(|n| PENDING.get(n)) else { return };
+    let Some(flag) = usize::try_from(signal).ok().and_then(|n| PENDING.get(n)) else {
+        return;
+    };
     flag.store(true, Ordering::Relaxed);
     ANY.store(true, Ordering::Release);
     // SAFETY: null, or leaked by `install`.
@@ -73,7 +78,8 @@ pub fn install(vm: &Vm) {
     // SAFETY: queries the disposition into zeroed memory.
     let ignored = unsafe {
         let mut old: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGINT, std::ptr::null(), &mut old) == 0 && old.sa_sigaction == libc::SIG_IGN
+        libc::sigaction(libc::SIGINT, std::ptr::null(), &mut old) == 0
+            && old.sa_sigaction == libc::SIG_IGN
     };
     if !ignored {
         let _ = set_handler(vm, libc::SIGINT, Handler::KeyboardInterrupt);
@@ -95,7 +101,9 @@ pub fn set_handler(vm: &Vm, signal: i32, handler: Handler) -> Option<Handler> {
     let action = match &handler {
         Handler::Default => libc::SIG_DFL,
         Handler::Ignore => libc::SIG_IGN,
-        Handler::KeyboardInterrupt | Handler::Python(_) => note as extern "C" fn(libc::c_int) as *const () as libc::sighandler_t,
+        Handler::KeyboardInterrupt | Handler::Python(_) => {
+            note as extern "C" fn(libc::c_int) as *const () as libc::sighandler_t
+        }
     };
     if !set_system_handler(signal, action) {
         return None;
@@ -106,7 +114,9 @@ pub fn set_handler(vm: &Vm, signal: i32, handler: Handler) -> Option<Handler> {
 
 /// What is registered for a signal.
 pub fn get_handler(vm: &Vm, signal: i32) -> Handler {
-    handlers(vm).and_then(|h| h.0.with(|h| h.get(&signal).cloned())).unwrap_or(Handler::Default)
+    handlers(vm)
+        .and_then(|h| h.0.with(|h| h.get(&signal).cloned()))
+        .unwrap_or(Handler::Default)
 }
 
 /// Calls the handlers of the signals that have arrived (main thread). Raises what they raise.
@@ -136,7 +146,10 @@ pub fn run_handlers(vm: &Vm) -> PyResult<()> {
 
 fn call(vm: &Vm, callable: &Value, number: i32) -> PyResult<()> {
     let frame = match vm.visible_frame() {
-        Some(frame) => crate::objects::frame::frame_object(vm, std::ptr::from_ref(frame).cast_mut())?.into_value(),
+        Some(frame) => {
+            crate::objects::frame::frame_object(vm, std::ptr::from_ref(frame).cast_mut())?
+                .into_value()
+        }
         None => Value::NONE,
     };
     vm.call(callable, &[vm.new_int(number as i64)?, frame])?;

@@ -1,7 +1,7 @@
 //! The module `sys`: what there is of it so far. CPython: Python/sysmodule.c.
 
-use crate::function::OrNone;
 use super::display::{format_exception, print_exception, write_stderr};
+use crate::function::OrNone;
 use crate::objects::exception::BaseException;
 use crate::objects::namespace::SimpleNamespace;
 use crate::objects::str_;
@@ -20,15 +20,26 @@ pub fn init(vm: &Vm) -> PyResult<()> {
     vm.interp.state.sys_dict.set(Some(module.dict()));
     let config = &vm.interp.config;
     let list = |items: &[std::ffi::OsString]| -> PyResult {
-        let items = items.iter().map(|s| os_str(vm, s)).collect::<PyResult<Vec<Value>>>()?;
+        let items = items
+            .iter()
+            .map(|s| os_str(vm, s))
+            .collect::<PyResult<Vec<Value>>>()?;
         Ok(vm.new_list(items)?.into_value())
     };
     module.set(vm, "argv", list(&config.argv)?)?;
     module.set(vm, "orig_argv", list(&config.orig_argv)?)?;
     module.set(vm, "executable", os_str(vm, config.executable.as_os_str())?)?;
     let mut path = Vec::new();
-    if let Some(extra) = config.python_path.as_ref().filter(|_| !config.ignore_environment) {
-        for part in extra.as_bytes().split(|&b| b == b':').filter(|p| !p.is_empty()) {
+    if let Some(extra) = config
+        .python_path
+        .as_ref()
+        .filter(|_| !config.ignore_environment)
+    {
+        for part in extra
+            .as_bytes()
+            .split(|&b| b == b':')
+            .filter(|p| !p.is_empty())
+        {
             path.push(os_str(vm, std::ffi::OsStr::from_bytes(part))?);
         }
     }
@@ -36,11 +47,20 @@ pub fn init(vm: &Vm) -> PyResult<()> {
     if let Some(modules) = vm.interp.state.modules.get() {
         module.set(vm, "modules", modules.into_value())?;
     }
-    let names = crate::import::builtin_names().into_iter().chain(["builtins", "sys"]);
+    let names = crate::import::builtin_names()
+        .into_iter()
+        .chain(["builtins", "sys"]);
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
-    let names = names.into_iter().map(|n| vm.intern(n).into_value()).collect();
-    module.set(vm, "builtin_module_names", vm.new_tuple(names)?.into_value())?;
+    let names = names
+        .into_iter()
+        .map(|n| vm.intern(n).into_value())
+        .collect();
+    module.set(
+        vm,
+        "builtin_module_names",
+        vm.new_tuple(names)?.into_value(),
+    )?;
     for name in ["displayhook", "excepthook", "unraisablehook"] {
         if let Some(hook) = module.dict().get_str(vm, &vm.intern(name))? {
             module.set(vm, &format!("__{name}__"), hook)?;
@@ -56,7 +76,12 @@ pub fn os_str(vm: &Vm, text: &std::ffi::OsStr) -> PyResult {
 }
 
 /// `sys.unraisablehook`'s default: reports an exception that cannot be passed on.
-pub fn unraisable(vm: &Vm, exception: Ref<BaseException>, object: Option<&Value>, message: Option<&str>) {
+pub fn unraisable(
+    vm: &Vm,
+    exception: Ref<BaseException>,
+    object: Option<&Value>,
+    message: Option<&str>,
+) {
     let mut text = match (message, object.map(|o| object::repr(vm, o))) {
         (Some(message), _) => format!("{message}:\n"),
         (None, Some(Ok(shown))) => format!("Exception ignored in: {}\n", shown.to_string_lossy()),
@@ -72,7 +97,9 @@ pub fn unraisable(vm: &Vm, exception: Ref<BaseException>, object: Option<&Value>
 
 /// A namespace of named values, for `sys.flags` and its like.
 fn namespace(vm: &Vm, values: &[(&str, Value)]) -> PyResult {
-    let made = vm.new_object_of(&vm.types.simple_namespace, SimpleNamespace)?.into_value();
+    let made = vm
+        .new_object_of(&vm.types.simple_namespace, SimpleNamespace)?
+        .into_value();
     for (name, value) in values {
         crate::objects::instance::set(vm, &made, &vm.intern(name), Some(value))?;
     }
@@ -95,7 +122,13 @@ pub mod sys {
     #[pyattr]
     fn version_info(vm: &Vm) -> PyResult {
         let (a, b, c) = VERSION;
-        let parts = vec![vm.new_int(a)?, vm.new_int(b)?, vm.new_int(c)?, vm.intern("final").into_value(), vm.new_int(0)?];
+        let parts = vec![
+            vm.new_int(a)?,
+            vm.new_int(b)?,
+            vm.new_int(c)?,
+            vm.intern("final").into_value(),
+            vm.new_int(0)?,
+        ];
         Ok(vm.new_tuple(parts)?.into_value())
     }
 
@@ -137,7 +170,10 @@ pub mod sys {
             ("dev_mode", Value::from_bool(c.dev_mode)),
             ("utf8_mode", int(c.utf8_mode.unwrap_or(true) as i64)),
             ("safe_path", Value::from_bool(c.safe_path)),
-            ("int_max_str_digits", int(vm.interp.state.int_max_str_digits.get() as i64)),
+            (
+                "int_max_str_digits",
+                int(vm.interp.state.int_max_str_digits.get() as i64),
+            ),
         ];
         namespace(vm, &values)
     }
@@ -154,7 +190,11 @@ pub mod sys {
 
     #[pyattr]
     fn byteorder(_vm: &Vm) -> &'static str {
-        if cfg!(target_endian = "little") { "little" } else { "big" }
+        if cfg!(target_endian = "little") {
+            "little"
+        } else {
+            "big"
+        }
     }
 
     #[pyattr]
@@ -187,8 +227,14 @@ pub mod sys {
     fn exc_info(vm: &Vm) -> PyResult {
         let parts = match vm.handled_exception() {
             Some(exception) => {
-                let traceback = exception.downcast::<BaseException>().map_or(Value::NONE, |e| e.traceback_value());
-                vec![vm.type_of(&exception).to_ref().into_value(), exception, traceback]
+                let traceback = exception
+                    .downcast::<BaseException>()
+                    .map_or(Value::NONE, |e| e.traceback_value());
+                vec![
+                    vm.type_of(&exception).to_ref().into_value(),
+                    exception,
+                    traceback,
+                ]
             }
             None => vec![Value::NONE, Value::NONE, Value::NONE],
         };
@@ -226,9 +272,16 @@ pub mod sys {
     #[pyfunction(sig = "(string, /)")]
     fn intern(vm: &Vm, string: &Value) -> PyResult {
         match str_::of(string) {
-            Some(text) if vm.type_of(string).is(&vm.types.str) => Ok(vm.interp.interned_name(text).into_value()),
-            Some(_) => Err(vm.type_error(format!("can't intern {}", vm.type_of(string).full_name()))),
-            None => Err(vm.type_error(format!("intern() argument must be str, not {}", vm.type_of(string).full_name()))),
+            Some(text) if vm.type_of(string).is(&vm.types.str) => {
+                Ok(vm.interp.interned_name(text).into_value())
+            }
+            Some(_) => {
+                Err(vm.type_error(format!("can't intern {}", vm.type_of(string).full_name())))
+            }
+            None => Err(vm.type_error(format!(
+                "intern() argument must be str, not {}",
+                vm.type_of(string).full_name()
+            ))),
         }
     }
 
@@ -383,4 +436,3 @@ pub mod sys {
         }
     }
 }
-

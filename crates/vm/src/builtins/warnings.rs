@@ -40,7 +40,9 @@ fn action_of(text: &str) -> Option<Action> {
         ("once", Action::Once),
         ("error", Action::Error),
     ];
-    all.iter().find(|(name, _)| !text.is_empty() && name.starts_with(text)).map(|(_, action)| *action)
+    all.iter()
+        .find(|(name, _)| !text.is_empty() && name.starts_with(text))
+        .map(|(_, action)| *action)
 }
 
 /// The warning class called `name` in `builtins`.
@@ -56,7 +58,10 @@ fn category_of(vm: &Vm, name: &str) -> Option<Ref<Type>> {
             return None;
         }
     };
-    found.downcast_into::<Type>().ok().filter(|ty| is_subtype(ty, &vm.types.warning))
+    found
+        .downcast_into::<Type>()
+        .ok()
+        .filter(|ty| is_subtype(ty, &vm.types.warning))
 }
 
 fn parse_filter(vm: &Vm, option: &str) -> Option<Filter> {
@@ -69,16 +74,33 @@ fn parse_filter(vm: &Vm, option: &str) -> Option<Filter> {
         "" => 0,
         text => text.parse().ok()?,
     };
-    Some(Filter { action, message, category, module, line })
+    Some(Filter {
+        action,
+        message,
+        category,
+        module,
+        line,
+    })
 }
 
 /// The filters in force, first match wins.
 fn filters(vm: &Vm) -> Vec<Filter> {
     let config = &vm.interp.config;
-    let mut filters: Vec<Filter> = config.warn_options.iter().rev().filter_map(|o| parse_filter(vm, o)).collect();
+    let mut filters: Vec<Filter> = config
+        .warn_options
+        .iter()
+        .rev()
+        .filter_map(|o| parse_filter(vm, o))
+        .collect();
     let t = vm.types;
     let mut add = |action, category: &Ref<Type>, module: &str| {
-        filters.push(Filter { action, message: String::new(), category: category.clone(), module: module.into(), line: 0 })
+        filters.push(Filter {
+            action,
+            message: String::new(),
+            category: category.clone(),
+            module: module.into(),
+            line: 0,
+        })
     };
     match config.bytes_warning {
         0 => {}
@@ -99,7 +121,9 @@ fn filters(vm: &Vm) -> Vec<Filter> {
 /// The module `warnings`, if the program has imported it.
 fn python_warnings(vm: &Vm) -> PyResult<Option<Value>> {
     match vm.interp.state.modules.get() {
-        Some(modules) => Ok(modules.get_str(vm, &vm.intern("warnings"))?.filter(|m| !m.is_none())),
+        Some(modules) => Ok(modules
+            .get_str(vm, &vm.intern("warnings"))?
+            .filter(|m| !m.is_none())),
         None => Ok(None),
     }
 }
@@ -114,7 +138,13 @@ pub fn warn_explicit(
     module: Option<&str>,
     registry: Option<&Ref<Dict>>,
 ) -> PyResult<()> {
-    let guessed = filename.strip_suffix(".py").unwrap_or(if filename.is_empty() { "<unknown>" } else { filename });
+    let guessed = filename
+        .strip_suffix(".py")
+        .unwrap_or(if filename.is_empty() {
+            "<unknown>"
+        } else {
+            filename
+        });
     let module = module.unwrap_or(guessed);
     if let Some(warnings) = python_warnings(vm)? {
         let args = [
@@ -132,7 +162,10 @@ pub fn warn_explicit(
         .into_iter()
         .find(|f| {
             is_subtype(category, &f.category)
-                && (f.message.is_empty() || message.to_lowercase().starts_with(&f.message.to_lowercase()))
+                && (f.message.is_empty()
+                    || message
+                        .to_lowercase()
+                        .starts_with(&f.message.to_lowercase()))
                 && (f.module.is_empty() || f.module == module)
                 && (f.line == 0 || f.line == line)
         })
@@ -144,7 +177,11 @@ pub fn warn_explicit(
         Action::Default | Action::Module | Action::Once => {
             if let Some(registry) = registry {
                 let line = if action == Action::Default { line } else { 0 };
-                let key = vec![vm.new_str(message)?.into_value(), category.to_value(), vm.new_int(line as i64)?];
+                let key = vec![
+                    vm.new_str(message)?.into_value(),
+                    category.to_value(),
+                    vm.new_int(line as i64)?,
+                ];
                 let key = vm.new_tuple(key)?.into_value();
                 if registry.contains(vm, &key)? {
                     return Ok(());
@@ -163,7 +200,12 @@ pub fn warn_explicit(
 
 impl Vm {
     /// Issues a warning about the code `level` frames up (1: the running one). Raises it where a filter says so.
-    pub fn warn(&self, category: &Ref<Type>, message: impl AsRef<str>, level: usize) -> PyResult<()> {
+    pub fn warn(
+        &self,
+        category: &Ref<Type>,
+        message: impl AsRef<str>,
+        level: usize,
+    ) -> PyResult<()> {
         let message = message.as_ref();
         let mut frame = self.visible_frame();
         for _ in 1..level {
@@ -177,7 +219,10 @@ impl Vm {
         let filename = frame.code().filename.to_string_lossy().into_owned();
         let line = frame.line().unwrap_or(0);
         let module = globals.get_str(self, &self.names.__name__)?;
-        let module = module.as_ref().and_then(str_::of).map_or("<string>".to_string(), |m| m.to_string_lossy().into_owned());
+        let module = module
+            .as_ref()
+            .and_then(str_::of)
+            .map_or("<string>".to_string(), |m| m.to_string_lossy().into_owned());
         let registry = match globals.get_str(self, &self.names.__warningregistry__)? {
             Some(registry) => registry.downcast_into::<Dict>().ok(),
             None => {
@@ -186,7 +231,15 @@ impl Vm {
                 Some(registry)
             }
         };
-        warn_explicit(self, category, message, &filename, line, Some(&module), registry.as_ref())
+        warn_explicit(
+            self,
+            category,
+            message,
+            &filename,
+            line,
+            Some(&module),
+            registry.as_ref(),
+        )
     }
 
     /// "coroutine 'x' was never awaited". What issuing it raises is reported, not passed on.
@@ -195,7 +248,11 @@ impl Vm {
             .and_then(|name| object::repr(self, &name))
             .map(|name| name.to_string_lossy().into_owned());
         let issued = match name {
-            Ok(name) => self.warn(&self.types.runtime_warning, format!("coroutine {name} was never awaited"), 1),
+            Ok(name) => self.warn(
+                &self.types.runtime_warning,
+                format!("coroutine {name} was never awaited"),
+                1,
+            ),
             Err(raised) => Err(raised),
         };
         if issued.is_err() {

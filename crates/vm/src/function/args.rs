@@ -12,10 +12,16 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    pub const EMPTY: Args<'static> = Args { args: &[], kwnames: None };
+    pub const EMPTY: Args<'static> = Args {
+        args: &[],
+        kwnames: None,
+    };
 
     pub fn positional_only(args: &'a [Value]) -> Args<'a> {
-        Args { args, kwnames: None }
+        Args {
+            args,
+            kwnames: None,
+        }
     }
 
     #[inline(always)]
@@ -33,18 +39,26 @@ impl<'a> Args<'a> {
     pub fn keywords(&self) -> impl Iterator<Item = (&'a Ref<Str>, &'a Value)> + use<'a> {
         let values = &self.args[self.args.len().saturating_sub(self.keyword_count())..];
         let names: &'a [Value] = self.kwnames.map_or(&[], |n| n.items());
-        names.iter().zip(values).filter_map(|(name, value)| Some((str_::of(name)?, value)))
+        names
+            .iter()
+            .zip(values)
+            .filter_map(|(name, value)| Some((str_::of(name)?, value)))
     }
 
     /// The value of keyword `name`.
     pub fn keyword(&self, name: &str) -> Option<&'a Value> {
-        self.keywords().find(|(n, _)| n.as_bytes() == name.as_bytes()).map(|(_, v)| v)
+        self.keywords()
+            .find(|(n, _)| n.as_bytes() == name.as_bytes())
+            .map(|(_, v)| v)
     }
 
     /// The arguments without the first positional one.
     #[inline(always)]
     pub fn rest(&self) -> Args<'a> {
-        Args { args: self.args.get(1..).unwrap_or(&[]), kwnames: self.kwnames }
+        Args {
+            args: self.args.get(1..).unwrap_or(&[]),
+            kwnames: self.kwnames,
+        }
     }
 
     #[inline(always)]

@@ -34,14 +34,24 @@ impl FromArg<'_> for Value {
 /// The error for an argument of a wrong class.
 #[cold]
 pub fn wrong_type(vm: &Vm, value: &Value, sig: &Signature, index: usize, wanted: &str) -> Raised {
-    let got = if value.is_none() { "None".to_string() } else { vm.type_of(value).full_name() };
-    vm.type_error(format!("{}() {} must be {wanted}, not {got}", sig.name, sig.describe(index)))
+    let got = if value.is_none() {
+        "None".to_string()
+    } else {
+        vm.type_of(value).full_name()
+    };
+    vm.type_error(format!(
+        "{}() {} must be {wanted}, not {got}",
+        sig.name,
+        sig.describe(index)
+    ))
 }
 
 impl<'a, T: Payload> FromArg<'a> for &'a Ref<T> {
     #[inline(always)]
     fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self> {
-        value.downcast::<T>().ok_or_else(|| wrong_type(vm, value, sig, index, T::NAME))
+        value
+            .downcast::<T>()
+            .ok_or_else(|| wrong_type(vm, value, sig, index, T::NAME))
     }
 }
 
@@ -54,7 +64,11 @@ impl<'a, T: Payload> FromArg<'a> for Ref<T> {
 
 impl<'a, T: FromArg<'a>> FromArg<'a> for OrNone<T> {
     fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self> {
-        if value.is_none() { Ok(OrNone(None)) } else { T::from_arg(vm, value, sig, index).map(|v| OrNone(Some(v))) }
+        if value.is_none() {
+            Ok(OrNone(None))
+        } else {
+            T::from_arg(vm, value, sig, index).map(|v| OrNone(Some(v)))
+        }
     }
 }
 
@@ -90,7 +104,8 @@ impl FromArg<'_> for String {
 impl<'a> FromArg<'a> for &'a str {
     fn from_arg(vm: &Vm, value: &'a Value, sig: &Signature, index: usize) -> PyResult<Self> {
         let text = <&Ref<Str>>::from_arg(vm, value, sig, index)?;
-        text.as_str().ok_or_else(|| crate::objects::exception::surrogates_not_allowed(vm, text))
+        text.as_str()
+            .ok_or_else(|| crate::objects::exception::surrogates_not_allowed(vm, text))
     }
 }
 

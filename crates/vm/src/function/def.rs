@@ -101,7 +101,10 @@ impl DefId {
     #[cold]
     fn assign(&self) -> usize {
         let new = NEXT_DEF.fetch_add(1, Ordering::Relaxed);
-        match self.0.compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed) {
+        match self
+            .0
+            .compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed)
+        {
             Ok(_) => new,
             Err(other) => other, // another thread was first; the number taken stays unused
         }

@@ -23,7 +23,11 @@ use naja_macros::{pyclass, pymethods};
 
 /// `<kind 'name' of 'class' objects>`.
 fn repr_of(vm: &Vm, kind: &str, name: &str, class: &Type) -> PyResult {
-    vm.new_str(format!("<{kind} '{name}' of '{}' objects>", class.full_name())).map(Ref::into_value)
+    vm.new_str(format!(
+        "<{kind} '{name}' of '{}' objects>",
+        class.full_name()
+    ))
+    .map(Ref::into_value)
 }
 
 /// The `__qualname__` of an attribute of `class`.
@@ -35,16 +39,27 @@ fn qualname_of(class: &Type, name: &str) -> String {
 #[cold]
 fn wrong_object(vm: &Vm, name: &str, class: &Type, object: &Value) -> Raised {
     let (wanted, got) = (class.full_name(), vm.type_of(object).full_name());
-    vm.type_error(format!("descriptor '{name}' for '{wanted}' objects doesn't apply to a '{got}' object"))
+    vm.type_error(format!(
+        "descriptor '{name}' for '{wanted}' objects doesn't apply to a '{got}' object"
+    ))
 }
 
 #[inline(always)]
 fn check_object(vm: &Vm, name: &str, class: &Type, object: &Value) -> PyResult<()> {
-    if is_subtype(vm.type_of(object), class) { Ok(()) } else { Err(wrong_object(vm, name, class, object)) }
+    if is_subtype(vm.type_of(object), class) {
+        Ok(())
+    } else {
+        Err(wrong_object(vm, name, class, object))
+    }
 }
 
 /// A method of a native class.
-#[pyclass(name = "method_descriptor", module = "builtins", gc, flags(NO_NEW, METHOD_DESCRIPTOR, HAVE_VECTORCALL))]
+#[pyclass(
+    name = "method_descriptor",
+    module = "builtins",
+    gc,
+    flags(NO_NEW, METHOD_DESCRIPTOR, HAVE_VECTORCALL)
+)]
 pub struct MethodDescriptor {
     pub def: &'static MethodDef,
     pub objclass: Ref<Type>,
@@ -62,7 +77,11 @@ impl Traverse for MethodDescriptor {
 impl MethodDescriptor {
     /// The descriptor of `class.name`. Raises MemoryError.
     pub fn make(vm: &Vm, class: &Type, def: &'static MethodDef) -> PyResult {
-        vm.new_object(MethodDescriptor { def, objclass: class.to_ref() }).map(Ref::into_value)
+        vm.new_object(MethodDescriptor {
+            def,
+            objclass: class.to_ref(),
+        })
+        .map(Ref::into_value)
     }
 }
 
@@ -88,8 +107,15 @@ impl MethodDescriptor {
     }
 
     #[pyslot]
-    fn descr_get(zelf: &Ref<Self>, vm: &Vm, object: Option<&Value>, _owner: Option<&Value>) -> PyResult {
-        let Some(object) = object else { return Ok(zelf.to_value()) };
+    fn descr_get(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        object: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
+        let Some(object) = object else {
+            return Ok(zelf.to_value());
+        };
         check_object(vm, zelf.def.name, &zelf.objclass, object)?;
         NativeFunction::bound(vm, zelf.def, object.clone()).map(Ref::into_value)
     }
@@ -127,7 +153,11 @@ impl MethodDescriptor {
 }
 
 /// The receiver of a `__reduce__`, which takes nothing else and has no text signature.
-fn reduced<'a, T: naja_heap::Payload>(vm: &Vm, args: Args<'a>, class: &'static str) -> PyResult<&'a Ref<T>> {
+fn reduced<'a, T: naja_heap::Payload>(
+    vm: &Vm,
+    args: Args<'a>,
+    class: &'static str,
+) -> PyResult<&'a Ref<T>> {
     let sig = super::Signature::new(class, "__reduce__", &[]);
     let (zelf, rest) = super::signature::receiver::<T>(vm, args, &sig)?;
     sig.bind_none(vm, &rest)?;
@@ -135,7 +165,12 @@ fn reduced<'a, T: naja_heap::Payload>(vm: &Vm, args: Args<'a>, class: &'static s
 }
 
 /// A class method of a native class.
-#[pyclass(name = "classmethod_descriptor", module = "builtins", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "classmethod_descriptor",
+    module = "builtins",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct ClassMethodDescriptor {
     pub def: &'static MethodDef,
     pub objclass: Ref<Type>,
@@ -152,7 +187,11 @@ impl Traverse for ClassMethodDescriptor {
 impl ClassMethodDescriptor {
     /// The descriptor of `class.name`. Raises MemoryError.
     pub fn make(vm: &Vm, class: &Type, def: &'static MethodDef) -> PyResult {
-        vm.new_object(ClassMethodDescriptor { def, objclass: class.to_ref() }).map(Ref::into_value)
+        vm.new_object(ClassMethodDescriptor {
+            def,
+            objclass: class.to_ref(),
+        })
+        .map(Ref::into_value)
     }
 
     /// The method bound to `class`, which must be the descriptor's or derived from it.
@@ -160,11 +199,15 @@ impl ClassMethodDescriptor {
         let (name, own) = (self.def.name, &self.objclass);
         let Some(ty) = class.downcast::<Type>() else {
             let (own, got) = (own.full_name(), vm.type_of(class).full_name());
-            return Err(vm.type_error(format!("descriptor '{name}' for type '{own}' needs a type, not a '{got}' as arg 2")));
+            return Err(vm.type_error(format!(
+                "descriptor '{name}' for type '{own}' needs a type, not a '{got}' as arg 2"
+            )));
         };
         if !is_subtype(ty, own) {
             let (own, got) = (own.full_name(), ty.full_name());
-            return Err(vm.type_error(format!("descriptor '{name}' requires a subtype of '{own}' but received '{got}'")));
+            return Err(vm.type_error(format!(
+                "descriptor '{name}' requires a subtype of '{own}' but received '{got}'"
+            )));
         }
         NativeFunction::bound(vm, self.def, class.clone())
     }
@@ -181,7 +224,9 @@ impl ClassMethodDescriptor {
     fn call(&self, vm: &Vm, args: Args) -> PyResult {
         let Some(class) = args.positional().first() else {
             let (name, own) = (self.def.name, self.objclass.full_name());
-            return Err(vm.type_error(format!("descriptor '{name}' of '{own}' object needs an argument")));
+            return Err(vm.type_error(format!(
+                "descriptor '{name}' of '{own}' object needs an argument"
+            )));
         };
         self.bind(vm, class)?;
         (self.def.call)(vm, args)
@@ -194,7 +239,9 @@ impl ClassMethodDescriptor {
             (None, Some(object)) => vm.type_of(object).to_ref().into_value(),
             (None, None) => {
                 let (name, own) = (self.def.name, self.objclass.full_name());
-                return Err(vm.type_error(format!("descriptor '{name}' for type '{own}' needs either an object or a type")));
+                return Err(vm.type_error(format!(
+                    "descriptor '{name}' for type '{own}' needs either an object or a type"
+                )));
             }
         };
         self.bind(vm, &class).map(Ref::into_value)
@@ -227,7 +274,12 @@ impl ClassMethodDescriptor {
 }
 
 /// A special method that a slot of a native class implements.
-#[pyclass(name = "wrapper_descriptor", module = "builtins", gc, flags(NO_NEW, METHOD_DESCRIPTOR))]
+#[pyclass(
+    name = "wrapper_descriptor",
+    module = "builtins",
+    gc,
+    flags(NO_NEW, METHOD_DESCRIPTOR)
+)]
 pub struct WrapperDescriptor {
     pub wrapper: &'static SlotWrapper,
     pub objclass: Ref<Type>,
@@ -244,7 +296,11 @@ impl Traverse for WrapperDescriptor {
 impl WrapperDescriptor {
     /// The descriptor of `class.name`. Raises MemoryError.
     pub fn make(vm: &Vm, class: &Type, wrapper: &'static SlotWrapper) -> PyResult {
-        vm.new_object(WrapperDescriptor { wrapper, objclass: class.to_ref() }).map(Ref::into_value)
+        vm.new_object(WrapperDescriptor {
+            wrapper,
+            objclass: class.to_ref(),
+        })
+        .map(Ref::into_value)
     }
 
     /// The special method that this stands for.
@@ -285,15 +341,27 @@ impl WrapperDescriptor {
             Some(object) if is_subtype(vm.type_of(object), own) => self.call_slot(vm, args),
             Some(object) => {
                 let (own, got) = (own.full_name(), vm.type_of(object).full_name());
-                Err(vm.type_error(format!("descriptor '{name}' requires a '{own}' object but received a '{got}'")))
+                Err(vm.type_error(format!(
+                    "descriptor '{name}' requires a '{own}' object but received a '{got}'"
+                )))
             }
-            None => Err(vm.type_error(format!("descriptor '{name}' of '{}' object needs an argument", own.full_name()))),
+            None => Err(vm.type_error(format!(
+                "descriptor '{name}' of '{}' object needs an argument",
+                own.full_name()
+            ))),
         }
     }
 
     #[pyslot]
-    fn descr_get(zelf: &Ref<Self>, vm: &Vm, object: Option<&Value>, _owner: Option<&Value>) -> PyResult {
-        let Some(object) = object else { return Ok(zelf.to_value()) };
+    fn descr_get(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        object: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
+        let Some(object) = object else {
+            return Ok(zelf.to_value());
+        };
         check_object(vm, zelf.wrapper.name, &zelf.objclass, object)?;
         MethodWrapper::new(vm, zelf, object.clone()).map(Ref::into_value)
     }
@@ -348,8 +416,15 @@ impl Traverse for MethodWrapper {
 
 impl MethodWrapper {
     /// Raises MemoryError.
-    pub fn new(vm: &Vm, descriptor: &Ref<WrapperDescriptor>, zelf: Value) -> PyResult<Ref<MethodWrapper>> {
-        vm.new_object(MethodWrapper { descriptor: descriptor.clone(), zelf })
+    pub fn new(
+        vm: &Vm,
+        descriptor: &Ref<WrapperDescriptor>,
+        zelf: Value,
+    ) -> PyResult<Ref<MethodWrapper>> {
+        vm.new_object(MethodWrapper {
+            descriptor: descriptor.clone(),
+            zelf,
+        })
     }
 }
 
@@ -357,8 +432,14 @@ impl MethodWrapper {
 impl MethodWrapper {
     #[pyslot]
     fn repr(&self, vm: &Vm) -> PyResult {
-        let (name, class) = (self.descriptor.wrapper.name, vm.type_of(&self.zelf).full_name());
-        let text = format!("<method-wrapper '{name}' of {class} object at {}>", address(&self.zelf));
+        let (name, class) = (
+            self.descriptor.wrapper.name,
+            vm.type_of(&self.zelf).full_name(),
+        );
+        let text = format!(
+            "<method-wrapper '{name}' of {class} object at {}>",
+            address(&self.zelf)
+        );
         vm.new_str(text).map(Ref::into_value)
     }
 
@@ -375,7 +456,8 @@ impl MethodWrapper {
 
     #[pyslot]
     fn richcompare(&self, _vm: &Vm, other: &Value, op: CompareOp) -> PyResult {
-        let (Some(other), CompareOp::Eq | CompareOp::Ne) = (other.downcast::<MethodWrapper>(), op) else {
+        let (Some(other), CompareOp::Eq | CompareOp::Ne) = (other.downcast::<MethodWrapper>(), op)
+        else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
         let equal = self.descriptor.is(&other.descriptor) && self.zelf.is(&other.zelf);
@@ -440,14 +522,25 @@ impl GetSetDescriptor {
         let objclass = class.to_ref();
         if def.member {
             let name = vm.intern(def.name);
-            return vm.new_object(MemberDescriptor { objclass, name, member: Member::Native(def) }).map(Ref::into_value);
+            return vm
+                .new_object(MemberDescriptor {
+                    objclass,
+                    name,
+                    member: Member::Native(def),
+                })
+                .map(Ref::into_value);
         }
-        vm.new_object(GetSetDescriptor { def, objclass }).map(Ref::into_value)
+        vm.new_object(GetSetDescriptor { def, objclass })
+            .map(Ref::into_value)
     }
 
     #[cold]
     fn refused(&self, vm: &Vm, what: &str) -> Raised {
-        vm.attribute_error(format!("attribute '{}' of '{}' objects is not {what}", self.def.name, self.objclass.full_name()))
+        vm.attribute_error(format!(
+            "attribute '{}' of '{}' objects is not {what}",
+            self.def.name,
+            self.objclass.full_name()
+        ))
     }
 }
 
@@ -459,8 +552,15 @@ impl GetSetDescriptor {
     }
 
     #[pyslot]
-    fn descr_get(zelf: &Ref<Self>, vm: &Vm, object: Option<&Value>, _owner: Option<&Value>) -> PyResult {
-        let Some(object) = object else { return Ok(zelf.to_value()) };
+    fn descr_get(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        object: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
+        let Some(object) = object else {
+            return Ok(zelf.to_value());
+        };
         check_object(vm, zelf.def.name, &zelf.objclass, object)?;
         match zelf.def.get {
             Some(get) => get(vm, object),
@@ -527,7 +627,12 @@ impl MemberDescriptor {
     /// MemoryError.
     pub fn for_slot(vm: &Vm, class: &Type, name: &Ref<Str>, offset: usize) -> PyResult {
         let (objclass, name) = (class.to_ref(), name.clone());
-        vm.new_object(MemberDescriptor { objclass, name, member: Member::Slot(offset) }).map(Ref::into_value)
+        vm.new_object(MemberDescriptor {
+            objclass,
+            name,
+            member: Member::Slot(offset),
+        })
+        .map(Ref::into_value)
     }
 
     /// The offset of a `__slots__` value from the object's header; None for native members.
@@ -543,12 +648,25 @@ impl MemberDescriptor {
         if is_subtype(vm.type_of(object), &self.objclass) {
             return Ok(());
         }
-        Err(wrong_object(vm, &self.name.to_string_lossy(), &self.objclass, object))
+        Err(wrong_object(
+            vm,
+            &self.name.to_string_lossy(),
+            &self.objclass,
+            object,
+        ))
     }
 
     /// Puts `value` into the slot at `offset` of `object`, and gives the old one back.
-    fn exchange(vm: &Vm, object: &Value, offset: usize, value: Option<Value>) -> PyResult<Option<Value>> {
-        match object.header().and_then(|header| naja_heap::object_slot(header, offset)) {
+    fn exchange(
+        vm: &Vm,
+        object: &Value,
+        offset: usize,
+        value: Option<Value>,
+    ) -> PyResult<Option<Value>> {
+        match object
+            .header()
+            .and_then(|header| naja_heap::object_slot(header, offset))
+        {
             Some(slot) => Ok(slot.replace(value)),
             None => Err(vm.system_error("a member's offset is outside of the object")),
         }
@@ -563,8 +681,15 @@ impl MemberDescriptor {
     }
 
     #[pyslot]
-    fn descr_get(zelf: &Ref<Self>, vm: &Vm, object: Option<&Value>, _owner: Option<&Value>) -> PyResult {
-        let Some(object) = object else { return Ok(zelf.to_value()) };
+    fn descr_get(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        object: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
+        let Some(object) = object else {
+            return Ok(zelf.to_value());
+        };
         zelf.check(vm, object)?;
         match &zelf.member {
             Member::Native(def) => match def.get {
@@ -575,7 +700,8 @@ impl MemberDescriptor {
                 let found = Self::exchange(vm, object, *offset, None)?;
                 Self::exchange(vm, object, *offset, found.clone())?;
                 found.ok_or_else(|| {
-                    let (class, name) = (vm.type_of(object).full_name(), zelf.name.to_string_lossy());
+                    let (class, name) =
+                        (vm.type_of(object).full_name(), zelf.name.to_string_lossy());
                     vm.attribute_error(format!("'{class}' object has no attribute '{name}'"))
                 })
             }
@@ -637,7 +763,10 @@ mod tests {
     #[test]
     fn docstrings_of_slots() {
         let doc = "($self, value, /)\n--\n\nReturn self+value.";
-        assert_eq!(split_doc(doc), (Some("($self, value, /)"), "Return self+value."));
+        assert_eq!(
+            split_doc(doc),
+            (Some("($self, value, /)"), "Return self+value.")
+        );
         assert_eq!(split_doc("Return it."), (None, "Return it."));
         assert_eq!(split_doc("(unclosed"), (None, "(unclosed"));
     }

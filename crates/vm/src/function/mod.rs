@@ -10,6 +10,7 @@ pub mod signature;
 pub use args::{Args, KwArgs};
 pub use convert::{FromArg, IntoPyResult, OrNone};
 pub use def::{
-    AttrDef, ClassInfo, DefId, GetSetDef, MethodDef, MethodKind, MethodTable, ModuleDef, NativeFn, PyClass, SlotWrapper, TypeDef,
+    AttrDef, ClassInfo, DefId, GetSetDef, MethodDef, MethodKind, MethodTable, ModuleDef, NativeFn,
+    PyClass, SlotWrapper, TypeDef,
 };
 pub use signature::{Param, ParamKind, Signature};

@@ -46,9 +46,19 @@ impl Traverse for NativeFunction {
 
 impl NativeFunction {
     /// A function object for `def`. Raises MemoryError.
-    pub fn new(vm: &Vm, def: &'static MethodDef, zelf: Option<Value>, module: Option<Value>) -> PyResult<Ref<NativeFunction>> {
+    pub fn new(
+        vm: &Vm,
+        def: &'static MethodDef,
+        zelf: Option<Value>,
+        module: Option<Value>,
+    ) -> PyResult<Ref<NativeFunction>> {
         let module = MutCell::new(module.unwrap_or(Value::NONE));
-        vm.new_object(NativeFunction { call: def.call, def, zelf, module })
+        vm.new_object(NativeFunction {
+            call: def.call,
+            def,
+            zelf,
+            module,
+        })
     }
 
     /// A method bound to `object` (for a class method: to the class; for a static method: the class it is defined in).
@@ -58,12 +68,22 @@ impl NativeFunction {
     }
 
     /// A function of a module: `__self__` is the module, `__module__` its name.
-    pub fn of_module(vm: &Vm, def: &'static MethodDef, module: &Value, name: &Ref<Str>) -> PyResult<Ref<NativeFunction>> {
+    pub fn of_module(
+        vm: &Vm,
+        def: &'static MethodDef,
+        module: &Value,
+        name: &Ref<Str>,
+    ) -> PyResult<Ref<NativeFunction>> {
         NativeFunction::new(vm, def, Some(module.clone()), Some(name.to_value()))
     }
 
     /// As [`NativeFunction::new`], as a value.
-    pub fn make(vm: &Vm, def: &'static MethodDef, zelf: Option<Value>, module: Option<Value>) -> PyResult {
+    pub fn make(
+        vm: &Vm,
+        def: &'static MethodDef,
+        zelf: Option<Value>,
+        module: Option<Value>,
+    ) -> PyResult {
         NativeFunction::new(vm, def, zelf, module).map(Ref::into_value)
     }
 
@@ -88,7 +108,9 @@ impl NativeFunction {
 
     /// Whether this is a plain function, not a method.
     fn is_function(&self) -> bool {
-        self.zelf.as_ref().is_none_or(|object| object.downcast::<Module>().is_some())
+        self.zelf
+            .as_ref()
+            .is_none_or(|object| object.downcast::<Module>().is_some())
     }
 
     /// `__qualname__`: after the class for methods.
@@ -116,7 +138,11 @@ pub fn qualified_class_name(class: &Type) -> String {
 
 /// A docstring as an attribute: None if there is none.
 pub fn doc_value(vm: &Vm, doc: &str) -> PyResult {
-    if doc.is_empty() { Ok(Value::NONE) } else { vm.new_str(doc).map(Ref::into_value) }
+    if doc.is_empty() {
+        Ok(Value::NONE)
+    } else {
+        vm.new_str(doc).map(Ref::into_value)
+    }
 }
 
 /// The builtin function `getattr`, which methods are pickled with. Raises AttributeError if it was deleted.
@@ -149,7 +175,12 @@ impl NativeFunction {
     fn repr(&self, vm: &Vm) -> PyResult {
         let text = match &self.zelf {
             Some(object) if !self.is_function() => {
-                format!("<built-in method {} of {} object at {}>", self.def.name, vm.type_of(object).full_name(), address(object))
+                format!(
+                    "<built-in method {} of {} object at {}>",
+                    self.def.name,
+                    vm.type_of(object).full_name(),
+                    address(object)
+                )
             }
             _ => format!("<built-in function {}>", self.def.name),
         };
@@ -173,7 +204,8 @@ impl NativeFunction {
 
     #[pyslot]
     fn richcompare(&self, _vm: &Vm, other: &Value, op: CompareOp) -> PyResult {
-        let (Some(other), CompareOp::Eq | CompareOp::Ne) = (other.downcast::<NativeFunction>(), op) else {
+        let (Some(other), CompareOp::Eq | CompareOp::Ne) = (other.downcast::<NativeFunction>(), op)
+        else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
         let same_self = match (&self.zelf, &other.zelf) {
@@ -181,12 +213,15 @@ impl NativeFunction {
             (None, None) => true,
             _ => false,
         };
-        Ok(Value::from_bool((same_self && std::ptr::eq(self.def, other.def)) == (op == CompareOp::Eq)))
+        Ok(Value::from_bool(
+            (same_self && std::ptr::eq(self.def, other.def)) == (op == CompareOp::Eq),
+        ))
     }
 
     #[pymethod(raw)]
     fn __reduce__(vm: &Vm, args: Args) -> PyResult {
-        static SIG: super::Signature = super::Signature::new("builtin_function_or_method", "__reduce__", &[]);
+        static SIG: super::Signature =
+            super::Signature::new("builtin_function_or_method", "__reduce__", &[]);
         let (zelf, rest) = super::signature::receiver::<NativeFunction>(vm, args, &SIG)?;
         SIG.bind_none(vm, &rest)?;
         match &zelf.zelf {
@@ -223,7 +258,11 @@ impl NativeFunction {
 
     #[pygetter(name = "__self__")]
     fn get_self(&self) -> Option<Value> {
-        if self.def.kind == MethodKind::Static { None } else { self.zelf.clone() }
+        if self.def.kind == MethodKind::Static {
+            None
+        } else {
+            self.zelf.clone()
+        }
     }
 
     #[pygetter(name = "__text_signature__")]
@@ -256,7 +295,9 @@ fn call_new(vm: &Vm, args: Args) -> PyResult {
     };
     if !is_subtype(cls, class) {
         let sub = cls.full_name();
-        return Err(vm.type_error(format!("{name}.__new__({sub}): {sub} is not a subtype of {name}")));
+        return Err(vm.type_error(format!(
+            "{name}.__new__({sub}): {sub} is not a subtype of {name}"
+        )));
     }
     let Some(new) = class.slots.new.get() else {
         return Err(vm.type_error(format!("cannot create '{name}' instances")));
@@ -275,7 +316,11 @@ fn check_native_base(vm: &Vm, class: &Type, cls: &Type) -> PyResult<()> {
                 (None, None) => true,
                 _ => false,
             };
-            return if same { Ok(()) } else { Err(unsafe_new(vm, class, cls, &native)) };
+            return if same {
+                Ok(())
+            } else {
+                Err(unsafe_new(vm, class, cls, &native))
+            };
         }
         base = native.base();
     }
@@ -285,5 +330,7 @@ fn check_native_base(vm: &Vm, class: &Type, cls: &Type) -> PyResult<()> {
 #[cold]
 fn unsafe_new(vm: &Vm, class: &Type, cls: &Type, native: &Type) -> Raised {
     let (name, sub, native) = (class.full_name(), cls.full_name(), native.full_name());
-    vm.type_error(format!("{name}.__new__({sub}) is not safe, use {native}.__new__()"))
+    vm.type_error(format!(
+        "{name}.__new__({sub}) is not safe, use {native}.__new__()"
+    ))
 }

@@ -57,7 +57,11 @@ fn plural(n: usize) -> &'static str {
 
 impl Signature {
     /// The signature of `owner.name`. Parameters stand in the order that Python prescribes.
-    pub const fn new(owner: &'static str, name: &'static str, params: &'static [Param]) -> Signature {
+    pub const fn new(
+        owner: &'static str,
+        name: &'static str,
+        params: &'static [Param],
+    ) -> Signature {
         let owner = if is_builtins(owner) { "" } else { owner };
         let mut sig = Signature {
             owner,
@@ -108,13 +112,21 @@ impl Signature {
 
     /// The name with its class or module, as `_PyObject_FunctionStr` gives it.
     fn full_name(&self) -> String {
-        if self.owner.is_empty() { self.name.to_string() } else { format!("{}.{}", self.owner, self.name) }
+        if self.owner.is_empty() {
+            self.name.to_string()
+        } else {
+            format!("{}.{}", self.owner, self.name)
+        }
     }
 
     /// For functions without parameters.
     #[inline(always)]
     pub fn bind_none(&self, vm: &Vm, args: &Args) -> PyResult<()> {
-        if args.args.is_empty() { Ok(()) } else { Err(self.wrong_count(vm, args, "no arguments")) }
+        if args.args.is_empty() {
+            Ok(())
+        } else {
+            Err(self.wrong_count(vm, args, "no arguments"))
+        }
     }
 
     /// For functions of one required positional-only parameter.
@@ -142,7 +154,11 @@ impl Signature {
     #[cold]
     fn wrong_count(&self, vm: &Vm, args: &Args, takes: &str) -> Raised {
         match self.no_keywords(vm, args) {
-            Ok(()) => vm.type_error(format!("{}() takes {takes} ({} given)", self.full_name(), args.args.len())),
+            Ok(()) => vm.type_error(format!(
+                "{}() takes {takes} ({} given)",
+                self.full_name(),
+                args.args.len()
+            )),
             Err(raised) => raised,
         }
     }
@@ -158,7 +174,12 @@ impl Signature {
 
     /// Finds the argument of each parameter. `bound` has one place, empty, for each (those of `*args` and `**kwargs` stay
     /// empty).
-    pub fn bind<'a>(&self, vm: &Vm, args: &Args<'a>, bound: &mut [Option<&'a Value>]) -> PyResult<()> {
+    pub fn bind<'a>(
+        &self,
+        vm: &Vm,
+        args: &Args<'a>,
+        bound: &mut [Option<&'a Value>],
+    ) -> PyResult<()> {
         let positional = args.positional();
         let n = positional.len();
         let fits = n >= self.min_positional && (n <= self.max_positional || self.var_args);
@@ -167,7 +188,11 @@ impl Signature {
         }
         if !self.takes_keywords {
             self.no_keywords(vm, args)?;
-            return if fits { Ok(()) } else { Err(self.wrong_positional(vm, n)) };
+            return if fits {
+                Ok(())
+            } else {
+                Err(self.wrong_positional(vm, n))
+            };
         }
         if fits && self.min_keywords == 0 && args.keyword_count() == 0 {
             return Ok(());
@@ -178,11 +203,18 @@ impl Signature {
     /// The index of the parameter that keyword `name` sets.
     fn index_of(&self, name: &Str) -> Option<usize> {
         use ParamKind::{KwOnly, PosOrKw};
-        self.params.iter().position(|p| matches!(p.kind, PosOrKw | KwOnly) && p.name.as_bytes() == name.as_bytes())
+        self.params.iter().position(|p| {
+            matches!(p.kind, PosOrKw | KwOnly) && p.name.as_bytes() == name.as_bytes()
+        })
     }
 
     /// The slow part of [`Signature::bind`], for functions that take keywords. The order of the checks is CPython's.
-    fn bind_keywords<'a>(&self, vm: &Vm, args: &Args<'a>, bound: &mut [Option<&'a Value>]) -> PyResult<()> {
+    fn bind_keywords<'a>(
+        &self,
+        vm: &Vm,
+        args: &Args<'a>,
+        bound: &mut [Option<&'a Value>],
+    ) -> PyResult<()> {
         let (given, keywords) = (args.positional().len(), args.keyword_count());
         self.check_counts(vm, given, keywords)?;
         let mut left = keywords;
@@ -202,7 +234,11 @@ impl Signature {
                 return Err(self.missing(vm, index));
             }
         }
-        if left == 0 { Ok(()) } else { Err(self.superfluous(vm, args)) }
+        if left == 0 {
+            Ok(())
+        } else {
+            Err(self.superfluous(vm, args))
+        }
     }
 
     /// Refuses too many arguments, and too few for the positional-only parameters.
@@ -213,22 +249,40 @@ impl Signature {
             if given + keywords > total && !self.var_keywords {
                 // "keyword" where none is positional: bpo-31229.
                 let kind = if given == 0 { "keyword " } else { "" };
-                let message = format!("{name}() takes at most {total} {kind}argument{} ({} given)", plural(total), given + keywords);
+                let message = format!(
+                    "{name}() takes at most {total} {kind}argument{} ({} given)",
+                    plural(total),
+                    given + keywords
+                );
                 return Err(vm.type_error(message));
             }
             if given > max {
                 if max == 0 {
                     return Err(vm.type_error(format!("{name}() takes no positional arguments")));
                 }
-                let bound = if self.min_positional < max { "at most" } else { "exactly" };
-                let message = format!("{name}() takes {bound} {max} positional argument{} ({given} given)", plural(max));
+                let bound = if self.min_positional < max {
+                    "at most"
+                } else {
+                    "exactly"
+                };
+                let message = format!(
+                    "{name}() takes {bound} {max} positional argument{} ({given} given)",
+                    plural(max)
+                );
                 return Err(vm.type_error(message));
             }
         }
         let min = self.min_pos_only;
         if given < min {
-            let bound = if self.var_args || min < max { "at least" } else { "exactly" };
-            let message = format!("{name}() takes {bound} {min} positional argument{} ({given} given)", plural(min));
+            let bound = if self.var_args || min < max {
+                "at least"
+            } else {
+                "exactly"
+            };
+            let message = format!(
+                "{name}() takes {bound} {min} positional argument{} ({given} given)",
+                plural(min)
+            );
             return Err(vm.type_error(message));
         }
         Ok(())
@@ -238,22 +292,43 @@ impl Signature {
     #[cold]
     fn superfluous(&self, vm: &Vm, args: &Args) -> Raised {
         let by_position = args.positional().len().min(self.max_positional);
-        for (index, param) in self.params.iter().enumerate().take(by_position).skip(self.pos_only) {
+        for (index, param) in self
+            .params
+            .iter()
+            .enumerate()
+            .take(by_position)
+            .skip(self.pos_only)
+        {
             if args.keyword(param.name).is_some() {
-                let message = format!("argument for {}() given by name ('{}') and position ({})", self.name, param.name, index + 1);
+                let message = format!(
+                    "argument for {}() given by name ('{}') and position ({})",
+                    self.name,
+                    param.name,
+                    index + 1
+                );
                 return vm.type_error(message);
             }
         }
-        let Some((wrong, _)) = args.keywords().find(|(name, _)| self.index_of(name).is_none()) else {
+        let Some((wrong, _)) = args
+            .keywords()
+            .find(|(name, _)| self.index_of(name).is_none())
+        else {
             return vm.type_error("keywords must be strings");
         };
         let wrong = wrong.to_string_lossy();
-        let known = self.params.iter().filter(|p| matches!(p.kind, ParamKind::PosOrKw | ParamKind::KwOnly)).map(|p| p.name);
+        let known = self
+            .params
+            .iter()
+            .filter(|p| matches!(p.kind, ParamKind::PosOrKw | ParamKind::KwOnly))
+            .map(|p| p.name);
         let hint = match crate::protocols::suggestions::closest(&wrong, known) {
             Some(meant) => format!(". Did you mean '{meant}'?"),
             None => String::new(),
         };
-        vm.type_error(format!("{}() got an unexpected keyword argument '{wrong}'{hint}", self.name))
+        vm.type_error(format!(
+            "{}() got an unexpected keyword argument '{wrong}'{hint}",
+            self.name
+        ))
     }
 
     /// The error for a wrong number of arguments where none can be given by keyword.
@@ -268,7 +343,11 @@ impl Signature {
         if n == 0 {
             return vm.type_error(format!("{}() takes no arguments", self.name));
         }
-        vm.type_error(format!("{} expected {bound}{n} argument{}, got {given}", self.name, plural(n)))
+        vm.type_error(format!(
+            "{} expected {bound}{n} argument{}, got {given}",
+            self.name,
+            plural(n)
+        ))
     }
 
     /// The error for a required parameter that got no argument.
@@ -276,8 +355,17 @@ impl Signature {
     pub fn missing(&self, vm: &Vm, index: usize) -> Raised {
         let name = self.params.get(index).map_or("", |p| p.name);
         // `*args` has no position of its own.
-        let position = self.params.iter().take(index).filter(|p| p.kind != ParamKind::VarArgs).count() + 1;
-        vm.type_error(format!("{}() missing required argument '{name}' (pos {position})", self.name))
+        let position = self
+            .params
+            .iter()
+            .take(index)
+            .filter(|p| p.kind != ParamKind::VarArgs)
+            .count()
+            + 1;
+        vm.type_error(format!(
+            "{}() missing required argument '{name}' (pos {position})",
+            self.name
+        ))
     }
 
     /// The arguments of a `*args` parameter.
@@ -288,15 +376,23 @@ impl Signature {
 
     /// The arguments of a `**kwargs` parameter.
     pub fn var_keywords<'a>(&self, args: &Args<'a>) -> KwArgs<'a> {
-        KwArgs(args.keywords().filter(|(name, _)| self.index_of(name).is_none()).collect())
+        KwArgs(
+            args.keywords()
+                .filter(|(name, _)| self.index_of(name).is_none())
+                .collect(),
+        )
     }
 
     /// How messages name parameter `index`: "argument" where it is the only one, "argument 2" where it has no name for
     /// callers, else "argument 'x'".
     pub fn describe(&self, index: usize) -> String {
         match self.params.get(index) {
-            Some(p) if p.kind == ParamKind::PosOnly && p.required && self.params.len() == 1 => "argument".to_string(),
-            Some(p) if matches!(p.kind, ParamKind::PosOrKw | ParamKind::KwOnly) => format!("argument '{}'", p.name),
+            Some(p) if p.kind == ParamKind::PosOnly && p.required && self.params.len() == 1 => {
+                "argument".to_string()
+            }
+            Some(p) if matches!(p.kind, ParamKind::PosOrKw | ParamKind::KwOnly) => {
+                format!("argument '{}'", p.name)
+            }
             _ => format!("argument {}", index + 1),
         }
     }
@@ -309,7 +405,11 @@ const fn is_builtins(name: &str) -> bool {
 
 /// The object that a method was called on, and the other arguments.
 #[inline(always)]
-pub fn receiver<'a, T: Payload>(vm: &Vm, args: Args<'a>, sig: &Signature) -> PyResult<(&'a Ref<T>, Args<'a>)> {
+pub fn receiver<'a, T: Payload>(
+    vm: &Vm,
+    args: Args<'a>,
+    sig: &Signature,
+) -> PyResult<(&'a Ref<T>, Args<'a>)> {
     match args.args.first().and_then(|v| v.downcast::<T>()) {
         Some(object) if args.args.len() > args.keyword_count() => Ok((object, args.rest())),
         _ => Err(bad_receiver(vm, args.positional().first(), T::NAME, sig)),
@@ -318,7 +418,11 @@ pub fn receiver<'a, T: Payload>(vm: &Vm, args: Args<'a>, sig: &Signature) -> PyR
 
 /// As [`receiver`], for methods that take any object.
 #[inline(always)]
-pub fn receiver_value<'a>(vm: &Vm, args: Args<'a>, sig: &Signature) -> PyResult<(&'a Value, Args<'a>)> {
+pub fn receiver_value<'a>(
+    vm: &Vm,
+    args: Args<'a>,
+    sig: &Signature,
+) -> PyResult<(&'a Value, Args<'a>)> {
     match args.args.first() {
         Some(object) if args.args.len() > args.keyword_count() => Ok((object, args.rest())),
         _ => Err(bad_receiver(vm, None, "object", sig)),
@@ -333,13 +437,20 @@ fn bad_receiver(vm: &Vm, got: Option<&Value>, wanted: &str, sig: &Signature) -> 
             sig.name,
             vm.type_of(value).full_name()
         )),
-        None => vm.type_error(format!("unbound method {}() needs an argument", sig.full_name())),
+        None => vm.type_error(format!(
+            "unbound method {}() needs an argument",
+            sig.full_name()
+        )),
     }
 }
 
 /// The payload of the object that a slot is called on.
 #[inline(always)]
-pub fn slot_receiver<'a, T: Payload>(vm: &Vm, value: &'a Value, slot: &str) -> PyResult<&'a Ref<T>> {
+pub fn slot_receiver<'a, T: Payload>(
+    vm: &Vm,
+    value: &'a Value,
+    slot: &str,
+) -> PyResult<&'a Ref<T>> {
     match value.downcast::<T>() {
         Some(object) => Ok(object),
         None => Err(bad_slot_receiver(vm, value, T::NAME, slot)),
@@ -348,7 +459,10 @@ pub fn slot_receiver<'a, T: Payload>(vm: &Vm, value: &'a Value, slot: &str) -> P
 
 #[cold]
 fn bad_slot_receiver(vm: &Vm, value: &Value, wanted: &str, slot: &str) -> Raised {
-    vm.type_error(format!("descriptor '__{slot}__' requires a '{wanted}' object but received a '{}'", vm.type_of(value).full_name()))
+    vm.type_error(format!(
+        "descriptor '__{slot}__' requires a '{wanted}' object but received a '{}'",
+        vm.type_of(value).full_name()
+    ))
 }
 
 /// The payload of the object whose attribute is asked for.
@@ -365,7 +479,10 @@ pub fn with_first<R>(first: &Value, args: Args, f: impl FnOnce(Args) -> R) -> R 
     let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
     all.push(first.clone());
     all.extend(args.args.iter().cloned());
-    f(Args { args: &all, kwnames: args.kwnames })
+    f(Args {
+        args: &all,
+        kwnames: args.kwnames,
+    })
 }
 
 /// Calls a native function with `receiver` before the arguments.
@@ -381,7 +498,11 @@ mod tests {
     fn counts() {
         use ParamKind::*;
         const fn p(name: &'static str, kind: ParamKind, required: bool) -> Param {
-            Param { name, kind, required }
+            Param {
+                name,
+                kind,
+                required,
+            }
         }
         static PARAMS: [Param; 6] = [
             p("a", PosOnly, true),
@@ -392,9 +513,24 @@ mod tests {
             p("kw", VarKw, false),
         ];
         static SIG: Signature = Signature::new("builtins", "f", &PARAMS);
-        assert_eq!((SIG.pos_only, SIG.max_positional, SIG.min_positional, SIG.min_keywords, SIG.named), (1, 3, 2, 1, 4));
+        assert_eq!(
+            (
+                SIG.pos_only,
+                SIG.max_positional,
+                SIG.min_positional,
+                SIG.min_keywords,
+                SIG.named
+            ),
+            (1, 3, 2, 1, 4)
+        );
         assert!(SIG.var_args && SIG.var_keywords && SIG.takes_keywords && SIG.owner.is_empty());
-        assert_eq!([SIG.describe(0), SIG.describe(1)], ["argument 1", "argument 'b'"]);
-        assert_eq!(Signature::new("list", "append", const { &[p("x", PosOnly, true)] }).full_name(), "list.append");
+        assert_eq!(
+            [SIG.describe(0), SIG.describe(1)],
+            ["argument 1", "argument 'b'"]
+        );
+        assert_eq!(
+            Signature::new("list", "append", const { &[p("x", PosOnly, true)] }).full_name(),
+            "list.append"
+        );
     }
 }

@@ -56,17 +56,32 @@ pub fn builtin_names() -> Vec<&'static str> {
 
 /// The definition of a built-in module.
 pub fn find_builtin(name: &str) -> Option<&'static ModuleDef> {
-    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|def| def.name == name).copied()
+    REGISTRY
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .find(|def| def.name == name)
+        .copied()
 }
 
 /// `sys.modules`. Raises RuntimeError if it has been taken away.
 pub fn modules(vm: &Vm) -> PyResult<Ref<Dict>> {
-    vm.interp.state.modules.get().ok_or_else(|| vm.runtime_error("unable to get sys.modules"))
+    vm.interp
+        .state
+        .modules
+        .get()
+        .ok_or_else(|| vm.runtime_error("unable to get sys.modules"))
 }
 
 /// Raises ImportError (or a subclass) with `name` and `path`.
 #[cold]
-fn import_error(vm: &Vm, class: &Ref<Type>, message: String, name: Option<Value>, path: Option<Value>) -> Raised {
+fn import_error(
+    vm: &Vm,
+    class: &Ref<Type>,
+    message: String,
+    name: Option<Value>,
+    path: Option<Value>,
+) -> Raised {
     let raised = vm.raise(class, message);
     if let Some(exception) = vm.pending_exception() {
         exception.set_field(field::NAME, name);
@@ -86,7 +101,13 @@ fn not_found(vm: &Vm, name: &str, why: &str) -> Raised {
         Err(raised) => return raised,
     };
     let message = format!("No module named {}{why}", shown.to_string_lossy());
-    import_error(vm, &vm.types.module_not_found_error, message, Some(text), None)
+    import_error(
+        vm,
+        &vm.types.module_not_found_error,
+        message,
+        Some(text),
+        None,
+    )
 }
 
 /// The module in `sys.modules`, imported first if it is not there. For dotted names: the innermost one.
@@ -106,12 +127,25 @@ fn find_and_load(vm: &Vm, name: &Ref<Str>) -> PyResult {
     vm.check_stack()?;
     if let Some(importlib) = vm.interp.state.importlib.get() {
         let import = vm.interp.state.import_func.get().unwrap_or(Value::NONE);
-        return vm.call_method(&importlib, &vm.names._find_and_load, &[name.to_value(), import]);
+        return vm.call_method(
+            &importlib,
+            &vm.names._find_and_load,
+            &[name.to_value(), import],
+        );
     }
     let modules = modules(vm)?;
     if modules.get_str(vm, name)?.is_some_and(|m| m.is_none()) {
-        let message = format!("import of {} halted; None in sys.modules", name.to_string_lossy());
-        return Err(import_error(vm, &vm.types.module_not_found_error, message, Some(name.to_value()), None));
+        let message = format!(
+            "import of {} halted; None in sys.modules",
+            name.to_string_lossy()
+        );
+        return Err(import_error(
+            vm,
+            &vm.types.module_not_found_error,
+            message,
+            Some(name.to_value()),
+            None,
+        ));
     }
     let text = name.to_string_lossy().into_owned();
     let (parent, child) = match text.rsplit_once('.') {
@@ -128,7 +162,13 @@ fn find_and_load(vm: &Vm, name: &Ref<Str>) -> PyResult {
         }
         match attributes::get_optional(vm, &module, &vm.names.__path__)? {
             Some(path) => search = Some(path),
-            None => return Err(not_found(vm, &text, &format!("; '{parent}' is not a package"))),
+            None => {
+                return Err(not_found(
+                    vm,
+                    &text,
+                    &format!("; '{parent}' is not a package"),
+                ));
+            }
         }
         parent_module = Some(module);
     }
@@ -139,7 +179,10 @@ fn find_and_load(vm: &Vm, name: &Ref<Str>) -> PyResult {
         if !vm.catch(&vm.types.attribute_error) {
             return Err(Raised);
         }
-        let message = format!("Cannot set an attribute on '{}' for child module '{child}'", text.rsplit_once('.').map_or("", |p| p.0));
+        let message = format!(
+            "Cannot set an attribute on '{}' for child module '{child}'",
+            text.rsplit_once('.').map_or("", |p| p.0)
+        );
         vm.warn(&vm.types.import_warning, message, 1)?;
     }
     Ok(module)
@@ -155,16 +198,28 @@ enum Found {
 
 /// A path as Python's string.
 pub fn path_value(vm: &Vm, path: &Path) -> PyResult {
-    crate::objects::str_::codecs::decode(vm, path.as_os_str().as_bytes(), None, Some(&vm.intern("surrogateescape")))
+    crate::objects::str_::codecs::decode(
+        vm,
+        path.as_os_str().as_bytes(),
+        None,
+        Some(&vm.intern("surrogateescape")),
+    )
 }
 
 /// The path in a string.
 fn path_of(vm: &Vm, value: &Value) -> PyResult<Option<PathBuf>> {
     if let Some(text) = str_::of(value) {
-        let bytes = crate::objects::str_::codecs::encode(vm, text, &vm.intern("utf-8"), Some(&vm.intern("surrogateescape")))?;
+        let bytes = crate::objects::str_::codecs::encode(
+            vm,
+            text,
+            &vm.intern("utf-8"),
+            Some(&vm.intern("surrogateescape")),
+        )?;
         return Ok(Some(PathBuf::from(std::ffi::OsString::from_vec(bytes))));
     }
-    Ok(value.downcast::<crate::objects::bytes::Bytes>().map(|b| PathBuf::from(OsStr::from_bytes(b.as_bytes()))))
+    Ok(value
+        .downcast::<crate::objects::bytes::Bytes>()
+        .map(|b| PathBuf::from(OsStr::from_bytes(b.as_bytes()))))
 }
 
 fn find(vm: &Vm, name: &str, child: &str, search: Option<Value>) -> PyResult<Option<Found>> {
@@ -181,7 +236,9 @@ fn find(vm: &Vm, name: &str, child: &str, search: Option<Value>) -> PyResult<Opt
     let mut portions = Vec::new();
     for entry in sequence::collect(vm, &search)? {
         vm.check_signals()?;
-        let Some(mut dir) = path_of(vm, &entry)? else { continue };
+        let Some(mut dir) = path_of(vm, &entry)? else {
+            continue;
+        };
         if dir.as_os_str().is_empty() {
             dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         }
@@ -200,27 +257,47 @@ fn find(vm: &Vm, name: &str, child: &str, search: Option<Value>) -> PyResult<Opt
             portions.push(package);
         }
     }
-    Ok(if portions.is_empty() { None } else { Some(Found::Namespace(portions)) })
+    Ok(if portions.is_empty() {
+        None
+    } else {
+        Some(Found::Namespace(portions))
+    })
 }
 
 fn load(vm: &Vm, name: &Ref<Str>, child: &str, search: Option<Value>) -> PyResult {
     let text = name.to_string_lossy().into_owned();
     let none = || Value::NONE;
     let attr = |name: &str| vm.sys_attr(name).map(|v| v.unwrap_or_else(none));
-    let event = [name.to_value(), Value::NONE, attr("path")?, attr("meta_path")?, attr("path_hooks")?];
+    let event = [
+        name.to_value(),
+        Value::NONE,
+        attr("path")?,
+        attr("meta_path")?,
+        attr("path_hooks")?,
+    ];
     vm.permit(Access::Event("import", &event))?;
-    let Some(found) = find(vm, &text, child, search)? else { return Err(not_found(vm, &text, "")) };
+    let Some(found) = find(vm, &text, child, search)? else {
+        return Err(not_found(vm, &text, ""));
+    };
     let modules = modules(vm)?;
     match found {
         Found::Builtin(def) => {
             let module = crate::builtins::make_module(vm, def)?;
-            module.set(vm, "__package__", vm.new_str(text.rsplit_once('.').map_or("", |p| p.0))?.into_value())?;
+            module.set(
+                vm,
+                "__package__",
+                vm.new_str(text.rsplit_once('.').map_or("", |p| p.0))?
+                    .into_value(),
+            )?;
             modules.set_str(vm, name, module.to_value())?;
             Ok(module.into_value())
         }
         Found::Namespace(portions) => {
             let module = Module::make(vm, &text, None)?;
-            let paths = portions.iter().map(|p| path_value(vm, p)).collect::<PyResult<Vec<_>>>()?;
+            let paths = portions
+                .iter()
+                .map(|p| path_value(vm, p))
+                .collect::<PyResult<Vec<_>>>()?;
             module.set(vm, "__path__", vm.new_list(paths)?.into_value())?;
             module.set(vm, "__package__", name.to_value())?;
             modules.set_str(vm, name, module.to_value())?;
@@ -242,14 +319,32 @@ pub fn read_source(vm: &Vm, file: &Path) -> PyResult<String> {
             let text = error.to_string();
             let text = text.split(" (os error").next().unwrap_or("").to_string();
             let class = crate::objects::exception::types::os_error_class(vm, errno as i64);
-            Err(vm.raise_with(&class, &[vm.new_int(errno as i64)?, vm.new_str(text)?.into_value(), path]))
+            Err(vm.raise_with(
+                &class,
+                &[
+                    vm.new_int(errno as i64)?,
+                    vm.new_str(text)?.into_value(),
+                    path,
+                ],
+            ))
         }
     }
 }
 
-fn load_source(vm: &Vm, name: &Ref<Str>, text: &str, file: &Path, package: Option<&Path>) -> PyResult {
+fn load_source(
+    vm: &Vm,
+    name: &Ref<Str>,
+    text: &str,
+    file: &Path,
+    package: Option<&Path>,
+) -> PyResult {
     let source = read_source(vm, file)?;
-    let code = compile_source(vm, &source, &file.to_string_lossy(), &Options::new(Mode::Exec))?;
+    let code = compile_source(
+        vm,
+        &source,
+        &file.to_string_lossy(),
+        &Options::new(Mode::Exec),
+    )?;
     let module = Module::make(vm, text, None)?;
     module.set(vm, "__file__", path_value(vm, file)?)?;
     let parent = text.rsplit_once('.').map_or("", |p| p.0);
@@ -286,7 +381,9 @@ fn load_source(vm: &Vm, name: &Ref<Str>, text: &str, file: &Path, package: Optio
 
 /// The package that relative imports of a module with these globals count from.
 fn calculate_package(vm: &Vm, globals: &Ref<Dict>) -> PyResult<String> {
-    let get = |name: &Ref<Str>| -> PyResult<Option<Value>> { Ok(globals.get_str(vm, name)?.filter(|v| !v.is_none())) };
+    let get = |name: &Ref<Str>| -> PyResult<Option<Value>> {
+        Ok(globals.get_str(vm, name)?.filter(|v| !v.is_none()))
+    };
     let text = |value: &Value, what: &str| match str_::of(value) {
         Some(text) => Ok(text.to_string_lossy().into_owned()),
         None => Err(vm.type_error(format!("{what} must be a string"))),
@@ -310,7 +407,9 @@ fn calculate_package(vm: &Vm, globals: &Ref<Dict>) -> PyResult<String> {
     if globals.get_str(vm, &vm.names.__path__)?.is_some() {
         return Ok(name);
     }
-    Ok(name.rsplit_once('.').map_or(String::new(), |(parent, _)| parent.to_string()))
+    Ok(name
+        .rsplit_once('.')
+        .map_or(String::new(), |(parent, _)| parent.to_string()))
 }
 
 /// The absolute form of a relative name.
@@ -318,7 +417,9 @@ fn resolve_name(vm: &Vm, name: &str, globals: Option<&Value>, level: i32) -> PyR
     let Some(globals) = globals else {
         return Err(vm.raise(&vm.types.key_error, "'__name__' not in globals"));
     };
-    let Some(globals) = globals.downcast::<Dict>() else { return Err(vm.type_error("globals must be a dict")) };
+    let Some(globals) = globals.downcast::<Dict>() else {
+        return Err(vm.type_error("globals must be a dict"));
+    };
     let package = calculate_package(vm, globals)?;
     if package.is_empty() {
         return Err(vm.import_error("attempted relative import with no known parent package"));
@@ -327,14 +428,26 @@ fn resolve_name(vm: &Vm, name: &str, globals: Option<&Value>, level: i32) -> PyR
     for _ in 1..level {
         match base.rsplit_once('.') {
             Some((parent, _)) => base = parent,
-            None => return Err(vm.import_error("attempted relative import beyond top-level package")),
+            None => {
+                return Err(vm.import_error("attempted relative import beyond top-level package"));
+            }
         }
     }
-    Ok(if name.is_empty() { base.to_string() } else { format!("{base}.{name}") })
+    Ok(if name.is_empty() {
+        base.to_string()
+    } else {
+        format!("{base}.{name}")
+    })
 }
 
 /// `__import__(name, globals, None, fromlist, level)`.
-pub fn import_module_level(vm: &Vm, name: &Ref<Str>, globals: Option<&Value>, fromlist: &Value, level: i32) -> PyResult {
+pub fn import_module_level(
+    vm: &Vm,
+    name: &Ref<Str>,
+    globals: Option<&Value>,
+    fromlist: &Value,
+    level: i32,
+) -> PyResult {
     if level < 0 {
         return Err(vm.value_error("level must be >= 0"));
     }
@@ -352,13 +465,19 @@ pub fn import_module_level(vm: &Vm, name: &Ref<Str>, globals: Option<&Value>, fr
         }
         if let Some(importlib) = vm.interp.state.importlib.get() {
             let import = vm.interp.state.import_func.get().unwrap_or(Value::NONE);
-            return vm.call_method(&importlib, &vm.names._handle_fromlist, &[module, fromlist.clone(), import]);
+            return vm.call_method(
+                &importlib,
+                &vm.names._handle_fromlist,
+                &[module, fromlist.clone(), import],
+            );
         }
         handle_fromlist(vm, &module, fromlist, false)?;
         return Ok(module);
     }
     let text = name.to_string_lossy();
-    let Some((front, _)) = text.split_once('.') else { return Ok(module) };
+    let Some((front, _)) = text.split_once('.') else {
+        return Ok(module);
+    };
     if level == 0 {
         return import_simple(vm, front);
     }
@@ -370,7 +489,10 @@ pub fn import_module_level(vm: &Vm, name: &Ref<Str>, globals: Option<&Value>, fr
         Some(module) => Ok(module),
         None => {
             let shown = object::repr(vm, wanted.as_value())?;
-            Err(vm.raise(&vm.types.key_error, format!("{} not in sys.modules as expected", shown.to_string_lossy())))
+            Err(vm.raise(
+                &vm.types.key_error,
+                format!("{} not in sys.modules as expected", shown.to_string_lossy()),
+            ))
         }
     }
 }
@@ -378,13 +500,23 @@ pub fn import_module_level(vm: &Vm, name: &Ref<Str>, globals: Option<&Value>, fr
 /// Imports the submodules that a `from package import ...` names and the package has no attributes for.
 fn handle_fromlist(vm: &Vm, module: &Value, fromlist: &Value, recursive: bool) -> PyResult<()> {
     for item in sequence::collect(vm, fromlist)? {
-        let package = crate::builtins::compile::text_attribute(vm, module, "__name__")?.unwrap_or_default();
+        let package =
+            crate::builtins::compile::text_attribute(vm, module, "__name__")?.unwrap_or_default();
         let Some(name) = str_::of(&item) else {
-            let place = if recursive { format!("{package}.__all__") } else { "``from list''".to_string() };
-            return Err(vm.type_error(format!("Item in {place} must be str, not {}", vm.type_of(&item).name())));
+            let place = if recursive {
+                format!("{package}.__all__")
+            } else {
+                "``from list''".to_string()
+            };
+            return Err(vm.type_error(format!(
+                "Item in {place} must be str, not {}",
+                vm.type_of(&item).name()
+            )));
         };
         if name.as_bytes() == b"*" {
-            if !recursive && let Some(all) = attributes::get_optional(vm, module, &vm.names.__all__)? {
+            if !recursive
+                && let Some(all) = attributes::get_optional(vm, module, &vm.names.__all__)?
+            {
                 handle_fromlist(vm, module, &all, true)?;
             }
             continue;
@@ -400,8 +532,13 @@ fn handle_fromlist(vm: &Vm, module: &Value, fromlist: &Value, recursive: bool) -
             // That the submodule itself does not exist is for `import_from` to say.
             let exception = vm.take_exception();
             let missing = exception.field(field::NAME);
-            let same = missing.as_ref().and_then(str_::of).is_some_and(|n| str_::eq(n, &full));
-            let blocked = modules(vm)?.get_str(vm, &full)?.is_some_and(|m| m.is_none());
+            let same = missing
+                .as_ref()
+                .and_then(str_::of)
+                .is_some_and(|n| str_::eq(n, &full));
+            let blocked = modules(vm)?
+                .get_str(vm, &full)?
+                .is_some_and(|m| m.is_none());
             if !same || blocked {
                 return Err(vm.raise_value(exception));
             }
@@ -430,7 +567,16 @@ pub fn import_name(
         };
         return import_module_level(vm, name, Some(globals.as_value()), &fromlist, level);
     }
-    vm.call(&import, &[name.to_value(), globals.to_value(), locals.unwrap_or(Value::NONE), fromlist, level])
+    vm.call(
+        &import,
+        &[
+            name.to_value(),
+            globals.to_value(),
+            locals.unwrap_or(Value::NONE),
+            fromlist,
+            level,
+        ],
+    )
 }
 
 /// Where a module comes from, for messages: its spec's origin, or `__file__`.
@@ -441,7 +587,8 @@ fn origin(vm: &Vm, module: &Value) -> PyResult<Option<Value>> {
             Some(flag) => object::is_true(vm, &flag)?,
             None => false,
         };
-        if located && let Some(origin) = attributes::get_optional(vm, &spec, &vm.intern("origin"))? {
+        if located && let Some(origin) = attributes::get_optional(vm, &spec, &vm.intern("origin"))?
+        {
             return Ok(Some(origin).filter(|o| str_::of(o).is_some()));
         }
     }
@@ -454,10 +601,12 @@ fn is_initializing(vm: &Vm, module: &Value, name: &str) -> PyResult<bool> {
         return Ok(true);
     }
     match attributes::get_optional(vm, module, &vm.names.__spec__)? {
-        Some(spec) if !spec.is_none() => match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
-            Some(flag) => object::is_true(vm, &flag),
-            None => Ok(false),
-        },
+        Some(spec) if !spec.is_none() => {
+            match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
+                Some(flag) => object::is_true(vm, &flag),
+                None => Ok(false),
+            }
+        }
         _ => Ok(false),
     }
 }
@@ -467,13 +616,25 @@ pub fn import_from(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult {
     if let Some(value) = attributes::get_optional(vm, module, name)? {
         return Ok(value);
     }
-    let module_name = attributes::get_optional(vm, module, &vm.names.__name__)?.filter(|n| str_::of(n).is_some());
+    let module_name =
+        attributes::get_optional(vm, module, &vm.names.__name__)?.filter(|n| str_::of(n).is_some());
     let Some(module_name) = module_name else {
         let shown = object::repr(vm, name.as_value())?;
-        let message = format!("cannot import name {} from '<unknown module name>' (unknown location)", shown.to_string_lossy());
-        return Err(import_error(vm, &vm.types.import_error, message, None, None));
+        let message = format!(
+            "cannot import name {} from '<unknown module name>' (unknown location)",
+            shown.to_string_lossy()
+        );
+        return Err(import_error(
+            vm,
+            &vm.types.import_error,
+            message,
+            None,
+            None,
+        ));
     };
-    let package = str_::of(&module_name).map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let package = str_::of(&module_name)
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let full = vm.intern(&format!("{package}.{}", name.to_string_lossy()));
     if let Some(found) = modules(vm)?.get_str(vm, &full)? {
         return Ok(found);
@@ -483,14 +644,25 @@ pub fn import_from(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult {
         Some(origin) => object::str(vm, origin)?.to_string_lossy().into_owned(),
         None => "unknown location".to_string(),
     };
-    let (shown, from) = (object::repr(vm, name.as_value())?, object::repr(vm, &module_name)?);
+    let (shown, from) = (
+        object::repr(vm, name.as_value())?,
+        object::repr(vm, &module_name)?,
+    );
     let (shown, from) = (shown.to_string_lossy(), from.to_string_lossy());
     let message = if is_initializing(vm, module, &package)? {
-        format!("cannot import name {shown} from partially initialized module {from} (most likely due to a circular import) ({place})")
+        format!(
+            "cannot import name {shown} from partially initialized module {from} (most likely due to a circular import) ({place})"
+        )
     } else {
         format!("cannot import name {shown} from {from} ({place})")
     };
-    let raised = import_error(vm, &vm.types.import_error, message, Some(module_name), origin);
+    let raised = import_error(
+        vm,
+        &vm.types.import_error,
+        message,
+        Some(module_name),
+        origin,
+    );
     if let Some(exception) = vm.pending_exception() {
         exception.set_field(field::NAME_FROM, Some(name.to_value()));
     }
@@ -518,7 +690,8 @@ pub fn import_star(vm: &Vm, module: &Value, locals: &Value) -> PyResult<()> {
     };
     for item in names {
         let Some(name) = str_::of(&item) else {
-            let Some(module_name) = attributes::get_optional(vm, module, &vm.names.__name__)? else {
+            let Some(module_name) = attributes::get_optional(vm, module, &vm.names.__name__)?
+            else {
                 return Err(vm.attribute_error("__name__"));
             };
             if str_::of(&module_name).is_none() {
@@ -526,7 +699,11 @@ pub fn import_star(vm: &Vm, module: &Value, locals: &Value) -> PyResult<()> {
                 return Err(vm.type_error(format!("module __name__ must be a string, not {kind}")));
             }
             let module_name = object::str(vm, &module_name)?;
-            let (what, of) = if explicit { ("Item", "__all__") } else { ("Key", "__dict__") };
+            let (what, of) = if explicit {
+                ("Item", "__all__")
+            } else {
+                ("Key", "__dict__")
+            };
             return Err(vm.type_error(format!(
                 "{what} in {}.{of} must be str, not {}",
                 module_name.to_string_lossy(),

@@ -34,7 +34,9 @@ pub(super) unsafe fn bind(
         for i in 0..direct {
             *locals.add(i) = *args.add(i);
         }
-        let mut rest: Vec<Value> = (direct..n + keywords).map(|i| (*args.add(i)).into_value()).collect();
+        let mut rest: Vec<Value> = (direct..n + keywords)
+            .map(|i| (*args.add(i)).into_value())
+            .collect();
         let keyword_values = rest.split_off(n - direct);
         let mut at = total;
         let extra = rest.len();
@@ -51,7 +53,15 @@ pub(super) unsafe fn bind(
             None
         };
         if let Some(names) = kwnames {
-            bind_keywords(vm, function, code, locals, names, keyword_values, kwdict.as_ref())?;
+            bind_keywords(
+                vm,
+                function,
+                code,
+                locals,
+                names,
+                keyword_values,
+                kwdict.as_ref(),
+            )?;
         }
         if extra > 0 && code.flags & flags::VARARGS == 0 {
             return Err(too_many_positional(vm, function, code, locals, n));
@@ -105,11 +115,22 @@ fn qualname(function: &Ref<Function>) -> String {
 }
 
 #[cold]
-fn unexpected_keyword(vm: &Vm, function: &Ref<Function>, code: &CodeObject, names: &Ref<Tuple>, name: &Ref<Str>) -> Raised {
+fn unexpected_keyword(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    names: &Ref<Tuple>,
+    name: &Ref<Str>,
+) -> Raised {
     let posonly = &code.localsplusnames[..code.posonlyargcount as usize];
     let given: Vec<String> = posonly
         .iter()
-        .filter(|p| names.items().iter().any(|n| str_::of(n).is_some_and(|n| str_::eq(n, p))))
+        .filter(|p| {
+            names
+                .items()
+                .iter()
+                .any(|n| str_::of(n).is_some_and(|n| str_::eq(n, p)))
+        })
         .map(|p| p.to_string_lossy().into_owned())
         .collect();
     if !given.is_empty() {
@@ -121,18 +142,29 @@ fn unexpected_keyword(vm: &Vm, function: &Ref<Function>, code: &CodeObject, name
     }
     let text = name.to_string_lossy();
     let total = (code.argcount + code.kwonlyargcount) as usize;
-    let candidates: Vec<String> =
-        code.localsplusnames[code.posonlyargcount as usize..total].iter().map(|p| p.to_string_lossy().into_owned()).collect();
+    let candidates: Vec<String> = code.localsplusnames[code.posonlyargcount as usize..total]
+        .iter()
+        .map(|p| p.to_string_lossy().into_owned())
+        .collect();
     match crate::protocols::suggestions::closest(&text, candidates.iter().map(String::as_str)) {
         Some(suggestion) => vm.type_error(format!(
             "{}() got an unexpected keyword argument '{text}'. Did you mean '{suggestion}'?",
             qualname(function)
         )),
-        None => vm.type_error(format!("{}() got an unexpected keyword argument '{text}'", qualname(function))),
+        None => vm.type_error(format!(
+            "{}() got an unexpected keyword argument '{text}'",
+            qualname(function)
+        )),
     }
 }
 
-unsafe fn fill_defaults(vm: &Vm, function: &Ref<Function>, code: &CodeObject, locals: Sp, n: usize) -> PyResult<()> {
+unsafe fn fill_defaults(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    locals: Sp,
+    n: usize,
+) -> PyResult<()> {
     // SAFETY: indices of parameters.
     unsafe {
         let argcount = code.argcount as usize;
@@ -140,9 +172,17 @@ unsafe fn fill_defaults(vm: &Vm, function: &Ref<Function>, code: &CodeObject, lo
             let defaults = function.defaults.get();
             let count = defaults.as_ref().map_or(0, |d| d.len());
             let first_default = argcount.saturating_sub(count);
-            let missing: Vec<usize> = (n..first_default).filter(|&i| (*locals.add(i)).is_empty()).collect();
+            let missing: Vec<usize> = (n..first_default)
+                .filter(|&i| (*locals.add(i)).is_empty())
+                .collect();
             if !missing.is_empty() {
-                return Err(missing_arguments(vm, function, code, &missing, "positional"));
+                return Err(missing_arguments(
+                    vm,
+                    function,
+                    code,
+                    &missing,
+                    "positional",
+                ));
             }
             if let Some(defaults) = defaults {
                 let skip = count.saturating_sub(argcount);
@@ -172,7 +212,13 @@ unsafe fn fill_defaults(vm: &Vm, function: &Ref<Function>, code: &CodeObject, lo
                 }
             }
             if !missing.is_empty() {
-                return Err(missing_arguments(vm, function, code, &missing, "keyword-only"));
+                return Err(missing_arguments(
+                    vm,
+                    function,
+                    code,
+                    &missing,
+                    "keyword-only",
+                ));
             }
         }
         Ok(())
@@ -180,8 +226,17 @@ unsafe fn fill_defaults(vm: &Vm, function: &Ref<Function>, code: &CodeObject, lo
 }
 
 #[cold]
-fn missing_arguments(vm: &Vm, function: &Ref<Function>, code: &CodeObject, missing: &[usize], kind: &str) -> Raised {
-    let names: Vec<String> = missing.iter().map(|&i| format!("'{}'", code.localsplusnames[i].to_string_lossy())).collect();
+fn missing_arguments(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    missing: &[usize],
+    kind: &str,
+) -> Raised {
+    let names: Vec<String> = missing
+        .iter()
+        .map(|&i| format!("'{}'", code.localsplusnames[i].to_string_lossy()))
+        .collect();
     let list = match names.as_slice() {
         [one] => one.clone(),
         [a, b] => format!("{a} and {b}"),
@@ -189,18 +244,34 @@ fn missing_arguments(vm: &Vm, function: &Ref<Function>, code: &CodeObject, missi
         [] => String::new(),
     };
     let plural = if names.len() == 1 { "" } else { "s" };
-    vm.type_error(format!("{}() missing {} required {kind} argument{plural}: {list}", qualname(function), names.len()))
+    vm.type_error(format!(
+        "{}() missing {} required {kind} argument{plural}: {list}",
+        qualname(function),
+        names.len()
+    ))
 }
 
 #[cold]
-unsafe fn too_many_positional(vm: &Vm, function: &Ref<Function>, code: &CodeObject, locals: Sp, given: usize) -> Raised {
+unsafe fn too_many_positional(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    locals: Sp,
+    given: usize,
+) -> Raised {
     let argcount = code.argcount as usize;
     // SAFETY: indices of parameters.
-    let kwonly_given =
-        (argcount..argcount + code.kwonlyargcount as usize).filter(|&i| unsafe { !(*locals.add(i)).is_empty() }).count();
-    let defaults = function.defaults.with(|d| d.as_ref().map_or(0, |d| d.len()));
+    let kwonly_given = (argcount..argcount + code.kwonlyargcount as usize)
+        .filter(|&i| unsafe { !(*locals.add(i)).is_empty() })
+        .count();
+    let defaults = function
+        .defaults
+        .with(|d| d.as_ref().map_or(0, |d| d.len()));
     let (plural, takes) = if defaults > 0 {
-        (true, format!("from {} to {argcount}", argcount - defaults.min(argcount)))
+        (
+            true,
+            format!("from {} to {argcount}", argcount - defaults.min(argcount)),
+        )
     } else {
         (argcount != 1, argcount.to_string())
     };
@@ -217,22 +288,32 @@ unsafe fn too_many_positional(vm: &Vm, function: &Ref<Function>, code: &CodeObje
         "{}() takes {takes} positional argument{} but {given}{kwonly} {} given",
         qualname(function),
         if plural { "s" } else { "" },
-        if given == 1 && kwonly_given == 0 { "was" } else { "were" }
+        if given == 1 && kwonly_given == 0 {
+            "was"
+        } else {
+            "were"
+        }
     ))
 }
 
 /// The name of a callable in messages about its arguments: "f()", or its class's name with "object".
 pub(crate) fn function_text(vm: &Vm, callable: &Value) -> String {
     let lookup = |name: &Ref<Str>| {
-        let found = attributes::get(vm, callable, name).ok().filter(|v| str_::of(v).is_some());
+        let found = attributes::get(vm, callable, name)
+            .ok()
+            .filter(|v| str_::of(v).is_some());
         vm.clear_exception();
         found
     };
     match lookup(&vm.names.__qualname__) {
         Some(qualname) => {
-            let name = str_::of(&qualname).map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = str_::of(&qualname)
+                .map(|s| s.to_string_lossy().into_owned())
+                .unwrap_or_default();
             match lookup(&vm.names.__module__).as_ref().and_then(str_::of) {
-                Some(module) if module.as_bytes() != b"builtins" => format!("{}.{name}()", module.to_string_lossy()),
+                Some(module) if module.as_bytes() != b"builtins" => {
+                    format!("{}.{name}()", module.to_string_lossy())
+                }
                 _ => format!("{name}()"),
             }
         }
@@ -249,7 +330,10 @@ pub(crate) fn function_text(vm: &Vm, callable: &Value) -> String {
 /// The positional arguments of `f(*iterable)`.
 pub(super) fn star_args(vm: &Vm, callable: &Value, iterable: &Value) -> PyResult<Ref<Tuple>> {
     let ty = vm.type_of(iterable);
-    if ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() && ty.slots.subscript.get().is_none() {
+    if ty.slots.iter.get().is_none()
+        && ty.slots.item.get().is_none()
+        && ty.slots.subscript.get().is_none()
+    {
         return Err(vm.type_error(format!(
             "{} argument after * must be an iterable, not {}",
             function_text(vm, callable),
@@ -260,7 +344,12 @@ pub(super) fn star_args(vm: &Vm, callable: &Value, iterable: &Value) -> PyResult
 }
 
 /// `f(**update)` into the dict of keyword arguments: a key that is there already is an error.
-pub(super) fn merge_keywords(vm: &Vm, dict: &Ref<Dict>, update: &Value, callable: &Value) -> PyResult<()> {
+pub(super) fn merge_keywords(
+    vm: &Vm,
+    dict: &Ref<Dict>,
+    update: &Value,
+    callable: &Value,
+) -> PyResult<()> {
     let merge_one = |key: &Value, value: Value| -> PyResult<()> {
         if dict.contains(vm, key)? {
             return match str_::of(key) {
@@ -269,7 +358,10 @@ pub(super) fn merge_keywords(vm: &Vm, dict: &Ref<Dict>, update: &Value, callable
                     function_text(vm, callable),
                     name.to_string_lossy()
                 ))),
-                None => Err(vm.type_error(format!("{} keywords must be strings", function_text(vm, callable)))),
+                None => Err(vm.type_error(format!(
+                    "{} keywords must be strings",
+                    function_text(vm, callable)
+                ))),
             };
         }
         dict.set(vm, key, value)
@@ -302,9 +394,15 @@ pub(super) fn merge_keywords(vm: &Vm, dict: &Ref<Dict>, update: &Value, callable
 }
 
 /// Positional and keyword arguments as one vector of values and the keywords' names. Raises TypeError for keys that are no strings.
-pub(crate) fn flatten(vm: &Vm, positional: &[Value], keywords: Option<&Ref<Dict>>) -> PyResult<(Vec<Value>, Option<Ref<Tuple>>)> {
+pub(crate) fn flatten(
+    vm: &Vm,
+    positional: &[Value],
+    keywords: Option<&Ref<Dict>>,
+) -> PyResult<(Vec<Value>, Option<Ref<Tuple>>)> {
     let mut values = positional.to_vec();
-    let Some(keywords) = keywords.filter(|k| !k.is_empty()) else { return Ok((values, None)) };
+    let Some(keywords) = keywords.filter(|k| !k.is_empty()) else {
+        return Ok((values, None));
+    };
     let mut names = Vec::with_capacity(keywords.len());
     for (key, value) in keywords.items_vec() {
         if str_::of(&key).is_none() {

@@ -17,7 +17,8 @@ impl Vm {
             crate::builtins::signals::run_handlers(self)?;
         }
         if bits & Breaker::PENDING_CALLS != 0 {
-            self.breaker.fetch_and(!Breaker::PENDING_CALLS, Ordering::Relaxed);
+            self.breaker
+                .fetch_and(!Breaker::PENDING_CALLS, Ordering::Relaxed);
         }
         if bits & Breaker::COLLECT != 0 {
             self.breaker.fetch_and(!Breaker::COLLECT, Ordering::Relaxed);
@@ -27,7 +28,8 @@ impl Vm {
         if bits & Breaker::ASYNC_EXCEPTION != 0
             && let Some(exception) = self.async_exception.take()
         {
-            self.breaker.fetch_and(!Breaker::ASYNC_EXCEPTION, Ordering::Relaxed);
+            self.breaker
+                .fetch_and(!Breaker::ASYNC_EXCEPTION, Ordering::Relaxed);
             return Err(super::unwind::do_raise(self, Some(exception), None));
         }
         if bits & Breaker::GIL_DROP != 0 {
@@ -41,7 +43,9 @@ impl Vm {
 
     /// Whether this is the thread that the interpreter started in, which runs signal handlers.
     pub fn is_main_thread(&self) -> bool {
-        self.interp.state.threads.with(|t| t.first().is_some_and(|&first| std::ptr::eq(first, self)))
+        self.interp
+            .state
+            .threads
+            .with(|t| t.first().is_some_and(|&first| std::ptr::eq(first, self)))
     }
 }
-

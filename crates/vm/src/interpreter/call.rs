@@ -25,7 +25,14 @@ impl Vm {
     /// `callable(*args)`.
     #[inline]
     pub fn call(&self, callable: &Value, args: &[Value]) -> PyResult {
-        call_native(self, callable, Args { args, kwnames: None })
+        call_native(
+            self,
+            callable,
+            Args {
+                args,
+                kwnames: None,
+            },
+        )
     }
 
     /// `callable(*args)` with keywords: their values stand behind the positional arguments.
@@ -35,9 +42,21 @@ impl Vm {
     }
 
     /// `callable(*positional, **keywords)`.
-    pub fn call_with(&self, callable: &Value, positional: &[Value], keywords: Option<&Ref<Dict>>) -> PyResult {
+    pub fn call_with(
+        &self,
+        callable: &Value,
+        positional: &[Value],
+        keywords: Option<&Ref<Dict>>,
+    ) -> PyResult {
         let (values, names) = super::bind::flatten(self, positional, keywords)?;
-        call_native(self, callable, Args { args: &values, kwnames: names.as_ref() })
+        call_native(
+            self,
+            callable,
+            Args {
+                args: &values,
+                kwnames: names.as_ref(),
+            },
+        )
     }
 
     /// `receiver.name(*args)`.
@@ -59,7 +78,12 @@ impl Vm {
     }
 
     /// The special method `type(receiver).name(receiver, *args)`; None where the class has no such method.
-    pub fn call_special(&self, receiver: &Value, name: &Ref<Str>, args: &[Value]) -> PyResult<Option<Value>> {
+    pub fn call_special(
+        &self,
+        receiver: &Value,
+        name: &Ref<Str>,
+        args: &[Value],
+    ) -> PyResult<Option<Value>> {
         match attributes::lookup_special(self, receiver, name)? {
             None => Ok(None),
             Some(attributes::Method::Unbound(method)) => {
@@ -79,9 +103,18 @@ impl Vm {
     }
 
     /// As [`Vm::run_code`], with a function already made (its closure is used).
-    pub fn run_function_code(&self, function: Ref<Function>, locals: Value, args: Option<&[Value]>) -> PyResult {
+    pub fn run_function_code(
+        &self,
+        function: Ref<Function>,
+        locals: Value,
+        args: Option<&[Value]>,
+    ) -> PyResult {
         self.check_stack()?;
-        let mut slots: SmallVec<[Slot; 8]> = args.unwrap_or(&[]).iter().map(|v| Slot(v.bits()).borrow()).collect();
+        let mut slots: SmallVec<[Slot; 8]> = args
+            .unwrap_or(&[])
+            .iter()
+            .map(|v| Slot(v.bits()).borrow())
+            .collect();
         // SAFETY: the slots borrow values that outlive the call; the new frame becomes the current one.
         unsafe {
             let caller = self.stack.current.get();
@@ -123,12 +156,20 @@ impl Vm {
 /// Calls a Python function from native code: an entry frame, and the loop.
 pub(crate) fn call_function(vm: &Vm, function: &Ref<Function>, args: Args) -> PyResult {
     vm.check_stack()?;
-    let mut slots: SmallVec<[Slot; 8]> = args.args.iter().map(|v| Slot(v.bits()).borrow()).collect();
+    let mut slots: SmallVec<[Slot; 8]> =
+        args.args.iter().map(|v| Slot(v.bits()).borrow()).collect();
     // SAFETY: the slots borrow the caller's values, which outlive the call.
     unsafe {
         let caller = vm.stack.current.get();
         let n = args.args.len() - args.kwnames.map_or(0, |k| k.len());
-        let frame = push_frame(vm, caller, function.clone(), slots.as_mut_ptr() as Sp, n, args.kwnames)?;
+        let frame = push_frame(
+            vm,
+            caller,
+            function.clone(),
+            slots.as_mut_ptr() as Sp,
+            n,
+            args.kwnames,
+        )?;
         (*frame).entry = true;
         super::eval::run(vm)
     }
@@ -182,7 +223,9 @@ pub(super) fn intrinsic_2(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult
         2 | 3 | 5 => vm.make_type_param(which + 100, a, Some(b)),
         4 => {
             if let Some(function) = a.downcast::<Function>() {
-                function.type_params.set(b.clone().downcast_into::<Tuple>().ok());
+                function
+                    .type_params
+                    .set(b.clone().downcast_into::<Tuple>().ok());
             }
             Ok(a.clone())
         }

@@ -259,7 +259,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
                         // The code object keeps its constants alive for longer than the frame.
-                        let v = Slot((&(*(*fp).code).consts).get_unchecked(arg!() as usize).bits());
+                        let v = Slot(
+                            (&(*(*fp).code).consts)
+                                .get_unchecked(arg!() as usize)
+                                .bits(),
+                        );
                         pc = pc.add(1);
                         push!(v.borrow());
                         next!()
@@ -300,7 +304,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         {
                             slow!(ops::names::load_global_miss)
                         }
-                        let v = Slot(table.entries().get_unchecked(cache.index as usize).value.bits()).to_value();
+                        let v = Slot(
+                            table
+                                .entries()
+                                .get_unchecked(cache.index as usize)
+                                .value
+                                .bits(),
+                        )
+                        .to_value();
                         push!(Slot::new(v));
                         *sp = Slot::EMPTY;
                         sp = sp.add((arg!() & 1) as usize);
@@ -359,7 +370,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     op::COPY => {
                         let v = *sp.sub(arg!() as usize);
                         pc = pc.add(1);
-                        push!(if v.is_empty() { v } else { Slot::new(v.to_value()) });
+                        push!(if v.is_empty() {
+                            v
+                        } else {
+                            Slot::new(v.to_value())
+                        });
                         next!()
                     }
                     op::SWAP => {
@@ -423,7 +438,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     op::BINARY_OP_INPLACE_ADD_UNICODE => slow!(ops::arith::inplace_add_unicode),
                     op::BINARY_OP_SUBSCR_LIST_INT => {
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
-                        if !l.is_pointer() || r.0 & 3 != 1 || type_ptr(l) != &raw const *vm.types.list {
+                        if !l.is_pointer()
+                            || r.0 & 3 != 1
+                            || type_ptr(l) != &raw const *vm.types.list
+                        {
                             slow!(ops::arith::binary_op_miss)
                         }
                         let items = &*payload::<List>(l).items.as_ptr();
@@ -447,7 +465,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     op::BINARY_OP_SUBSCR_TUPLE_INT => {
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
-                        if !l.is_pointer() || r.0 & 3 != 1 || type_ptr(l) != &raw const *vm.types.tuple {
+                        if !l.is_pointer()
+                            || r.0 & 3 != 1
+                            || type_ptr(l) != &raw const *vm.types.tuple
+                        {
                             slow!(ops::arith::binary_op_miss)
                         }
                         let items = payload::<Tuple>(l).items();
@@ -479,7 +500,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     op::STORE_SUBSCR_LIST_INT => {
                         // value, container, index
                         let (v, l, r) = (*sp.sub(3), *sp.sub(2), *sp.sub(1));
-                        if !l.is_pointer() || r.0 & 3 != 1 || type_ptr(l) != &raw const *vm.types.list {
+                        if !l.is_pointer()
+                            || r.0 & 3 != 1
+                            || type_ptr(l) != &raw const *vm.types.list
+                        {
                             slow!(ops::arith::store_subscr_miss)
                         }
                         let items = &mut *payload::<List>(l).items.as_ptr();
@@ -556,7 +580,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
                     op::TO_BOOL_ALWAYS_TRUE => {
                         let top = *sp.sub(1);
-                        if !top.is_pointer() || (*type_ptr(top)).version.get() != cache_u32(pc.add(2)) {
+                        if !top.is_pointer()
+                            || (*type_ptr(top)).version.get() != cache_u32(pc.add(2))
+                        {
                             slow!(ops::arith::to_bool_miss)
                         }
                         *sp.sub(1) = Slot(TRUE);
@@ -744,8 +770,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     op::SEND => slow!(ops::iter::send),
                     op::SEND_GEN => {
                         let receiver = *sp.sub(2);
-                        let ty = if receiver.is_pointer() { type_ptr(receiver) } else { std::ptr::null() };
-                        if ty != &raw const *vm.types.generator && ty != &raw const *vm.types.coroutine {
+                        let ty = if receiver.is_pointer() {
+                            type_ptr(receiver)
+                        } else {
+                            std::ptr::null()
+                        };
+                        if ty != &raw const *vm.types.generator
+                            && ty != &raw const *vm.types.coroutine
+                        {
                             slow!(ops::iter::send_miss)
                         }
                         let generator = payload::<Generator>(receiver);
@@ -851,7 +883,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     op::LOAD_ATTR_SLOT => {
                         let owner = *sp.sub(1);
-                        if !owner.is_pointer() || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2)) {
+                        if !owner.is_pointer()
+                            || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                        {
                             slow!(ops::attr::load_attr_miss)
                         }
                         let v = Slot(*((owner.clean_bits() + *pc.add(4) as u64) as *const u64));
@@ -869,7 +903,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     op::LOAD_ATTR_METHOD_WITH_VALUES => {
                         let owner = *sp.sub(1);
-                        if !owner.is_pointer() || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2)) {
+                        if !owner.is_pointer()
+                            || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                        {
                             slow!(ops::attr::load_attr_miss)
                         }
                         // The instance has no attribute of that name: its shape is the one seen.
@@ -897,8 +933,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         next!()
                     }
                     op::LOAD_ATTR_MODULE => slow!(ops::attr::load_attr_module),
-                    op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => slow!(ops::attr::load_attr_class),
-                    op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT | op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
+                    op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => {
+                        slow!(ops::attr::load_attr_class)
+                    }
+                    op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT
+                    | op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
                         slow!(ops::attr::load_attr_nondescriptor)
                     }
                     op::LOAD_ATTR_WITH_HINT => slow!(ops::attr::load_attr_with_hint),
@@ -909,7 +948,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         // value, owner
                         let (value, owner) = (*sp.sub(2), *sp.sub(1));
                         let cache = (*(*fp).code).store_cache(*pc.add(4));
-                        if !owner.is_pointer() || (*type_ptr(owner)).version.get() != (*cache).type_version {
+                        if !owner.is_pointer()
+                            || (*type_ptr(owner)).version.get() != (*cache).type_version
+                        {
                             slow!(ops::attr::store_attr_miss)
                         }
                         let address = owner.clean_bits();
@@ -933,7 +974,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     op::STORE_ATTR_SLOT => {
                         let (value, owner) = (*sp.sub(2), *sp.sub(1));
-                        if !owner.is_pointer() || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2)) {
+                        if !owner.is_pointer()
+                            || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                        {
                             slow!(ops::attr::store_attr_miss)
                         }
                         let place = (owner.clean_bits() + *pc.add(4) as u64) as *mut u64;
@@ -962,7 +1005,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         let n = arg!() as usize;
                         let callable = *sp.sub(n + 2);
                         let receiver = *sp.sub(n + 1);
-                        if !callable.is_pointer() || type_ptr(callable) != &raw const *vm.types.function {
+                        if !callable.is_pointer()
+                            || type_ptr(callable) != &raw const *vm.types.function
+                        {
                             switch!(ops::call::call_miss)
                         }
                         let function = payload::<Function>(callable);
@@ -972,7 +1017,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         // The version vouches for the code: no keyword-only, variable or missing arguments.
                         let has_self = !receiver.is_empty() as usize;
                         let code = function.code_ptr();
-                        if (*code).argcount as usize != n + has_self || vm.depth.get() >= vm.interp.recursion_limit() {
+                        if (*code).argcount as usize != n + has_self
+                            || vm.depth.get() >= vm.interp.recursion_limit()
+                        {
                             switch!(ops::call::call_miss)
                         }
                         let new = vm.stack.push((*code).frame_slots());
@@ -1001,24 +1048,35 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         sp = to.add(total);
                         next!()
                     }
-                    op::CALL_BOUND_METHOD_EXACT_ARGS | op::CALL_BOUND_METHOD_GENERAL | op::CALL_PY_GENERAL => {
+                    op::CALL_BOUND_METHOD_EXACT_ARGS
+                    | op::CALL_BOUND_METHOD_GENERAL
+                    | op::CALL_PY_GENERAL => {
                         switch!(ops::call::call_again)
                     }
                     op::CALL_ALLOC_AND_ENTER_INIT => switch!(ops::call::call_alloc_and_enter_init),
-                    op::CALL_BUILTIN_O | op::CALL_BUILTIN_FAST | op::CALL_BUILTIN_FAST_WITH_KEYWORDS => {
+                    op::CALL_BUILTIN_O
+                    | op::CALL_BUILTIN_FAST
+                    | op::CALL_BUILTIN_FAST_WITH_KEYWORDS => {
                         slow!(ops::call::call_builtin)
                     }
                     op::CALL_METHOD_DESCRIPTOR_O
                     | op::CALL_METHOD_DESCRIPTOR_NOARGS
                     | op::CALL_METHOD_DESCRIPTOR_FAST
-                    | op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => slow!(ops::call::call_method_descriptor),
-                    op::CALL_BUILTIN_CLASS | op::CALL_NON_PY_GENERAL => slow!(ops::call::call_non_py),
+                    | op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => {
+                        slow!(ops::call::call_method_descriptor)
+                    }
+                    op::CALL_BUILTIN_CLASS | op::CALL_NON_PY_GENERAL => {
+                        slow!(ops::call::call_non_py)
+                    }
                     op::CALL_LEN => slow!(ops::call::call_len),
                     op::CALL_ISINSTANCE => slow!(ops::call::call_isinstance),
                     op::CALL_LIST_APPEND => slow!(ops::call::call_list_append),
                     op::CALL_STR_1 | op::CALL_TUPLE_1 => slow!(ops::call::call_non_py),
                     op::CALL_TYPE_1 => slow!(ops::call::call_type_1),
-                    op::CALL_KW | op::CALL_KW_PY | op::CALL_KW_BOUND_METHOD | op::CALL_KW_NON_PY => {
+                    op::CALL_KW
+                    | op::CALL_KW_PY
+                    | op::CALL_KW_BOUND_METHOD
+                    | op::CALL_KW_NON_PY => {
                         switch!(ops::call::call_kw)
                     }
                     op::CALL_FUNCTION_EX => switch!(ops::call::call_function_ex),
@@ -1066,7 +1124,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         next!()
                     }
-                    op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => slow!(ops::build::unpack_sequence_fast),
+                    op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
+                        slow!(ops::build::unpack_sequence_fast)
+                    }
                     op::UNPACK_EX => slow!(ops::build::unpack_ex),
                     op::GET_LEN => slow!(ops::build::get_len),
                     op::MATCH_CLASS => slow!(ops::build::match_class),
@@ -1125,7 +1185,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             Err(Raised) => break 'run,
                         }
                     }
-                    op::RESERVED | op::ENTER_EXECUTOR | 121..=127 | 212..=233 => slow!(ops::control::bad_opcode),
+                    op::RESERVED | op::ENTER_EXECUTOR | 121..=127 | 212..=233 => {
+                        slow!(ops::control::bad_opcode)
+                    }
                 }
             }
             // An exception has been raised; `pc` and `sp` of the frame are stored.

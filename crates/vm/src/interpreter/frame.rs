@@ -88,7 +88,9 @@ impl Frame {
             return None;
         }
         // SAFETY: not empty.
-        unsafe { self.func.to_value() }.downcast_into::<Function>().ok()
+        unsafe { self.func.to_value() }
+            .downcast_into::<Function>()
+            .ok()
     }
 
     /// A reference to the dict of globals.
@@ -141,7 +143,11 @@ impl Frame {
         // SAFETY: the index is one of the code's slots, which follow the head.
         unsafe {
             let slot = *locals(self as *const Frame as *mut Frame).add(index);
-            if slot.is_empty() { None } else { Some(slot.to_value()) }
+            if slot.is_empty() {
+                None
+            } else {
+                Some(slot.to_value())
+            }
         }
     }
 

@@ -94,10 +94,18 @@ pub(super) unsafe fn binary_op(vm: &Vm, fp: Fp, pc: Pc, l: Slot, r: Slot, arg: u
                     Some(op::BINARY_OP_ADD_UNICODE)
                 }
             }
-            26 if exact(vm, &a, &types.list) && b.is_small_int() => Some(op::BINARY_OP_SUBSCR_LIST_INT),
-            26 if exact(vm, &a, &types.tuple) && b.is_small_int() => Some(op::BINARY_OP_SUBSCR_TUPLE_INT),
-            26 if exact(vm, &a, &types.str) && b.is_small_int() => Some(op::BINARY_OP_SUBSCR_STR_INT),
-            26 if exact(vm, &a, &types.list) && exact(vm, &b, &types.slice) => Some(op::BINARY_OP_SUBSCR_LIST_SLICE),
+            26 if exact(vm, &a, &types.list) && b.is_small_int() => {
+                Some(op::BINARY_OP_SUBSCR_LIST_INT)
+            }
+            26 if exact(vm, &a, &types.tuple) && b.is_small_int() => {
+                Some(op::BINARY_OP_SUBSCR_TUPLE_INT)
+            }
+            26 if exact(vm, &a, &types.str) && b.is_small_int() => {
+                Some(op::BINARY_OP_SUBSCR_STR_INT)
+            }
+            26 if exact(vm, &a, &types.list) && exact(vm, &b, &types.slice) => {
+                Some(op::BINARY_OP_SUBSCR_LIST_SLICE)
+            }
             26 if exact(vm, &a, &types.dict) => Some(op::BINARY_OP_SUBSCR_DICT),
             26 => subscr_getitem(vm, pc, &a),
             _ => extended(arg, l, r).map(|_| op::BINARY_OP_EXTEND),
@@ -144,13 +152,23 @@ pub(super) fn extended(arg: u32, l: Slot, r: Slot) -> Option<u64> {
             12 | 25 => x ^ y,
             2 | 15 if y != 0 => {
                 let (q, rem) = (x / y, x % y);
-                if rem != 0 && (rem < 0) != (y < 0) { q - 1 } else { q }
+                if rem != 0 && (rem < 0) != (y < 0) {
+                    q - 1
+                } else {
+                    q
+                }
             }
             6 | 19 if y != 0 => {
                 let rem = x % y;
-                if rem != 0 && (rem < 0) != (y < 0) { rem + y } else { rem }
+                if rem != 0 && (rem < 0) != (y < 0) {
+                    rem + y
+                } else {
+                    rem
+                }
             }
-            3 | 16 if (0..61).contains(&y) && x.unsigned_abs().leading_zeros() as i64 > y + 3 => x << y,
+            3 | 16 if (0..61).contains(&y) && x.unsigned_abs().leading_zeros() as i64 > y + 3 => {
+                x << y
+            }
             9 | 22 if y >= 0 => x >> y.min(63),
             11 | 24 if y != 0 && x.unsigned_abs() < 1 << 53 && y.unsigned_abs() < 1 << 53 => {
                 return Value::try_float(x as f64 / y as f64).map(Value::into_bits);
@@ -159,7 +177,13 @@ pub(super) fn extended(arg: u32, l: Slot, r: Slot) -> Option<u64> {
         };
         return Value::try_int(n).map(Value::into_bits);
     }
-    let number = |v: &Value| v.as_small_float().or_else(|| v.as_small_int().filter(|n| n.unsigned_abs() < 1 << 53).map(|n| n as f64));
+    let number = |v: &Value| {
+        v.as_small_float().or_else(|| {
+            v.as_small_int()
+                .filter(|n| n.unsigned_abs() < 1 << 53)
+                .map(|n| n as f64)
+        })
+    };
     let (x, y) = (number(&a)?, number(&b)?);
     let f = match arg {
         0 | 13 => x + y,
@@ -225,7 +249,10 @@ pub(super) unsafe fn compare_op(vm: &Vm, pc: Pc, l: Slot, r: Slot) {
             Some(op::COMPARE_OP_INT)
         } else if exact(vm, &a, &vm.types.float) && exact(vm, &b, &vm.types.float) {
             Some(op::COMPARE_OP_FLOAT)
-        } else if exact(vm, &a, &vm.types.str) && exact(vm, &b, &vm.types.str) && (operation == 2 || operation == 3) {
+        } else if exact(vm, &a, &vm.types.str)
+            && exact(vm, &b, &vm.types.str)
+            && (operation == 2 || operation == 3)
+        {
             Some(op::COMPARE_OP_STR)
         } else {
             None
@@ -274,7 +301,10 @@ pub(super) unsafe fn send(vm: &Vm, pc: Pc, receiver: Slot) {
     unsafe {
         let v = receiver.view();
         let ty = vm.type_of(&v);
-        choose(pc, (ty.is(&vm.types.generator) || ty.is(&vm.types.coroutine)).then_some(op::SEND_GEN))
+        choose(
+            pc,
+            (ty.is(&vm.types.generator) || ty.is(&vm.types.coroutine)).then_some(op::SEND_GEN),
+        )
     }
 }
 
@@ -283,9 +313,11 @@ pub(super) unsafe fn unpack_sequence(vm: &Vm, pc: Pc, sequence: Slot, n: u32) {
     unsafe {
         let v = sequence.view();
         let opcode = match v.downcast::<Tuple>() {
-            Some(t) if exact(vm, &v, &vm.types.tuple) && t.len() == n as usize => {
-                Some(if n == 2 { op::UNPACK_SEQUENCE_TWO_TUPLE } else { op::UNPACK_SEQUENCE_TUPLE })
-            }
+            Some(t) if exact(vm, &v, &vm.types.tuple) && t.len() == n as usize => Some(if n == 2 {
+                op::UNPACK_SEQUENCE_TWO_TUPLE
+            } else {
+                op::UNPACK_SEQUENCE_TUPLE
+            }),
             _ if exact(vm, &v, &vm.types.list) => Some(op::UNPACK_SEQUENCE_LIST),
             _ => None,
         };
@@ -308,7 +340,9 @@ pub(super) unsafe fn load_global(vm: &Vm, fp: Fp, pc: Pc, name: &Ref<Str>) {
     unsafe {
         let (globals, builtins) = ((*fp).globals(), (*fp).builtins());
         let opcode = (|| {
-            if !vm.type_of(globals.as_value()).is(&vm.types.dict) || !globals.table.with(|t| t.only_str()) {
+            if !vm.type_of(globals.as_value()).is(&vm.types.dict)
+                || !globals.table.with(|t| t.only_str())
+            {
                 return None;
             }
             if let Some((version, index)) = dict_place(vm, &globals, name) {
@@ -324,7 +358,11 @@ pub(super) unsafe fn load_global(vm: &Vm, fp: Fp, pc: Pc, name: &Ref<Str>) {
             if module_version == 0 {
                 return None;
             }
-            let cache = GlobalCache { module_version, builtins_version, index: index as u32 };
+            let cache = GlobalCache {
+                module_version,
+                builtins_version,
+                index: index as u32,
+            };
             let place = (*(*fp).code).global_caches.with_mut(|c| {
                 c.push(cache);
                 c.len() - 1
@@ -348,7 +386,13 @@ pub(super) unsafe fn load_attr(vm: &Vm, pc: Pc, owner: Slot, name: &Ref<Str>, wa
     }
 }
 
-unsafe fn load_attr_form(vm: &Vm, pc: Pc, v: &Value, name: &Ref<Str>, wants_method: bool) -> Option<u8> {
+unsafe fn load_attr_form(
+    vm: &Vm,
+    pc: Pc,
+    v: &Value,
+    name: &Ref<Str>,
+    wants_method: bool,
+) -> Option<u8> {
     let ty = vm.type_of(v);
     // SAFETY: everything written lies in the cache of LOAD_ATTR.
     unsafe {
@@ -366,7 +410,9 @@ unsafe fn load_attr_form(vm: &Vm, pc: Pc, v: &Value, name: &Ref<Str>, wants_meth
         if let Some(class) = v.downcast::<Type>() {
             return class_attribute(vm, pc, class, ty, name);
         }
-        if ty.flag(TypeFlags::CUSTOM_GETATTR) || ty.slots.getattro.get() != vm.types.object.slots.getattro.get() {
+        if ty.flag(TypeFlags::CUSTOM_GETATTR)
+            || ty.slots.getattro.get() != vm.types.object.slots.getattro.get()
+        {
             return None;
         }
         let version = ty.version_tag(vm);
@@ -375,7 +421,11 @@ unsafe fn load_attr_form(vm: &Vm, pc: Pc, v: &Value, name: &Ref<Str>, wants_meth
         }
         let found = ty.lookup(vm, name);
         // A lookup gives the class a version if it had none.
-        let version = if ty.version.get() == 0 { return None } else { ty.version.get().max(version) };
+        let version = if ty.version.get() == 0 {
+            return None;
+        } else {
+            ty.version.get().max(version)
+        };
         write_u32(pc, 2, version);
         let attrs = v.header().and_then(instance::attrs);
         if let Some(descriptor) = &found {
@@ -441,8 +491,16 @@ unsafe fn load_attr_form(vm: &Vm, pc: Pc, v: &Value, name: &Ref<Str>, wants_meth
 }
 
 /// A class's own attribute that is no descriptor (or a function, which a class does not bind).
-unsafe fn class_attribute(vm: &Vm, pc: Pc, class: &Ref<Type>, meta: &Type, name: &Ref<Str>) -> Option<u8> {
-    if meta.slots.getattro.get() != vm.types.type_.slots.getattro.get() || meta.lookup(vm, name).is_some() {
+unsafe fn class_attribute(
+    vm: &Vm,
+    pc: Pc,
+    class: &Ref<Type>,
+    meta: &Type,
+    name: &Ref<Str>,
+) -> Option<u8> {
+    if meta.slots.getattro.get() != vm.types.type_.slots.getattro.get()
+        || meta.lookup(vm, name).is_some()
+    {
         return None;
     }
     let found = class.lookup(vm, name)?;
@@ -519,10 +577,20 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
             return Some(op::STORE_ATTR_WITH_HINT);
         }
         let cache = match instance::cacheable_offset(vm, owner, name) {
-            Some((word, offset)) => StoreCache { type_version: version, word, new_shape: attrs.shape(), offset },
+            Some((word, offset)) => StoreCache {
+                type_version: version,
+                word,
+                new_shape: attrs.shape(),
+                offset,
+            },
             None => {
                 let (word, new_shape, offset) = instance::cacheable_growth(vm, owner, name)?;
-                StoreCache { type_version: version, word, new_shape, offset }
+                StoreCache {
+                    type_version: version,
+                    word,
+                    new_shape,
+                    offset,
+                }
             }
         };
         let place = (*(*fp).code).store_caches.with_mut(|c| {
@@ -551,9 +619,7 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
     let ty = vm.type_of(callable);
     if let Some(function) = callable.downcast::<Function>() {
         let code = function.code();
-        if !code.is_simple()
-            || code.argcount as usize != n + has_self as usize
-        {
+        if !code.is_simple() || code.argcount as usize != n + has_self as usize {
             return Some(op::CALL_PY_GENERAL);
         }
         let version = function.version_tag(vm);
@@ -574,7 +640,11 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
         if n == 2 && vm.is_common_builtin(callable, "isinstance") {
             return Some(op::CALL_ISINSTANCE);
         }
-        return Some(if n == 1 { op::CALL_BUILTIN_O } else { op::CALL_BUILTIN_FAST });
+        return Some(if n == 1 {
+            op::CALL_BUILTIN_O
+        } else {
+            op::CALL_BUILTIN_FAST
+        });
     }
     if ty.is(&vm.types.method_descriptor) && has_self {
         if n == 1
@@ -618,7 +688,9 @@ unsafe fn class_form(vm: &Vm, pc: Pc, class: &Ref<Type>, meta: &Type, n: usize) 
         return Some(op::CALL_NON_PY_GENERAL);
     }
     let init = class.lookup(vm, &vm.names.__init__)?;
-    let Some(function) = init.downcast::<Function>() else { return Some(op::CALL_NON_PY_GENERAL) };
+    let Some(function) = init.downcast::<Function>() else {
+        return Some(op::CALL_NON_PY_GENERAL);
+    };
     let code = function.code();
     if !code.is_simple() || code.argcount as usize != n + 1 {
         return Some(op::CALL_NON_PY_GENERAL);

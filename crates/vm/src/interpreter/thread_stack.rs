@@ -56,7 +56,10 @@ impl ThreadStack {
             return std::ptr::null_mut();
         }
         slots.resize(size, Slot::EMPTY);
-        let mut chunk = Chunk { slots: slots.into_boxed_slice(), before: self.top.get() };
+        let mut chunk = Chunk {
+            slots: slots.into_boxed_slice(),
+            before: self.top.get(),
+        };
         let start = chunk.slots.as_mut_ptr();
         self.chunks.borrow_mut().push(chunk);
         self.limit.set(start.wrapping_add(size));
@@ -79,13 +82,18 @@ impl ThreadStack {
     #[inline(never)]
     fn pop_chunk(&self, frame: *mut Frame) {
         let mut chunks = self.chunks.borrow_mut();
-        if chunks.len() < 2 || chunks.last().is_none_or(|c| c.slots.as_ptr() as usize != frame as usize) {
+        if chunks.len() < 2
+            || chunks
+                .last()
+                .is_none_or(|c| c.slots.as_ptr() as usize != frame as usize)
+        {
             return;
         }
         if let Some(chunk) = chunks.pop() {
             self.top.set(chunk.before);
             if let Some(last) = chunks.last() {
-                self.limit.set((last.slots.as_ptr() as *mut Slot).wrapping_add(last.slots.len()))
+                self.limit
+                    .set((last.slots.as_ptr() as *mut Slot).wrapping_add(last.slots.len()))
             }
         }
     }

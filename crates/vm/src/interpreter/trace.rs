@@ -28,7 +28,11 @@ pub(super) fn instrumented(vm: &Vm, _frame: *mut Frame, _unit: u32) -> PyResult<
 
 /// An exception is being raised in a frame.
 #[inline(always)]
-pub(super) fn exception_raised(_vm: &Vm, _frame: *mut Frame, exception: Ref<BaseException>) -> PyResult<Ref<BaseException>> {
+pub(super) fn exception_raised(
+    _vm: &Vm,
+    _frame: *mut Frame,
+    exception: Ref<BaseException>,
+) -> PyResult<Ref<BaseException>> {
     Ok(exception)
 }
 

@@ -39,7 +39,9 @@ pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
                 Ok(exception) => exception,
                 Err(Raised) => vm.take_exception(),
             };
-            if let Some(handler) = exception_table::lookup(code.exceptiontable.as_bytes(), offset as u32) {
+            if let Some(handler) =
+                exception_table::lookup(code.exceptiontable.as_bytes(), offset as u32)
+            {
                 let base = Frame::stack_base(fp).add(handler.depth as usize);
                 while (*fp).sp > base {
                     (*fp).sp = (*fp).sp.sub(1);
@@ -107,7 +109,10 @@ pub(crate) fn reraise(vm: &Vm, exception: Ref<BaseException>) -> Raised {
 /// The statement `raise`, `raise exception` or `raise exception from cause`.
 pub(crate) fn do_raise(vm: &Vm, exception: Option<Value>, cause: Option<Value>) -> Raised {
     let Some(value) = exception else {
-        return match vm.handled_exception().map(Value::downcast_into::<BaseException>) {
+        return match vm
+            .handled_exception()
+            .map(Value::downcast_into::<BaseException>)
+        {
             Some(Ok(exception)) => {
                 exception.mark_context_set();
                 vm.raise_value(exception)
@@ -148,5 +153,7 @@ fn as_exception(vm: &Vm, value: Value, otherwise: &str) -> Result<Ref<BaseExcept
             ))
         });
     }
-    value.downcast_into::<BaseException>().map_err(|_| vm.type_error(otherwise))
+    value
+        .downcast_into::<BaseException>()
+        .map_err(|_| vm.type_error(otherwise))
 }

@@ -9,7 +9,12 @@ use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
 
 /// A value yielded by an asynchronous generator, told apart from what it awaits.
-#[pyclass(name = "async_generator_wrapped_value", module = "builtins", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "async_generator_wrapped_value",
+    module = "builtins",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct WrappedValue {
     pub value: Value,
 }
@@ -28,7 +33,12 @@ impl WrappedValue {}
 impl AsyncGenerator {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_str(format!("<async_generator object at {:#x}>", zelf.as_ptr() as usize))?.into_value())
+        Ok(vm
+            .new_str(format!(
+                "<async_generator object at {:#x}>",
+                zelf.as_ptr() as usize
+            ))?
+            .into_value())
     }
 
     #[pyslot]

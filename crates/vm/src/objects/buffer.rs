@@ -12,7 +12,11 @@ pub struct Buffer {
 
 impl Buffer {
     pub fn new(object: Value, data: Vec<u8>, readonly: bool) -> Buffer {
-        Buffer { object, readonly, data }
+        Buffer {
+            object,
+            readonly,
+            data,
+        }
     }
 
     pub fn as_bytes(&self) -> &[u8] {

@@ -53,7 +53,9 @@ impl ByteArray {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let name = vm.type_of(zelf.as_value()).name();
-        Ok(vm.new_str(format!("{name}({})", bytes::repr_text(&zelf.to_vec())))?.into_value())
+        Ok(vm
+            .new_str(format!("{name}({})", bytes::repr_text(&zelf.to_vec())))?
+            .into_value())
     }
 
     #[pyslot]
@@ -71,7 +73,10 @@ impl ByteArray {
 
     #[pyslot]
     fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
-        match usize::try_from(index).ok().and_then(|i| zelf.data.with(|d| d.get(i).copied())) {
+        match usize::try_from(index)
+            .ok()
+            .and_then(|i| zelf.data.with(|d| d.get(i).copied()))
+        {
             Some(byte) => Ok(Value::small_int(byte as i64)),
             None => Err(vm.index_error("bytearray index out of range")),
         }

@@ -44,7 +44,10 @@ impl Vm {
             return Err(self.memory_error(""));
         }
         copy.extend_from_slice(data);
-        self.new_object(Bytes { data: copy.into_boxed_slice(), hash: Cell::new(-1) })
+        self.new_object(Bytes {
+            data: copy.into_boxed_slice(),
+            hash: Cell::new(-1),
+        })
     }
 }
 
@@ -79,7 +82,10 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
     if str_::of(value).is_some() {
         return Err(vm.type_error("cannot convert 'str' object to bytes"));
     }
-    let message = format!("cannot convert '{}' object to bytes", vm.type_of(value).full_name());
+    let message = format!(
+        "cannot convert '{}' object to bytes",
+        vm.type_of(value).full_name()
+    );
     let mut data = Vec::new();
     for item in sequence::collect_or(vm, value, &message)? {
         match number::index_i64(vm, &item)? {
@@ -92,7 +98,11 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
 
 /// `repr(bytes)`.
 pub fn repr_text(data: &[u8]) -> String {
-    let quote = if data.contains(&b'\'') && !data.contains(&b'"') { b'"' } else { b'\'' };
+    let quote = if data.contains(&b'\'') && !data.contains(&b'"') {
+        b'"'
+    } else {
+        b'\''
+    };
     let mut out = String::with_capacity(data.len() + 3);
     out.push('b');
     out.push(quote as char);
@@ -150,7 +160,15 @@ impl Bytes {
                 }
             }
         };
-        Ok(vm.new_object_of(cls, Bytes { data: data.into_boxed_slice(), hash: Cell::new(-1) })?.into_value())
+        Ok(vm
+            .new_object_of(
+                cls,
+                Bytes {
+                    data: data.into_boxed_slice(),
+                    hash: Cell::new(-1),
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot]
@@ -161,14 +179,17 @@ impl Bytes {
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
         if zelf.hash.get() == -1 {
-            zelf.hash.set(vm.interp.hash_key.hash_bytes(zelf.as_bytes()));
+            zelf.hash
+                .set(vm.interp.hash_key.hash_bytes(zelf.as_bytes()));
         }
         Ok(zelf.hash.get())
     }
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let Some(x) = a.downcast::<Bytes>() else { return Ok(Value::NOT_IMPLEMENTED) };
+        let Some(x) = a.downcast::<Bytes>() else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         match of_object(vm, b)? {
             Some(y) => Ok(Value::from_bool(op.holds(x.as_bytes().cmp(&y)))),
             None => Ok(Value::NOT_IMPLEMENTED),
@@ -187,7 +208,11 @@ impl Bytes {
                 x.extend(y);
                 Ok(vm.new_bytes(&x)?.into_value())
             }
-            _ => Err(vm.type_error(format!("can't concat {} to {}", vm.type_of(b).full_name(), vm.type_of(a).full_name()))),
+            _ => Err(vm.type_error(format!(
+                "can't concat {} to {}",
+                vm.type_of(b).full_name(),
+                vm.type_of(a).full_name()
+            ))),
         }
     }
 
@@ -209,14 +234,24 @@ impl Bytes {
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
         if number::has_index(vm, key) {
             let index = number::index_for(vm, key, &vm.types.index_error)?;
-            let index = if index < 0 { index + zelf.data.len() as isize } else { index };
+            let index = if index < 0 {
+                index + zelf.data.len() as isize
+            } else {
+                index
+            };
             return Bytes::item(zelf, vm, index);
         }
         let Some(slice) = key.downcast::<Slice>() else {
-            return Err(vm.type_error(format!("byte indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "byte indices must be integers or slices, not {}",
+                vm.type_of(key).full_name()
+            )));
         };
         let a = slice.adjust(vm, zelf.data.len())?;
-        let data: Vec<u8> = a.indices().filter_map(|i| zelf.data.get(i).copied()).collect();
+        let data: Vec<u8> = a
+            .indices()
+            .filter_map(|i| zelf.data.get(i).copied())
+            .collect();
         Ok(vm.new_bytes(&data)?.into_value())
     }
 
@@ -230,9 +265,10 @@ impl Bytes {
         }
         match of_object(vm, needle)? {
             Some(needle) => Ok(memchr::memmem::find(&zelf.data, &needle).is_some()),
-            None => {
-                Err(vm.type_error(format!("a bytes-like object is required, not '{}'", vm.type_of(needle).full_name())))
-            }
+            None => Err(vm.type_error(format!(
+                "a bytes-like object is required, not '{}'",
+                vm.type_of(needle).full_name()
+            ))),
         }
     }
 
@@ -275,7 +311,10 @@ impl Bytes {
     #[pymethod(sig = "($self, iterable_of_bytes, /)")]
     fn join(&self, vm: &Vm, iterable_of_bytes: &Value) -> PyResult {
         let mut out = Vec::new();
-        for (i, item) in sequence::collect_or(vm, iterable_of_bytes, "can only join an iterable")?.iter().enumerate() {
+        for (i, item) in sequence::collect_or(vm, iterable_of_bytes, "can only join an iterable")?
+            .iter()
+            .enumerate()
+        {
             if i > 0 {
                 out.extend_from_slice(&self.data);
             }
@@ -300,14 +339,20 @@ impl Bytes {
 
     #[pymethod]
     fn __getnewargs__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_tuple(vec![vm.new_bytes(zelf.as_bytes())?.into_value()])?.into_value())
+        Ok(vm
+            .new_tuple(vec![vm.new_bytes(zelf.as_bytes())?.into_value()])?
+            .into_value())
     }
 }
 
 /// `data * n`. Raises MemoryError, OverflowError.
 pub fn repeat(vm: &Vm, data: &[u8], n: isize) -> PyResult<Vec<u8>> {
     let n = n.max(0) as usize;
-    let Some(size) = data.len().checked_mul(n).filter(|&s| s <= isize::MAX as usize) else {
+    let Some(size) = data
+        .len()
+        .checked_mul(n)
+        .filter(|&s| s <= isize::MAX as usize)
+    else {
         return Err(vm.overflow_error("repeated bytes are too long"));
     };
     let mut out = Vec::new();

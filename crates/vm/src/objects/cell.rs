@@ -25,7 +25,9 @@ impl Traverse for CellVariable {
 
 impl CellVariable {
     pub fn make(vm: &Vm, value: Option<Value>) -> PyResult<Ref<CellVariable>> {
-        vm.new_object(CellVariable { value: MutCell::new(value) })
+        vm.new_object(CellVariable {
+            value: MutCell::new(value),
+        })
     }
 }
 
@@ -35,8 +37,13 @@ impl CellVariable {
     fn new(_cls: &Ref<crate::type_::Type>, vm: &Vm, args: crate::Args) -> PyResult {
         match args.args {
             [] => Ok(CellVariable::make(vm, None)?.into_value()),
-            [contents] if args.keyword_count() == 0 => Ok(CellVariable::make(vm, Some(contents.clone()))?.into_value()),
-            _ => Err(vm.type_error(format!("cell expected at most 1 argument, got {}", args.args.len()))),
+            [contents] if args.keyword_count() == 0 => {
+                Ok(CellVariable::make(vm, Some(contents.clone()))?.into_value())
+            }
+            _ => Err(vm.type_error(format!(
+                "cell expected at most 1 argument, got {}",
+                args.args.len()
+            ))),
         }
     }
 
@@ -46,7 +53,10 @@ impl CellVariable {
         let text = match zelf.value.get() {
             Some(value) => {
                 let name = vm.type_of(&value).full_name();
-                format!("<cell at {address:#x}: {name} object at {:#x}>", value.bits())
+                format!(
+                    "<cell at {address:#x}: {name} object at {:#x}>",
+                    value.bits()
+                )
             }
             None => format!("<cell at {address:#x}: empty>"),
         };
@@ -54,8 +64,14 @@ impl CellVariable {
     }
 
     #[pyslot]
-    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: crate::protocols::compare::CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<CellVariable>(), b.downcast::<CellVariable>()) else {
+    fn richcompare(
+        vm: &Vm,
+        a: &Value,
+        b: &Value,
+        op: crate::protocols::compare::CompareOp,
+    ) -> PyResult {
+        let (Some(x), Some(y)) = (a.downcast::<CellVariable>(), b.downcast::<CellVariable>())
+        else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
         match (x.value.get(), y.value.get()) {
@@ -66,7 +82,9 @@ impl CellVariable {
 
     #[pygetter]
     fn cell_contents(&self, vm: &Vm) -> PyResult {
-        self.value.get().ok_or_else(|| vm.value_error("cell is empty"))
+        self.value
+            .get()
+            .ok_or_else(|| vm.value_error("cell is empty"))
     }
 
     #[pysetter]

@@ -24,11 +24,17 @@ macro_rules! wrapper_class {
         impl $ty {
             /// A descriptor around `callable`. Raises MemoryError.
             pub fn make(vm: &Vm, callable: Value) -> PyResult {
-                Ok(vm.new_object($ty { callable: MutCell::new(Some(callable)) })?.into_value())
+                Ok(vm
+                    .new_object($ty {
+                        callable: MutCell::new(Some(callable)),
+                    })?
+                    .into_value())
             }
 
             fn callable(&self, vm: &Vm) -> PyResult {
-                self.callable.get().ok_or_else(|| vm.runtime_error(concat!("uninitialized ", stringify!($ty), " object")))
+                self.callable.get().ok_or_else(|| {
+                    vm.runtime_error(concat!("uninitialized ", stringify!($ty), " object"))
+                })
             }
         }
     };
@@ -54,7 +60,12 @@ macro_rules! wrapper_class {
 ///
 /// Class methods are different than C++ or Java static methods.
 /// If you want those, see the staticmethod builtin.
-#[pyclass(name = "classmethod", module = "builtins", gc, flags(BASETYPE, HAS_DICT))]
+#[pyclass(
+    name = "classmethod",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, HAS_DICT)
+)]
 #[repr(C)]
 pub struct ClassMethod {
     callable: MutCell<Option<Value>>,
@@ -78,7 +89,12 @@ pub struct ClassMethod {
 ///
 /// Static methods in Python are similar to those found in Java or C++.
 /// For a more advanced concept, see the classmethod builtin.
-#[pyclass(name = "staticmethod", module = "builtins", gc, flags(BASETYPE, HAS_DICT))]
+#[pyclass(
+    name = "staticmethod",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, HAS_DICT)
+)]
 #[repr(C)]
 pub struct StaticMethod {
     callable: MutCell<Option<Value>>,
@@ -90,7 +106,12 @@ wrapper_class!(StaticMethod);
 /// Copies what `functools.wraps` would (name, doc, ...) from the callable to the descriptor's dict.
 fn wrap_attributes(vm: &Vm, descriptor: &Value, callable: &Value) -> PyResult<()> {
     let names = vm.names;
-    for name in [&names.__module__, &names.__name__, &names.__qualname__, &names.__doc__] {
+    for name in [
+        &names.__module__,
+        &names.__name__,
+        &names.__qualname__,
+        &names.__doc__,
+    ] {
         if let Some(value) = attributes::get_optional(vm, callable, name)? {
             instance::set(vm, descriptor, name, Some(&value))?;
         }
@@ -104,7 +125,10 @@ fn one_argument<'a>(vm: &Vm, args: &Args<'a>, name: &str) -> PyResult<&'a Value>
     }
     match args.args {
         [one] => Ok(one),
-        _ => Err(vm.type_error(format!("{name} expected 1 argument, got {}", args.args.len()))),
+        _ => Err(vm.type_error(format!(
+            "{name} expected 1 argument, got {}",
+            args.args.len()
+        ))),
     }
 }
 
@@ -119,7 +143,14 @@ fn is_abstract(vm: &Vm, callable: &Value) -> PyResult<bool> {
 impl ClassMethod {
     #[pyslot(sig = "(function, /)")]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm.new_object_of(cls, ClassMethod { callable: MutCell::new(None) })?.into_value())
+        Ok(vm
+            .new_object_of(
+                cls,
+                ClassMethod {
+                    callable: MutCell::new(None),
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot]
@@ -130,8 +161,15 @@ impl ClassMethod {
     }
 
     #[pyslot]
-    fn descr_get(vm: &Vm, zelf: &Value, instance: Option<&Value>, owner: Option<&Value>) -> PyResult {
-        let Some(descriptor) = zelf.downcast::<ClassMethod>() else { return Err(vm.type_error("not a classmethod")) };
+    fn descr_get(
+        vm: &Vm,
+        zelf: &Value,
+        instance: Option<&Value>,
+        owner: Option<&Value>,
+    ) -> PyResult {
+        let Some(descriptor) = zelf.downcast::<ClassMethod>() else {
+            return Err(vm.type_error("not a classmethod"));
+        };
         let class = match (owner, instance) {
             (Some(owner), _) => owner.clone(),
             (None, Some(instance)) => vm.type_of(instance).to_ref().into_value(),
@@ -143,7 +181,9 @@ impl ClassMethod {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let inner = object::repr(vm, &zelf.callable(vm)?)?;
-        Ok(vm.new_str(format!("<classmethod({})>", inner.to_string_lossy()))?.into_value())
+        Ok(vm
+            .new_str(format!("<classmethod({})>", inner.to_string_lossy()))?
+            .into_value())
     }
 
     #[pygetter]
@@ -166,7 +206,14 @@ impl ClassMethod {
 impl StaticMethod {
     #[pyslot(sig = "(function, /)")]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm.new_object_of(cls, StaticMethod { callable: MutCell::new(None) })?.into_value())
+        Ok(vm
+            .new_object_of(
+                cls,
+                StaticMethod {
+                    callable: MutCell::new(None),
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot]
@@ -177,7 +224,12 @@ impl StaticMethod {
     }
 
     #[pyslot]
-    fn descr_get(vm: &Vm, zelf: &Value, _instance: Option<&Value>, _owner: Option<&Value>) -> PyResult {
+    fn descr_get(
+        vm: &Vm,
+        zelf: &Value,
+        _instance: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
         match zelf.downcast::<StaticMethod>() {
             Some(descriptor) => descriptor.callable(vm),
             None => Err(vm.type_error("not a staticmethod")),
@@ -195,7 +247,9 @@ impl StaticMethod {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let inner = object::repr(vm, &zelf.callable(vm)?)?;
-        Ok(vm.new_str(format!("<staticmethod({})>", inner.to_string_lossy()))?.into_value())
+        Ok(vm
+            .new_str(format!("<staticmethod({})>", inner.to_string_lossy()))?
+            .into_value())
     }
 
     #[pygetter]

@@ -91,9 +91,19 @@ impl CodeObject {
     /// Makes a code object, with its nested ones, from the compiler's. Names are interned. Raises MemoryError.
     pub fn from_code(vm: &Vm, code: &Code) -> PyResult<Ref<CodeObject>> {
         vm.check_stack()?;
-        let text = |t: &naja_bytecode::code::Text| vm.interp.interner(|i| i.intern_wtf8(t.as_bytes()));
-        let consts = code.consts.iter().map(|c| constant(vm, c)).collect::<PyResult<Box<[Value]>>>()?;
-        let count = |bits: u8| code.localspluskinds.iter().filter(|&&k| k & bits != 0).count() as u32;
+        let text =
+            |t: &naja_bytecode::code::Text| vm.interp.interner(|i| i.intern_wtf8(t.as_bytes()));
+        let consts = code
+            .consts
+            .iter()
+            .map(|c| constant(vm, c))
+            .collect::<PyResult<Box<[Value]>>>()?;
+        let count = |bits: u8| {
+            code.localspluskinds
+                .iter()
+                .filter(|&&k| k & bits != 0)
+                .count() as u32
+        };
         let first_traceable = code
             .code
             .chunks_exact(2)
@@ -133,7 +143,8 @@ impl CodeObject {
     /// The number of arguments' slots: positional, keyword-only, `*args`, `**kwargs`.
     #[inline]
     pub fn total_args(&self) -> usize {
-        let var = (self.flags & flags::VARARGS != 0) as u32 + (self.flags & flags::VARKEYWORDS != 0) as u32;
+        let var = (self.flags & flags::VARARGS != 0) as u32
+            + (self.flags & flags::VARKEYWORDS != 0) as u32;
         (self.argcount + self.kwonlyargcount + var) as usize
     }
 
@@ -227,14 +238,20 @@ impl CodeObject {
 
 /// Copies bytecode into units, and sets the counters of instructions that specialise.
 fn quicken(code: &[u8]) -> Box<[UnsafeCell<u16>]> {
-    let mut units: Vec<u16> = code.chunks_exact(2).map(|u| u16::from_le_bytes([u[0], u[1]])).collect();
+    let mut units: Vec<u16> = code
+        .chunks_exact(2)
+        .map(|u| u16::from_le_bytes([u[0], u[1]]))
+        .collect();
     let mut at = 0;
     while at < units.len() {
         let opcode = units[at] as u8;
         let caches = opcode::cache_entries(opcode as u16) as usize;
         if caches > 0 && at + 1 < units.len() {
             units[at + 1] = match opcode {
-                op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::POP_JUMP_IF_NONE | op::POP_JUMP_IF_NOT_NONE => 0x5555,
+                op::POP_JUMP_IF_FALSE
+                | op::POP_JUMP_IF_TRUE
+                | op::POP_JUMP_IF_NONE
+                | op::POP_JUMP_IF_NOT_NONE => 0x5555,
                 _ => WARMUP,
             }
         }
@@ -246,7 +263,12 @@ fn quicken(code: &[u8]) -> Box<[UnsafeCell<u16>]> {
 /// The value of a constant. Raises MemoryError.
 pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
     vm.check_stack()?;
-    let all = |items: &[Const]| items.iter().map(|c| constant(vm, c)).collect::<PyResult<Vec<Value>>>();
+    let all = |items: &[Const]| {
+        items
+            .iter()
+            .map(|c| constant(vm, c))
+            .collect::<PyResult<Vec<Value>>>()
+    };
     Ok(match constant_ {
         Const::None => Value::NONE,
         Const::True => Value::TRUE,
@@ -259,7 +281,11 @@ pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
         Const::Str(text) => {
             let bytes = text.as_bytes();
             // Constants that look like names are interned, as CPython does: attribute names are compared by address.
-            if bytes.len() <= 4096 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+            if bytes.len() <= 4096
+                && bytes
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            {
                 vm.interp.interner(|i| i.intern_wtf8(bytes)).into_value()
             } else {
                 vm.new_str_wtf8(bytes)?.into_value()
@@ -267,9 +293,15 @@ pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
         }
         Const::Bytes(bytes) => vm.new_bytes(bytes)?.into_value(),
         Const::Tuple(items) => vm.new_tuple(all(items)?)?.into_value(),
-        Const::FrozenSet(items) => crate::objects::set::FrozenSet::from_values(vm, all(items)?)?.into_value(),
+        Const::FrozenSet(items) => {
+            crate::objects::set::FrozenSet::from_values(vm, all(items)?)?.into_value()
+        }
         Const::Slice(parts) => {
-            let [start, stop, step] = [constant(vm, &parts[0])?, constant(vm, &parts[1])?, constant(vm, &parts[2])?];
+            let [start, stop, step] = [
+                constant(vm, &parts[0])?,
+                constant(vm, &parts[1])?,
+                constant(vm, &parts[2])?,
+            ];
             crate::objects::slice::Slice::make(vm, start, stop, step)?.into_value()
         }
         Const::Code(code) => CodeObject::from_code(vm, code)?.into_value(),
@@ -281,7 +313,11 @@ impl CodeObject {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let file = crate::protocols::object::repr(vm, zelf.filename.as_value())?;
-        let line = if zelf.firstlineno != 0 { zelf.firstlineno } else { -1 };
+        let line = if zelf.firstlineno != 0 {
+            zelf.firstlineno
+        } else {
+            -1
+        };
         let text = format!(
             "<code object {} at {:#x}, file \"{}\", line {line}>",
             zelf.name.to_string_lossy(),
@@ -293,13 +329,22 @@ impl CodeObject {
 
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
-        let parts = [zelf.name.to_value(), vm.new_bytes(&zelf.original_bytes())?.into_value(), zelf.linetable.to_value()];
+        let parts = [
+            zelf.name.to_value(),
+            vm.new_bytes(&zelf.original_bytes())?.into_value(),
+            zelf.linetable.to_value(),
+        ];
         let tuple = vm.new_tuple(parts.to_vec())?;
         crate::protocols::hash::hash(vm, tuple.as_value())
     }
 
     #[pyslot]
-    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: crate::protocols::compare::CompareOp) -> PyResult {
+    fn richcompare(
+        vm: &Vm,
+        a: &Value,
+        b: &Value,
+        op: crate::protocols::compare::CompareOp,
+    ) -> PyResult {
         use crate::protocols::compare::{CompareOp, eq};
         let (Some(x), Some(y)) = (a.downcast::<CodeObject>(), b.downcast::<CodeObject>()) else {
             return Ok(Value::NOT_IMPLEMENTED);
@@ -308,9 +353,19 @@ impl CodeObject {
             return Ok(Value::NOT_IMPLEMENTED);
         }
         let numbers = |c: &CodeObject| {
-            (c.argcount, c.posonlyargcount, c.kwonlyargcount, c.flags, c.firstlineno, c.nlocals, c.stacksize)
+            (
+                c.argcount,
+                c.posonlyargcount,
+                c.kwonlyargcount,
+                c.flags,
+                c.firstlineno,
+                c.nlocals,
+                c.stacksize,
+            )
         };
-        let same_names = |p: &[Ref<Str>], q: &[Ref<Str>]| p.len() == q.len() && p.iter().zip(q).all(|(p, q)| p.is(q));
+        let same_names = |p: &[Ref<Str>], q: &[Ref<Str>]| {
+            p.len() == q.len() && p.iter().zip(q).all(|(p, q)| p.is(q))
+        };
         let mut equal = numbers(x) == numbers(y)
             && x.original_bytes() == y.original_bytes()
             && x.linetable.as_bytes() == y.linetable.as_bytes()
@@ -387,7 +442,9 @@ impl CodeObject {
 
     #[pymember]
     fn co_names(&self, vm: &Vm) -> PyResult {
-        Ok(vm.new_tuple(self.names.iter().map(Ref::to_value).collect())?.into_value())
+        Ok(vm
+            .new_tuple(self.names.iter().map(Ref::to_value).collect())?
+            .into_value())
     }
 
     #[pymember]
@@ -424,7 +481,13 @@ impl CodeObject {
 impl CodeObject {
     /// The names of the variables of one kind, as a tuple.
     fn names_of(&self, vm: &Vm, bits: u8) -> PyResult {
-        let names = self.localsplusnames.iter().zip(&*self.localspluskinds).filter(|(_, k)| **k & bits != 0);
-        Ok(vm.new_tuple(names.map(|(n, _)| n.to_value()).collect())?.into_value())
+        let names = self
+            .localsplusnames
+            .iter()
+            .zip(&*self.localspluskinds)
+            .filter(|(_, k)| **k & bits != 0);
+        Ok(vm
+            .new_tuple(names.map(|(n, _)| n.to_value()).collect())?
+            .into_value())
     }
 }

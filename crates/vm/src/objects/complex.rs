@@ -37,7 +37,10 @@ fn operand(vm: &Vm, value: &Value) -> PyResult<Option<c::Complex>> {
         return Ok(Some(c::Complex { re: z.re, im: z.im }));
     }
     if crate::objects::float::value_of(value).is_some() || number::is_int(vm, value) {
-        return Ok(Some(c::Complex { re: number::as_f64(vm, value)?, im: 0.0 }));
+        return Ok(Some(c::Complex {
+            re: number::as_f64(vm, value)?,
+            im: 0.0,
+        }));
     }
     Ok(None)
 }
@@ -66,7 +69,10 @@ impl Complex {
         let real = positional.first().or_else(|| args.keyword("real"));
         let imag = positional.get(1).or_else(|| args.keyword("imag"));
         if args.args.len() > 2 {
-            return Err(vm.type_error(format!("complex() takes at most 2 arguments ({} given)", args.args.len())));
+            return Err(vm.type_error(format!(
+                "complex() takes at most 2 arguments ({} given)",
+                args.args.len()
+            )));
         }
         if let Some(text) = real.and_then(str_::of) {
             if imag.is_some() {
@@ -79,7 +85,9 @@ impl Complex {
             };
         }
         let part = |value: Option<&Value>, which: &str| -> PyResult<c::Complex> {
-            let Some(value) = value else { return Ok(c::Complex { re: 0.0, im: 0.0 }) };
+            let Some(value) = value else {
+                return Ok(c::Complex { re: 0.0, im: 0.0 });
+            };
             if let Some(z) = value.downcast::<Complex>() {
                 return Ok(c::Complex { re: z.re, im: z.im });
             }
@@ -94,7 +102,9 @@ impl Complex {
                 };
             }
             if str_::of(value).is_some() && which == "imag" {
-                return Err(vm.type_error("complex() argument 'imag' must be a real number, not str"));
+                return Err(
+                    vm.type_error("complex() argument 'imag' must be a real number, not str")
+                );
             }
             match number::as_f64(vm, value) {
                 Ok(re) => Ok(c::Complex { re, im: 0.0 }),
@@ -118,7 +128,10 @@ impl Complex {
     #[pyslot]
     fn hash(zelf: &Value, vm: &Vm) -> PyResult<i64> {
         let z = own(vm, zelf)?;
-        let part = |f: f64| naja_numbers::float::hash(f).unwrap_or_else(|| crate::protocols::hash::hash_pointer(zelf));
+        let part = |f: f64| {
+            naja_numbers::float::hash(f)
+                .unwrap_or_else(|| crate::protocols::hash::hash_pointer(zelf))
+        };
         Ok(c::combine_hashes(part(z.re), part(z.im)))
     }
 
@@ -127,7 +140,9 @@ impl Complex {
         if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return Ok(Value::NOT_IMPLEMENTED);
         }
-        let Some(z) = a.downcast::<Complex>() else { return Ok(Value::NOT_IMPLEMENTED) };
+        let Some(z) = a.downcast::<Complex>() else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         let equal = if number::is_int(vm, b) {
             let re = vm.new_float(z.re)?;
             z.im == 0.0 && crate::protocols::compare::compare_bool(vm, &re, b, CompareOp::Eq)?
@@ -208,7 +223,9 @@ impl Complex {
     #[pymethod]
     fn __getnewargs__(zelf: &Value, vm: &Vm) -> PyResult {
         let z = own(vm, zelf)?;
-        Ok(vm.new_tuple(vec![vm.new_float(z.re)?, vm.new_float(z.im)?])?.into_value())
+        Ok(vm
+            .new_tuple(vec![vm.new_float(z.re)?, vm.new_float(z.im)?])?
+            .into_value())
     }
 
     /// Convert to a string according to format_spec.
@@ -220,7 +237,13 @@ impl Complex {
         let z = own(vm, zelf)?;
         let name = vm.type_of(zelf).full_name();
         let locale = naja_numbers::format_spec::Locale::C;
-        let text = naja_numbers::format_spec::format_complex(z.re, z.im, format_spec.as_bytes(), &name, &locale);
+        let text = naja_numbers::format_spec::format_complex(
+            z.re,
+            z.im,
+            format_spec.as_bytes(),
+            &name,
+            &locale,
+        );
         Ok(vm.new_str_wtf8(&check(vm, text)?)?.into_value())
     }
 

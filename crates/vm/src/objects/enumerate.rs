@@ -41,7 +41,15 @@ impl Enumerate {
             None => Value::small_int(0),
         };
         let iterator = iterator::iter(vm, &iterable)?;
-        Ok(vm.new_object_of(cls, Enumerate { iterator, index: MutCell::new(index) })?.into_value())
+        Ok(vm
+            .new_object_of(
+                cls,
+                Enumerate {
+                    iterator,
+                    index: MutCell::new(index),
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot]
@@ -51,9 +59,12 @@ impl Enumerate {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(value) = iterator::next(vm, &zelf.iterator)? else { return Ok(None) };
+        let Some(value) = iterator::next(vm, &zelf.iterator)? else {
+            return Ok(None);
+        };
         let index = zelf.index.get();
-        zelf.index.set(number::add(vm, &index, &Value::small_int(1))?);
+        zelf.index
+            .set(number::add(vm, &index, &Value::small_int(1))?);
         Ok(Some(vm.new_tuple(vec![index, value])?.into_value()))
     }
 }

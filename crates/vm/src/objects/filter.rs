@@ -29,7 +29,9 @@ impl Filter {
     #[pyslot(sig = "(function, iterable, /)")]
     fn new(cls: &Ref<Type>, vm: &Vm, function: Value, iterable: Value) -> PyResult {
         let iterator = iterator::iter(vm, &iterable)?;
-        Ok(vm.new_object_of(cls, Filter { function, iterator })?.into_value())
+        Ok(vm
+            .new_object_of(cls, Filter { function, iterator })?
+            .into_value())
     }
 
     #[pyslot]

@@ -62,7 +62,11 @@ pub fn frame_object(vm: &Vm, frame: *mut Frame) -> PyResult<Ref<FrameObject>> {
     // SAFETY: callers pass live frames.
     unsafe {
         if !(*frame).frame_object.is_empty() {
-            return (*frame).frame_object.to_value().downcast_into::<FrameObject>().map_err(|_| vm.system_error("not a frame object"));
+            return (*frame)
+                .frame_object
+                .to_value()
+                .downcast_into::<FrameObject>()
+                .map_err(|_| vm.system_error("not a frame object"));
         }
         let object = vm.new_object(FrameObject {
             frame: Cell::new(frame),
@@ -93,7 +97,9 @@ pub(crate) unsafe fn take_over(vm: &Vm, frame: *mut Frame) {
         let slot = (*frame).frame_object;
         (*frame).frame_object = Slot::EMPTY;
         let value = slot.into_value();
-        let Some(object) = value.downcast::<FrameObject>() else { return };
+        let Some(object) = value.downcast::<FrameObject>() else {
+            return;
+        };
         if object.header().refcount() == 1 {
             object.frame.set(std::ptr::null_mut());
             return; // nobody else looks at it
@@ -148,7 +154,11 @@ pub(crate) unsafe fn detach(frame: *mut Frame) {
         (*frame).frame_object = Slot::EMPTY;
         let value = slot.into_value();
         if let Some(object) = value.downcast::<FrameObject>() {
-            if object.header().refcount() > 1 { keep(object, frame) } else { object.frame.set(std::ptr::null_mut()) }
+            if object.header().refcount() > 1 {
+                keep(object, frame)
+            } else {
+                object.frame.set(std::ptr::null_mut())
+            }
         }
     }
 }
@@ -162,7 +172,10 @@ pub(crate) fn origin_tuple(vm: &Vm, depth: u32) -> PyResult {
     {
         let line = vm.new_int(f.line().unwrap_or(0) as i64)?;
         let code = f.code();
-        entries.push(vm.new_tuple(vec![code.filename.to_value(), line, code.name.to_value()])?.into_value());
+        entries.push(
+            vm.new_tuple(vec![code.filename.to_value(), line, code.name.to_value()])?
+                .into_value(),
+        );
         // SAFETY: the chain of frames is live.
         frame = unsafe { f.prev.as_ref() };
     }
@@ -207,10 +220,12 @@ impl FrameObject {
                 continue;
             }
             let value = match self.slot(i) {
-                Some(value) if kinds & (kind::CELL | kind::FREE) != 0 => match value.downcast::<CellVariable>() {
-                    Some(cell) => cell.value.get(),
-                    None => Some(value),
-                },
+                Some(value) if kinds & (kind::CELL | kind::FREE) != 0 => {
+                    match value.downcast::<CellVariable>() {
+                        Some(cell) => cell.value.get(),
+                        None => Some(value),
+                    }
+                }
                 value => value,
             };
             if let Some(value) = value {
@@ -222,15 +237,26 @@ impl FrameObject {
 
     /// Sets a variable from outside (debuggers). Says whether there is one of that name.
     pub fn set_variable(&self, name: &Ref<crate::objects::str_::Str>, value: Value) -> bool {
-        let Some(index) = self.code.localsplusnames.iter().position(|n| crate::objects::str_::eq(n, name)) else { return false };
-        if let Some(cell) = self.slot(index).and_then(|v| v.downcast_into::<CellVariable>().ok())
+        let Some(index) = self
+            .code
+            .localsplusnames
+            .iter()
+            .position(|n| crate::objects::str_::eq(n, name))
+        else {
+            return false;
+        };
+        if let Some(cell) = self
+            .slot(index)
+            .and_then(|v| v.downcast_into::<CellVariable>().ok())
             && self.code.localspluskinds[index] & (kind::CELL | kind::FREE) != 0
         {
             cell.value.set(Some(value));
             return true;
         }
         if self.frame.get().is_null() {
-            let old = self.saved.with_mut(|s| s.get_mut(index).map(|place| place.replace(value)));
+            let old = self
+                .saved
+                .with_mut(|s| s.get_mut(index).map(|place| place.replace(value)));
             drop(old);
             return true;
         }
@@ -265,7 +291,9 @@ impl FrameObject {
     /// Return the next outer frame.
     #[pygetter]
     fn f_back(&self, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(frame) = self.live() else { return Ok(self.back.get().map(Ref::into_value)) };
+        let Some(frame) = self.live() else {
+            return Ok(self.back.get().map(Ref::into_value));
+        };
         let mut prev = frame.prev;
         // SAFETY: the chain of frames is live.
         unsafe {
@@ -372,7 +400,9 @@ impl FrameObject {
     fn clear(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
         if let Some(frame) = zelf.live() {
             if frame.owner == crate::interpreter::frame::Owner::Generator
-                && let Some(generator) = zelf.f_generator().and_then(|g| g.downcast_into::<Generator>().ok())
+                && let Some(generator) = zelf
+                    .f_generator()
+                    .and_then(|g| g.downcast_into::<Generator>().ok())
                 && generator.is_suspended()
             {
                 if generator.state() == crate::objects::generator::State::Suspended {
@@ -386,4 +416,3 @@ impl FrameObject {
         Ok(())
     }
 }
-

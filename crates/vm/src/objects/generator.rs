@@ -36,7 +36,13 @@ pub enum State {
 }
 
 /// A generator iterator.
-#[pyclass(name = "generator", module = "builtins", gc, doc = "", flags(HAS_WEAKREF))]
+#[pyclass(
+    name = "generator",
+    module = "builtins",
+    gc,
+    doc = "",
+    flags(HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct Generator {
     frame: Cell<*mut Frame>,
@@ -55,12 +61,26 @@ pub struct Generator {
 }
 
 /// A coroutine object.
-#[pyclass(name = "coroutine", module = "builtins", gc, doc = "", extends = "Generator", flags(HAS_WEAKREF))]
+#[pyclass(
+    name = "coroutine",
+    module = "builtins",
+    gc,
+    doc = "",
+    extends = "Generator",
+    flags(HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct Coroutine(Generator);
 
 /// An asynchronous generator object.
-#[pyclass(name = "async_generator", module = "builtins", gc, doc = "", extends = "Generator", flags(HAS_WEAKREF))]
+#[pyclass(
+    name = "async_generator",
+    module = "builtins",
+    gc,
+    doc = "",
+    extends = "Generator",
+    flags(HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct AsyncGenerator(Generator);
 
@@ -182,7 +202,11 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
         let total = code.nlocalsplus as usize;
         for i in 0..total {
             let slot = *from.add(i);
-            *to.add(i) = if slot.is_empty() { slot } else { Slot::new(slot.into_value()) };
+            *to.add(i) = if slot.is_empty() {
+                slot
+            } else {
+                Slot::new(slot.into_value())
+            };
         }
         (*memory).func = Slot::new((*fp).func.into_value());
         (*memory).owner = Owner::Generator;
@@ -199,7 +223,10 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
         vm.stack.current.set((*fp).prev);
         vm.stack.pop(fp);
         if kind == flags::COROUTINE && vm.coroutine_origin_depth.get() > 0 {
-            generator.origin.set(crate::objects::frame::origin_tuple(vm, vm.coroutine_origin_depth.get())?);
+            generator.origin.set(crate::objects::frame::origin_tuple(
+                vm,
+                vm.coroutine_origin_depth.get(),
+            )?);
         }
         Ok(value)
     }
@@ -341,7 +368,9 @@ impl Generator {
                 return Ok(SendResult::Return(Value::NONE));
             }
             State::Created if !raising && !value.is_none() => {
-                return Err(vm.type_error(format!("can't send non-None value to a just-started {what}")));
+                return Err(vm.type_error(format!(
+                    "can't send non-None value to a just-started {what}"
+                )));
             }
             _ => {}
         }
@@ -401,7 +430,11 @@ impl Generator {
                 return None;
             }
             let slot = *(*frame).sp.sub(1);
-            if slot.is_empty() { None } else { Some(slot.to_value()) }
+            if slot.is_empty() {
+                None
+            } else {
+                Some(slot.to_value())
+            }
         }
     }
 
@@ -413,7 +446,10 @@ impl Generator {
     /// `throw(exception)`: into the sub-iterator first, if it delegates to one.
     pub fn throw(&self, vm: &Vm, exception: Ref<BaseException>) -> PyResult<SendResult> {
         if let Some(inner) = self.delegate() {
-            let generator_exit = crate::objects::type_::is_subtype(vm.type_of(exception.as_value()), &vm.types.generator_exit);
+            let generator_exit = crate::objects::type_::is_subtype(
+                vm.type_of(exception.as_value()),
+                &vm.types.generator_exit,
+            );
             if generator_exit {
                 // Closing the outer one closes the inner one.
                 self.state.set(State::Running);
@@ -426,11 +462,17 @@ impl Generator {
                 return self.throw_pending(vm);
             }
             self.state.set(State::Running);
-            let result = if let Some(sub) = inner.downcast::<Generator>().filter(|_| !is_async_generator(vm, &inner)) {
+            let result = if let Some(sub) = inner
+                .downcast::<Generator>()
+                .filter(|_| !is_async_generator(vm, &inner))
+            {
                 Some(sub.throw(vm, exception.clone()))
             } else {
                 match attributes::get_optional(vm, &inner, &vm.names.throw) {
-                    Ok(Some(throw)) => Some(vm.call(&throw, &[exception.to_value()]).map(SendResult::Next)),
+                    Ok(Some(throw)) => Some(
+                        vm.call(&throw, &[exception.to_value()])
+                            .map(SendResult::Next),
+                    ),
                     Ok(None) => None,
                     Err(raised) => Some(Err(raised)),
                 }
@@ -466,12 +508,16 @@ impl Generator {
         }
         let exit = crate::objects::exception::instantiate(vm, &vm.types.generator_exit, &[])?;
         match self.throw(vm, exit) {
-            Ok(SendResult::Next(_)) => Err(vm.runtime_error(format!("{} ignored GeneratorExit", self.kind_name()))),
+            Ok(SendResult::Next(_)) => {
+                Err(vm.runtime_error(format!("{} ignored GeneratorExit", self.kind_name())))
+            }
             Ok(SendResult::Return(value)) => Ok(value),
             Err(Raised) if vm.catch(&vm.types.generator_exit) => Ok(Value::NONE),
             Err(Raised) if vm.exception_matches(&vm.types.stop_iteration) => {
                 let stop = vm.take_exception();
-                Ok(crate::objects::exception::stop_iteration_value(stop.as_value()))
+                Ok(crate::objects::exception::stop_iteration_value(
+                    stop.as_value(),
+                ))
             }
             Err(raised) => Err(raised),
         }
@@ -510,7 +556,11 @@ impl Generator {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let name = zelf.qualname.get();
-        let text = format!("<generator object {} at {:#x}>", name.to_string_lossy(), zelf.as_ptr() as usize);
+        let text = format!(
+            "<generator object {} at {:#x}>",
+            name.to_string_lossy(),
+            zelf.as_ptr() as usize
+        );
         Ok(vm.new_str(text)?.into_value())
     }
 
@@ -551,7 +601,13 @@ impl Generator {
     /// Raise exception in generator, return next yielded value or raise
     /// StopIteration.
     #[pymethod(name = "throw", sig = "($self, typ, val=None, tb=None, /)")]
-    fn throw_method(zelf: &Ref<Self>, vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult {
+    fn throw_method(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        typ: &Value,
+        val: Option<Value>,
+        tb: Option<Value>,
+    ) -> PyResult {
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, zelf.throw(vm, exception)?)
     }
@@ -638,7 +694,12 @@ fn frame_value(vm: &Vm, generator: &Generator) -> PyResult<Option<Value>> {
 }
 
 /// The arguments of `throw` as an exception.
-fn throw_argument(vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult<Ref<BaseException>> {
+fn throw_argument(
+    vm: &Vm,
+    typ: &Value,
+    val: Option<Value>,
+    tb: Option<Value>,
+) -> PyResult<Ref<BaseException>> {
     let exception = if let Some(exception) = typ.downcast::<BaseException>() {
         if val.as_ref().is_some_and(|v| !v.is_none()) {
             return Err(vm.type_error("instance exception may not have a separate value"));
@@ -648,14 +709,23 @@ fn throw_argument(vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -
         && crate::objects::type_::is_subtype(ty, &vm.types.base_exception)
     {
         match val {
-            Some(value) if vm.type_of(&value).is(ty) || value.downcast::<BaseException>().is_some() => {
-                value.downcast_into::<BaseException>().map_err(|_| vm.type_error("not an exception"))?
+            Some(value)
+                if vm.type_of(&value).is(ty) || value.downcast::<BaseException>().is_some() =>
+            {
+                value
+                    .downcast_into::<BaseException>()
+                    .map_err(|_| vm.type_error("not an exception"))?
             }
             Some(value) if value.downcast::<crate::objects::tuple::Tuple>().is_some() => {
-                let args = value.downcast::<crate::objects::tuple::Tuple>().map(|t| t.items().to_vec()).unwrap_or_default();
+                let args = value
+                    .downcast::<crate::objects::tuple::Tuple>()
+                    .map(|t| t.items().to_vec())
+                    .unwrap_or_default();
                 crate::objects::exception::instantiate(vm, ty, &args)?
             }
-            Some(value) if !value.is_none() => crate::objects::exception::instantiate(vm, ty, &[value])?,
+            Some(value) if !value.is_none() => {
+                crate::objects::exception::instantiate(vm, ty, &[value])?
+            }
             _ => crate::objects::exception::instantiate(vm, ty, &[])?,
         }
     } else {
@@ -669,7 +739,9 @@ fn throw_argument(vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -
         Some(tb) if tb.is_none() => {}
         Some(tb) => match tb.downcast_into() {
             Ok(traceback) => exception.set_traceback(Some(traceback)),
-            Err(_) => return Err(vm.type_error("throw() third argument must be a traceback object")),
+            Err(_) => {
+                return Err(vm.type_error("throw() third argument must be a traceback object"));
+            }
         },
     }
     Ok(exception)
@@ -677,7 +749,9 @@ fn throw_argument(vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -
 
 /// A dying generator is closed; a coroutine never awaited is warned about.
 fn finalize(vm: &Vm, value: &Value) {
-    let Some(generator) = value.downcast::<Generator>() else { return };
+    let Some(generator) = value.downcast::<Generator>() else {
+        return;
+    };
     if generator.state.get() == State::Finished {
         return;
     }
@@ -705,13 +779,22 @@ impl Coroutine {
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
         let name = zelf.downcast::<Generator>().map(|g| g.qualname.get());
-        let name = name.as_ref().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(vm.new_str(format!("<coroutine object {name} at {:#x}>", zelf.bits()))?.into_value())
+        let name = name
+            .as_ref()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        Ok(vm
+            .new_str(format!("<coroutine object {name} at {:#x}>", zelf.bits()))?
+            .into_value())
     }
 
     #[pyslot]
     fn await_(zelf: &Value, vm: &Vm) -> PyResult {
-        Ok(vm.new_object(CoroutineWrapper { coroutine: zelf.clone() })?.into_value())
+        Ok(vm
+            .new_object(CoroutineWrapper {
+                coroutine: zelf.clone(),
+            })?
+            .into_value())
     }
 
     #[pyslot]
@@ -743,7 +826,13 @@ impl Coroutine {
     /// Raise exception in coroutine, return next iterated value or raise
     /// StopIteration.
     #[pymethod(name = "throw", sig = "($self, typ, val=None, tb=None, /)")]
-    fn throw_method(zelf: &Ref<Self>, vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult {
+    fn throw_method(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        typ: &Value,
+        val: Option<Value>,
+        tb: Option<Value>,
+    ) -> PyResult {
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, zelf.0.throw(vm, exception)?)
     }
@@ -829,7 +918,9 @@ impl Traverse for CoroutineWrapper {
 
 impl CoroutineWrapper {
     fn generator(&self, vm: &Vm) -> PyResult<&Ref<Generator>> {
-        self.coroutine.downcast::<Generator>().ok_or_else(|| vm.system_error("a coroutine without its payload"))
+        self.coroutine
+            .downcast::<Generator>()
+            .ok_or_else(|| vm.system_error("a coroutine without its payload"))
     }
 }
 
@@ -867,7 +958,13 @@ impl CoroutineWrapper {
     /// Raise exception in coroutine, return next iterated value or raise
     /// StopIteration.
     #[pymethod(name = "throw", sig = "($self, typ, val=None, tb=None, /)")]
-    fn throw_method(zelf: &Ref<Self>, vm: &Vm, typ: &Value, val: Option<Value>, tb: Option<Value>) -> PyResult {
+    fn throw_method(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        typ: &Value,
+        val: Option<Value>,
+        tb: Option<Value>,
+    ) -> PyResult {
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, zelf.generator(vm)?.throw(vm, exception)?)
     }
@@ -910,7 +1007,10 @@ pub(crate) fn awaitable_iter(vm: &Vm, value: &Value, context: u32) -> PyResult {
         return Err(vm.type_error("__await__() returned a coroutine"));
     }
     if it.slots.iternext.get().is_none() {
-        return Err(vm.type_error(format!("__await__() returned non-iterator of type '{}'", it.full_name())));
+        return Err(vm.type_error(format!(
+            "__await__() returned non-iterator of type '{}'",
+            it.full_name()
+        )));
     }
     Ok(iterator)
 }
@@ -919,7 +1019,10 @@ pub(crate) fn awaitable_iter(vm: &Vm, value: &Value, context: u32) -> PyResult {
 pub(crate) fn anext_awaitable(vm: &Vm, iterator: &Value) -> PyResult {
     let ty = vm.type_of(iterator);
     let Some(anext) = ty.slots.anext.get() else {
-        return Err(vm.type_error(format!("'async for' requires an iterator with __anext__ method, got {}", ty.full_name())));
+        return Err(vm.type_error(format!(
+            "'async for' requires an iterator with __anext__ method, got {}",
+            ty.full_name()
+        )));
     };
     let next = anext(vm, iterator)?;
     if ty.is(&vm.types.async_generator) {
@@ -930,7 +1033,9 @@ pub(crate) fn anext_awaitable(vm: &Vm, iterator: &Value) -> PyResult {
         Err(Raised) => {
             let cause = vm.take_exception();
             let name = vm.type_of(&next).full_name();
-            vm.type_error(format!("'async for' received an invalid object from __anext__: {name}"));
+            vm.type_error(format!(
+                "'async for' received an invalid object from __anext__: {name}"
+            ));
             let error = vm.take_exception();
             error.set_cause(Some(cause.to_value()));
             crate::objects::exception::set_context_avoiding_cycle(&error, cause.into_value());
@@ -967,5 +1072,7 @@ pub(crate) fn stop_iteration_error(vm: &Vm, value: &Value) -> PyResult {
 
 /// What an asynchronous generator yields, told apart from what it awaits.
 pub(crate) fn wrap_async_yield(vm: &Vm, value: Value) -> PyResult {
-    Ok(vm.new_object(crate::objects::async_generator::WrappedValue { value })?.into_value())
+    Ok(vm
+        .new_object(crate::objects::async_generator::WrappedValue { value })?
+        .into_value())
 }

@@ -14,7 +14,12 @@ use naja_macros::{pyclass, pymethods};
 /// Represent a PEP 585 generic type
 ///
 /// E.g. for t = list[int], t.__origin__ is list and t.__args__ is (int,).
-#[pyclass(name = "GenericAlias", module = "types", gc, flags(BASETYPE, HAS_WEAKREF))]
+#[pyclass(
+    name = "GenericAlias",
+    module = "types",
+    gc,
+    flags(BASETYPE, HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct GenericAlias {
     origin: Value,
@@ -36,7 +41,12 @@ impl Vm {
             Some(args) => args.clone(),
             None => self.new_tuple(vec![args.clone()])?,
         };
-        Ok(self.new_object(GenericAlias { origin: origin.clone(), args })?.into_value())
+        Ok(self
+            .new_object(GenericAlias {
+                origin: origin.clone(),
+                args,
+            })?
+            .into_value())
     }
 }
 
@@ -47,7 +57,9 @@ fn shown(vm: &Vm, value: &Value) -> PyResult<String> {
     }
     match value.downcast::<Type>() {
         Some(ty) => Ok(match type_attributes::module_text(vm, ty)? {
-            Some(module) if module != "builtins" => format!("{module}.{}", type_attributes::qualname(ty)),
+            Some(module) if module != "builtins" => {
+                format!("{module}.{}", type_attributes::qualname(ty))
+            }
             _ => type_attributes::qualname(ty),
         }),
         None => Ok(object::repr(vm, value)?.to_string_lossy().into_owned()),
@@ -55,7 +67,15 @@ fn shown(vm: &Vm, value: &Value) -> PyResult<String> {
 }
 
 /// Attributes that the alias has itself; all others are the origin's.
-const OWN: [&str; 7] = ["__class__", "__origin__", "__args__", "__parameters__", "__mro_entries__", "__reduce__", "__copy__"];
+const OWN: [&str; 7] = [
+    "__class__",
+    "__origin__",
+    "__args__",
+    "__parameters__",
+    "__mro_entries__",
+    "__reduce__",
+    "__copy__",
+];
 
 #[pymethods]
 impl GenericAlias {
@@ -63,15 +83,29 @@ impl GenericAlias {
     fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         match args.args {
             [origin, args] => vm.generic_alias(origin, args),
-            many => Err(vm.type_error(format!("GenericAlias expected 2 arguments, got {}", many.len()))),
+            many => Err(vm.type_error(format!(
+                "GenericAlias expected 2 arguments, got {}",
+                many.len()
+            ))),
         }
     }
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let args = zelf.args.items().iter().map(|a| shown(vm, a)).collect::<PyResult<Vec<String>>>()?;
-        let inside = if args.is_empty() { "()".to_string() } else { args.join(", ") };
-        Ok(vm.new_str(format!("{}[{inside}]", shown(vm, &zelf.origin)?))?.into_value())
+        let args = zelf
+            .args
+            .items()
+            .iter()
+            .map(|a| shown(vm, a))
+            .collect::<PyResult<Vec<String>>>()?;
+        let inside = if args.is_empty() {
+            "()".to_string()
+        } else {
+            args.join(", ")
+        };
+        Ok(vm
+            .new_str(format!("{}[{inside}]", shown(vm, &zelf.origin)?))?
+            .into_value())
     }
 
     #[pyslot]
@@ -82,13 +116,15 @@ impl GenericAlias {
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<GenericAlias>(), b.downcast::<GenericAlias>()) else {
+        let (Some(x), Some(y)) = (a.downcast::<GenericAlias>(), b.downcast::<GenericAlias>())
+        else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
         if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return Ok(Value::NOT_IMPLEMENTED);
         }
-        let equal = compare::eq(vm, &x.origin, &y.origin)? && compare::eq(vm, x.args.as_value(), y.args.as_value())?;
+        let equal = compare::eq(vm, &x.origin, &y.origin)?
+            && compare::eq(vm, x.args.as_value(), y.args.as_value())?;
         Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
     }
 
@@ -141,8 +177,11 @@ impl GenericAlias {
 
     #[pymethod]
     fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let args = vm.new_tuple(vec![zelf.origin.clone(), zelf.args.to_value()])?.into_value();
-        Ok(vm.new_tuple(vec![vm.types.generic_alias.to_value(), args])?.into_value())
+        let args = vm
+            .new_tuple(vec![zelf.origin.clone(), zelf.args.to_value()])?
+            .into_value();
+        Ok(vm
+            .new_tuple(vec![vm.types.generic_alias.to_value(), args])?
+            .into_value())
     }
 }
-

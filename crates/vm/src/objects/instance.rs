@@ -50,7 +50,13 @@ pub struct Shapes(MutCell<Vec<Shape>>);
 
 impl Default for Shapes {
     fn default() -> Self {
-        let empty = || Shape { parent: 0, count: 0, name: None, next: FxHashMap::default(), table: None };
+        let empty = || Shape {
+            parent: 0,
+            count: 0,
+            name: None,
+            next: FxHashMap::default(),
+            table: None,
+        };
         Shapes(MutCell::new(vec![empty(), empty()]))
     }
 }
@@ -74,7 +80,10 @@ impl Shapes {
                     }
                     shapes[id as usize].table = Some(table);
                 }
-                return shapes[id as usize].table.as_ref().and_then(|t| t.get(&address).copied());
+                return shapes[id as usize]
+                    .table
+                    .as_ref()
+                    .and_then(|t| t.get(&address).copied());
             }
             let mut at = id;
             loop {
@@ -82,7 +91,11 @@ impl Shapes {
                 if shape.count == 0 {
                     return None;
                 }
-                if shape.name.as_ref().is_some_and(|n| n.as_ptr() as usize == address) {
+                if shape
+                    .name
+                    .as_ref()
+                    .is_some_and(|n| n.as_ptr() as usize == address)
+                {
                     return Some(shape.count - 1);
                 }
                 at = shape.parent;
@@ -104,7 +117,13 @@ impl Shapes {
             }
             let new = shapes.len() as u32;
             let count = shape.count + 1;
-            shapes.push(Shape { parent: id, count, name: Some(name.clone()), next: FxHashMap::default(), table: None });
+            shapes.push(Shape {
+                parent: id,
+                count,
+                name: Some(name.clone()),
+                next: FxHashMap::default(),
+                table: None,
+            });
             shapes[id as usize].next.insert(address, new);
             Some(new)
         })
@@ -151,7 +170,9 @@ pub fn attrs(header: &Header) -> Option<&Attrs> {
 pub fn init_attrs(header: &Header) {
     if let Some(attrs) = attrs(header) {
         let ty = Type::of_header(header);
-        attrs.inline.set((ty.layout.size.get() - ty.inline_offset.get()) / 8)
+        attrs
+            .inline
+            .set((ty.layout.size.get() - ty.inline_offset.get()) / 8)
     }
 }
 
@@ -176,7 +197,9 @@ impl Attrs {
             let offset = Type::of_header(header).inline_offset.get() as usize + index as usize * 8;
             (header as *const Header as *mut u8).wrapping_add(offset) as *mut Option<Value>
         } else {
-            self.storage.get().wrapping_add(1 + (index - inline) as usize) as *mut Option<Value>
+            self.storage
+                .get()
+                .wrapping_add(1 + (index - inline) as usize) as *mut Option<Value>
         }
     }
 
@@ -189,7 +212,11 @@ impl Attrs {
         let need = (index - inline + 1) as usize;
         let old = self.storage.get();
         // SAFETY: a non-null block starts with its capacity.
-        let capacity = if old.is_null() { 0 } else { unsafe { *old as usize } };
+        let capacity = if old.is_null() {
+            0
+        } else {
+            unsafe { *old as usize }
+        };
         if need <= capacity {
             return true;
         }
@@ -226,8 +253,12 @@ impl Attrs {
 /// The value of attribute `name` (interned or not) in the instance itself. Raises only what a dict lookup raises.
 #[inline]
 pub fn get(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option<Value>> {
-    let Some(header) = object.header() else { return Ok(None) };
-    let Some(attrs) = attrs(header) else { return Ok(None) };
+    let Some(header) = object.header() else {
+        return Ok(None);
+    };
+    let Some(attrs) = attrs(header) else {
+        return Ok(None);
+    };
     match attrs.shape.get() {
         ROOT => Ok(None),
         DICT => match attrs.dict() {
@@ -248,10 +279,16 @@ pub fn get(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option<Value>> 
 ///
 /// The object must have a `__dict__`.
 pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<bool> {
-    let Some(header) = object.header() else { return Ok(false) };
-    let Some(attrs) = attrs(header) else { return Ok(false) };
+    let Some(header) = object.header() else {
+        return Ok(false);
+    };
+    let Some(attrs) = attrs(header) else {
+        return Ok(false);
+    };
     if attrs.shape.get() == DICT {
-        let Some(dict) = attrs.dict() else { return Ok(false) };
+        let Some(dict) = attrs.dict() else {
+            return Ok(false);
+        };
         return match value {
             Some(value) => dict.set_str(vm, name, value.clone()).map(|()| true),
             None => dict.remove_str(vm, name).map(|old| old.is_some()),
@@ -263,7 +300,8 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
     match (index, value) {
         (Some(index), Some(value)) => {
             // SAFETY: the index is one of the shape's; the old value is dropped after it was replaced.
-            let old = unsafe { std::mem::replace(&mut *attrs.slot(header, index), Some(value.clone())) };
+            let old =
+                unsafe { std::mem::replace(&mut *attrs.slot(header, index), Some(value.clone())) };
             drop(old);
             Ok(true)
         }
@@ -279,7 +317,9 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
                 Type::of_header(header).learn_inline(index + 1);
                 Ok(true)
             }
-            None => materialize(vm, object)?.set_str(vm, &name, value.clone()).map(|()| true),
+            None => materialize(vm, object)?
+                .set_str(vm, &name, value.clone())
+                .map(|()| true),
         },
         (Some(index), None) => {
             remove(vm, header, attrs, shape, index);
@@ -344,7 +384,9 @@ pub fn materialize(vm: &Vm, object: &Value) -> PyResult<Ref<Dict>> {
         }
     }
     let old = detach(header, attrs, names.len() as u32);
-    attrs.storage.set(dict.clone().into_value().into_bits() as *mut u64);
+    attrs
+        .storage
+        .set(dict.clone().into_value().into_bits() as *mut u64);
     attrs.shape.set(DICT);
     drop(old);
     Ok(dict)
@@ -387,9 +429,16 @@ fn count_set(header: &Header, attrs: &Attrs) -> u32 {
     let inline = attrs.inline.get();
     let block = attrs.storage.get();
     // SAFETY: a non-null block starts with its capacity.
-    let capacity = inline + if block.is_null() { 0 } else { unsafe { *block as u32 } };
+    let capacity = inline
+        + if block.is_null() {
+            0
+        } else {
+            unsafe { *block as u32 }
+        };
     // SAFETY: within inline part and block; unset words are zero.
-    (0..capacity).take_while(|&i| unsafe { (*attrs.slot(header, i)).is_some() }).count() as u32
+    (0..capacity)
+        .take_while(|&i| unsafe { (*attrs.slot(header, i)).is_some() })
+        .count() as u32
 }
 
 /// For the heap: reports the references held by attributes.
@@ -409,14 +458,22 @@ pub fn traverse_attrs(header: &Header, visitor: &mut Visitor) {
 /// For the heap: drops all attributes.
 pub fn clear_attrs(header: &Header) {
     let Some(attrs) = attrs(header) else { return };
-    let count = if attrs.shape.get() == DICT { 0 } else { count_set(header, attrs) };
+    let count = if attrs.shape.get() == DICT {
+        0
+    } else {
+        count_set(header, attrs)
+    };
     drop(detach(header, attrs, count))
 }
 
 impl Type {
     /// An instance has grown to `count` attributes: later ones get room for them inline.
     fn learn_inline(&self, count: u32) {
-        if count > self.inline_hint.get() && count <= 30 && self.inline_offset.get() != 0 && self.flag(super::type_::TypeFlags::INLINE_VALUES) {
+        if count > self.inline_hint.get()
+            && count <= 30
+            && self.inline_offset.get() != 0
+            && self.flag(super::type_::TypeFlags::INLINE_VALUES)
+        {
             self.inline_hint.set(count);
             self.layout.size.set(self.inline_offset.get() + count * 8);
         }
@@ -436,7 +493,10 @@ pub fn cacheable_offset(vm: &Vm, object: &Value, name: &Ref<Str>) -> Option<(u64
     if index >= attrs.inline.get() {
         return None;
     }
-    Some((attrs.word(), Type::of_header(header).inline_offset.get() + index * 8))
+    Some((
+        attrs.word(),
+        Type::of_header(header).inline_offset.get() + index * 8,
+    ))
 }
 
 /// As [`cacheable_offset`] for adding `name`: (attribute word now, attribute word then, byte offset).
@@ -451,5 +511,9 @@ pub fn cacheable_growth(vm: &Vm, object: &Value, name: &Ref<Str>) -> Option<(u64
     if index >= attrs.inline.get() {
         return None;
     }
-    Some((attrs.word(), next, Type::of_header(header).inline_offset.get() + index * 8))
+    Some((
+        attrs.word(),
+        next,
+        Type::of_header(header).inline_offset.get() + index * 8,
+    ))
 }

@@ -40,14 +40,22 @@ impl Traverse for CallableIterator {
 
 /// An iterator over `sequence[0]`, `sequence[1]`, ... until IndexError.
 pub fn sequence_iterator(vm: &Vm, sequence: &Value) -> PyResult {
-    let iterator = SequenceIterator { sequence: MutCell::new(Some(sequence.clone())), index: Cell::new(0) };
+    let iterator = SequenceIterator {
+        sequence: MutCell::new(Some(sequence.clone())),
+        index: Cell::new(0),
+    };
     Ok(vm.new_object(iterator)?.into_value())
 }
 
 /// `iter(callable, sentinel)`.
 pub fn callable_iterator(vm: &Vm, callable: &Value, sentinel: &Value) -> PyResult {
     let callable = MutCell::new(Some(callable.clone()));
-    Ok(vm.new_object(CallableIterator { callable, sentinel: sentinel.clone() })?.into_value())
+    Ok(vm
+        .new_object(CallableIterator {
+            callable,
+            sentinel: sentinel.clone(),
+        })?
+        .into_value())
 }
 
 #[pymethods]
@@ -59,13 +67,17 @@ impl SequenceIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(items) = zelf.sequence.get() else { return Ok(None) };
+        let Some(items) = zelf.sequence.get() else {
+            return Ok(None);
+        };
         match sequence::get(vm, &items, zelf.index.get()) {
             Ok(item) => {
                 zelf.index.set(zelf.index.get().saturating_add(1));
                 Ok(Some(item))
             }
-            Err(Raised) if vm.catch(&vm.types.index_error) || vm.catch(&vm.types.stop_iteration) => {
+            Err(Raised)
+                if vm.catch(&vm.types.index_error) || vm.catch(&vm.types.stop_iteration) =>
+            {
                 drop(zelf.sequence.take());
                 Ok(None)
             }
@@ -92,7 +104,9 @@ impl CallableIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(callable) = zelf.callable.get() else { return Ok(None) };
+        let Some(callable) = zelf.callable.get() else {
+            return Ok(None);
+        };
         let value = vm.call(&callable, &[])?;
         if compare::eq(vm, &value, &zelf.sentinel)? {
             drop(zelf.callable.take());

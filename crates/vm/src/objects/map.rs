@@ -41,8 +41,20 @@ impl Map {
         if iterables.is_empty() {
             return Err(vm.type_error("map() must have at least two arguments."));
         }
-        let iterators = iterables.iter().map(|i| iterator::iter(vm, i)).collect::<PyResult<Vec<Value>>>()?;
-        Ok(vm.new_object_of(cls, Map { function: function.clone(), iterators, strict })?.into_value())
+        let iterators = iterables
+            .iter()
+            .map(|i| iterator::iter(vm, i))
+            .collect::<PyResult<Vec<Value>>>()?;
+        Ok(vm
+            .new_object_of(
+                cls,
+                Map {
+                    function: function.clone(),
+                    iterators,
+                    strict,
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot]

@@ -34,17 +34,25 @@ impl MappingProxy {
     #[pyslot(sig = "(mapping)")]
     fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         match args.args {
-            [mapping] if vm.type_of(mapping).slots.subscript.get().is_some() => MappingProxy::make(vm, mapping.clone()),
-            [other] => {
-                Err(vm.type_error(format!("mappingproxy() argument must be a mapping, not {}", vm.type_of(other).full_name())))
+            [mapping] if vm.type_of(mapping).slots.subscript.get().is_some() => {
+                MappingProxy::make(vm, mapping.clone())
             }
+            [other] => Err(vm.type_error(format!(
+                "mappingproxy() argument must be a mapping, not {}",
+                vm.type_of(other).full_name()
+            ))),
             _ => Err(vm.type_error("mappingproxy() missing required argument 'mapping' (pos 1)")),
         }
     }
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_str(format!("mappingproxy({})", object::repr(vm, &zelf.mapping)?.to_string_lossy()))?.into_value())
+        Ok(vm
+            .new_str(format!(
+                "mappingproxy({})",
+                object::repr(vm, &zelf.mapping)?.to_string_lossy()
+            ))?
+            .into_value())
     }
 
     #[pyslot]
@@ -78,7 +86,11 @@ impl MappingProxy {
     /// Return the value for key if key is in the mapping, else default.
     #[pymethod(sig = "($self, key, default=None, /)")]
     fn get(&self, vm: &Vm, key: Value, default: Option<Value>) -> PyResult {
-        vm.call_method(&self.mapping, &vm.names.get, &[key, default.unwrap_or(Value::NONE)])
+        vm.call_method(
+            &self.mapping,
+            &vm.names.get,
+            &[key, default.unwrap_or(Value::NONE)],
+        )
     }
 
     /// a set-like object providing a view on D's keys

@@ -30,7 +30,8 @@ impl MemoryView {
         let Some(object) = self.object.get() else {
             return Err(vm.value_error("operation forbidden on released memoryview object"));
         };
-        bytes::of_object(vm, &object)?.ok_or_else(|| vm.buffer_error("the object lends no buffer any more"))
+        bytes::of_object(vm, &object)?
+            .ok_or_else(|| vm.buffer_error("the object lends no buffer any more"))
     }
 }
 
@@ -47,7 +48,11 @@ impl MemoryView {
                 vm.type_of(object).full_name()
             )));
         }
-        Ok(vm.new_object(MemoryView { object: MutCell::new(Some(object.clone())) })?.into_value())
+        Ok(vm
+            .new_object(MemoryView {
+                object: MutCell::new(Some(object.clone())),
+            })?
+            .into_value())
     }
 
     #[pyslot]
@@ -57,7 +62,10 @@ impl MemoryView {
 
     #[pyslot]
     fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
-        match usize::try_from(index).ok().and_then(|i| zelf.bytes(vm).ok().and_then(|b| b.get(i).copied())) {
+        match usize::try_from(index)
+            .ok()
+            .and_then(|i| zelf.bytes(vm).ok().and_then(|b| b.get(i).copied()))
+        {
             Some(byte) => Ok(Value::small_int(byte as i64)),
             None => Err(vm.index_error("index out of bounds on dimension 1")),
         }

@@ -39,7 +39,10 @@ impl Method {
     #[pyslot(sig = "(function, instance, /)")]
     fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let [function, object] = args.positional() else {
-            return Err(vm.type_error(format!("method expected 2 arguments, got {}", args.args.len())));
+            return Err(vm.type_error(format!(
+                "method expected 2 arguments, got {}",
+                args.args.len()
+            )));
         };
         if vm.type_of(function).slots.call.get().is_none() {
             return Err(vm.type_error("first argument must be callable"));
@@ -52,11 +55,19 @@ impl Method {
 
     #[pyslot]
     fn call(vm: &Vm, zelf: &Value, args: Args) -> PyResult {
-        let Some(method) = zelf.downcast::<Method>() else { return Err(vm.type_error("not a method")) };
+        let Some(method) = zelf.downcast::<Method>() else {
+            return Err(vm.type_error("not a method"));
+        };
         let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
         all.push(method.object.clone());
         all.extend(args.args.iter().cloned());
-        vm.call_args(&method.function, Args { args: &all, kwnames: args.kwnames })
+        vm.call_args(
+            &method.function,
+            Args {
+                args: &all,
+                kwnames: args.kwnames,
+            },
+        )
     }
 
     #[pyslot]
@@ -68,7 +79,12 @@ impl Method {
         let name = name.and_then(|n| n.downcast_into::<Str>().ok());
         let name = name.map_or("?".to_string(), |n| n.to_string_lossy().into_owned());
         let object = object::repr(vm, &zelf.object)?;
-        Ok(vm.new_str(format!("<bound method {name} of {}>", object.to_string_lossy()))?.into_value())
+        Ok(vm
+            .new_str(format!(
+                "<bound method {name} of {}>",
+                object.to_string_lossy()
+            ))?
+            .into_value())
     }
 
     #[pyslot]
@@ -79,20 +95,30 @@ impl Method {
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<Method>(), b.downcast::<Method>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(x), Some(y)) = (a.downcast::<Method>(), b.downcast::<Method>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return Ok(Value::NOT_IMPLEMENTED);
         }
-        let equal = x.object.is(&y.object) && crate::protocols::compare::eq(vm, &x.function, &y.function)?;
+        let equal =
+            x.object.is(&y.object) && crate::protocols::compare::eq(vm, &x.function, &y.function)?;
         Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
     }
 
     #[pyslot]
     fn getattro(vm: &Vm, zelf: &Value, name: &Ref<Str>) -> PyResult {
-        let Some(method) = zelf.downcast::<Method>() else { return Err(vm.type_error("not a method")) };
+        let Some(method) = zelf.downcast::<Method>() else {
+            return Err(vm.type_error("not a method"));
+        };
         match vm.type_of(zelf).lookup(vm, name) {
             Some(descriptor) => match vm.type_of(&descriptor).slots.descr_get.get() {
-                Some(get) => get(vm, &descriptor, Some(zelf), Some(vm.types.method.as_value())),
+                Some(get) => get(
+                    vm,
+                    &descriptor,
+                    Some(zelf),
+                    Some(vm.types.method.as_value()),
+                ),
                 None => Ok(descriptor),
             },
             None => attributes::get(vm, &method.function, name),

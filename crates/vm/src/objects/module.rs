@@ -31,7 +31,9 @@ impl Traverse for Module {
 impl Module {
     /// A module called `name`, with the usual attributes. Raises MemoryError.
     pub fn make(vm: &Vm, name: &str, doc: Option<&str>) -> PyResult<Ref<Module>> {
-        let module = vm.new_object(Module { dict: MutCell::new(Dict::new(vm)?) })?;
+        let module = vm.new_object(Module {
+            dict: MutCell::new(Dict::new(vm)?),
+        })?;
         let doc = match doc {
             Some(doc) => vm.new_str(doc)?.into_value(),
             None => Value::NONE,
@@ -44,7 +46,11 @@ impl Module {
         let dict = self.dict();
         dict.set_str(vm, &vm.names.__name__, name)?;
         dict.set_str(vm, &vm.names.__doc__, doc)?;
-        for attr in [&vm.names.__package__, &vm.names.__loader__, &vm.names.__spec__] {
+        for attr in [
+            &vm.names.__package__,
+            &vm.names.__loader__,
+            &vm.names.__spec__,
+        ] {
             dict.set_str(vm, attr, Value::NONE)?;
         }
         Ok(())
@@ -63,16 +69,21 @@ impl Module {
     /// The module's name as text, if it has one.
     pub fn name(&self, vm: &Vm) -> PyResult<Option<String>> {
         let name = self.dict().get_str(vm, &vm.names.__name__)?;
-        Ok(name.as_ref().and_then(str_::of).map(|n| n.to_string_lossy().into_owned()))
+        Ok(name
+            .as_ref()
+            .and_then(str_::of)
+            .map(|n| n.to_string_lossy().into_owned()))
     }
 
     /// Whether the module's import is still under way.
     fn is_initializing(&self, vm: &Vm) -> PyResult<bool> {
         match self.dict().get_str(vm, &vm.names.__spec__)? {
-            Some(spec) if !spec.is_none() => match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
-                Some(flag) => object::is_true(vm, &flag),
-                None => Ok(false),
-            },
+            Some(spec) if !spec.is_none() => {
+                match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
+                    Some(flag) => object::is_true(vm, &flag),
+                    None => Ok(false),
+                }
+            }
             _ => Ok(false),
         }
     }
@@ -99,7 +110,12 @@ impl Module {
 impl Module {
     #[pyslot(sig = "(name, doc=None)")]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        let module = vm.new_object_of(cls, Module { dict: MutCell::new(Dict::new(vm)?) })?;
+        let module = vm.new_object_of(
+            cls,
+            Module {
+                dict: MutCell::new(Dict::new(vm)?),
+            },
+        )?;
         Ok(module.into_value())
     }
 
@@ -111,14 +127,19 @@ impl Module {
             return Err(vm.type_error("module() missing required argument 'name' (pos 1)"));
         };
         if str_::of(name).is_none() {
-            return Err(vm.type_error(format!("module() argument 'name' must be str, not {}", vm.type_of(name).full_name())));
+            return Err(vm.type_error(format!(
+                "module() argument 'name' must be str, not {}",
+                vm.type_of(name).full_name()
+            )));
         }
         zelf.fill(vm, name.clone(), doc.cloned().unwrap_or(Value::NONE))
     }
 
     #[pyslot]
     fn getattro(vm: &Vm, zelf: &Value, name: &Ref<Str>) -> PyResult {
-        let Some(module) = zelf.downcast::<Module>() else { return attributes::generic_get(vm, zelf, name) };
+        let Some(module) = zelf.downcast::<Module>() else {
+            return attributes::generic_get(vm, zelf, name);
+        };
         let ty = vm.type_of(zelf);
         if let Some(descriptor) = ty.lookup(vm, name) {
             let slots = &vm.type_of(&descriptor).slots;
@@ -145,7 +166,9 @@ impl Module {
 
     #[pyslot]
     fn setattro(vm: &Vm, zelf: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
-        let Some(module) = zelf.downcast::<Module>() else { return attributes::generic_set(vm, zelf, name, value) };
+        let Some(module) = zelf.downcast::<Module>() else {
+            return attributes::generic_set(vm, zelf, name, value);
+        };
         if let Some(descriptor) = vm.type_of(zelf).lookup(vm, name)
             && let Some(set) = vm.type_of(&descriptor).slots.descr_set.get()
         {
@@ -180,7 +203,9 @@ impl Module {
         if let Some(annotations) = dict.get_str(vm, &vm.names.__annotations__)? {
             return Ok(annotations);
         }
-        let annotate = dict.get_str(vm, &vm.names.__annotate__)?.filter(|a| !a.is_none());
+        let annotate = dict
+            .get_str(vm, &vm.names.__annotate__)?
+            .filter(|a| !a.is_none());
         let annotations = match annotate {
             Some(annotate) => vm.call(&annotate, &[Value::small_int(1)])?,
             None => vm.new_dict()?.into_value(),
@@ -206,12 +231,17 @@ impl Module {
 
     #[pygetter]
     fn __annotate__(&self, vm: &Vm) -> PyResult {
-        Ok(self.dict().get_str(vm, &vm.names.__annotate__)?.unwrap_or(Value::NONE))
+        Ok(self
+            .dict()
+            .get_str(vm, &vm.names.__annotate__)?
+            .unwrap_or(Value::NONE))
     }
 
     #[pysetter(name = "__annotate__")]
     fn set_annotate(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        let Some(value) = value else { return Err(vm.type_error("cannot delete __annotate__ attribute")) };
+        let Some(value) = value else {
+            return Err(vm.type_error("cannot delete __annotate__ attribute"));
+        };
         if !value.is_none() && vm.type_of(&value).slots.call.get().is_none() {
             return Err(vm.type_error("__annotate__ must be callable or None"));
         }
@@ -230,4 +260,3 @@ impl Module {
         Ok(vm.new_list(names)?.into_value())
     }
 }
-

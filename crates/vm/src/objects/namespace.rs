@@ -11,7 +11,12 @@ use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
 
 /// A simple attribute-based namespace.
-#[pyclass(name = "SimpleNamespace", module = "types", gc, flags(BASETYPE, HAS_DICT))]
+#[pyclass(
+    name = "SimpleNamespace",
+    module = "types",
+    gc,
+    flags(BASETYPE, HAS_DICT)
+)]
 #[repr(C)]
 pub struct SimpleNamespace;
 
@@ -32,7 +37,10 @@ impl SimpleNamespace {
                 crate::objects::dict::methods::update_from_mapping(vm, &dict, &made)?;
             }
             many => {
-                return Err(vm.type_error(format!("SimpleNamespace expected at most 1 argument, got {}", many.len())));
+                return Err(vm.type_error(format!(
+                    "SimpleNamespace expected at most 1 argument, got {}",
+                    many.len()
+                )));
             }
         }
         for (name, value) in args.keywords() {
@@ -44,7 +52,11 @@ impl SimpleNamespace {
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
         let ty = vm.type_of(zelf);
-        let name = if ty.is(&vm.types.simple_namespace) { "namespace".to_string() } else { ty.name() };
+        let name = if ty.is(&vm.types.simple_namespace) {
+            "namespace".to_string()
+        } else {
+            ty.name()
+        };
         if object::repr_enter(vm, zelf) {
             return Ok(vm.new_str(format!("{name}(...)"))?.into_value());
         }
@@ -52,7 +64,11 @@ impl SimpleNamespace {
             let mut parts = Vec::new();
             for (key, value) in instance::materialize(vm, zelf)?.items_vec() {
                 if let Some(key) = str_::of(&key).filter(|k| k.byte_len() > 0) {
-                    parts.push(format!("{}={}", key.to_string_lossy(), object::repr(vm, &value)?.to_string_lossy()));
+                    parts.push(format!(
+                        "{}={}",
+                        key.to_string_lossy(),
+                        object::repr(vm, &value)?.to_string_lossy()
+                    ));
                 }
             }
             Ok(parts.join(", "))

@@ -46,7 +46,9 @@ impl Object {
         let object = &vm.types.object.slots;
         if excess(&args) {
             if cls.slots.new.get() != object.new.get() {
-                return Err(vm.type_error("object.__new__() takes exactly one argument (the type to instantiate)"));
+                return Err(vm.type_error(
+                    "object.__new__() takes exactly one argument (the type to instantiate)",
+                ));
             }
             if cls.slots.init.get() == object.init.get() {
                 return Err(vm.type_error(format!("{}() takes no arguments", cls.name())));
@@ -64,7 +66,9 @@ impl Object {
             let ty = vm.type_of(zelf);
             let object = &vm.types.object.slots;
             if ty.slots.init.get() != object.init.get() {
-                return Err(vm.type_error("object.__init__() takes exactly one argument (the instance to initialize)"));
+                return Err(vm.type_error(
+                    "object.__init__() takes exactly one argument (the instance to initialize)",
+                ));
             }
             if ty.slots.new.get() == object.new.get() {
                 return Err(vm.type_error(format!(
@@ -81,7 +85,9 @@ impl Object {
         let ty = vm.type_of(zelf);
         let name = type_attributes::qualname(ty);
         let text = match type_attributes::module_text(vm, ty)? {
-            Some(module) if module != "builtins" => format!("<{module}.{name} object at {:#x}>", zelf.bits()),
+            Some(module) if module != "builtins" => {
+                format!("<{module}.{name} object at {:#x}>", zelf.bits())
+            }
             _ => format!("<{name} object at {:#x}>", zelf.bits()),
         };
         Ok(vm.new_str(text)?.into_value())
@@ -100,9 +106,15 @@ impl Object {
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
         match op {
-            CompareOp::Eq => Ok(if a.is(b) { Value::TRUE } else { Value::NOT_IMPLEMENTED }),
+            CompareOp::Eq => Ok(if a.is(b) {
+                Value::TRUE
+            } else {
+                Value::NOT_IMPLEMENTED
+            }),
             CompareOp::Ne => {
-                let Some(compare) = vm.type_of(a).slots.richcompare.get() else { return Ok(Value::NOT_IMPLEMENTED) };
+                let Some(compare) = vm.type_of(a).slots.richcompare.get() else {
+                    return Ok(Value::NOT_IMPLEMENTED);
+                };
                 let equal = compare(vm, a, b, CompareOp::Eq)?;
                 if equal.is_not_implemented() {
                     return Ok(equal);
@@ -131,7 +143,9 @@ impl Object {
 
     #[pysetter(name = "__class__")]
     fn set_class(zelf: &Value, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        let Some(value) = value else { return Err(vm.type_error("can't delete __class__ attribute")) };
+        let Some(value) = value else {
+            return Err(vm.type_error("can't delete __class__ attribute"));
+        };
         let Some(new) = value.downcast::<Type>() else {
             return Err(vm.type_error(format!(
                 "__class__ must be set to a class, not '{}' object",
@@ -156,7 +170,9 @@ impl Object {
         {
             type_attributes::merge_class_dict(vm, &names, class)?;
         }
-        Ok(vm.new_list(names.items_vec().into_iter().map(|(k, _)| k).collect())?.into_value())
+        Ok(vm
+            .new_list(names.items_vec().into_iter().map(|(k, _)| k).collect())?
+            .into_value())
     }
 
     /// Default object formatter.
@@ -197,7 +213,11 @@ impl Object {
         }
         let copyreg = crate::import::import_simple(vm, "copyreg")?;
         if protocol < 2 {
-            return vm.call_method_str(&copyreg, "_reduce_ex", &[zelf.clone(), vm.new_int(protocol as i64)?]);
+            return vm.call_method_str(
+                &copyreg,
+                "_reduce_ex",
+                &[zelf.clone(), vm.new_int(protocol as i64)?],
+            );
         }
         reduce_new(vm, zelf, &copyreg)
     }
@@ -233,7 +253,9 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
     if old.is(new) {
         return Ok(());
     }
-    let module_classes = object.downcast::<crate::objects::module::Module>().is_some();
+    let module_classes = object
+        .downcast::<crate::objects::module::Module>()
+        .is_some();
     if !module_classes && (!old.flag(TypeFlags::HEAPTYPE) || !new.flag(TypeFlags::HEAPTYPE)) {
         return Err(vm.type_error(
             "__class__ assignment only supported for mutable types or ModuleType subclasses",
@@ -243,7 +265,10 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
         && old.layout.pre.get() == new.layout.pre.get()
         && old.layout.slot_count.get() == new.layout.slot_count.get()
         && old.inline_offset.get() == new.inline_offset.get()
-        && old.slot_names.with(|a| new.slot_names.with(|b| a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.is(y))));
+        && old.slot_names.with(|a| {
+            new.slot_names
+                .with(|b| a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.is(y)))
+        });
     if !same {
         return Err(vm.type_error(format!(
             "__class__ assignment: '{}' object layout differs from '{}'",
@@ -251,9 +276,13 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
             old.name()
         )));
     }
-    let Some(header) = object.header() else { return Ok(()) };
-    let (old_counted, new_counted) =
-        (old.flag(TypeLayout::COUNTED).then(|| old.to_ref()), new.flag(TypeLayout::COUNTED));
+    let Some(header) = object.header() else {
+        return Ok(());
+    };
+    let (old_counted, new_counted) = (
+        old.flag(TypeLayout::COUNTED).then(|| old.to_ref()),
+        new.flag(TypeLayout::COUNTED),
+    );
     if new_counted {
         std::mem::forget(new.clone()); // the instance owns a reference to its class
     }
@@ -269,7 +298,10 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
 /// `object.__getstate__`: the attributes, with those of `__slots__`.
 fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
     let ty = vm.type_of(object);
-    if required && ty.layout.size.get() as usize > 16 + ty.layout.payload.size && !ty.flag(TypeFlags::HAS_DICT) {
+    if required
+        && ty.layout.size.get() as usize > 16 + ty.layout.payload.size
+        && !ty.flag(TypeFlags::HAS_DICT)
+    {
         return Err(vm.type_error(format!("cannot pickle '{}' object", ty.name())));
     }
     let state = match object.header().and_then(instance::attrs) {
@@ -291,7 +323,11 @@ fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
             slots.set(vm, &name, value)?;
         }
     }
-    if slots.is_empty() { Ok(state) } else { Ok(vm.new_tuple(vec![state, slots.into_value()])?.into_value()) }
+    if slots.is_empty() {
+        Ok(state)
+    } else {
+        Ok(vm.new_tuple(vec![state, slots.into_value()])?.into_value())
+    }
 }
 
 /// `copyreg.__newobj__` reductions (protocol 2 and up).
@@ -305,25 +341,38 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
         };
         if object::is_true(vm, kwargs)? {
             let all = vec![class.to_value(), args.clone(), kwargs.clone()];
-            (attributes::get(vm, copyreg, &vm.names.__newobj_ex__)?, vm.new_tuple(all)?)
+            (
+                attributes::get(vm, copyreg, &vm.names.__newobj_ex__)?,
+                vm.new_tuple(all)?,
+            )
         } else {
             let mut all = vec![class.to_value()];
             all.extend(sequence::collect(vm, args)?);
-            (attributes::get(vm, copyreg, &vm.names.__newobj__)?, vm.new_tuple(all)?)
+            (
+                attributes::get(vm, copyreg, &vm.names.__newobj__)?,
+                vm.new_tuple(all)?,
+            )
         }
     } else {
         let mut all = vec![class.to_value()];
         if let Some(args) = call(&vm.names.__getnewargs__)? {
             all.extend(sequence::collect(vm, &args)?);
         }
-        (attributes::get(vm, copyreg, &vm.names.__newobj__)?, vm.new_tuple(all)?)
+        (
+            attributes::get(vm, copyreg, &vm.names.__newobj__)?,
+            vm.new_tuple(all)?,
+        )
     };
     let state = match vm.call_special(object, &vm.names.__getstate__, &[])? {
         Some(state) => state,
         None => Value::NONE,
     };
     let iterator = |wanted: bool, items: Value| -> PyResult {
-        if wanted { crate::protocols::iterator::iter(vm, &items) } else { Ok(Value::NONE) }
+        if wanted {
+            crate::protocols::iterator::iter(vm, &items)
+        } else {
+            Ok(Value::NONE)
+        }
     };
     let list = iterator(class.flag(TypeFlags::LIST_SUBCLASS), object.clone())?;
     let dict = if class.flag(TypeFlags::DICT_SUBCLASS) {
@@ -332,5 +381,7 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
     } else {
         Value::NONE
     };
-    Ok(vm.new_tuple(vec![function, args.into_value(), state, list, dict])?.into_value())
+    Ok(vm
+        .new_tuple(vec![function, args.into_value(), state, list, dict])?
+        .into_value())
 }

@@ -79,7 +79,9 @@ impl Property {
             },
         };
         match name {
-            Some(name) => Ok(Some(object::repr(vm, &name)?.to_string_lossy().into_owned())),
+            Some(name) => Ok(Some(
+                object::repr(vm, &name)?.to_string_lossy().into_owned(),
+            )),
             None => Ok(None),
         }
     }
@@ -88,7 +90,9 @@ impl Property {
     fn missing(&self, vm: &Vm, instance: &Value, what: &str) -> Raised {
         let class = crate::function::native::qualified_class_name(vm.type_of(instance));
         match self.name_text(vm) {
-            Ok(Some(name)) => vm.attribute_error(format!("property {name} of '{class}' object has no {what}")),
+            Ok(Some(name)) => {
+                vm.attribute_error(format!("property {name} of '{class}' object has no {what}"))
+            }
             Ok(None) => vm.attribute_error(format!("property of '{class}' object has no {what}")),
             Err(raised) => raised,
         }
@@ -96,10 +100,21 @@ impl Property {
 
     /// A property like this one with one function replaced.
     fn copy_with(zelf: &Value, vm: &Vm, which: usize, function: Value) -> PyResult {
-        let Some(property) = zelf.downcast::<Property>() else { return Err(vm.type_error("not a property")) };
-        let mut parts = [property.fget.get(), property.fset.get(), property.fdel.get()].map(|p| p.unwrap_or(Value::NONE));
+        let Some(property) = zelf.downcast::<Property>() else {
+            return Err(vm.type_error("not a property"));
+        };
+        let mut parts = [
+            property.fget.get(),
+            property.fset.get(),
+            property.fdel.get(),
+        ]
+        .map(|p| p.unwrap_or(Value::NONE));
         parts[which] = function;
-        let doc = if property.getter_doc.get() { Value::NONE } else { property.doc.get().unwrap_or(Value::NONE) };
+        let doc = if property.getter_doc.get() {
+            Value::NONE
+        } else {
+            property.doc.get().unwrap_or(Value::NONE)
+        };
         let [a, b, c] = parts;
         let class = vm.type_of(zelf).to_ref();
         let made = vm.call(class.as_value(), &[a, b, c, doc])?;
@@ -121,19 +136,32 @@ impl Property {
     fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
         let mut parts: [Option<Value>; 4] = [const { None }; 4];
         if args.positional().len() > 4 {
-            return Err(vm.type_error(format!("property() takes at most 4 arguments ({} given)", args.args.len())));
+            return Err(vm.type_error(format!(
+                "property() takes at most 4 arguments ({} given)",
+                args.args.len()
+            )));
         }
         for (place, value) in parts.iter_mut().zip(args.positional()) {
             *place = Some(value.clone());
         }
         for (name, value) in args.keywords() {
             let text = name.to_string_lossy();
-            match ["fget", "fset", "fdel", "doc"].iter().position(|n| *n == text) {
+            match ["fget", "fset", "fdel", "doc"]
+                .iter()
+                .position(|n| *n == text)
+            {
                 Some(i) if parts[i].is_some() => {
-                    return Err(vm.type_error(format!("argument for property() given by name ('{text}') and position ({})", i + 1)));
+                    return Err(vm.type_error(format!(
+                        "argument for property() given by name ('{text}') and position ({})",
+                        i + 1
+                    )));
                 }
                 Some(i) => parts[i] = Some(value.clone()),
-                None => return Err(vm.type_error(format!("property() got an unexpected keyword argument '{text}'"))),
+                None => {
+                    return Err(vm.type_error(format!(
+                        "property() got an unexpected keyword argument '{text}'"
+                    )));
+                }
             }
         }
         let [fget, fset, fdel, doc] = parts.map(|p| p.filter(|v| !v.is_none()));
@@ -166,9 +194,18 @@ impl Property {
     }
 
     #[pyslot]
-    fn descr_get(vm: &Vm, zelf: &Value, instance: Option<&Value>, _owner: Option<&Value>) -> PyResult {
-        let Some(instance) = instance.filter(|v| !v.is_none()) else { return Ok(zelf.clone()) };
-        let Some(property) = zelf.downcast::<Property>() else { return Err(vm.type_error("not a property")) };
+    fn descr_get(
+        vm: &Vm,
+        zelf: &Value,
+        instance: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
+        let Some(instance) = instance.filter(|v| !v.is_none()) else {
+            return Ok(zelf.clone());
+        };
+        let Some(property) = zelf.downcast::<Property>() else {
+            return Err(vm.type_error("not a property"));
+        };
         match property.fget.get() {
             Some(fget) => vm.call(&fget, std::slice::from_ref(instance)),
             None => Err(property.missing(vm, instance, "getter")),
@@ -177,14 +214,20 @@ impl Property {
 
     #[pyslot]
     fn descr_set(vm: &Vm, zelf: &Value, instance: &Value, value: Option<&Value>) -> PyResult<()> {
-        let Some(property) = zelf.downcast::<Property>() else { return Err(vm.type_error("not a property")) };
+        let Some(property) = zelf.downcast::<Property>() else {
+            return Err(vm.type_error("not a property"));
+        };
         let (function, what) = match value {
             Some(_) => (property.fset.get(), "setter"),
             None => (property.fdel.get(), "deleter"),
         };
-        let Some(function) = function else { return Err(property.missing(vm, instance, what)) };
+        let Some(function) = function else {
+            return Err(property.missing(vm, instance, what));
+        };
         match value {
-            Some(value) => vm.call(&function, &[instance.clone(), value.clone()]).map(drop),
+            Some(value) => vm
+                .call(&function, &[instance.clone(), value.clone()])
+                .map(drop),
             None => vm.call(&function, std::slice::from_ref(instance)).map(drop),
         }
     }
@@ -259,8 +302,12 @@ impl Property {
 
     #[pygetter]
     fn __isabstractmethod__(&self, vm: &Vm) -> PyResult<bool> {
-        for function in [self.fget.get(), self.fset.get(), self.fdel.get()].into_iter().flatten() {
-            if let Some(flag) = attributes::get_optional(vm, &function, &vm.names.__isabstractmethod__)?
+        for function in [self.fget.get(), self.fset.get(), self.fdel.get()]
+            .into_iter()
+            .flatten()
+        {
+            if let Some(flag) =
+                attributes::get_optional(vm, &function, &vm.names.__isabstractmethod__)?
                 && object::is_true(vm, &flag)?
             {
                 return Ok(true);

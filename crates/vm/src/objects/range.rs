@@ -69,13 +69,22 @@ impl Range {
             return Err(vm.value_error("range() arg 3 must not be zero"));
         }
         let len = if bigint::is_negative(&s) {
-            if a > b { (&a - &b - IBig::ONE) / -&s + IBig::ONE } else { IBig::ZERO }
+            if a > b {
+                (&a - &b - IBig::ONE) / -&s + IBig::ONE
+            } else {
+                IBig::ZERO
+            }
         } else if a < b {
             (&b - &a - IBig::ONE) / &s + IBig::ONE
         } else {
             IBig::ZERO
         };
-        vm.new_object(Range { start, stop, step, len })
+        vm.new_object(Range {
+            start,
+            stop,
+            step,
+            len,
+        })
     }
 
     fn len_usize(&self, vm: &Vm) -> PyResult<usize> {
@@ -93,13 +102,24 @@ impl Range {
     /// An iterator from `start` on, `len` items by `step`.
     fn iterate(vm: &Vm, start: IBig, step: IBig, len: IBig) -> PyResult {
         let last = &start + &step * &len;
-        if let (Some(a), Some(s), Some(n), Some(_)) =
-            (bigint::to_small(&start), bigint::to_small(&step), bigint::to_small(&len), bigint::to_small(&last))
-        {
-            let iterator = RangeIterator { next: Cell::new(a), step: s, left: Cell::new(n) };
+        if let (Some(a), Some(s), Some(n), Some(_)) = (
+            bigint::to_small(&start),
+            bigint::to_small(&step),
+            bigint::to_small(&len),
+            bigint::to_small(&last),
+        ) {
+            let iterator = RangeIterator {
+                next: Cell::new(a),
+                step: s,
+                left: Cell::new(n),
+            };
             return Ok(vm.new_object(iterator)?.into_value());
         }
-        let iterator = LongRangeIterator { next: MutCell::new(start), step, left: MutCell::new(len) };
+        let iterator = LongRangeIterator {
+            next: MutCell::new(start),
+            step,
+            left: MutCell::new(len),
+        };
         Ok(vm.new_object(iterator)?.into_value())
     }
 
@@ -124,26 +144,43 @@ impl Range {
         }
         let index = |v: &Value| -> PyResult {
             let n = number::index(vm, v)?;
-            if n.is_small_int() { Ok(n) } else { vm.new_bigint(big(vm, &n)?) }
+            if n.is_small_int() {
+                Ok(n)
+            } else {
+                vm.new_bigint(big(vm, &n)?)
+            }
         };
         let (start, stop, step) = match args.args {
             [] => return Err(vm.type_error("range expected at least 1 argument, got 0")),
             [stop] => (Value::small_int(0), index(stop)?, Value::small_int(1)),
             [start, stop] => (index(start)?, index(stop)?, Value::small_int(1)),
             [start, stop, step] => (index(start)?, index(stop)?, index(step)?),
-            many => return Err(vm.type_error(format!("range expected at most 3 arguments, got {}", many.len()))),
+            many => {
+                return Err(vm.type_error(format!(
+                    "range expected at most 3 arguments, got {}",
+                    many.len()
+                )));
+            }
         };
         Ok(Range::make(vm, start, stop, step)?.into_value())
     }
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let (a, b) = (object::repr(vm, &zelf.start)?, object::repr(vm, &zelf.stop)?);
+        let (a, b) = (
+            object::repr(vm, &zelf.start)?,
+            object::repr(vm, &zelf.stop)?,
+        );
         let text = if int::as_i64(&zelf.step) == Some(1) {
             format!("range({}, {})", a.to_string_lossy(), b.to_string_lossy())
         } else {
             let c = object::repr(vm, &zelf.step)?;
-            format!("range({}, {}, {})", a.to_string_lossy(), b.to_string_lossy(), c.to_string_lossy())
+            format!(
+                "range({}, {}, {})",
+                a.to_string_lossy(),
+                b.to_string_lossy(),
+                c.to_string_lossy()
+            )
         };
         Ok(vm.new_str(text)?.into_value())
     }
@@ -160,7 +197,12 @@ impl Range {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Range::iterate(vm, big(vm, &zelf.start)?, big(vm, &zelf.step)?, zelf.len.clone())
+        Range::iterate(
+            vm,
+            big(vm, &zelf.start)?,
+            big(vm, &zelf.step)?,
+            zelf.len.clone(),
+        )
     }
 
     #[pyslot]
@@ -185,14 +227,22 @@ impl Range {
             return zelf.item_at(vm, &index);
         }
         let Some(slice) = key.downcast::<Slice>() else {
-            return Err(vm.type_error(format!("range indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "range indices must be integers or slices, not {}",
+                vm.type_of(key).full_name()
+            )));
         };
         let a = slice.adjust(vm, zelf.len_usize(vm)?)?;
         let (start, step) = (big(vm, &zelf.start)?, big(vm, &zelf.step)?);
         let new_step = &step * IBig::from(a.step);
         let new_start = &start + &step * IBig::from(a.start);
         let new_stop = &start + &step * IBig::from(a.stop);
-        let range = Range::make(vm, vm.new_bigint(new_start)?, vm.new_bigint(new_stop)?, vm.new_bigint(new_step)?)?;
+        let range = Range::make(
+            vm,
+            vm.new_bigint(new_start)?,
+            vm.new_bigint(new_stop)?,
+            vm.new_bigint(new_step)?,
+        )?;
         Ok(range.into_value())
     }
 
@@ -212,13 +262,16 @@ impl Range {
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<Range>(), b.downcast::<Range>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(x), Some(y)) = (a.downcast::<Range>(), b.downcast::<Range>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return Ok(Value::NOT_IMPLEMENTED);
         }
         let same = |p: &Value, q: &Value| int::to_big(p) == int::to_big(q);
         let equal = x.len == y.len
-            && (x.len == IBig::ZERO || same(&x.start, &y.start) && (x.len == IBig::ONE || same(&x.step, &y.step)));
+            && (x.len == IBig::ZERO
+                || same(&x.start, &y.start) && (x.len == IBig::ONE || same(&x.step, &y.step)));
         Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
     }
 
@@ -279,8 +332,16 @@ impl Range {
 
     #[pymethod]
     fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let parts = vm.new_tuple(vec![zelf.start.clone(), zelf.stop.clone(), zelf.step.clone()])?.into_value();
-        Ok(vm.new_tuple(vec![vm.types.range.to_value(), parts])?.into_value())
+        let parts = vm
+            .new_tuple(vec![
+                zelf.start.clone(),
+                zelf.stop.clone(),
+                zelf.step.clone(),
+            ])?
+            .into_value();
+        Ok(vm
+            .new_tuple(vec![vm.types.range.to_value(), parts])?
+            .into_value())
     }
 
     #[pymember]

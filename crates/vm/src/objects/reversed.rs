@@ -30,7 +30,12 @@ impl Reversed {
     /// A reverse iterator by index. Raises what `len` raises.
     pub fn make(vm: &Vm, sequence: Value) -> PyResult {
         let index = Cell::new(object::len(vm, &sequence)? as isize - 1);
-        Ok(vm.new_object(Reversed { sequence: MutCell::new(Some(sequence)), index })?.into_value())
+        Ok(vm
+            .new_object(Reversed {
+                sequence: MutCell::new(Some(sequence)),
+                index,
+            })?
+            .into_value())
     }
 }
 
@@ -39,11 +44,17 @@ impl Reversed {
     #[pyslot(sig = "(object, /)")]
     fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let [object] = args.args else {
-            return Err(vm.type_error(format!("reversed expected 1 argument, got {}", args.args.len())));
+            return Err(vm.type_error(format!(
+                "reversed expected 1 argument, got {}",
+                args.args.len()
+            )));
         };
         let method = vm.type_of(object).lookup(vm, &vm.names.__reversed__);
         if method.as_ref().is_some_and(Value::is_none) {
-            return Err(vm.type_error(format!("'{}' object is not reversible", vm.type_of(object).full_name())));
+            return Err(vm.type_error(format!(
+                "'{}' object is not reversible",
+                vm.type_of(object).full_name()
+            )));
         }
         if method.is_some()
             && let Some(result) = vm.call_special(object, &vm.names.__reversed__, &[])?
@@ -51,7 +62,10 @@ impl Reversed {
             return Ok(result);
         }
         if !sequence::is_sequence(vm, object) {
-            return Err(vm.type_error(format!("'{}' object is not reversible", vm.type_of(object).full_name())));
+            return Err(vm.type_error(format!(
+                "'{}' object is not reversible",
+                vm.type_of(object).full_name()
+            )));
         }
         Reversed::make(vm, object.clone())
     }
@@ -63,14 +77,17 @@ impl Reversed {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let (Some(items), index) = (zelf.sequence.get(), zelf.index.get()) else { return Ok(None) };
+        let (Some(items), index) = (zelf.sequence.get(), zelf.index.get()) else {
+            return Ok(None);
+        };
         if index >= 0 {
             match sequence::get(vm, &items, index) {
                 Ok(item) => {
                     zelf.index.set(index - 1);
                     return Ok(Some(item));
                 }
-                Err(Raised) if vm.catch(&vm.types.index_error) || vm.catch(&vm.types.stop_iteration) => {}
+                Err(Raised)
+                    if vm.catch(&vm.types.index_error) || vm.catch(&vm.types.stop_iteration) => {}
                 Err(raised) => return Err(raised),
             }
         }
@@ -81,6 +98,10 @@ impl Reversed {
     /// Private method returning an estimate of len(list(it)).
     #[pymethod]
     fn __length_hint__(&self) -> isize {
-        if self.sequence.with(Option::is_some) { self.index.get() + 1 } else { 0 }
+        if self.sequence.with(Option::is_some) {
+            self.index.get() + 1
+        } else {
+            0
+        }
     }
 }

@@ -12,14 +12,24 @@ use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
 /// Build an unordered collection of unique elements.
-#[pyclass(name = "set", module = "builtins", gc, flags(BASETYPE, HAS_WEAKREF, MATCH_SELF))]
+#[pyclass(
+    name = "set",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, HAS_WEAKREF, MATCH_SELF)
+)]
 #[repr(C)]
 pub struct Set {
     keys: MutCell<Ref<Dict>>,
 }
 
 /// Build an immutable unordered collection of unique elements.
-#[pyclass(name = "frozenset", module = "builtins", gc, flags(BASETYPE, HAS_WEAKREF, MATCH_SELF))]
+#[pyclass(
+    name = "frozenset",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, HAS_WEAKREF, MATCH_SELF)
+)]
 #[repr(C)]
 pub struct FrozenSet {
     keys: Ref<Dict>,
@@ -91,7 +101,9 @@ impl Set {
     /// A new, empty set. Raises MemoryError.
     pub fn new(vm: &Vm) -> PyResult<Ref<Set>> {
         let keys = Dict::new(vm)?;
-        vm.new_object(Set { keys: MutCell::new(keys) })
+        vm.new_object(Set {
+            keys: MutCell::new(keys),
+        })
     }
 
     pub fn add(&self, vm: &Vm, key: &Value) -> PyResult<()> {
@@ -113,16 +125,28 @@ impl FrozenSet {
         for value in values {
             keys.set(vm, &value, Value::NONE)?;
         }
-        vm.new_object(FrozenSet { keys, hash: Cell::new(-1) })
+        vm.new_object(FrozenSet {
+            keys,
+            hash: Cell::new(-1),
+        })
     }
 }
 
 /// A set like `like` (a frozenset for a frozenset) of these keys.
 fn like(vm: &Vm, like: &Value, keys: Ref<Dict>) -> PyResult {
     if like.downcast::<FrozenSet>().is_some() {
-        Ok(vm.new_object(FrozenSet { keys, hash: Cell::new(-1) })?.into_value())
+        Ok(vm
+            .new_object(FrozenSet {
+                keys,
+                hash: Cell::new(-1),
+            })?
+            .into_value())
     } else {
-        Ok(vm.new_object(Set { keys: MutCell::new(keys) })?.into_value())
+        Ok(vm
+            .new_object(Set {
+                keys: MutCell::new(keys),
+            })?
+            .into_value())
     }
 }
 
@@ -181,7 +205,9 @@ fn is_subset(vm: &Vm, a: &Ref<Dict>, b: &Ref<Dict>) -> PyResult<bool> {
 }
 
 fn compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-    let (Some(x), Some(y)) = (table(a), table(b)) else { return Ok(Value::NOT_IMPLEMENTED) };
+    let (Some(x), Some(y)) = (table(a), table(b)) else {
+        return Ok(Value::NOT_IMPLEMENTED);
+    };
     let result = match op {
         CompareOp::Eq => x.len() == y.len() && is_subset(vm, &x, &y)?,
         CompareOp::Ne => x.len() != y.len() || !is_subset(vm, &x, &y)?,
@@ -217,13 +243,23 @@ fn repr(vm: &Vm, zelf: &Value) -> PyResult {
     }
     object::repr_leave(vm, zelf);
     let inside = format!("{{{}}}", parts.join(", "));
-    let text = if vm.type_of(zelf).is(&vm.types.set) { inside } else { format!("{name}({inside})") };
+    let text = if vm.type_of(zelf).is(&vm.types.set) {
+        inside
+    } else {
+        format!("{name}({inside})")
+    };
     Ok(vm.new_str(text)?.into_value())
 }
 
 fn iterate(vm: &Vm, keys: Ref<Dict>) -> PyResult {
     let len = keys.len();
-    Ok(vm.new_object(SetIterator { keys: MutCell::new(Some(keys)), position: Cell::new(0), len })?.into_value())
+    Ok(vm
+        .new_object(SetIterator {
+            keys: MutCell::new(Some(keys)),
+            position: Cell::new(0),
+            len,
+        })?
+        .into_value())
 }
 
 /// Membership; a set in a set is looked up as the frozenset of its elements.
@@ -365,7 +401,9 @@ macro_rules! shared_methods {
 }
 
 fn fold(vm: &Vm, zelf: &Value, others: &[Value], operation: Operation) -> PyResult {
-    let Some(mut keys) = table(zelf) else { return Err(vm.type_error("not a set")) };
+    let Some(mut keys) = table(zelf) else {
+        return Err(vm.type_error("not a set"));
+    };
     if others.is_empty() {
         keys = keys.copy(vm)?;
     }
@@ -385,7 +423,10 @@ fn one_iterable<'a>(vm: &Vm, args: &Args<'a>, name: &str) -> PyResult<Option<&'a
     match args.args {
         [] => Ok(None),
         [one] => Ok(Some(one)),
-        many => Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", many.len()))),
+        many => Err(vm.type_error(format!(
+            "{name} expected at most 1 argument, got {}",
+            many.len()
+        ))),
     }
 }
 
@@ -394,7 +435,14 @@ impl Set {
     #[pyslot(name = "new")]
     fn make(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
         let keys = Dict::new(vm)?;
-        Ok(vm.new_object_of(cls, Set { keys: MutCell::new(keys) })?.into_value())
+        Ok(vm
+            .new_object_of(
+                cls,
+                Set {
+                    keys: MutCell::new(keys),
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot(sig = "(iterable=(), /)")]
@@ -409,7 +457,9 @@ impl Set {
 
     #[pyslot]
     fn inplace_or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        let (Some(set), Some(_)) = (a.downcast::<Set>(), table(b)) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(set), Some(_)) = (a.downcast::<Set>(), table(b)) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         set.update(vm, b)?;
         Ok(a.clone())
     }
@@ -500,7 +550,9 @@ impl Set {
 
 /// `a op= b` by a new table.
 fn replace(vm: &Vm, a: &Value, b: &Value, operation: Operation) -> PyResult {
-    let (Some(set), Some(other)) = (a.downcast::<Set>(), table(b)) else { return Ok(Value::NOT_IMPLEMENTED) };
+    let (Some(set), Some(other)) = (a.downcast::<Set>(), table(b)) else {
+        return Ok(Value::NOT_IMPLEMENTED);
+    };
     let keys = combine(vm, &set.keys.get(), &other, operation)?;
     set.keys.set(keys);
     Ok(a.clone())
@@ -521,7 +573,15 @@ impl FrozenSet {
             Some(iterable) => collect(vm, iterable)?,
             None => Dict::new(vm)?,
         };
-        Ok(vm.new_object_of(cls, FrozenSet { keys, hash: Cell::new(-1) })?.into_value())
+        Ok(vm
+            .new_object_of(
+                cls,
+                FrozenSet {
+                    keys,
+                    hash: Cell::new(-1),
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot]
@@ -554,7 +614,9 @@ impl SetIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(keys) = zelf.keys.get() else { return Ok(None) };
+        let Some(keys) = zelf.keys.get() else {
+            return Ok(None);
+        };
         if keys.len() != zelf.len {
             drop(zelf.keys.take());
             return Err(vm.runtime_error("Set changed size during iteration"));

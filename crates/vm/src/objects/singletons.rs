@@ -19,7 +19,11 @@ pub struct EllipsisType;
 pub struct NotImplementedType;
 
 fn no_arguments(vm: &Vm, args: Args, name: &str) -> PyResult<()> {
-    if args.is_empty() { Ok(()) } else { Err(vm.type_error(format!("{name} takes no arguments"))) }
+    if args.is_empty() {
+        Ok(())
+    } else {
+        Err(vm.type_error(format!("{name} takes no arguments")))
+    }
 }
 
 #[pymethods]

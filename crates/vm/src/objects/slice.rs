@@ -56,11 +56,17 @@ impl Slice {
     pub fn unpack(&self, vm: &Vm) -> PyResult<(isize, isize, isize)> {
         let part = |value: &Value| -> PyResult<isize> {
             if !number::has_index(vm, value) {
-                return Err(vm.type_error("slice indices must be integers or None or have an __index__ method"));
+                return Err(vm.type_error(
+                    "slice indices must be integers or None or have an __index__ method",
+                ));
             }
             number::index_clipped(vm, value)
         };
-        let step = if self.step.is_none() { 1 } else { part(&self.step)? };
+        let step = if self.step.is_none() {
+            1
+        } else {
+            part(&self.step)?
+        };
         if step == 0 {
             return Err(vm.value_error("slice step cannot be zero"));
         }
@@ -90,7 +96,11 @@ pub fn fit(mut start: isize, mut stop: isize, step: isize, len: isize) -> Adjust
     let clamp = |i: isize| {
         if i < 0 {
             let i = i.saturating_add(len);
-            if i < 0 { if step < 0 { -1 } else { 0 } } else { i }
+            if i < 0 {
+                if step < 0 { -1 } else { 0 }
+            } else {
+                i
+            }
         } else if i >= len {
             if step < 0 { len - 1 } else { len }
         } else {
@@ -100,13 +110,22 @@ pub fn fit(mut start: isize, mut stop: isize, step: isize, len: isize) -> Adjust
     start = clamp(start);
     stop = clamp(stop);
     let count = if step < 0 {
-        if stop < start { (start - stop - 1) / -step + 1 } else { 0 }
+        if stop < start {
+            (start - stop - 1) / -step + 1
+        } else {
+            0
+        }
     } else if start < stop {
         (stop - start - 1) / step + 1
     } else {
         0
     };
-    Adjusted { start, stop, step, count: count as usize }
+    Adjusted {
+        start,
+        stop,
+        step,
+        count: count as usize,
+    }
 }
 
 #[pymethods]
@@ -121,27 +140,47 @@ impl Slice {
             [stop] => (Value::NONE, stop.clone(), Value::NONE),
             [start, stop] => (start.clone(), stop.clone(), Value::NONE),
             [start, stop, step] => (start.clone(), stop.clone(), step.clone()),
-            many => return Err(vm.type_error(format!("slice expected at most 3 arguments, got {}", many.len()))),
+            many => {
+                return Err(vm.type_error(format!(
+                    "slice expected at most 3 arguments, got {}",
+                    many.len()
+                )));
+            }
         };
         Ok(Slice::make(vm, start, stop, step)?.into_value())
     }
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let (a, b, c) = (object::repr(vm, &zelf.start)?, object::repr(vm, &zelf.stop)?, object::repr(vm, &zelf.step)?);
-        let text = format!("slice({}, {}, {})", a.to_string_lossy(), b.to_string_lossy(), c.to_string_lossy());
+        let (a, b, c) = (
+            object::repr(vm, &zelf.start)?,
+            object::repr(vm, &zelf.stop)?,
+            object::repr(vm, &zelf.step)?,
+        );
+        let text = format!(
+            "slice({}, {}, {})",
+            a.to_string_lossy(),
+            b.to_string_lossy(),
+            c.to_string_lossy()
+        );
         Ok(vm.new_str(text)?.into_value())
     }
 
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
-        let parts = vm.new_tuple(vec![zelf.start.clone(), zelf.stop.clone(), zelf.step.clone()])?;
+        let parts = vm.new_tuple(vec![
+            zelf.start.clone(),
+            zelf.stop.clone(),
+            zelf.step.clone(),
+        ])?;
         hash::hash(vm, parts.as_value())
     }
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<Slice>(), b.downcast::<Slice>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(x), Some(y)) = (a.downcast::<Slice>(), b.downcast::<Slice>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         let parts = |s: &Slice| vm.new_tuple(vec![s.start.clone(), s.stop.clone(), s.step.clone()]);
         crate::protocols::compare::rich_compare(vm, parts(x)?.as_value(), parts(y)?.as_value(), op)
     }
@@ -166,8 +205,16 @@ impl Slice {
 
     #[pymethod]
     fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let parts = vm.new_tuple(vec![zelf.start.clone(), zelf.stop.clone(), zelf.step.clone()])?.into_value();
-        Ok(vm.new_tuple(vec![vm.types.slice.to_value(), parts])?.into_value())
+        let parts = vm
+            .new_tuple(vec![
+                zelf.start.clone(),
+                zelf.stop.clone(),
+                zelf.step.clone(),
+            ])?
+            .into_value();
+        Ok(vm
+            .new_tuple(vec![vm.types.slice.to_value(), parts])?
+            .into_value())
     }
 
     #[pymember]

@@ -36,7 +36,8 @@ impl Traverse for Super {
     fn traverse(&self, v: &mut Visitor) {
         self.class.with(|x| x.iter().for_each(|x| v.reference(x)));
         self.object.with(|x| v.opt(x));
-        self.object_type.with(|x| x.iter().for_each(|x| v.reference(x)));
+        self.object_type
+            .with(|x| x.iter().for_each(|x| v.reference(x)));
     }
     fn clear(&self) {}
 }
@@ -71,13 +72,28 @@ fn check(vm: &Vm, class: &Ref<Type>, object: &Value) -> PyResult<Ref<Type>> {
 /// What follows `class` in the MRO of `start` has of `name`, bound to `object`.
 ///
 /// With `unbound`, a plain method comes back as it is and the flag is set.
-fn find(vm: &Vm, class: &Ref<Type>, start: &Ref<Type>, object: &Value, name: &Ref<Str>, unbound: Option<&mut bool>) -> PyResult<Option<Value>> {
-    let Some(mro) = start.mro_items() else { return Ok(None) };
+fn find(
+    vm: &Vm,
+    class: &Ref<Type>,
+    start: &Ref<Type>,
+    object: &Value,
+    name: &Ref<Str>,
+    unbound: Option<&mut bool>,
+) -> PyResult<Option<Value>> {
+    let Some(mro) = start.mro_items() else {
+        return Ok(None);
+    };
     let items = mro.items();
-    let Some(at) = items.iter().position(|c| c.is(class.as_value())) else { return Ok(None) };
+    let Some(at) = items.iter().position(|c| c.is(class.as_value())) else {
+        return Ok(None);
+    };
     for base in &items[at + 1..] {
-        let Some(base) = base.downcast::<Type>() else { continue };
-        let Some(found) = base.dict(vm)?.get_str(vm, name)? else { continue };
+        let Some(base) = base.downcast::<Type>() else {
+            continue;
+        };
+        let Some(found) = base.dict(vm)?.get_str(vm, name)? else {
+            continue;
+        };
         let ty = vm.type_of(&found);
         let to_class = object.is(start.as_value());
         if let Some(unbound) = unbound
@@ -88,7 +104,13 @@ fn find(vm: &Vm, class: &Ref<Type>, start: &Ref<Type>, object: &Value, name: &Re
             return Ok(Some(found));
         }
         return match ty.slots.descr_get.get() {
-            Some(get) => get(vm, &found, (!to_class).then_some(object), Some(start.as_value())).map(Some),
+            Some(get) => get(
+                vm,
+                &found,
+                (!to_class).then_some(object),
+                Some(start.as_value()),
+            )
+            .map(Some),
             None => Ok(Some(found)),
         };
     }
@@ -96,7 +118,13 @@ fn find(vm: &Vm, class: &Ref<Type>, start: &Ref<Type>, object: &Value, name: &Re
 }
 
 /// `super(class, object).name`.
-pub fn lookup(vm: &Vm, class: &Ref<Type>, object: &Value, name: &Ref<Str>, unbound: Option<&mut bool>) -> PyResult {
+pub fn lookup(
+    vm: &Vm,
+    class: &Ref<Type>,
+    object: &Value,
+    name: &Ref<Str>,
+    unbound: Option<&mut bool>,
+) -> PyResult {
     let start = check(vm, class, object)?;
     if name.as_bytes() != b"__class__"
         && let Some(found) = find(vm, class, &start, object, name, unbound)?
@@ -114,7 +142,9 @@ pub fn lookup(vm: &Vm, class: &Ref<Type>, object: &Value, name: &Ref<Str>, unbou
 
 /// The class and object of `super()` without arguments, from the calling frame.
 fn from_frame(vm: &Vm) -> PyResult<(Ref<Type>, Value)> {
-    let Some(frame) = vm.visible_frame() else { return Err(vm.runtime_error("super(): no current frame")) };
+    let Some(frame) = vm.visible_frame() else {
+        return Err(vm.runtime_error("super(): no current frame"));
+    };
     let code = frame.code();
     if code.argcount == 0 {
         return Err(vm.runtime_error("super(): no arguments"));
@@ -123,16 +153,23 @@ fn from_frame(vm: &Vm) -> PyResult<(Ref<Type>, Value)> {
         return Err(vm.runtime_error("super(): arg[0] deleted"));
     };
     let first_free = (code.nlocalsplus - code.nfreevars) as usize;
-    let at = (first_free..code.nlocalsplus as usize).find(|&i| code.localsplusnames[i].is(&vm.names.__class__));
-    let Some(at) = at else { return Err(vm.runtime_error("super(): __class__ cell not found")) };
-    let Some(cell) = frame.local_slot(at).and_then(|c| c.downcast_into::<CellVariable>().ok()) else {
+    let at = (first_free..code.nlocalsplus as usize)
+        .find(|&i| code.localsplusnames[i].is(&vm.names.__class__));
+    let Some(at) = at else {
+        return Err(vm.runtime_error("super(): __class__ cell not found"));
+    };
+    let Some(cell) = frame
+        .local_slot(at)
+        .and_then(|c| c.downcast_into::<CellVariable>().ok())
+    else {
         return Err(vm.runtime_error("super(): bad __class__ cell"));
     };
     match cell.value.get().map(Value::downcast_into::<Type>) {
         Some(Ok(class)) => Ok((class, first)),
-        Some(Err(other)) => {
-            Err(vm.runtime_error(format!("super(): __class__ is not a type ({})", vm.type_of(&other).full_name())))
-        }
+        Some(Err(other)) => Err(vm.runtime_error(format!(
+            "super(): __class__ is not a type ({})",
+            vm.type_of(&other).full_name()
+        ))),
         None => Err(vm.runtime_error("super(): empty __class__ cell")),
     }
 }
@@ -155,12 +192,23 @@ impl Super {
                 (class, Some(object))
             }
             [class, rest @ ..] if rest.len() <= 1 => match class.downcast::<Type>() {
-                Some(class) => (class.clone(), rest.first().filter(|v| !v.is_none()).cloned()),
+                Some(class) => (
+                    class.clone(),
+                    rest.first().filter(|v| !v.is_none()).cloned(),
+                ),
                 None => {
-                    return Err(vm.type_error(format!("super() argument 1 must be a type, not {}", vm.type_of(class).full_name())));
+                    return Err(vm.type_error(format!(
+                        "super() argument 1 must be a type, not {}",
+                        vm.type_of(class).full_name()
+                    )));
                 }
             },
-            _ => return Err(vm.type_error(format!("super() expected at most 2 arguments, got {}", args.args.len()))),
+            _ => {
+                return Err(vm.type_error(format!(
+                    "super() expected at most 2 arguments, got {}",
+                    args.args.len()
+                )));
+            }
         };
         let object_type = match &object {
             Some(object) => Some(check(vm, &class, object)?),
@@ -175,7 +223,8 @@ impl Super {
     #[pyslot]
     fn getattro(vm: &Vm, zelf: &Value, name: &Ref<Str>) -> PyResult {
         if let Some(s) = zelf.downcast::<Super>()
-            && let (Some(class), Some(object), Some(start)) = (s.class.get(), s.object.get(), s.object_type.get())
+            && let (Some(class), Some(object), Some(start)) =
+                (s.class.get(), s.object.get(), s.object_type.get())
             && name.as_bytes() != b"__class__"
             && let Some(found) = find(vm, &class, &start, &object, name, None)?
         {
@@ -185,9 +234,20 @@ impl Super {
     }
 
     #[pyslot]
-    fn descr_get(vm: &Vm, zelf: &Value, instance: Option<&Value>, _owner: Option<&Value>) -> PyResult {
-        let Some(s) = zelf.downcast::<Super>() else { return Err(vm.type_error("not a super object")) };
-        let (Some(instance), None, Some(class)) = (instance.filter(|v| !v.is_none()), s.object.get(), s.class.get()) else {
+    fn descr_get(
+        vm: &Vm,
+        zelf: &Value,
+        instance: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
+        let Some(s) = zelf.downcast::<Super>() else {
+            return Err(vm.type_error("not a super object"));
+        };
+        let (Some(instance), None, Some(class)) = (
+            instance.filter(|v| !v.is_none()),
+            s.object.get(),
+            s.class.get(),
+        ) else {
             return Ok(zelf.clone());
         };
         if !vm.type_of(zelf).is(&vm.types.super_) {
@@ -231,4 +291,3 @@ impl Super {
         self.object_type.get().map(Ref::into_value)
     }
 }
-

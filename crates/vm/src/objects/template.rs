@@ -12,13 +12,21 @@ impl Vm {
     }
 
     /// `BUILD_INTERPOLATION`.
-    pub(crate) fn build_interpolation(&self, _value: Value, _text: Value, _conversion: u32, _spec: Option<Value>) -> PyResult {
+    pub(crate) fn build_interpolation(
+        &self,
+        _value: Value,
+        _text: Value,
+        _conversion: u32,
+        _spec: Option<Value>,
+    ) -> PyResult {
         Err(self.not_implemented_error("template strings (PEP 750) are not implemented yet"))
     }
 
     /// The intrinsics that make type variables and aliases.
     pub(crate) fn make_type_param(&self, _which: u32, _a: &Value, _b: Option<&Value>) -> PyResult {
-        Err(self.not_implemented_error("type parameters and type aliases (PEP 695) are not implemented yet"))
+        Err(self.not_implemented_error(
+            "type parameters and type aliases (PEP 695) are not implemented yet",
+        ))
     }
 
     /// The base `Generic[...]` of a class with type parameters.

@@ -32,8 +32,19 @@ impl Traverse for Traceback {
 
 impl Traceback {
     /// An entry for `frame` before `next`. Raises MemoryError.
-    pub fn make(vm: &Vm, next: Option<Ref<Traceback>>, frame: Ref<FrameObject>, lasti: i32, line: Option<i32>) -> PyResult<Ref<Traceback>> {
-        vm.new_object(Traceback { next: MutCell::new(next), frame, lasti, lineno: Cell::new(line.unwrap_or(-1)) })
+    pub fn make(
+        vm: &Vm,
+        next: Option<Ref<Traceback>>,
+        frame: Ref<FrameObject>,
+        lasti: i32,
+        line: Option<i32>,
+    ) -> PyResult<Ref<Traceback>> {
+        vm.new_object(Traceback {
+            next: MutCell::new(next),
+            frame,
+            lasti,
+            lineno: Cell::new(line.unwrap_or(-1)),
+        })
     }
 
     pub fn next(&self) -> Option<Ref<Traceback>> {
@@ -57,18 +68,29 @@ impl Traceback {
     #[pyslot(sig = "(tb_next, tb_frame, tb_lasti, tb_lineno)")]
     fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let [next, frame, lasti, lineno] = args.args else {
-            return Err(vm.type_error(format!("traceback() takes exactly 4 arguments ({} given)", args.args.len())));
+            return Err(vm.type_error(format!(
+                "traceback() takes exactly 4 arguments ({} given)",
+                args.args.len()
+            )));
         };
         let next = if next.is_none() {
             None
         } else {
             match next.downcast::<Traceback>() {
                 Some(next) => Some(next.clone()),
-                None => return Err(vm.type_error(format!("expected traceback object or None, got '{}'", vm.type_of(next).full_name()))),
+                None => {
+                    return Err(vm.type_error(format!(
+                        "expected traceback object or None, got '{}'",
+                        vm.type_of(next).full_name()
+                    )));
+                }
             }
         };
         let Some(frame) = frame.downcast::<FrameObject>() else {
-            return Err(vm.type_error(format!("traceback() argument 'tb_frame' must be frame, not {}", vm.type_of(frame).full_name())));
+            return Err(vm.type_error(format!(
+                "traceback() argument 'tb_frame' must be frame, not {}",
+                vm.type_of(frame).full_name()
+            )));
         };
         let number = |v: &Value| crate::protocols::number::index_isize(vm, v).map(|n| n as i32);
         let (lasti, lineno) = (number(lasti)?, number(lineno)?);
@@ -82,7 +104,9 @@ impl Traceback {
 
     #[pysetter]
     fn set_tb_next(zelf: &Ref<Self>, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        let Some(value) = value else { return Err(vm.type_error("can't delete tb_next attribute")) };
+        let Some(value) = value else {
+            return Err(vm.type_error("can't delete tb_next attribute"));
+        };
         if value.is_none() {
             drop(zelf.next.take());
             return Ok(());
@@ -120,6 +144,8 @@ impl Traceback {
     #[pymethod]
     fn __dir__(&self, vm: &Vm) -> PyResult {
         let names = ["tb_frame", "tb_next", "tb_lasti", "tb_lineno"];
-        Ok(vm.new_list(names.iter().map(|n| vm.intern(n).into_value()).collect())?.into_value())
+        Ok(vm
+            .new_list(names.iter().map(|n| vm.intern(n).into_value()).collect())?
+            .into_value())
     }
 }

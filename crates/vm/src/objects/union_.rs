@@ -62,7 +62,9 @@ fn members(vm: &Vm, value: &Value) -> Option<Vec<Value>> {
 
 /// `a | b` of types: duplicates are dropped, a union of one is that one.
 pub fn type_or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-    let (Some(mut all), Some(more)) = (members(vm, a), members(vm, b)) else { return Ok(Value::NOT_IMPLEMENTED) };
+    let (Some(mut all), Some(more)) = (members(vm, a), members(vm, b)) else {
+        return Ok(Value::NOT_IMPLEMENTED);
+    };
     for value in more {
         let mut known = false;
         for other in &all {
@@ -75,7 +77,11 @@ pub fn type_or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
     if let [one] = all.as_slice() {
         return Ok(one.clone());
     }
-    Ok(vm.new_object(UnionType { args: vm.new_tuple(all)? })?.into_value())
+    Ok(vm
+        .new_object(UnionType {
+            args: vm.new_tuple(all)?,
+        })?
+        .into_value())
 }
 
 #[pymethods]
@@ -87,7 +93,9 @@ impl UnionType {
             parts.push(match value.downcast::<Type>() {
                 Some(ty) if ty.is(&vm.types.none_type) => "None".to_string(),
                 Some(ty) => match type_attributes::module_text(vm, ty)? {
-                    Some(module) if module != "builtins" => format!("{module}.{}", type_attributes::qualname(ty)),
+                    Some(module) if module != "builtins" => {
+                        format!("{module}.{}", type_attributes::qualname(ty))
+                    }
                     _ => type_attributes::qualname(ty),
                 },
                 None => object::repr(vm, value)?.to_string_lossy().into_owned(),
@@ -112,7 +120,9 @@ impl UnionType {
         let (Some(x), Some(y)) = (a.downcast::<UnionType>(), b.downcast::<UnionType>()) else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
-        let set = |u: &UnionType| crate::objects::set::FrozenSet::from_values(vm, u.args.items().to_vec());
+        let set = |u: &UnionType| {
+            crate::objects::set::FrozenSet::from_values(vm, u.args.items().to_vec())
+        };
         compare::rich_compare(vm, set(x)?.as_value(), set(y)?.as_value(), op)
     }
 

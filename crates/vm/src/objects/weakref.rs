@@ -21,7 +21,13 @@ use std::cell::Cell;
 #[derive(Default)]
 pub struct Table(MutCell<FxHashMap<usize, Vec<usize>>>);
 
-#[pyclass(name = "ReferenceType", module = "weakref", gc, doc = "", flags(BASETYPE, HAS_WEAKREF))]
+#[pyclass(
+    name = "ReferenceType",
+    module = "weakref",
+    gc,
+    doc = "",
+    flags(BASETYPE, HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct WeakRef {
     /// The object's address, 0 once it is dead.
@@ -66,7 +72,13 @@ fn references(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
     let address = header as *const Header as usize;
     vm.interp.state.weakrefs.0.with(|t| {
         // SAFETY: addresses in the table are payloads of live references.
-        t.get(&address).map(|l| l.iter().map(|&r| unsafe { Ref::of_payload(&*(r as *const WeakRef)) }).collect()).unwrap_or_default()
+        t.get(&address)
+            .map(|l| {
+                l.iter()
+                    .map(|&r| unsafe { Ref::of_payload(&*(r as *const WeakRef)) })
+                    .collect()
+            })
+            .unwrap_or_default()
     })
 }
 
@@ -79,7 +91,10 @@ fn take(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
     for reference in &all {
         reference.target.set(0);
     }
-    all.into_iter().rev().filter(|r| r.callback.with(Option::is_some)).collect()
+    all.into_iter()
+        .rev()
+        .filter(|r| r.callback.with(Option::is_some))
+        .collect()
 }
 
 /// For the heap: a dying object's references are cleared and their callbacks called.
@@ -96,9 +111,17 @@ pub(crate) fn detach(vm: &Vm, header: &Header, _all: bool, out: &mut Vec<Value>)
 
 /// Calls the callback of a reference whose object is dead.
 pub(crate) fn call_callback(vm: &Vm, reference: Value) {
-    let Some(callback) = reference.downcast::<WeakRef>().and_then(|r| r.callback.take()) else { return };
+    let Some(callback) = reference
+        .downcast::<WeakRef>()
+        .and_then(|r| r.callback.take())
+    else {
+        return;
+    };
     let pending = vm.has_exception().then(|| vm.take_exception());
-    if vm.call(&callback, std::slice::from_ref(&reference)).is_err() {
+    if vm
+        .call(&callback, std::slice::from_ref(&reference))
+        .is_err()
+    {
         crate::objects::exception::write_unraisable(vm, Some(&callback));
     }
     if let Some(pending) = pending {
@@ -108,12 +131,21 @@ pub(crate) fn call_callback(vm: &Vm, reference: Value) {
 
 /// The first weak reference to an object: its `__weakref__`.
 pub fn first(vm: &Vm, object: &Value) -> Option<Value> {
-    references(vm, object.header()?).into_iter().next().map(Ref::into_value)
+    references(vm, object.header()?)
+        .into_iter()
+        .next()
+        .map(Ref::into_value)
 }
 
 /// All weak references to an object.
 pub fn all(vm: &Vm, object: &Value) -> Vec<Value> {
-    object.header().map(|h| references(vm, h)).unwrap_or_default().into_iter().map(Ref::into_value).collect()
+    object
+        .header()
+        .map(|h| references(vm, h))
+        .unwrap_or_default()
+        .into_iter()
+        .map(Ref::into_value)
+        .collect()
 }
 
 impl WeakRef {
@@ -122,21 +154,37 @@ impl WeakRef {
         let ty = vm.type_of(target);
         let header = match target.header() {
             Some(header) if ty.flag(TypeFlags::HAS_WEAKREF) => header,
-            _ => return Err(vm.type_error(format!("cannot create weak reference to '{}' object", ty.full_name()))),
+            _ => {
+                return Err(vm.type_error(format!(
+                    "cannot create weak reference to '{}' object",
+                    ty.full_name()
+                )));
+            }
         };
         if callback.is_none() && cls.is(&vm.types.weakref) {
-            let shared = references(vm, header)
-                .into_iter()
-                .find(|r| r.callback.with(Option::is_none) && vm.type_of(r.as_value()).is(&vm.types.weakref));
+            let shared = references(vm, header).into_iter().find(|r| {
+                r.callback.with(Option::is_none) && vm.type_of(r.as_value()).is(&vm.types.weakref)
+            });
             if let Some(shared) = shared {
                 return Ok(shared.into_value());
             }
         }
         let address = header as *const Header as usize;
-        let new = vm.new_object_of(cls, WeakRef { target: Cell::new(0), callback: MutCell::new(callback), hash: Cell::new(-1) })?;
+        let new = vm.new_object_of(
+            cls,
+            WeakRef {
+                target: Cell::new(0),
+                callback: MutCell::new(callback),
+                hash: Cell::new(-1),
+            },
+        )?;
         new.target.set(address);
         let place: *const WeakRef = &*new;
-        vm.interp.state.weakrefs.0.with_mut(|t| t.entry(address).or_default().push(place as usize));
+        vm.interp
+            .state
+            .weakrefs
+            .0
+            .with_mut(|t| t.entry(address).or_default().push(place as usize));
         header.set_flag(Flags::HAS_WEAKREFS, true);
         Ok(new.into_value())
     }
@@ -163,7 +211,12 @@ impl WeakRef {
             [target] => (target, None),
             [target, callback] => (target, Some(callback.clone()).filter(|c| !c.is_none())),
             [] => return Err(vm.type_error("__new__ expected at least 1 argument, got 0")),
-            _ => return Err(vm.type_error(format!("__new__ expected at most 2 arguments, got {}", positional.len()))),
+            _ => {
+                return Err(vm.type_error(format!(
+                    "__new__ expected at most 2 arguments, got {}",
+                    positional.len()
+                )));
+            }
         };
         WeakRef::make(vm, cls, target, callback)
     }
@@ -179,9 +232,15 @@ impl WeakRef {
     #[pyslot]
     fn call(vm: &Vm, zelf: &Value, args: Args) -> PyResult {
         if !args.is_empty() {
-            return Err(vm.type_error(format!("weakref() takes exactly 0 arguments ({} given)", args.args.len())));
+            return Err(vm.type_error(format!(
+                "weakref() takes exactly 0 arguments ({} given)",
+                args.args.len()
+            )));
         }
-        Ok(zelf.downcast::<WeakRef>().and_then(|r| r.get()).unwrap_or(Value::NONE))
+        Ok(zelf
+            .downcast::<WeakRef>()
+            .and_then(|r| r.get())
+            .unwrap_or(Value::NONE))
     }
 
     #[pyslot]
@@ -201,7 +260,9 @@ impl WeakRef {
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<WeakRef>(), b.downcast::<WeakRef>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(x), Some(y)) = (a.downcast::<WeakRef>(), b.downcast::<WeakRef>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return Ok(Value::NOT_IMPLEMENTED);
         }
@@ -218,14 +279,18 @@ impl WeakRef {
             None => format!("<weakref at {address:#x}; dead>"),
             Some(target) => {
                 let ty = vm.type_of(&target).full_name();
-                let name = attributes::get_optional(vm, &target, &vm.names.__name__)?.and_then(|n| n.downcast_into::<Str>().ok());
+                let name = attributes::get_optional(vm, &target, &vm.names.__name__)?
+                    .and_then(|n| n.downcast_into::<Str>().ok());
                 match name {
                     Some(name) => format!(
                         "<weakref at {address:#x}; to '{ty}' at {:#x} ({})>",
                         target.bits(),
                         name.to_string_lossy()
                     ),
-                    None => format!("<weakref at {address:#x}; to '{ty}' at {:#x}>", target.bits()),
+                    None => format!(
+                        "<weakref at {address:#x}; to '{ty}' at {:#x}>",
+                        target.bits()
+                    ),
                 }
             }
         };

@@ -48,7 +48,12 @@ pub(crate) fn strict_keyword(vm: &Vm, args: &Args, name: &str) -> PyResult<bool>
 }
 
 /// One item of each iterator; None at the end of the shortest (with `strict`, of all).
-pub(crate) fn next_row(vm: &Vm, iterators: &[Value], strict: bool, name: &str) -> PyResult<Option<Vec<Value>>> {
+pub(crate) fn next_row(
+    vm: &Vm,
+    iterators: &[Value],
+    strict: bool,
+    name: &str,
+) -> PyResult<Option<Vec<Value>>> {
     let mut row = Vec::with_capacity(iterators.len());
     for (i, it) in iterators.iter().enumerate() {
         match iterator::next(vm, it)? {
@@ -56,7 +61,10 @@ pub(crate) fn next_row(vm: &Vm, iterators: &[Value], strict: bool, name: &str) -
             None if !strict => return Ok(None),
             None if i > 0 => {
                 let plural = if i == 1 { " " } else { "s 1-" };
-                return Err(vm.value_error(format!("{name}() argument {} is shorter than argument{plural}{i}", i + 1)));
+                return Err(vm.value_error(format!(
+                    "{name}() argument {} is shorter than argument{plural}{i}",
+                    i + 1
+                )));
             }
             None => {
                 for (j, it) in iterators.iter().enumerate().skip(1) {
@@ -64,9 +72,10 @@ pub(crate) fn next_row(vm: &Vm, iterators: &[Value], strict: bool, name: &str) -
                         Ok(None) => {}
                         Ok(Some(_)) => {
                             let plural = if j == 1 { " " } else { "s 1-" };
-                            return Err(
-                                vm.value_error(format!("{name}() argument {} is longer than argument{plural}{j}", j + 1))
-                            );
+                            return Err(vm.value_error(format!(
+                                "{name}() argument {} is longer than argument{plural}{j}",
+                                j + 1
+                            )));
                         }
                         Err(Raised) => return Err(Raised),
                     }
@@ -87,14 +96,21 @@ impl Zip {
         for (i, iterable) in args.positional().iter().enumerate() {
             match iterator::iter(vm, iterable) {
                 Ok(it) => iterators.push(it),
-                Err(Raised) if vm.exception_matches(&vm.types.type_error) && vm.type_of(iterable).slots.iter.get().is_none() => {
+                Err(Raised)
+                    if vm.exception_matches(&vm.types.type_error)
+                        && vm.type_of(iterable).slots.iter.get().is_none() =>
+                {
                     vm.clear_exception();
-                    return Err(vm.type_error(format!("zip argument #{} must support iteration", i + 1)));
+                    return Err(
+                        vm.type_error(format!("zip argument #{} must support iteration", i + 1))
+                    );
                 }
                 Err(raised) => return Err(raised),
             }
         }
-        Ok(vm.new_object_of(cls, Zip { iterators, strict })?.into_value())
+        Ok(vm
+            .new_object_of(cls, Zip { iterators, strict })?
+            .into_value())
     }
 
     #[pyslot]

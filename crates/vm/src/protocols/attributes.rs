@@ -56,8 +56,19 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
     match ty.slots.setattro.get() {
         Some(setattro) => setattro(vm, object, &name, value),
         None => {
-            let (has, action) = (if ty.slots.getattro.get().is_some() { "only read-only" } else { "no" }, if value.is_some() { "assign to" } else { "del" });
-            Err(vm.type_error(format!("'{}' object has {has} attributes ({action} .{})", ty.full_name(), name.to_string_lossy())))
+            let (has, action) = (
+                if ty.slots.getattro.get().is_some() {
+                    "only read-only"
+                } else {
+                    "no"
+                },
+                if value.is_some() { "assign to" } else { "del" },
+            );
+            Err(vm.type_error(format!(
+                "'{}' object has {has} attributes ({action} .{})",
+                ty.full_name(),
+                name.to_string_lossy()
+            )))
         }
     }
 }
@@ -65,7 +76,11 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
 /// The AttributeError for a missing attribute.
 #[cold]
 pub fn no_attribute(vm: &Vm, object: &Value, name: &Ref<Str>) -> Raised {
-    let message = format!("'{}' object has no attribute '{}'", vm.type_of(object).full_name(), name.to_string_lossy());
+    let message = format!(
+        "'{}' object has no attribute '{}'",
+        vm.type_of(object).full_name(),
+        name.to_string_lossy()
+    );
     crate::objects::exception::attribute_error(vm, message, object, name)
 }
 
@@ -123,7 +138,12 @@ fn optional(_vm: &Vm, result: PyResult) -> PyResult<Option<Value>> {
 }
 
 /// `object.__setattr__` and `__delattr__` as `object` has them.
-pub fn generic_set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
+pub fn generic_set(
+    vm: &Vm,
+    object: &Value,
+    name: &Ref<Str>,
+    value: Option<&Value>,
+) -> PyResult<()> {
     let ty = vm.type_of(object);
     let descriptor = ty.lookup(vm, name);
     if let Some(d) = &descriptor
@@ -139,13 +159,21 @@ pub fn generic_set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Valu
     }
     let text = name.to_string_lossy();
     let message = match descriptor {
-        Some(_) => format!("'{}' object attribute '{text}' is read-only", ty.full_name()),
+        Some(_) => format!(
+            "'{}' object attribute '{text}' is read-only",
+            ty.full_name()
+        ),
         None if ty.slots.setattro.get() == vm.types.object.slots.setattro.get() => {
-            format!("'{}' object has no attribute '{text}' and no __dict__ for setting new attributes", ty.full_name())
+            format!(
+                "'{}' object has no attribute '{text}' and no __dict__ for setting new attributes",
+                ty.full_name()
+            )
         }
         None => format!("'{}' object has no attribute '{text}'", ty.full_name()),
     };
-    Err(crate::objects::exception::attribute_error(vm, message, object, name))
+    Err(crate::objects::exception::attribute_error(
+        vm, message, object, name,
+    ))
 }
 
 /// The attribute for calling it at once: a plain method is not bound.
@@ -202,7 +230,9 @@ pub fn get_method(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Method> 
 /// A special method, looked up on the class alone, bound unless it is a plain method. None where the class has none.
 pub fn lookup_special(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option<Method>> {
     let ty = vm.type_of(object);
-    let Some(found) = ty.lookup(vm, name) else { return Ok(None) };
+    let Some(found) = ty.lookup(vm, name) else {
+        return Ok(None);
+    };
     let fty = vm.type_of(&found);
     if fty.flag(TypeFlags::METHOD_DESCRIPTOR) {
         return Ok(Some(Method::Unbound(found)));
@@ -210,7 +240,12 @@ pub fn lookup_special(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Opti
     match fty.slots.descr_get.get() {
         Some(get) => {
             let owner = ty.to_ref().into_value();
-            Ok(Some(Method::Bound(get(vm, &found, Some(object), Some(&owner))?)))
+            Ok(Some(Method::Bound(get(
+                vm,
+                &found,
+                Some(object),
+                Some(&owner),
+            )?)))
         }
         None => Ok(Some(Method::Bound(found))),
     }
@@ -218,5 +253,10 @@ pub fn lookup_special(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Opti
 
 /// The string in an attribute name given by Python code. Raises TypeError.
 pub fn name_of<'a>(vm: &Vm, name: &'a Value) -> PyResult<&'a Ref<Str>> {
-    str_::of(name).ok_or_else(|| vm.type_error(format!("attribute name must be string, not '{}'", vm.type_of(name).full_name())))
+    str_::of(name).ok_or_else(|| {
+        vm.type_error(format!(
+            "attribute name must be string, not '{}'",
+            vm.type_of(name).full_name()
+        ))
+    })
 }

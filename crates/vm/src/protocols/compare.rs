@@ -127,7 +127,10 @@ pub fn eq(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
     if a.is(b) {
         return Ok(true);
     }
-    if let (Some(x), Some(y)) = (crate::objects::dict::exact_str(vm, a), crate::objects::dict::exact_str(vm, b)) {
+    if let (Some(x), Some(y)) = (
+        crate::objects::dict::exact_str(vm, a),
+        crate::objects::dict::exact_str(vm, b),
+    ) {
         return Ok(str_::eq(x, y));
     }
     compare_bool(vm, a, b, CompareOp::Eq)

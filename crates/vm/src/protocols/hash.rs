@@ -39,7 +39,10 @@ fn hash_slow(vm: &Vm, value: &Value) -> PyResult<i64> {
 /// Raises "unhashable type".
 #[cold]
 pub fn unhashable(vm: &Vm, value: &Value) -> crate::vm::Raised {
-    vm.type_error(format!("unhashable type: '{}'", vm.type_of(value).full_name()))
+    vm.type_error(format!(
+        "unhashable type: '{}'",
+        vm.type_of(value).full_name()
+    ))
 }
 
 /// The hash by address.

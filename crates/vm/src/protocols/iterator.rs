@@ -12,11 +12,16 @@ pub fn iter(vm: &Vm, value: &Value) -> PyResult {
         Some(iter) => {
             let result = iter(vm, value)?;
             if vm.type_of(&result).slots.iternext.get().is_none() {
-                return Err(vm.type_error(format!("iter() returned non-iterator of type '{}'", vm.type_of(&result).full_name())));
+                return Err(vm.type_error(format!(
+                    "iter() returned non-iterator of type '{}'",
+                    vm.type_of(&result).full_name()
+                )));
             }
             Ok(result)
         }
-        None if super::sequence::is_sequence(vm, value) => crate::objects::iterators::sequence_iterator(vm, value),
+        None if super::sequence::is_sequence(vm, value) => {
+            crate::objects::iterators::sequence_iterator(vm, value)
+        }
         None => Err(vm.type_error(format!("'{}' object is not iterable", ty.full_name()))),
     }
 }
@@ -29,7 +34,10 @@ pub fn next(vm: &Vm, iterator: &Value) -> PyResult<Option<Value>> {
             Err(Raised) if vm.catch(&vm.types.stop_iteration) => Ok(None),
             result => result,
         },
-        None => Err(vm.type_error(format!("'{}' object is not an iterator", vm.type_of(iterator).full_name()))),
+        None => Err(vm.type_error(format!(
+            "'{}' object is not an iterator",
+            vm.type_of(iterator).full_name()
+        ))),
     }
 }
 
@@ -64,13 +72,19 @@ pub fn send(vm: &Vm, receiver: &Value, value: &Value) -> PyResult<SendResult> {
 fn returned(vm: &Vm) -> PyResult<SendResult> {
     if vm.exception_matches(&vm.types.stop_iteration) {
         let stop = vm.take_exception();
-        return Ok(SendResult::Return(crate::objects::exception::stop_iteration_value(stop.as_value())));
+        return Ok(SendResult::Return(
+            crate::objects::exception::stop_iteration_value(stop.as_value()),
+        ));
     }
     Err(Raised)
 }
 
 /// Calls `f` with every item of an iterable.
-pub fn for_each(vm: &Vm, iterable: &Value, mut f: impl FnMut(Value) -> PyResult<()>) -> PyResult<()> {
+pub fn for_each(
+    vm: &Vm,
+    iterable: &Value,
+    mut f: impl FnMut(Value) -> PyResult<()>,
+) -> PyResult<()> {
     let it = iter(vm, iterable)?;
     while let Some(value) = next(vm, &it)? {
         f(value)?;

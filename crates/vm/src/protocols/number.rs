@@ -50,14 +50,20 @@ const RSHIFT: u32 = 9;
 /// `a op b` for the argument of BINARY_OP (in-place forms from 13 on; not the subscript).
 #[inline]
 pub fn binary_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
-    if which >= 13 { inplace_op(vm, which - 13, a, b) } else { plain_op(vm, which, a, b) }
+    if which >= 13 {
+        inplace_op(vm, which - 13, a, b)
+    } else {
+        plain_op(vm, which, a, b)
+    }
 }
 
 fn plain_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
     if which == POWER {
         return power(vm, a, b, &Value::NONE);
     }
-    let Some(operator) = OPERATORS.get(which as usize) else { return Err(vm.system_error("unknown operator")) };
+    let Some(operator) = OPERATORS.get(which as usize) else {
+        return Err(vm.system_error("unknown operator"));
+    };
     let result = binary_slots(vm, a, b, operator.slot)?;
     if !result.is_not_implemented() {
         return Ok(result);
@@ -121,7 +127,10 @@ fn sequence_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult<Option<Val
 
 fn repeat_count(vm: &Vm, count: &Value) -> PyResult<isize> {
     if !has_index(vm, count) {
-        return Err(vm.type_error(format!("can't multiply sequence by non-int of type '{}'", vm.type_of(count).full_name())));
+        return Err(vm.type_error(format!(
+            "can't multiply sequence by non-int of type '{}'",
+            vm.type_of(count).full_name()
+        )));
     }
     index_for(vm, count, &vm.types.overflow_error)
 }
@@ -137,7 +146,9 @@ fn inplace_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
         }
         return power_as(vm, a, b, &Value::NONE, "**=");
     }
-    let Some(operator) = OPERATORS.get(which as usize) else { return Err(vm.system_error("unknown operator")) };
+    let Some(operator) = OPERATORS.get(which as usize) else {
+        return Err(vm.system_error("unknown operator"));
+    };
     if let Some(f) = (operator.inplace)(slots) {
         let result = f(vm, a, b)?;
         if !result.is_not_implemented() {
@@ -175,7 +186,9 @@ fn unsupported(vm: &Vm, symbol: &str, a: &Value, b: &Value, print_hint: bool) ->
             "unsupported operand type(s) for {symbol}: '{ta}' and '{tb}'. Did you mean \"print(<message>, file=<output_stream>)\"?"
         ));
     }
-    vm.type_error(format!("unsupported operand type(s) for {symbol}: '{ta}' and '{tb}'"))
+    vm.type_error(format!(
+        "unsupported operand type(s) for {symbol}: '{ta}' and '{tb}'"
+    ))
 }
 
 /// `pow(a, b, c)`, `a ** b` where `c` is None.
@@ -186,7 +199,11 @@ pub fn power(vm: &Vm, a: &Value, b: &Value, c: &Value) -> PyResult {
 fn power_as(vm: &Vm, a: &Value, b: &Value, c: &Value, symbol: &str) -> PyResult {
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
     let fa = ta.slots.power.get();
-    let mut fb = if ta.is(tb) { None } else { tb.slots.power.get() };
+    let mut fb = if ta.is(tb) {
+        None
+    } else {
+        tb.slots.power.get()
+    };
     if fa == fb {
         fb = None;
     }
@@ -233,7 +250,11 @@ fn power_as(vm: &Vm, a: &Value, b: &Value, c: &Value, symbol: &str) -> PyResult 
 /// `divmod(a, b)`.
 pub fn divmod(vm: &Vm, a: &Value, b: &Value) -> PyResult {
     let result = binary_slots(vm, a, b, |s| s.divmod.get())?;
-    if result.is_not_implemented() { Err(unsupported(vm, "divmod()", a, b, false)) } else { Ok(result) }
+    if result.is_not_implemented() {
+        Err(unsupported(vm, "divmod()", a, b, false))
+    } else {
+        Ok(result)
+    }
 }
 
 macro_rules! named_operators {
@@ -250,10 +271,18 @@ named_operators! {
     rshift = 9; subtract = 10; true_divide = 11; xor = 12; inplace_add = 13;
 }
 
-fn unary(vm: &Vm, value: &Value, slot: Option<fn(&Vm, &Value) -> PyResult>, symbol: &str) -> PyResult {
+fn unary(
+    vm: &Vm,
+    value: &Value,
+    slot: Option<fn(&Vm, &Value) -> PyResult>,
+    symbol: &str,
+) -> PyResult {
     match slot {
         Some(f) => f(vm, value),
-        None => Err(vm.type_error(format!("bad operand type for {symbol}: '{}'", vm.type_of(value).full_name()))),
+        None => Err(vm.type_error(format!(
+            "bad operand type for {symbol}: '{}'",
+            vm.type_of(value).full_name()
+        ))),
     }
 }
 
@@ -282,7 +311,11 @@ pub fn absolute(vm: &Vm, value: &Value) -> PyResult {
 
 /// Whether the value is an int (or of a subclass, bool too).
 pub fn is_int(vm: &Vm, value: &Value) -> bool {
-    value.is_small_int() || value.is_bool() || vm.type_of(value).flag(crate::objects::type_::TypeFlags::INT_SUBCLASS)
+    value.is_small_int()
+        || value.is_bool()
+        || vm
+            .type_of(value)
+            .flag(crate::objects::type_::TypeFlags::INT_SUBCLASS)
 }
 
 /// Whether the value can be an index.
@@ -298,11 +331,17 @@ pub fn index(vm: &Vm, value: &Value) -> PyResult {
     }
     let ty = vm.type_of(value);
     let Some(f) = ty.slots.index.get() else {
-        return Err(vm.type_error(format!("'{}' object cannot be interpreted as an integer", ty.full_name())));
+        return Err(vm.type_error(format!(
+            "'{}' object cannot be interpreted as an integer",
+            ty.full_name()
+        )));
     };
     let result = f(vm, value)?;
     if !is_int(vm, &result) {
-        return Err(vm.type_error(format!("__index__ returned non-int (type {})", vm.type_of(&result).full_name())));
+        return Err(vm.type_error(format!(
+            "__index__ returned non-int (type {})",
+            vm.type_of(&result).full_name()
+        )));
     }
     let rty = vm.type_of(&result);
     if !rty.is(&vm.types.int) && !rty.is(&vm.types.bool) {
@@ -334,7 +373,9 @@ pub fn index_i128(vm: &Vm, value: &Value) -> PyResult<Option<i128>> {
     let n = index(vm, value)?;
     Ok(match int::as_i64(&n) {
         Some(n) => Some(n as i128),
-        None => n.downcast::<Int>().and_then(|i| i128::try_from(&i.value).ok()),
+        None => n
+            .downcast::<Int>()
+            .and_then(|i| i128::try_from(&i.value).ok()),
     })
 }
 
@@ -353,9 +394,13 @@ pub fn index_for(vm: &Vm, value: &Value, error: &Ref<Type>) -> PyResult<isize> {
     }
     match index_i64(vm, value)? {
         Some(n) => Ok(n as isize),
-        None => {
-            Err(vm.raise(error, format!("cannot fit '{}' into an index-sized integer", vm.type_of(value).full_name())))
-        }
+        None => Err(vm.raise(
+            error,
+            format!(
+                "cannot fit '{}' into an index-sized integer",
+                vm.type_of(value).full_name()
+            ),
+        )),
     }
 }
 
@@ -393,7 +438,10 @@ pub fn as_f64(vm: &Vm, value: &Value) -> PyResult<f64> {
         }
         let Some(f) = result.downcast::<Float>() else {
             let name = vm.type_of(&result).full_name();
-            return Err(vm.type_error(format!("{}.__float__ returned non-float (type {name})", ty.full_name())));
+            return Err(vm.type_error(format!(
+                "{}.__float__ returned non-float (type {name})",
+                ty.full_name()
+            )));
         };
         if !vm.type_of(&result).is(&vm.types.float) {
             vm.warn(

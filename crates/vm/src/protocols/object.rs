@@ -63,8 +63,13 @@ pub fn length_hint(vm: &Vm, value: &Value, default: usize) -> PyResult<usize> {
     match hint.as_small_int() {
         Some(n) if n >= 0 => Ok(n as usize),
         Some(_) => Err(vm.value_error("__length_hint__() should return >= 0")),
-        None if number::is_int(vm, &hint) => Err(vm.overflow_error("Python int too large to convert to C ssize_t")),
-        None => Err(vm.type_error(format!("__length_hint__ must be an integer, not {}", vm.type_of(&hint).full_name()))),
+        None if number::is_int(vm, &hint) => {
+            Err(vm.overflow_error("Python int too large to convert to C ssize_t"))
+        }
+        None => Err(vm.type_error(format!(
+            "__length_hint__ must be an integer, not {}",
+            vm.type_of(&hint).full_name()
+        ))),
     }
 }
 
@@ -73,10 +78,17 @@ pub fn repr(vm: &Vm, value: &Value) -> PyResult<Ref<Str>> {
     vm.check_stack()?;
     let ty = vm.type_of(value);
     match ty.slots.repr.get() {
-        Some(repr) => repr(vm, value)?
-            .downcast_into::<Str>()
-            .map_err(|v| vm.type_error(format!("__repr__ returned non-string (type {})", vm.type_of(&v).full_name()))),
-        None => vm.new_str(format!("<{} object at {:#x}>", ty.full_name(), value.bits())),
+        Some(repr) => repr(vm, value)?.downcast_into::<Str>().map_err(|v| {
+            vm.type_error(format!(
+                "__repr__ returned non-string (type {})",
+                vm.type_of(&v).full_name()
+            ))
+        }),
+        None => vm.new_str(format!(
+            "<{} object at {:#x}>",
+            ty.full_name(),
+            value.bits()
+        )),
     }
 }
 
@@ -89,9 +101,12 @@ pub fn str(vm: &Vm, value: &Value) -> PyResult<Ref<Str>> {
     }
     vm.check_stack()?;
     match vm.type_of(value).slots.str.get() {
-        Some(f) => f(vm, value)?
-            .downcast_into::<Str>()
-            .map_err(|v| vm.type_error(format!("__str__ returned non-string (type {})", vm.type_of(&v).full_name()))),
+        Some(f) => f(vm, value)?.downcast_into::<Str>().map_err(|v| {
+            vm.type_error(format!(
+                "__str__ returned non-string (type {})",
+                vm.type_of(&v).full_name()
+            ))
+        }),
         None => repr(vm, value),
     }
 }
@@ -120,7 +135,10 @@ pub fn format(vm: &Vm, value: &Value, spec: Option<&Value>) -> PyResult {
         Some(spec) => match str_::of(spec) {
             Some(text) => text.byte_len() == 0,
             None => {
-                return Err(vm.type_error(format!("Format specifier must be a string, not {}", vm.type_of(spec).full_name())));
+                return Err(vm.type_error(format!(
+                    "Format specifier must be a string, not {}",
+                    vm.type_of(spec).full_name()
+                )));
             }
         },
         None => true,
@@ -139,10 +157,16 @@ pub fn format(vm: &Vm, value: &Value, spec: Option<&Value>) -> PyResult {
         None => vm.interp.empty_str().into_value(),
     };
     let Some(result) = vm.call_special(value, &vm.names.__format__, &[spec])? else {
-        return Err(vm.type_error(format!("Type {} doesn't define __format__", vm.type_of(value).full_name())));
+        return Err(vm.type_error(format!(
+            "Type {} doesn't define __format__",
+            vm.type_of(value).full_name()
+        )));
     };
     if str_::of(&result).is_none() {
-        return Err(vm.type_error(format!("__format__ must return a str, not {}", vm.type_of(&result).full_name())));
+        return Err(vm.type_error(format!(
+            "__format__ must return a str, not {}",
+            vm.type_of(&result).full_name()
+        )));
     }
     Ok(result)
 }
@@ -155,7 +179,10 @@ pub fn get_item(vm: &Vm, container: &Value, key: &Value) -> PyResult {
     }
     if let Some(item) = ty.slots.item.get() {
         if !number::has_index(vm, key) {
-            return Err(vm.type_error(format!("sequence index must be integer, not '{}'", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "sequence index must be integer, not '{}'",
+                vm.type_of(key).full_name()
+            )));
         }
         let index = number::index_for(vm, key, &vm.types.index_error)?;
         return super::sequence::item_at(vm, container, index, item);
@@ -205,16 +232,28 @@ fn set_or_del(vm: &Vm, container: &Value, key: &Value, value: Option<&Value>) ->
     }
     if let Some(f) = ty.slots.set_item.get() {
         if !number::has_index(vm, key) {
-            return Err(vm.type_error(format!("sequence index must be integer, not '{}'", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "sequence index must be integer, not '{}'",
+                vm.type_of(key).full_name()
+            )));
         }
         let mut index = number::index_for(vm, key, &vm.types.index_error)?;
-        if index < 0 && let Some(len) = ty.slots.sq_len.get() {
+        if index < 0
+            && let Some(len) = ty.slots.sq_len.get()
+        {
             index += len(vm, container)? as isize;
         }
         return f(vm, container, index, value);
     }
-    let what = if value.is_some() { "assignment" } else { "deletion" };
-    Err(vm.type_error(format!("'{}' object does not support item {what}", ty.full_name())))
+    let what = if value.is_some() {
+        "assignment"
+    } else {
+        "deletion"
+    };
+    Err(vm.type_error(format!(
+        "'{}' object does not support item {what}",
+        ty.full_name()
+    )))
 }
 
 /// `isinstance(value, class)`.
@@ -240,7 +279,11 @@ pub fn is_instance(vm: &Vm, value: &Value, class: &Value) -> PyResult<bool> {
         }
         return Ok(false);
     }
-    if let Some(result) = vm.call_special(class, &vm.names.__instancecheck__, std::slice::from_ref(value))? {
+    if let Some(result) = vm.call_special(
+        class,
+        &vm.names.__instancecheck__,
+        std::slice::from_ref(value),
+    )? {
         return is_true(vm, &result);
     }
     recursive_is_instance(vm, value, class)
@@ -261,7 +304,11 @@ pub fn recursive_is_instance(vm: &Vm, value: &Value, class: &Value) -> PyResult<
         }
         return Ok(false);
     }
-    check_class(vm, class, "isinstance() arg 2 must be a type, a tuple of types, or a union")?;
+    check_class(
+        vm,
+        class,
+        "isinstance() arg 2 must be a type, a tuple of types, or a union",
+    )?;
     match attributes::get_optional(vm, value, &vm.names.__class__)? {
         Some(claimed) => abstract_is_subclass(vm, &claimed, class),
         None => Ok(false),
@@ -288,7 +335,11 @@ pub fn is_subclass(vm: &Vm, sub: &Value, class: &Value) -> PyResult<bool> {
         }
         return Ok(false);
     }
-    if let Some(result) = vm.call_special(class, &vm.names.__subclasscheck__, std::slice::from_ref(sub))? {
+    if let Some(result) = vm.call_special(
+        class,
+        &vm.names.__subclasscheck__,
+        std::slice::from_ref(sub),
+    )? {
         return is_true(vm, &result);
     }
     recursive_is_subclass(vm, sub, class)
@@ -300,7 +351,11 @@ pub fn recursive_is_subclass(vm: &Vm, sub: &Value, class: &Value) -> PyResult<bo
         return Ok(is_subtype(sub, class));
     }
     check_class(vm, sub, "issubclass() arg 1 must be a class")?;
-    check_class(vm, class, "issubclass() arg 2 must be a class, a tuple of classes, or a union")?;
+    check_class(
+        vm,
+        class,
+        "issubclass() arg 2 must be a class, a tuple of classes, or a union",
+    )?;
     abstract_is_subclass(vm, sub, class)
 }
 
@@ -311,7 +366,11 @@ fn abstract_bases(vm: &Vm, class: &Value) -> PyResult<Option<Ref<Tuple>>> {
 }
 
 fn check_class(vm: &Vm, class: &Value, message: &str) -> PyResult<()> {
-    if class.downcast::<Type>().is_some() || abstract_bases(vm, class)?.is_some() { Ok(()) } else { Err(vm.type_error(message)) }
+    if class.downcast::<Type>().is_some() || abstract_bases(vm, class)?.is_some() {
+        Ok(())
+    } else {
+        Err(vm.type_error(message))
+    }
 }
 
 fn abstract_is_subclass(vm: &Vm, sub: &Value, class: &Value) -> PyResult<bool> {
@@ -319,7 +378,9 @@ fn abstract_is_subclass(vm: &Vm, sub: &Value, class: &Value) -> PyResult<bool> {
         return Ok(true);
     }
     vm.check_stack()?;
-    let Some(bases) = abstract_bases(vm, sub)? else { return Ok(false) };
+    let Some(bases) = abstract_bases(vm, sub)? else {
+        return Ok(false);
+    };
     for base in bases.items() {
         if abstract_is_subclass(vm, base, class)? {
             return Ok(true);

@@ -8,7 +8,13 @@ use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::Value;
 
 /// The values of a class pattern's sub-patterns as a tuple; None where the subject does not match.
-pub fn match_class(vm: &Vm, subject: &Value, class: &Value, positional: usize, keywords: &Value) -> PyResult<Option<Value>> {
+pub fn match_class(
+    vm: &Vm,
+    subject: &Value,
+    class: &Value,
+    positional: usize,
+    keywords: &Value,
+) -> PyResult<Option<Value>> {
     let Some(ty) = class.downcast::<Type>() else {
         return Err(vm.type_error("called match pattern must be a class"));
     };
@@ -18,19 +24,29 @@ pub fn match_class(vm: &Vm, subject: &Value, class: &Value, positional: usize, k
     let mut seen: Vec<Value> = Vec::new();
     let mut values = Vec::new();
     if positional > 0 {
-        let (names, match_self) = match attributes::get_optional(vm, class, &vm.names.__match_args__)? {
-            Some(names) if names.downcast::<Tuple>().is_some() && vm.type_of(&names).is(&vm.types.tuple) => (Some(names), false),
-            Some(other) => {
-                return Err(vm.type_error(format!(
-                    "{}.__match_args__ must be a tuple (got {})",
-                    ty.name(),
-                    vm.type_of(&other).name()
-                )));
-            }
-            None => (None, ty.flag(TypeFlags::MATCH_SELF)),
-        };
+        let (names, match_self) =
+            match attributes::get_optional(vm, class, &vm.names.__match_args__)? {
+                Some(names)
+                    if names.downcast::<Tuple>().is_some()
+                        && vm.type_of(&names).is(&vm.types.tuple) =>
+                {
+                    (Some(names), false)
+                }
+                Some(other) => {
+                    return Err(vm.type_error(format!(
+                        "{}.__match_args__ must be a tuple (got {})",
+                        ty.name(),
+                        vm.type_of(&other).name()
+                    )));
+                }
+                None => (None, ty.flag(TypeFlags::MATCH_SELF)),
+            };
         let names = names.as_ref().and_then(|n| n.downcast::<Tuple>());
-        let allowed = if match_self { 1 } else { names.map_or(0, |n| n.len()) };
+        let allowed = if match_self {
+            1
+        } else {
+            names.map_or(0, |n| n.len())
+        };
         if allowed < positional {
             let plural = if allowed == 1 { "" } else { "s" };
             return Err(vm.type_error(format!(
@@ -66,9 +82,18 @@ pub fn match_class(vm: &Vm, subject: &Value, class: &Value, positional: usize, k
     Ok(Some(vm.new_tuple(values)?.into_value()))
 }
 
-fn match_attribute(vm: &Vm, subject: &Value, ty: &Type, name: &Value, seen: &mut Vec<Value>) -> PyResult<Option<Value>> {
+fn match_attribute(
+    vm: &Vm,
+    subject: &Value,
+    ty: &Type,
+    name: &Value,
+    seen: &mut Vec<Value>,
+) -> PyResult<Option<Value>> {
     let name_str = attributes::name_of(vm, name)?;
-    if seen.iter().any(|s| str_::of(s).is_some_and(|s| str_::eq(s, name_str))) {
+    if seen
+        .iter()
+        .any(|s| str_::of(s).is_some_and(|s| str_::eq(s, name_str)))
+    {
         let shown = object::repr(vm, name)?;
         return Err(vm.type_error(format!(
             "{}() got multiple sub-patterns for attribute {}",
@@ -82,7 +107,9 @@ fn match_attribute(vm: &Vm, subject: &Value, ty: &Type, name: &Value, seen: &mut
 
 /// The values of the keys as a tuple; None where one is missing.
 pub fn match_keys(vm: &Vm, mapping: &Value, keys: &Value) -> PyResult<Option<Value>> {
-    let Some(keys) = keys.downcast::<Tuple>() else { return Err(vm.system_error("pattern keys are not a tuple")) };
+    let Some(keys) = keys.downcast::<Tuple>() else {
+        return Err(vm.system_error("pattern keys are not a tuple"));
+    };
     let mut values = Vec::with_capacity(keys.len());
     if keys.is_empty() {
         return Ok(Some(vm.new_tuple(values)?.into_value()));
@@ -93,7 +120,10 @@ pub fn match_keys(vm: &Vm, mapping: &Value, keys: &Value) -> PyResult<Option<Val
     for key in keys.items() {
         if seen.contains(vm, key)? {
             let shown = object::repr(vm, key)?;
-            return Err(vm.value_error(format!("mapping pattern checks duplicate key ({})", shown.to_string_lossy())));
+            return Err(vm.value_error(format!(
+                "mapping pattern checks duplicate key ({})",
+                shown.to_string_lossy()
+            )));
         }
         seen.add(vm, key)?;
         match vm.call(&get, &[key.clone(), dummy.clone()]) {

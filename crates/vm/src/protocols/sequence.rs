@@ -33,7 +33,10 @@ pub fn get(vm: &Vm, sequence: &Value, index: isize) -> PyResult {
         None if ty.slots.subscript.get().is_some() => {
             Err(vm.type_error(format!("{} is not a sequence", ty.full_name())))
         }
-        None => Err(vm.type_error(format!("'{}' object does not support indexing", ty.full_name()))),
+        None => Err(vm.type_error(format!(
+            "'{}' object does not support indexing",
+            ty.full_name()
+        ))),
     }
 }
 
@@ -51,9 +54,16 @@ pub fn contains(vm: &Vm, haystack: &Value, needle: &Value) -> PyResult<bool> {
     }
     let it = match iterator::iter(vm, haystack) {
         Ok(it) => it,
-        Err(Raised) if vm.exception_matches(&vm.types.type_error) && ty.slots.iter.get().is_none() && !is_sequence(vm, haystack) => {
+        Err(Raised)
+            if vm.exception_matches(&vm.types.type_error)
+                && ty.slots.iter.get().is_none()
+                && !is_sequence(vm, haystack) =>
+        {
             vm.clear_exception();
-            return Err(vm.type_error(format!("argument of type '{}' is not a container or iterable", ty.full_name())));
+            return Err(vm.type_error(format!(
+                "argument of type '{}' is not a container or iterable",
+                ty.full_name()
+            )));
         }
         Err(raised) => return Err(raised),
     };
@@ -98,7 +108,11 @@ pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
 pub fn collect_or(vm: &Vm, iterable: &Value, message: &str) -> PyResult<Vec<Value>> {
     let ty = vm.type_of(iterable);
     match collect(vm, iterable) {
-        Err(Raised) if ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() && vm.catch(&vm.types.type_error) => {
+        Err(Raised)
+            if ty.slots.iter.get().is_none()
+                && ty.slots.item.get().is_none()
+                && vm.catch(&vm.types.type_error) =>
+        {
             Err(vm.type_error(message))
         }
         result => result,
@@ -118,7 +132,11 @@ pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> 
             v.extend(items);
             false
         });
-        return if full { Err(vm.memory_error("")) } else { Ok(()) };
+        return if full {
+            Err(vm.memory_error(""))
+        } else {
+            Ok(())
+        };
     }
     let it = iterator::iter(vm, iterable)?;
     object::length_hint(vm, iterable, 8)?;

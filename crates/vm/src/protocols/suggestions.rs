@@ -19,7 +19,12 @@ fn substitution(a: u8, b: u8) -> usize {
 fn distance(a: &[u8], b: &[u8], max: usize) -> usize {
     let prefix = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let (a, b) = (&a[prefix..], &b[prefix..]);
-    let suffix = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let suffix = a
+        .iter()
+        .rev()
+        .zip(b.iter().rev())
+        .take_while(|(x, y)| x == y)
+        .count();
     let (a, b) = (&a[..a.len() - suffix], &b[..b.len() - suffix]);
     if a.is_empty() || b.is_empty() {
         return (a.len() + b.len()) * MOVE_COST;
@@ -61,7 +66,8 @@ pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         if candidate == name || candidate.len() > MAX_NAME {
             continue;
         }
-        let max = ((name.len() + candidate.len() + 3) * MOVE_COST / 6).min(best.map_or(usize::MAX, |(d, _)| d.saturating_sub(1)));
+        let max = ((name.len() + candidate.len() + 3) * MOVE_COST / 6)
+            .min(best.map_or(usize::MAX, |(d, _)| d.saturating_sub(1)));
         let found = distance(name.as_bytes(), candidate.as_bytes(), max);
         if found <= max && best.is_none_or(|(d, _)| found < d) {
             best = Some((found, candidate));
@@ -74,7 +80,10 @@ pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 mod tests {
     #[test]
     fn finds_what_was_meant() {
-        assert_eq!(super::closest("blech", ["foo", "bluch", "bar"].into_iter()), Some("bluch"));
+        assert_eq!(
+            super::closest("blech", ["foo", "bluch", "bar"].into_iter()),
+            Some("bluch")
+        );
         assert_eq!(super::closest("x", ["abcdef"].into_iter()), None);
     }
 }

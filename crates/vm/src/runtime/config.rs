@@ -58,7 +58,12 @@ impl Config {
                 unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
             }
         }
-        let word = |at: usize| bytes[at..at + 8].iter().rev().fold(0u64, |n, &b| n << 8 | b as u64);
+        let word = |at: usize| {
+            bytes[at..at + 8]
+                .iter()
+                .rev()
+                .fold(0u64, |n, &b| n << 8 | b as u64)
+        };
         HashKey(word(0), word(8))
     }
 }

@@ -28,7 +28,10 @@ impl Gil {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         while *held {
             let before = self.switches.load(Ordering::Relaxed);
-            let (guard, timeout) = self.free.wait_timeout(held, interval).unwrap_or_else(PoisonError::into_inner);
+            let (guard, timeout) = self
+                .free
+                .wait_timeout(held, interval)
+                .unwrap_or_else(PoisonError::into_inner);
             held = guard;
             if *held && timeout.timed_out() && self.switches.load(Ordering::Relaxed) == before {
                 self.wanted.store(true, Ordering::Relaxed);
@@ -47,10 +50,15 @@ impl Gil {
     }
 
     /// Lets go for somebody who asked, and takes the lock again after they had it.
-    pub(crate) fn yield_to_others(&self, interval: Duration, breaker: &std::sync::atomic::AtomicU32) {
+    pub(crate) fn yield_to_others(
+        &self,
+        interval: Duration,
+        breaker: &std::sync::atomic::AtomicU32,
+    ) {
         let before = self.switches.load(Ordering::Relaxed);
         self.release();
-        while self.wanted.load(Ordering::Relaxed) && self.switches.load(Ordering::Relaxed) == before {
+        while self.wanted.load(Ordering::Relaxed) && self.switches.load(Ordering::Relaxed) == before
+        {
             std::thread::yield_now()
         }
         self.acquire(interval, breaker)
@@ -68,7 +76,13 @@ impl Gil {
 
 impl Vm {
     fn interval(&self) -> Duration {
-        Duration::from_micros(self.interp.state.switch_interval_us.load(Ordering::Relaxed).max(1))
+        Duration::from_micros(
+            self.interp
+                .state
+                .switch_interval_us
+                .load(Ordering::Relaxed)
+                .max(1),
+        )
     }
 
     /// Runs `f`, which may block and must not touch any object, without the interpreter lock.
@@ -94,7 +108,9 @@ impl Vm {
     /// At a check of the eval breaker: lets another thread that has waited long enough run.
     pub(crate) fn switch_threads(&self) {
         super::hooks::leave();
-        self.interp.gil.yield_to_others(self.interval(), &self.breaker);
+        self.interp
+            .gil
+            .yield_to_others(self.interval(), &self.breaker);
         super::hooks::enter(self);
     }
 }

@@ -15,7 +15,9 @@ pub(super) fn hooks() -> Hooks {
     Hooks {
         finalize,
         clear_weakrefs: |header| with_current(|vm| weakref::clear(vm, header)),
-        detach_weakrefs: |header, all, out| with_current(|vm| weakref::detach(vm, header, all, out)),
+        detach_weakrefs: |header, all, out| {
+            with_current(|vm| weakref::detach(vm, header, all, out))
+        },
         call_weakref: |value: Value| with_current(|vm| weakref::call_callback(vm, value)),
         traverse_attrs: instance::traverse_attrs,
         clear_attrs: instance::clear_attrs,

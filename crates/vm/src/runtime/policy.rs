@@ -48,7 +48,9 @@ pub(super) fn permit(vm: &Vm, access: Access<'_>) -> PyResult<()> {
     }
     match access {
         Access::Event(name, args) => vm.audit(name, args),
-        Access::Open(path, mode, flags) => vm.audit("open", &[path.clone(), mode.clone(), vm.new_int(flags)?]),
+        Access::Open(path, mode, flags) => {
+            vm.audit("open", &[path.clone(), mode.clone(), vm.new_int(flags)?])
+        }
         _ => Ok(()),
     }
 }

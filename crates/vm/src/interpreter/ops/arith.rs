@@ -15,7 +15,11 @@ const SUBSCR: u32 = 26;
 /// `l op r` for any operands.
 #[inline(always)]
 fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult {
-    if operation == SUBSCR { object::get_item(vm, l, r) } else { number::binary_op(vm, operation, l, r) }
+    if operation == SUBSCR {
+        object::get_item(vm, l, r)
+    } else {
+        number::binary_op(vm, operation, l, r)
+    }
 }
 
 ops! {
@@ -336,7 +340,8 @@ unsafe fn compare_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> Result<Step,
     // SAFETY: as for the slow paths.
     unsafe {
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
-        let mut result = compare::rich_compare(vm, &l, &r, compare::CompareOp::from_index(arg >> 5))?;
+        let mut result =
+            compare::rich_compare(vm, &l, &r, compare::CompareOp::from_index(arg >> 5))?;
         if arg & 16 != 0 && !result.is_bool() {
             result = Value::from_bool(object::is_true(vm, &result)?);
         }

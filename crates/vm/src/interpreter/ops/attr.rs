@@ -284,12 +284,30 @@ fn missing_special(vm: &Vm, owner: &Value, arg: u32) -> crate::vm::Raised {
     let names = vm.names;
     let type_name = vm.type_of(owner).full_name();
     let (protocol, missed, suggestion) = match arg {
-        0 => ("context manager", "__enter__", has(&names.__aenter__) && has(&names.__aexit__)),
-        1 => ("context manager", "__exit__", has(&names.__aenter__) && has(&names.__aexit__)),
-        2 => ("asynchronous context manager", "__aenter__", has(&names.__enter__) && has(&names.__exit__)),
-        _ => ("asynchronous context manager", "__aexit__", has(&names.__enter__) && has(&names.__exit__)),
+        0 => (
+            "context manager",
+            "__enter__",
+            has(&names.__aenter__) && has(&names.__aexit__),
+        ),
+        1 => (
+            "context manager",
+            "__exit__",
+            has(&names.__aenter__) && has(&names.__aexit__),
+        ),
+        2 => (
+            "asynchronous context manager",
+            "__aenter__",
+            has(&names.__enter__) && has(&names.__exit__),
+        ),
+        _ => (
+            "asynchronous context manager",
+            "__aexit__",
+            has(&names.__enter__) && has(&names.__exit__),
+        ),
     };
-    let mut message = format!("'{type_name}' object does not support the {protocol} protocol (missed {missed} method)");
+    let mut message = format!(
+        "'{type_name}' object does not support the {protocol} protocol (missed {missed} method)"
+    );
     if suggestion {
         message += if arg < 2 {
             " but it supports the asynchronous context manager protocol. Did you mean to use 'async with'?"
@@ -300,6 +318,11 @@ fn missing_special(vm: &Vm, owner: &Value, arg: u32) -> crate::vm::Raised {
     vm.type_error(message)
 }
 
-fn store_in(vm: &Vm, dict: &naja_heap::Ref<Dict>, name: &naja_heap::Ref<crate::objects::str_::Str>, value: &Value) -> PyResult<()> {
+fn store_in(
+    vm: &Vm,
+    dict: &naja_heap::Ref<Dict>,
+    name: &naja_heap::Ref<crate::objects::str_::Str>,
+    value: &Value,
+) -> PyResult<()> {
     dict.set_str(vm, name, value.clone())
 }

@@ -304,9 +304,15 @@ fn unpack_iter(vm: &Vm, value: &Value) -> crate::vm::PyResult {
         Ok(it) => Ok(it),
         Err(raised) => {
             let ty = vm.type_of(value);
-            if vm.exception_matches(&vm.types.type_error) && ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() {
+            if vm.exception_matches(&vm.types.type_error)
+                && ty.slots.iter.get().is_none()
+                && ty.slots.item.get().is_none()
+            {
                 vm.clear_exception();
-                return Err(vm.type_error(format!("cannot unpack non-iterable {} object", ty.full_name())));
+                return Err(vm.type_error(format!(
+                    "cannot unpack non-iterable {} object",
+                    ty.full_name()
+                )));
             }
             Err(raised)
         }
@@ -326,10 +332,16 @@ unsafe fn unpack_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::Py
                 _ => Vec::new(),
             };
             if items.len() < n {
-                return Err(vm.value_error(format!("not enough values to unpack (expected {n}, got {})", items.len())));
+                return Err(vm.value_error(format!(
+                    "not enough values to unpack (expected {n}, got {})",
+                    items.len()
+                )));
             }
             if items.len() > n {
-                return Err(vm.value_error(format!("too many values to unpack (expected {n}, got {})", items.len())));
+                return Err(vm.value_error(format!(
+                    "too many values to unpack (expected {n}, got {})",
+                    items.len()
+                )));
             }
             items
         } else {
@@ -340,7 +352,9 @@ unsafe fn unpack_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::Py
                     Some(value) => items.push(value),
                     None => {
                         let got = items.len();
-                        return Err(vm.value_error(format!("not enough values to unpack (expected {n}, got {got})")));
+                        return Err(vm.value_error(format!(
+                            "not enough values to unpack (expected {n}, got {got})"
+                        )));
                     }
                 }
             }
@@ -350,7 +364,9 @@ unsafe fn unpack_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::Py
                 } else {
                     String::new()
                 };
-                return Err(vm.value_error(format!("too many values to unpack (expected {n}{detail})")));
+                return Err(
+                    vm.value_error(format!("too many values to unpack (expected {n}{detail})"))
+                );
             }
             items
         };

@@ -22,7 +22,13 @@ use std::mem::ManuallyDrop;
 
 /// Writes the head of a frame whose local variables are in place, for a call from `caller` in the loop.
 #[inline(always)]
-pub(in crate::interpreter) unsafe fn fill_frame(new: Fp, caller: Fp, code: *const CodeObject, func: Slot, function: &Function) {
+pub(in crate::interpreter) unsafe fn fill_frame(
+    new: Fp,
+    caller: Fp,
+    code: *const CodeObject,
+    func: Slot,
+    function: &Function,
+) {
     // SAFETY: `new` is fresh frame memory; the function, whose reference moves into the frame, keeps the rest alive.
     unsafe {
         new.write(Frame {
@@ -107,7 +113,13 @@ unsafe fn release_all(at: Sp, n: usize) {
 }
 
 /// As [`push_frame`] for `n` plain arguments at `args`, giving the loop's next step. The caller's state is stored.
-pub(in crate::interpreter) unsafe fn push_exact(vm: &Vm, fp: Fp, function: Ref<Function>, args: Sp, n: usize) -> PyResult<Step> {
+pub(in crate::interpreter) unsafe fn push_exact(
+    vm: &Vm,
+    fp: Fp,
+    function: Ref<Function>,
+    args: Sp,
+    n: usize,
+) -> PyResult<Step> {
     // SAFETY: as for `push_frame`.
     unsafe {
         let new = push_frame(vm, fp, function, args, n, None)?;
@@ -119,7 +131,12 @@ pub(in crate::interpreter) unsafe fn push_exact(vm: &Vm, fp: Fp, function: Ref<F
 ///
 /// Afterwards the slots are released.
 #[inline(always)]
-pub(in crate::interpreter) unsafe fn with_values<R>(fp: Fp, base: Sp, n: usize, f: impl FnOnce(&[Value]) -> R) -> R {
+pub(in crate::interpreter) unsafe fn with_values<R>(
+    fp: Fp,
+    base: Sp,
+    n: usize,
+    f: impl FnOnce(&[Value]) -> R,
+) -> R {
     // SAFETY: words without the mark are valid values, and a borrowed reference stays alive during the call because the
     // variable it came from cannot change while this frame does not run.
     unsafe {
@@ -181,14 +198,22 @@ unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
             (*fp).return_offset = 4;
             return match function.downcast_into::<Function>() {
                 Ok(function) => {
-                    let new = push_frame(vm, fp, function, sp.sub(n + has_self), n + has_self, None)?;
+                    let new =
+                        push_frame(vm, fp, function, sp.sub(n + has_self), n + has_self, None)?;
                     Ok(((*new).pc, (*new).sp))
                 }
                 Err(_) => Err(vm.system_error("a function's type without a function")),
             };
         }
         let result = with_values(fp, sp.sub(n + has_self), n + has_self, |args| {
-            crate::interpreter::call::call_native(vm, &view, Args { args, kwnames: None })
+            crate::interpreter::call::call_native(
+                vm,
+                &view,
+                Args {
+                    args,
+                    kwnames: None,
+                },
+            )
         });
         let callable_slot = *callable;
         (*fp).sp = callable;
@@ -480,4 +505,3 @@ ops! {
         Ok((pc.add(1), drop_top(fp, sp, 1)))
     }
 }
-

@@ -41,7 +41,10 @@ pub(in crate::interpreter) unsafe fn pop_frame(vm: &Vm, fp: Fp) -> Fp {
 pub(in crate::interpreter) unsafe fn init_returned(vm: &Vm, value: Slot) {
     // SAFETY: the slot owns the value.
     let value = unsafe { value.into_value() };
-    vm.type_error(format!("__init__() should return None, not '{}'", vm.type_of(&value).full_name()));
+    vm.type_error(format!(
+        "__init__() should return None, not '{}'",
+        vm.type_of(&value).full_name()
+    ));
 }
 
 ops! {
@@ -171,4 +174,3 @@ ops! {
         Ok((pc.add(1), sp.add(1)))
     }
 }
-

@@ -182,8 +182,9 @@ unsafe fn send_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::PyRe
         let (receiver, value) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         match iterator::send(vm, &receiver, &value)? {
             SendResult::Next(result) => Ok((pc.add(2), replace_top(fp, sp, 1, result))),
-            SendResult::Return(result) => Ok((pc.add(2 + arg as usize), replace_top(fp, sp, 1, result))),
+            SendResult::Return(result) => {
+                Ok((pc.add(2 + arg as usize), replace_top(fp, sp, 1, result)))
+            }
         }
     }
 }
-

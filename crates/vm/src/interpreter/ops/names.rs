@@ -16,7 +16,12 @@ use naja_heap::Ref;
 /// Raises NameError "name 'x' is not defined", with the attribute `name`.
 #[cold]
 fn undefined(vm: &Vm, name: &Ref<Str>) -> Raised {
-    crate::objects::exception::name_error(vm, &vm.types.name_error, format!("name '{}' is not defined", name.to_string_lossy()), name)
+    crate::objects::exception::name_error(
+        vm,
+        &vm.types.name_error,
+        format!("name '{}' is not defined", name.to_string_lossy()),
+        name,
+    )
 }
 
 /// A variable of globals or builtins.
@@ -51,7 +56,9 @@ unsafe fn cell_at(vm: &Vm, fp: Fp, index: u32) -> PyResult<Ref<CellVariable>> {
         return Err(vm.system_error("cell variable without a cell"));
     }
     // SAFETY: not empty.
-    unsafe { slot.to_value() }.downcast_into::<CellVariable>().map_err(|_| vm.system_error("cell variable without a cell"))
+    unsafe { slot.to_value() }
+        .downcast_into::<CellVariable>()
+        .map_err(|_| vm.system_error("cell variable without a cell"))
 }
 
 #[cold]
@@ -59,14 +66,23 @@ unsafe fn unbound_deref(vm: &Vm, fp: Fp, index: u32) -> Raised {
     // SAFETY: `fp` is the running frame.
     let code = unsafe { &*(*fp).code };
     let index = index as usize;
-    let Some(name) = code.localsplusnames.get(index) else { return vm.system_error("no such cell variable") };
-    let free = code.localspluskinds.get(index).is_some_and(|k| k & kind::FREE != 0);
+    let Some(name) = code.localsplusnames.get(index) else {
+        return vm.system_error("no such cell variable");
+    };
+    let free = code
+        .localspluskinds
+        .get(index)
+        .is_some_and(|k| k & kind::FREE != 0);
     let text = name.to_string_lossy();
     if free {
-        let message = format!("cannot access free variable '{text}' where it is not associated with a value in enclosing scope");
+        let message = format!(
+            "cannot access free variable '{text}' where it is not associated with a value in enclosing scope"
+        );
         crate::objects::exception::name_error(vm, &vm.types.name_error, message, name)
     } else {
-        let message = format!("cannot access local variable '{text}' where it is not associated with a value");
+        let message = format!(
+            "cannot access local variable '{text}' where it is not associated with a value"
+        );
         crate::objects::exception::name_error(vm, &vm.types.unbound_local_error, message, name)
     }
 }

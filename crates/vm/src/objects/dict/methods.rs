@@ -31,7 +31,8 @@ pub fn update_from_mapping(vm: &Vm, dict: &Ref<Dict>, mapping: &Value) -> PyResu
 fn update_from_pairs(vm: &Vm, dict: &Ref<Dict>, pairs: &Value) -> PyResult<()> {
     let mut i = 0;
     iterator::for_each(vm, pairs, |pair| {
-        let message = format!("cannot convert dictionary update sequence element #{i} to a sequence");
+        let message =
+            format!("cannot convert dictionary update sequence element #{i} to a sequence");
         let parts = sequence::collect_or(vm, &pair, &message)?;
         let [key, value] = parts.as_slice() else {
             return Err(vm.value_error(format!(
@@ -51,9 +52,18 @@ fn update(vm: &Vm, dict: &Ref<Dict>, args: &Args, name: &str) -> PyResult<()> {
         [source] => {
             let mapping = source.downcast::<Dict>().is_some()
                 || attributes::get_optional(vm, source, &vm.names.keys)?.is_some();
-            if mapping { update_from_mapping(vm, dict, source)? } else { update_from_pairs(vm, dict, source)? }
+            if mapping {
+                update_from_mapping(vm, dict, source)?
+            } else {
+                update_from_pairs(vm, dict, source)?
+            }
         }
-        many => return Err(vm.type_error(format!("{name} expected at most 1 argument, got {}", many.len()))),
+        many => {
+            return Err(vm.type_error(format!(
+                "{name} expected at most 1 argument, got {}",
+                many.len()
+            )));
+        }
     }
     for (key, value) in args.keywords() {
         dict.set_str(vm, key, value.clone())?;
@@ -106,7 +116,9 @@ impl Dict {
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<Dict>(), b.downcast::<Dict>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(x), Some(y)) = (a.downcast::<Dict>(), b.downcast::<Dict>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         if !matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return Ok(Value::NOT_IMPLEMENTED);
         }
@@ -143,7 +155,11 @@ impl Dict {
             return Ok(value);
         }
         if !vm.type_of(zelf.as_value()).is(&vm.types.dict)
-            && let Some(value) = vm.call_special(zelf.as_value(), &vm.names.__missing__, std::slice::from_ref(key))?
+            && let Some(value) = vm.call_special(
+                zelf.as_value(),
+                &vm.names.__missing__,
+                std::slice::from_ref(key),
+            )?
         {
             return Ok(value);
         }
@@ -151,7 +167,12 @@ impl Dict {
     }
 
     #[pyslot]
-    fn set_subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+    fn set_subscript(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        key: &Value,
+        value: Option<&Value>,
+    ) -> PyResult<()> {
         match value {
             Some(value) => zelf.set(vm, key, value.clone()),
             None => match zelf.remove(vm, key)? {
@@ -168,7 +189,9 @@ impl Dict {
 
     #[pyslot]
     fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        let (Some(x), Some(_)) = (a.downcast::<Dict>(), b.downcast::<Dict>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(x), Some(_)) = (a.downcast::<Dict>(), b.downcast::<Dict>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         let new = x.copy(vm)?;
         update_from_mapping(vm, &new, b)?;
         Ok(new.into_value())
@@ -177,7 +200,12 @@ impl Dict {
     #[pyslot]
     fn inplace_or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         if let Some(dict) = a.downcast::<Dict>() {
-            update(vm, dict, &Args::positional_only(std::slice::from_ref(b)), "update")?;
+            update(
+                vm,
+                dict,
+                &Args::positional_only(std::slice::from_ref(b)),
+                "update",
+            )?;
         }
         Ok(a.clone())
     }
@@ -256,13 +284,17 @@ impl Dict {
     /// Return an object providing a view on the dict's values.
     #[pymethod]
     fn values(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_object(DictValues { dict: zelf.clone() })?.into_value())
+        Ok(vm
+            .new_object(DictValues { dict: zelf.clone() })?
+            .into_value())
     }
 
     /// Return a set-like object providing a view on the dict's items.
     #[pymethod]
     fn items(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_object(DictItems { dict: zelf.clone() })?.into_value())
+        Ok(vm
+            .new_object(DictItems { dict: zelf.clone() })?
+            .into_value())
     }
 
     /// Return a reverse iterator over the dict keys.
@@ -276,7 +308,9 @@ impl Dict {
     fn fromkeys(cls: &Ref<Type>, vm: &Vm, iterable: &Value, value: Option<Value>) -> PyResult {
         let value = value.unwrap_or(Value::NONE);
         let made = vm.call(cls.as_value(), &[])?;
-        iterator::for_each(vm, iterable, |key| object::set_item(vm, &made, &key, &value))?;
+        iterator::for_each(vm, iterable, |key| {
+            object::set_item(vm, &made, &key, &value)
+        })?;
         Ok(made)
     }
 
@@ -314,7 +348,11 @@ impl Traverse for DictIterator {
 
 impl DictIterator {
     fn make(vm: &Vm, dict: &Ref<Dict>, kind: Kind, reverse: bool) -> PyResult {
-        let position = if reverse { dict.table.with(|t| t.entries().len()) } else { 0 };
+        let position = if reverse {
+            dict.table.with(|t| t.entries().len())
+        } else {
+            0
+        };
         let iterator = DictIterator {
             dict: MutCell::new(Some(dict.clone())),
             position: Cell::new(position),
@@ -335,7 +373,9 @@ impl DictIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(dict) = zelf.dict.get() else { return Ok(None) };
+        let Some(dict) = zelf.dict.get() else {
+            return Ok(None);
+        };
         if dict.len() != zelf.len {
             drop(zelf.dict.take());
             return Err(vm.runtime_error("dictionary changed size during iteration"));
@@ -371,7 +411,11 @@ impl DictIterator {
     /// Private method returning an estimate of len(list(it)).
     #[pymethod]
     fn __length_hint__(&self) -> usize {
-        if self.dict.with(Option::is_some) { self.len } else { 0 }
+        if self.dict.with(Option::is_some) {
+            self.len
+        } else {
+            0
+        }
     }
 }
 
@@ -400,10 +444,14 @@ fn view_repr(vm: &Vm, zelf: &Value) -> PyResult {
     if object::repr_enter(vm, zelf) {
         return Ok(vm.new_str("...")?.into_value());
     }
-    let shown = sequence::collect(vm, zelf).and_then(|items| vm.new_list(items)).and_then(|l| object::repr(vm, l.as_value()));
+    let shown = sequence::collect(vm, zelf)
+        .and_then(|items| vm.new_list(items))
+        .and_then(|l| object::repr(vm, l.as_value()));
     object::repr_leave(vm, zelf);
     let name = vm.type_of(zelf).name();
-    Ok(vm.new_str(format!("{name}({})", shown?.to_string_lossy()))?.into_value())
+    Ok(vm
+        .new_str(format!("{name}({})", shown?.to_string_lossy()))?
+        .into_value())
 }
 
 /// The elements of a view or any iterable as a set.
@@ -451,7 +499,9 @@ macro_rules! view_methods {
                 if Kind::$kind == Kind::Keys {
                     return zelf.dict.contains(vm, value);
                 }
-                let pair = value.downcast::<crate::objects::tuple::Tuple>().filter(|t| t.len() == 2);
+                let pair = value
+                    .downcast::<crate::objects::tuple::Tuple>()
+                    .filter(|t| t.len() == 2);
                 match (Kind::$kind, pair) {
                     (Kind::Items, Some(pair)) => match zelf.dict.get(vm, &pair.items()[0])? {
                         Some(found) => compare::eq(vm, &found, &pair.items()[1]),

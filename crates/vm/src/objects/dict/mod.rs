@@ -26,7 +26,12 @@ use table::{Found, Table};
 ///         d[k] = v
 /// dict(**kwargs) -> new dictionary initialized with the name=value pairs
 ///     in the keyword argument list.  For example:  dict(one=1, two=2)
-#[pyclass(name = "dict", module = "builtins", gc, flags(BASETYPE, MAPPING, MATCH_SELF))]
+#[pyclass(
+    name = "dict",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, MAPPING, MATCH_SELF)
+)]
 #[repr(C)]
 pub struct Dict {
     pub(crate) table: MutCell<Table>,
@@ -50,20 +55,26 @@ impl Traverse for Dict {
 
 impl Default for Dict {
     fn default() -> Self {
-        Dict { table: MutCell::new(Table::default()) }
+        Dict {
+            table: MutCell::new(Table::default()),
+        }
     }
 }
 
 impl Dict {
     /// A new, empty dict. Raises MemoryError.
     pub fn new(vm: &Vm) -> PyResult<Ref<Dict>> {
-        vm.heap().alloc_object(&vm.types.dict.layout, 0, Dict::default()).map_err(|e| vm.no_memory(e))
+        vm.heap()
+            .alloc_object(&vm.types.dict.layout, 0, Dict::default())
+            .map_err(|e| vm.no_memory(e))
     }
 
     /// A new dict with room for `capacity` items. Raises MemoryError.
     pub fn with_capacity(vm: &Vm, capacity: usize) -> PyResult<Ref<Dict>> {
         let dict = Dict::new(vm)?;
-        dict.table.with_mut(|t| t.reserve(capacity)).map_err(|e| vm.no_memory(e))?;
+        dict.table
+            .with_mut(|t| t.reserve(capacity))
+            .map_err(|e| vm.no_memory(e))?;
         Ok(dict)
     }
 
@@ -89,7 +100,10 @@ impl Dict {
     /// A number that is the same as long as the set of keys is (and their places in the table are).
     pub fn keys_version(&self, vm: &Vm) -> u32 {
         // SAFETY: only a number is written.
-        unsafe { self.table.with_mut_no_drop(|t| t.version(|| vm.interp.next_dict_version())) }
+        unsafe {
+            self.table
+                .with_mut_no_drop(|t| t.version(|| vm.interp.next_dict_version()))
+        }
     }
 
     /// Finds `key` whose hash is `hash`. Raises what a key's `__eq__` raises.
@@ -115,7 +129,9 @@ impl Dict {
                     Found::At(index) => return Ok(Some(index)),
                     Found::Absent => return Ok(None),
                     Found::Ask(index) => {
-                        let Some(candidate) = self.table.with(|t| t.key_at(index)) else { continue 'restart };
+                        let Some(candidate) = self.table.with(|t| t.key_at(index)) else {
+                            continue 'restart;
+                        };
                         let equal = crate::protocols::compare::eq(vm, &candidate, key)?;
                         if self.table.with(|t| t.changes()) != changes {
                             continue 'restart;
@@ -176,7 +192,9 @@ impl Dict {
             }
             None => {
                 let is_str = exact_str(vm, key).is_some();
-                self.table.with_mut(|t| t.insert(key.clone(), hash, value, is_str)).map_err(|e| vm.no_memory(e))
+                self.table
+                    .with_mut(|t| t.insert(key.clone(), hash, value, is_str))
+                    .map_err(|e| vm.no_memory(e))
             }
         }
     }
@@ -188,7 +206,9 @@ impl Dict {
             return Ok(value);
         }
         let is_str = exact_str(vm, key).is_some();
-        self.table.with_mut(|t| t.insert(key.clone(), hash, default.clone(), is_str)).map_err(|e| vm.no_memory(e))?;
+        self.table
+            .with_mut(|t| t.insert(key.clone(), hash, default.clone(), is_str))
+            .map_err(|e| vm.no_memory(e))?;
         Ok(default)
     }
 
@@ -230,13 +250,21 @@ impl Dict {
 
     /// Copies of all items, in order.
     pub fn items_vec(&self) -> Vec<(Value, Value)> {
-        self.table.with(|t| t.entries().iter().filter_map(|e| Some((e.key.clone()?, e.value.clone()))).collect())
+        self.table.with(|t| {
+            t.entries()
+                .iter()
+                .filter_map(|e| Some((e.key.clone()?, e.value.clone())))
+                .collect()
+        })
     }
 
     /// A copy of the dict itself (always an exact `dict`). Raises MemoryError.
     pub fn copy(&self, vm: &Vm) -> PyResult<Ref<Dict>> {
         let dict = Dict::new(vm)?;
-        let table = self.table.with(Table::try_clone).map_err(|e| vm.no_memory(e))?;
+        let table = self
+            .table
+            .with(Table::try_clone)
+            .map_err(|e| vm.no_memory(e))?;
         dict.table.set(table);
         Ok(dict)
     }

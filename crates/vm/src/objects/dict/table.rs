@@ -128,13 +128,25 @@ impl Table {
     #[inline(always)]
     pub fn probe(&self, hash: i64) -> Probe {
         let perturb = hash as u64;
-        Probe { place: if self.index.is_empty() { 0 } else { perturb as usize & self.mask() }, perturb }
+        Probe {
+            place: if self.index.is_empty() {
+                0
+            } else {
+                perturb as usize & self.mask()
+            },
+            perturb,
+        }
     }
 
     #[inline(always)]
     fn step(&self, probe: &mut Probe) {
         probe.perturb >>= 5;
-        probe.place = probe.place.wrapping_mul(5).wrapping_add(probe.perturb as usize).wrapping_add(1) & self.mask();
+        probe.place = probe
+            .place
+            .wrapping_mul(5)
+            .wrapping_add(probe.perturb as usize)
+            .wrapping_add(1)
+            & self.mask();
     }
 
     /// Goes on with a search to the next entry of the same hash. An identical key is found without asking.
@@ -205,17 +217,27 @@ impl Table {
 
     #[inline(always)]
     pub fn value_at(&self, index: usize) -> Option<Value> {
-        self.entries.get(index).and_then(|e| e.key.as_ref().map(|_| e.value.clone()))
+        self.entries
+            .get(index)
+            .and_then(|e| e.key.as_ref().map(|_| e.value.clone()))
     }
 
     /// The value of entry `index`, which the caller drops outside.
     #[inline(always)]
     pub fn replace_value(&mut self, index: usize, value: Value) -> Option<Value> {
-        self.entries.get_mut(index).map(|e| std::mem::replace(&mut e.value, value))
+        self.entries
+            .get_mut(index)
+            .map(|e| std::mem::replace(&mut e.value, value))
     }
 
     /// Adds a key that is known to be absent.
-    pub fn insert(&mut self, key: Value, hash: i64, value: Value, is_str: bool) -> Result<(), AllocError> {
+    pub fn insert(
+        &mut self,
+        key: Value,
+        hash: i64,
+        value: Value,
+        is_str: bool,
+    ) -> Result<(), AllocError> {
         if self.index.is_empty() || self.entries.len() >= usable(self.bits) {
             self.grow(self.len() + 1)?
         }
@@ -229,7 +251,11 @@ impl Table {
             self.step(&mut probe)
         }
         self.set_place(probe.place, self.entries.len() as u32 + 2);
-        self.entries.push(Entry { hash, key: Some(key), value });
+        self.entries.push(Entry {
+            hash,
+            key: Some(key),
+            value,
+        });
         self.len += 1;
         self.touch();
         Ok(())
@@ -268,12 +294,20 @@ impl Table {
 
     /// Makes room for `capacity` items in all.
     pub fn reserve(&mut self, capacity: usize) -> Result<(), AllocError> {
-        if capacity > usable(self.bits) || self.index.is_empty() { self.rebuild(capacity) } else { Ok(()) }
+        if capacity > usable(self.bits) || self.index.is_empty() {
+            self.rebuild(capacity)
+        } else {
+            Ok(())
+        }
     }
 
     fn grow(&mut self, need: usize) -> Result<(), AllocError> {
         // Three times the live items, as CPython: a dict full of holes may shrink here.
-        let target = if self.len == 0 { need } else { (self.len() * 3).max(need) };
+        let target = if self.len == 0 {
+            need
+        } else {
+            (self.len() * 3).max(need)
+        };
         let mut bits = MIN_BITS;
         while (1usize << bits) < target {
             bits += 1
@@ -296,7 +330,13 @@ impl Table {
         if bits > 31 {
             return Err(AllocError);
         }
-        let width = if bits <= 7 { 0 } else if bits <= 15 { 1 } else { 2 };
+        let width = if bits <= 7 {
+            0
+        } else if bits <= 15 {
+            1
+        } else {
+            2
+        };
         let bytes = 1usize << (bits + width);
         let mut index = Vec::new();
         index.try_reserve_exact(bytes).map_err(|_| AllocError)?;
@@ -307,7 +347,9 @@ impl Table {
         let want = usable(bits);
         if self.entries.capacity() < want {
             let more = want - self.entries.len();
-            self.entries.try_reserve_exact(more).map_err(|_| AllocError)?;
+            self.entries
+                .try_reserve_exact(more)
+                .map_err(|_| AllocError)?;
         }
         self.index = index.into_boxed_slice();
         self.bits = bits;
@@ -325,11 +367,18 @@ impl Table {
 
     /// A copy with the same order and no holes.
     pub fn try_clone(&self) -> Result<Table, AllocError> {
-        let mut copy = Table { only_str: self.only_str, ..Table::default() };
+        let mut copy = Table {
+            only_str: self.only_str,
+            ..Table::default()
+        };
         copy.rebuild(self.len())?;
         for entry in &self.entries {
             if let Some(key) = &entry.key {
-                copy.entries.push(Entry { hash: entry.hash, key: Some(key.clone()), value: entry.value.clone() });
+                copy.entries.push(Entry {
+                    hash: entry.hash,
+                    key: Some(key.clone()),
+                    value: entry.value.clone(),
+                });
             }
         }
         copy.len = copy.entries.len() as u32;

@@ -19,14 +19,44 @@ fn field(vm: &Vm, value: &Value, index: usize) -> PyResult {
 }
 
 static GETSET: [GetSetDef; 2] = [
-    GetSetDef { name: "message", doc: "exception message", member: true, get: Some(|vm, v| field(vm, v, MESSAGE)), set: None },
-    GetSetDef { name: "exceptions", doc: "nested exceptions", member: true, get: Some(|vm, v| field(vm, v, EXCEPTIONS)), set: None },
+    GetSetDef {
+        name: "message",
+        doc: "exception message",
+        member: true,
+        get: Some(|vm, v| field(vm, v, MESSAGE)),
+        set: None,
+    },
+    GetSetDef {
+        name: "exceptions",
+        doc: "nested exceptions",
+        member: true,
+        get: Some(|vm, v| field(vm, v, EXCEPTIONS)),
+        set: None,
+    },
 ];
 
 static METHODS: [MethodDef; 4] = [
-    MethodDef { name: "derive", doc: "", text_signature: Some("($self, excs, /)"), kind: MethodKind::Method, call: derive },
-    MethodDef { name: "split", doc: "", text_signature: Some("($self, matcher_value, /)"), kind: MethodKind::Method, call: split },
-    MethodDef { name: "subgroup", doc: "", text_signature: Some("($self, matcher_value, /)"), kind: MethodKind::Method, call: subgroup },
+    MethodDef {
+        name: "derive",
+        doc: "",
+        text_signature: Some("($self, excs, /)"),
+        kind: MethodKind::Method,
+        call: derive,
+    },
+    MethodDef {
+        name: "split",
+        doc: "",
+        text_signature: Some("($self, matcher_value, /)"),
+        kind: MethodKind::Method,
+        call: split,
+    },
+    MethodDef {
+        name: "subgroup",
+        doc: "",
+        text_signature: Some("($self, matcher_value, /)"),
+        kind: MethodKind::Method,
+        call: subgroup,
+    },
     MethodDef {
         name: "__class_getitem__",
         doc: "See PEP 585",
@@ -37,7 +67,12 @@ static METHODS: [MethodDef; 4] = [
 ];
 
 /// What groups add to exceptions.
-pub static TABLE: MethodTable = MethodTable { methods: &METHODS, getset: &GETSET, attrs: &[] as &[AttrDef], slots: |_| {} };
+pub static TABLE: MethodTable = MethodTable {
+    methods: &METHODS,
+    getset: &GETSET,
+    attrs: &[] as &[AttrDef],
+    slots: |_| {},
+};
 
 fn class_getitem(vm: &Vm, args: Args) -> PyResult {
     match args.args {
@@ -49,10 +84,16 @@ fn class_getitem(vm: &Vm, args: Args) -> PyResult {
 /// `BaseExceptionGroup.__new__(message, exceptions)`.
 pub fn fill(vm: &Vm, cls: &Ref<Type>, exception: &Ref<BaseException>, args: Args) -> PyResult<()> {
     let [message, exceptions] = args.positional() else {
-        return Err(vm.type_error(format!("BaseExceptionGroup.__new__() takes exactly 2 arguments ({} given)", args.positional().len())));
+        return Err(vm.type_error(format!(
+            "BaseExceptionGroup.__new__() takes exactly 2 arguments ({} given)",
+            args.positional().len()
+        )));
     };
     if str_::of(message).is_none() {
-        return Err(vm.type_error(format!("argument 1 must be str, not {}", vm.type_of(message).full_name())));
+        return Err(vm.type_error(format!(
+            "argument 1 must be str, not {}",
+            vm.type_of(message).full_name()
+        )));
     }
     let is_seq = sequence::is_sequence(vm, exceptions);
     if !is_seq {
@@ -66,7 +107,9 @@ pub fn fill(vm: &Vm, cls: &Ref<Type>, exception: &Ref<BaseException>, args: Args
     let mut all_exceptions = true;
     for (i, item) in items.iter().enumerate() {
         if item.downcast::<BaseException>().is_none() {
-            return Err(vm.value_error(format!("Item {i} of second argument (exceptions) is not an exception")));
+            return Err(vm.value_error(format!(
+                "Item {i} of second argument (exceptions) is not an exception"
+            )));
         }
         all_exceptions &= is_subtype(vm.type_of(item), &t.exception);
     }
@@ -98,11 +141,20 @@ pub fn str_of(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
     let message = object::str(vm, &exception.field(MESSAGE).unwrap_or(Value::NONE))?;
     let n = members(exception).len();
     let plural = if n == 1 { "" } else { "s" };
-    Ok(vm.new_str(format!("{} ({n} sub-exception{plural})", message.to_string_lossy()))?.into_value())
+    Ok(vm
+        .new_str(format!(
+            "{} ({n} sub-exception{plural})",
+            message.to_string_lossy()
+        ))?
+        .into_value())
 }
 
 fn members(exception: &Ref<BaseException>) -> Vec<Value> {
-    exception.field(EXCEPTIONS).and_then(|e| e.downcast_into::<Tuple>().ok()).map(|t| t.items().to_vec()).unwrap_or_default()
+    exception
+        .field(EXCEPTIONS)
+        .and_then(|e| e.downcast_into::<Tuple>().ok())
+        .map(|t| t.items().to_vec())
+        .unwrap_or_default()
 }
 
 fn is_group(vm: &Vm, value: &Value) -> bool {
@@ -113,9 +165,15 @@ fn derive(vm: &Vm, args: Args) -> PyResult {
     match args.args {
         [group, exceptions] => {
             let message = field(vm, group, MESSAGE)?;
-            vm.call(vm.types.base_exception_group.as_value(), &[message, exceptions.clone()])
+            vm.call(
+                vm.types.base_exception_group.as_value(),
+                &[message, exceptions.clone()],
+            )
         }
-        _ => Err(vm.type_error(format!("BaseExceptionGroup.derive() takes exactly one argument ({} given)", args.args.len().saturating_sub(1)))),
+        _ => Err(vm.type_error(format!(
+            "BaseExceptionGroup.derive() takes exactly one argument ({} given)",
+            args.args.len().saturating_sub(1)
+        ))),
     }
 }
 
@@ -164,11 +222,18 @@ impl Matcher<'_> {
     }
 
     fn of<'a>(vm: &Vm, value: &'a Value) -> PyResult<Matcher<'a>> {
-        let is_exception_class = |v: &Value| v.downcast::<Type>().is_some_and(|t| is_subtype(t, &vm.types.base_exception));
+        let is_exception_class = |v: &Value| {
+            v.downcast::<Type>()
+                .is_some_and(|t| is_subtype(t, &vm.types.base_exception))
+        };
         if vm.type_of(value).slots.call.get().is_some() && value.downcast::<Type>().is_none() {
             return Ok(Matcher::Predicate(value));
         }
-        if is_exception_class(value) || value.downcast::<Tuple>().is_some_and(|t| t.items().iter().all(is_exception_class)) {
+        if is_exception_class(value)
+            || value
+                .downcast::<Tuple>()
+                .is_some_and(|t| t.items().iter().all(is_exception_class))
+        {
             return Ok(Matcher::Class(value));
         }
         Err(vm.type_error("expected an exception type, a tuple of exception types, or a callable (other than a class)"))
@@ -176,12 +241,21 @@ impl Matcher<'_> {
 }
 
 /// The part of an exception (group) that matches, and the rest.
-fn split_by(vm: &Vm, exception: &Value, matcher: &Matcher, want_rest: bool) -> PyResult<(Option<Value>, Option<Value>)> {
+fn split_by(
+    vm: &Vm,
+    exception: &Value,
+    matcher: &Matcher,
+    want_rest: bool,
+) -> PyResult<(Option<Value>, Option<Value>)> {
     vm.check_stack()?;
     let group = match exception.downcast::<BaseException>() {
         Some(group) if is_group(vm, exception) => group,
         _ => {
-            return Ok(if matcher.matches(vm, exception)? { (Some(exception.clone()), None) } else { (None, Some(exception.clone())) });
+            return Ok(if matcher.matches(vm, exception)? {
+                (Some(exception.clone()), None)
+            } else {
+                (None, Some(exception.clone()))
+            });
         }
     };
     if !matches!(matcher, Matcher::Among(_)) && matcher.matches(vm, exception)? {
@@ -200,7 +274,10 @@ fn split_by(vm: &Vm, exception: &Value, matcher: &Matcher, want_rest: bool) -> P
 
 fn split(vm: &Vm, args: Args) -> PyResult {
     let [group, matcher] = args.args else {
-        return Err(vm.type_error(format!("BaseExceptionGroup.split() takes exactly one argument ({} given)", args.args.len().saturating_sub(1))));
+        return Err(vm.type_error(format!(
+            "BaseExceptionGroup.split() takes exactly one argument ({} given)",
+            args.args.len().saturating_sub(1)
+        )));
     };
     let (matched, rest) = split_by(vm, group, &Matcher::of(vm, matcher)?, true)?;
     let pair = vec![matched.unwrap_or(Value::NONE), rest.unwrap_or(Value::NONE)];
@@ -209,7 +286,10 @@ fn split(vm: &Vm, args: Args) -> PyResult {
 
 fn subgroup(vm: &Vm, args: Args) -> PyResult {
     let [group, matcher] = args.args else {
-        return Err(vm.type_error(format!("BaseExceptionGroup.subgroup() takes exactly one argument ({} given)", args.args.len().saturating_sub(1))));
+        return Err(vm.type_error(format!(
+            "BaseExceptionGroup.subgroup() takes exactly one argument ({} given)",
+            args.args.len().saturating_sub(1)
+        )));
     };
     let (matched, _) = split_by(vm, group, &Matcher::of(vm, matcher)?, false)?;
     Ok(matched.unwrap_or(Value::NONE))
@@ -217,24 +297,36 @@ fn subgroup(vm: &Vm, args: Args) -> PyResult {
 
 /// Raises TypeError for what `except` cannot catch.
 pub fn check_catchable(vm: &Vm, wanted: &Value) -> PyResult<()> {
-    let ok = |v: &Value| v.downcast::<Type>().is_some_and(|t| is_subtype(t, &vm.types.base_exception));
+    let ok = |v: &Value| {
+        v.downcast::<Type>()
+            .is_some_and(|t| is_subtype(t, &vm.types.base_exception))
+    };
     let fine = match wanted.downcast::<Tuple>() {
         Some(classes) => classes.items().iter().all(ok),
         None => ok(wanted),
     };
-    if fine { Ok(()) } else { Err(vm.type_error("catching classes that do not inherit from BaseException is not allowed")) }
+    if fine {
+        Ok(())
+    } else {
+        Err(vm.type_error("catching classes that do not inherit from BaseException is not allowed"))
+    }
 }
 
 /// Raises TypeError for what `except*` cannot catch.
 pub fn check_catchable_star(vm: &Vm, wanted: &Value) -> PyResult<()> {
     check_catchable(vm, wanted)?;
-    let group = |v: &Value| v.downcast::<Type>().is_some_and(|t| is_subtype(t, &vm.types.base_exception_group));
+    let group = |v: &Value| {
+        v.downcast::<Type>()
+            .is_some_and(|t| is_subtype(t, &vm.types.base_exception_group))
+    };
     let bad = match wanted.downcast::<Tuple>() {
         Some(classes) => classes.items().iter().any(group),
         None => group(wanted),
     };
     if bad {
-        return Err(vm.type_error("catching ExceptionGroup with except* is not allowed. Use except instead."));
+        return Err(vm.type_error(
+            "catching ExceptionGroup with except* is not allowed. Use except instead.",
+        ));
     }
     Ok(())
 }
@@ -251,7 +343,10 @@ pub fn group_match(vm: &Vm, raised: &Value, wanted: &Value) -> PyResult<(Value, 
         let list = vm.new_tuple(vec![raised.clone()])?.into_value();
         let message = vm.interp.empty_str().into_value();
         let wrapped = vm.call(vm.types.base_exception_group.as_value(), &[message, list])?;
-        if let (Some(group), Some(inner)) = (wrapped.downcast::<BaseException>(), raised.downcast::<BaseException>()) {
+        if let (Some(group), Some(inner)) = (
+            wrapped.downcast::<BaseException>(),
+            raised.downcast::<BaseException>(),
+        ) {
             group.set_traceback(inner.traceback());
         }
         return Ok((wrapped, Value::NONE));
@@ -278,7 +373,12 @@ pub fn prepare_reraise_star(vm: &Vm, original: &Value, results: &Value) -> PyRes
         return Ok(items[0].clone());
     }
     let same_origin = |v: &Value| {
-        let (Some(a), Some(b)) = (v.downcast::<BaseException>(), original.downcast::<BaseException>()) else { return false };
+        let (Some(a), Some(b)) = (
+            v.downcast::<BaseException>(),
+            original.downcast::<BaseException>(),
+        ) else {
+            return false;
+        };
         let tb = |e: &Ref<BaseException>| e.traceback().map(|t| t.as_ptr());
         is_group(vm, v)
             && tb(a) == tb(b)
@@ -308,7 +408,9 @@ pub fn prepare_reraise_star(vm: &Vm, original: &Value, results: &Value) -> PyRes
 fn leaves(vm: &Vm, value: &Value, out: &mut Vec<Value>) -> Result<(), Raised> {
     vm.check_stack()?;
     match value.downcast::<BaseException>() {
-        Some(group) if is_group(vm, value) => members(group).iter().try_for_each(|m| leaves(vm, m, out)),
+        Some(group) if is_group(vm, value) => {
+            members(group).iter().try_for_each(|m| leaves(vm, m, out))
+        }
         _ => {
             out.push(value.clone());
             Ok(())

@@ -15,14 +15,19 @@ use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Raised, Vm};
 use crate::{Traverse, Visitor};
+pub use group::{check_catchable, check_catchable_star, group_match, prepare_reraise_star};
 use naja_heap::{Flags, MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
-pub use group::{check_catchable, check_catchable_star, group_match, prepare_reraise_star};
 pub use types::ExceptionTypes;
 
 /// Common base class for all exceptions
-#[pyclass(name = "BaseException", module = "builtins", gc, flags(BASETYPE, HAS_DICT))]
+#[pyclass(
+    name = "BaseException",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, HAS_DICT)
+)]
 #[repr(C)]
 pub struct BaseException {
     pub(crate) args: MutCell<Option<Ref<Tuple>>>,
@@ -42,7 +47,8 @@ const CONTEXT_SET: u32 = Flags::USER_1;
 impl Traverse for BaseException {
     fn traverse(&self, v: &mut Visitor) {
         self.args.with(|x| x.iter().for_each(|x| v.reference(x)));
-        self.traceback.with(|x| x.iter().for_each(|x| v.reference(x)));
+        self.traceback
+            .with(|x| x.iter().for_each(|x| v.reference(x)));
         self.cause.with(|x| v.opt(x));
         self.context.with(|x| v.opt(x));
         self.fields.with(|f| f.iter().for_each(|x| v.opt(x)));
@@ -72,7 +78,8 @@ impl BaseException {
 
     /// `args`, as a tuple's items.
     pub fn args_vec(&self) -> Vec<Value> {
-        self.args.with(|a| a.as_ref().map(|a| a.items().to_vec()).unwrap_or_default())
+        self.args
+            .with(|a| a.as_ref().map(|a| a.items().to_vec()).unwrap_or_default())
     }
 
     pub fn traceback(&self) -> Option<Ref<Traceback>> {
@@ -151,7 +158,11 @@ impl ExceptionMarks for Ref<BaseException> {
 pub fn instantiate(vm: &Vm, ty: &Ref<Type>, args: &[Value]) -> PyResult<Ref<BaseException>> {
     let made = vm.call(ty.as_value(), args)?;
     made.downcast_into::<BaseException>().map_err(|v| {
-        vm.type_error(format!("calling {} should have returned an instance of BaseException, not {}", ty.name(), vm.type_of(&v).name()))
+        vm.type_error(format!(
+            "calling {} should have returned an instance of BaseException, not {}",
+            ty.name(),
+            vm.type_of(&v).name()
+        ))
     })
 }
 
@@ -160,7 +171,10 @@ pub fn set_context_avoiding_cycle(exception: &Ref<BaseException>, context: Value
     let mut at = context.clone();
     let mut slow = context.clone();
     let mut step = false;
-    while let Some(next) = at.downcast::<BaseException>().and_then(|e| e.context().map(|c| (e.clone(), c))) {
+    while let Some(next) = at
+        .downcast::<BaseException>()
+        .and_then(|e| e.context().map(|c| (e.clone(), c)))
+    {
         let (holder, next) = next;
         if next.is(exception.as_value()) {
             drop(holder.context.take());
@@ -190,7 +204,9 @@ pub fn attribute_error(vm: &Vm, message: String, object: &Value, name: &Ref<Str>
 
 /// Fills `name` and `obj` of an AttributeError that has none.
 pub fn set_attribute_context(exception: &Ref<BaseException>, object: &Value, name: &Ref<Str>) {
-    if exception.field(types::attribute::NAME).is_none() && exception.field(types::attribute::OBJ).is_none() {
+    if exception.field(types::attribute::NAME).is_none()
+        && exception.field(types::attribute::OBJ).is_none()
+    {
         exception.set_field(types::attribute::NAME, Some(name.to_value()));
         exception.set_field(types::attribute::OBJ, Some(object.clone()));
     }
@@ -210,14 +226,25 @@ pub fn name_error(vm: &Vm, ty: &Ref<Type>, message: String, name: &Ref<Str>) -> 
 
 /// The `value` of a StopIteration.
 pub fn stop_iteration_value(exception: &Value) -> Value {
-    exception.downcast::<BaseException>().and_then(|e| e.field(types::STOP_VALUE)).unwrap_or(Value::NONE)
+    exception
+        .downcast::<BaseException>()
+        .and_then(|e| e.field(types::STOP_VALUE))
+        .unwrap_or(Value::NONE)
 }
 
 /// UnicodeEncodeError for text with lone surrogates where UTF-8 is needed.
 #[cold]
 pub fn surrogates_not_allowed(vm: &Vm, text: &Ref<Str>) -> Raised {
-    let at = text.code_points().position(|c| (0xd800..0xe000).contains(&c)).unwrap_or(0) as i64;
-    let end = at + text.code_points().skip(at as usize).take_while(|c| (0xd800..0xe000).contains(c)).count() as i64;
+    let at = text
+        .code_points()
+        .position(|c| (0xd800..0xe000).contains(&c))
+        .unwrap_or(0) as i64;
+    let end = at
+        + text
+            .code_points()
+            .skip(at as usize)
+            .take_while(|c| (0xd800..0xe000).contains(c))
+            .count() as i64;
     let parts = (|| -> PyResult<[Value; 5]> {
         Ok([
             vm.new_str("utf-8")?.into_value(),
@@ -237,7 +264,10 @@ pub fn surrogates_not_allowed(vm: &Vm, text: &Ref<Str>) -> Raised {
 pub fn add_note_to_pending(vm: &Vm, note: &str) {
     let exception = vm.take_exception();
     if let Ok(note) = vm.new_str(note) {
-        if vm.call_method_str(exception.as_value(), "add_note", &[note.into_value()]).is_err() {
+        if vm
+            .call_method_str(exception.as_value(), "add_note", &[note.into_value()])
+            .is_err()
+        {
             vm.clear_exception()
         }
     } else {
@@ -274,7 +304,9 @@ impl BaseException {
     #[pyslot(sig = "(*args, **kwargs)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let exception = vm.new_object_of(cls, BaseException::blank())?;
-        exception.args.set(Some(vm.new_tuple(args.positional().to_vec())?));
+        exception
+            .args
+            .set(Some(vm.new_tuple(args.positional().to_vec())?));
         types::fill_new(vm, cls, &exception, args)?;
         Ok(exception.into_value())
     }
@@ -292,7 +324,10 @@ impl BaseException {
             [one] => format!("{name}({})", object::repr(vm, one)?.to_string_lossy()),
             _ => {
                 let tuple = vm.new_tuple(args)?;
-                format!("{name}{}", object::repr(vm, tuple.as_value())?.to_string_lossy())
+                format!(
+                    "{name}{}",
+                    object::repr(vm, tuple.as_value())?.to_string_lossy()
+                )
             }
         };
         Ok(vm.new_str(text)?.into_value())
@@ -313,7 +348,9 @@ impl BaseException {
 
     #[pysetter]
     fn set_args(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        let Some(value) = value else { return Err(vm.type_error("args may not be deleted")) };
+        let Some(value) = value else {
+            return Err(vm.type_error("args may not be deleted"));
+        };
         let items = crate::protocols::sequence::collect(vm, &value)?;
         self.args.set(Some(vm.new_tuple(items)?));
         Ok(())
@@ -326,7 +363,9 @@ impl BaseException {
 
     #[pysetter(name = "__traceback__")]
     fn set_traceback_attr(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        let Some(value) = value else { return Err(vm.type_error("__traceback__ may not be deleted")) };
+        let Some(value) = value else {
+            return Err(vm.type_error("__traceback__ may not be deleted"));
+        };
         if value.is_none() {
             self.set_traceback(None);
             return Ok(());
@@ -392,7 +431,10 @@ impl BaseException {
     #[pymethod(sig = "($self, note, /)")]
     fn add_note(zelf: &Value, vm: &Vm, note: Value) -> PyResult<()> {
         if str_::of(&note).is_none() {
-            return Err(vm.type_error(format!("add_note() argument must be str, not {}", vm.type_of(&note).full_name())));
+            return Err(vm.type_error(format!(
+                "add_note() argument must be str, not {}",
+                vm.type_of(&note).full_name()
+            )));
         }
         let notes = match attributes::get_optional(vm, zelf, &vm.names.__notes__)? {
             Some(notes) => notes,
@@ -416,7 +458,10 @@ impl BaseException {
             None => Value::NONE,
         };
         let mut parts = vec![ty, args];
-        let has_attrs = zelf.header().and_then(crate::objects::instance::attrs).is_some_and(|a| a.shape() != crate::objects::instance::ROOT);
+        let has_attrs = zelf
+            .header()
+            .and_then(crate::objects::instance::attrs)
+            .is_some_and(|a| a.shape() != crate::objects::instance::ROOT);
         if has_attrs {
             parts.push(crate::objects::instance::materialize(vm, zelf)?.into_value());
         }
@@ -439,7 +484,12 @@ impl BaseException {
 }
 
 /// An exception or None, for an attribute.
-fn optional_exception(vm: &Vm, value: Option<Value>, name: &str, what: &str) -> PyResult<Option<Value>> {
+fn optional_exception(
+    vm: &Vm,
+    value: Option<Value>,
+    name: &str,
+    what: &str,
+) -> PyResult<Option<Value>> {
     match value {
         None => Err(vm.type_error(format!("{name} may not be deleted"))),
         Some(value) if value.is_none() => Ok(None),

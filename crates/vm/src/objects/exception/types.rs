@@ -88,34 +88,57 @@ macro_rules! fields {
 
 macro_rules! table {
     ($static:ident, $fields:expr) => {
-        static $static: MethodTable = MethodTable { methods: &[], getset: $fields, attrs: &[], slots: |_| {} };
+        static $static: MethodTable = MethodTable {
+            methods: &[],
+            getset: $fields,
+            attrs: &[],
+            slots: |_| {},
+        };
     };
 }
 
-table!(ATTRIBUTE, fields! { "name": attribute::NAME, "attribute name"; "obj": attribute::OBJ, "object"; });
+table!(
+    ATTRIBUTE,
+    fields! { "name": attribute::NAME, "attribute name"; "obj": attribute::OBJ, "object"; }
+);
 table!(NAME, fields! { "name": attribute::NAME, "name"; });
-table!(STOP, fields! { "value": STOP_VALUE, "generator return value"; });
+table!(
+    STOP,
+    fields! { "value": STOP_VALUE, "generator return value"; }
+);
 table!(EXIT, fields! { "code": EXIT_CODE, "exception code"; });
-table!(OS, fields! {
-    "errno": os::ERRNO, "POSIX exception code"; "strerror": os::STRERROR, "exception strerror";
-    "filename": os::FILENAME, "exception filename"; "filename2": os::FILENAME2, "second exception filename";
-});
-table!(SYNTAX, fields! {
-    "msg": syntax::MSG, "exception msg"; "filename": syntax::FILENAME, "exception filename";
-    "lineno": syntax::LINENO, "exception lineno"; "offset": syntax::OFFSET, "exception offset";
-    "text": syntax::TEXT, "exception text"; "end_lineno": syntax::END_LINENO, "exception end lineno";
-    "end_offset": syntax::END_OFFSET, "exception end offset";
-    "print_file_and_line": syntax::PRINT_FILE_AND_LINE, "exception print_file_and_line";
-    "_metadata": syntax::METADATA, "exception private metadata";
-});
-table!(UNICODE, fields! {
-    "encoding": unicode::ENCODING, "exception encoding"; "object": unicode::OBJECT, "exception object";
-    "start": unicode::START, "exception start"; "end": unicode::END, "exception end"; "reason": unicode::REASON, "exception reason";
-});
-table!(IMPORT, fields! {
-    "msg": import::MSG, "exception message"; "name": import::NAME, "module name"; "path": import::PATH, "module path";
-    "name_from": import::NAME_FROM, "name imported from module";
-});
+table!(
+    OS,
+    fields! {
+        "errno": os::ERRNO, "POSIX exception code"; "strerror": os::STRERROR, "exception strerror";
+        "filename": os::FILENAME, "exception filename"; "filename2": os::FILENAME2, "second exception filename";
+    }
+);
+table!(
+    SYNTAX,
+    fields! {
+        "msg": syntax::MSG, "exception msg"; "filename": syntax::FILENAME, "exception filename";
+        "lineno": syntax::LINENO, "exception lineno"; "offset": syntax::OFFSET, "exception offset";
+        "text": syntax::TEXT, "exception text"; "end_lineno": syntax::END_LINENO, "exception end lineno";
+        "end_offset": syntax::END_OFFSET, "exception end offset";
+        "print_file_and_line": syntax::PRINT_FILE_AND_LINE, "exception print_file_and_line";
+        "_metadata": syntax::METADATA, "exception private metadata";
+    }
+);
+table!(
+    UNICODE,
+    fields! {
+        "encoding": unicode::ENCODING, "exception encoding"; "object": unicode::OBJECT, "exception object";
+        "start": unicode::START, "exception start"; "end": unicode::END, "exception end"; "reason": unicode::REASON, "exception reason";
+    }
+);
+table!(
+    IMPORT,
+    fields! {
+        "msg": import::MSG, "exception message"; "name": import::NAME, "module name"; "path": import::PATH, "module path";
+        "name_from": import::NAME_FROM, "name imported from module";
+    }
+);
 table!(PLAIN, &[]);
 
 macro_rules! exceptions {
@@ -234,7 +257,12 @@ exceptions! {
 }
 
 /// What `__new__` sets besides `args`.
-pub fn fill_new(vm: &Vm, cls: &Ref<Type>, exception: &Ref<BaseException>, args: Args) -> PyResult<()> {
+pub fn fill_new(
+    vm: &Vm,
+    cls: &Ref<Type>,
+    exception: &Ref<BaseException>,
+    args: Args,
+) -> PyResult<()> {
     let t = &vm.types.exceptions;
     if is_subtype(cls, &t.base_exception_group) {
         return super::group::fill(vm, cls, exception, args);
@@ -246,7 +274,12 @@ pub fn fill_new(vm: &Vm, cls: &Ref<Type>, exception: &Ref<BaseException>, args: 
 }
 
 /// `OSError(errno, strerror, filename, winerror, filename2)`: two to five arguments mean these.
-fn os_fields(vm: &Vm, cls: &Ref<Type>, exception: &Ref<BaseException>, args: &[Value]) -> PyResult<()> {
+fn os_fields(
+    vm: &Vm,
+    cls: &Ref<Type>,
+    exception: &Ref<BaseException>,
+    args: &[Value],
+) -> PyResult<()> {
     if args.len() < 2 || args.len() > 5 {
         return Ok(());
     }
@@ -297,7 +330,11 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
     } else if is_subtype(ty, &t.name_error) {
         &[("name", attribute::NAME)]
     } else if is_subtype(ty, &t.import_error) {
-        &[("name", import::NAME), ("path", import::PATH), ("name_from", import::NAME_FROM)]
+        &[
+            ("name", import::NAME),
+            ("path", import::PATH),
+            ("name_from", import::NAME_FROM),
+        ]
     } else {
         &[]
     };
@@ -309,7 +346,10 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
                 return Err(vm.type_error(format!("{}() takes no keyword arguments", ty.name())));
             }
             None => {
-                return Err(vm.type_error(format!("{}() got an unexpected keyword argument '{text}'", ty.name())));
+                return Err(vm.type_error(format!(
+                    "{}() got an unexpected keyword argument '{text}'",
+                    ty.name()
+                )));
             }
         }
     }
@@ -344,12 +384,27 @@ fn init_syntax(vm: &Vm, exception: &Ref<BaseException>, args: &[Value]) -> PyRes
     let [_, details] = args else { return Ok(()) };
     let details = crate::protocols::sequence::collect(vm, details)?;
     if details.len() < 4 {
-        return Err(vm.type_error(format!("function missing required argument '{}' (pos {})", ["filename", "lineno", "offset", "text"][details.len()], details.len() + 1)));
+        return Err(vm.type_error(format!(
+            "function missing required argument '{}' (pos {})",
+            ["filename", "lineno", "offset", "text"][details.len()],
+            details.len() + 1
+        )));
     }
     if details.len() > 7 {
-        return Err(vm.type_error(format!("function takes at most 7 arguments ({} given)", details.len())));
+        return Err(vm.type_error(format!(
+            "function takes at most 7 arguments ({} given)",
+            details.len()
+        )));
     }
-    let places = [syntax::FILENAME, syntax::LINENO, syntax::OFFSET, syntax::TEXT, syntax::END_LINENO, syntax::END_OFFSET, syntax::METADATA];
+    let places = [
+        syntax::FILENAME,
+        syntax::LINENO,
+        syntax::OFFSET,
+        syntax::TEXT,
+        syntax::END_LINENO,
+        syntax::END_OFFSET,
+        syntax::METADATA,
+    ];
     for (index, value) in places.into_iter().zip(details.iter()) {
         exception.set_field(index, Some(value.clone()));
     }
@@ -359,16 +414,33 @@ fn init_syntax(vm: &Vm, exception: &Ref<BaseException>, args: &[Value]) -> PyRes
     Ok(())
 }
 
-fn init_unicode(vm: &Vm, exception: &Ref<BaseException>, ty: &Type, args: &[Value]) -> PyResult<()> {
+fn init_unicode(
+    vm: &Vm,
+    exception: &Ref<BaseException>,
+    ty: &Type,
+    args: &[Value],
+) -> PyResult<()> {
     let translate = is_subtype(ty, &vm.types.unicode_translate_error);
     let wanted = if translate { 4 } else { 5 };
     if args.len() != wanted {
-        return Err(vm.type_error(format!("function takes exactly {wanted} arguments ({} given)", args.len())));
+        return Err(vm.type_error(format!(
+            "function takes exactly {wanted} arguments ({} given)",
+            args.len()
+        )));
     }
-    let args = if translate { std::iter::once(Value::NONE).chain(args.iter().cloned()).collect() } else { args.to_vec() };
+    let args = if translate {
+        std::iter::once(Value::NONE)
+            .chain(args.iter().cloned())
+            .collect()
+    } else {
+        args.to_vec()
+    };
     let wrong = |index: usize, wanted: &str| {
         let shown = index + !translate as usize;
-        vm.type_error(format!("argument {shown} must be {wanted}, not {}", vm.type_of(&args[index]).full_name()))
+        vm.type_error(format!(
+            "argument {shown} must be {wanted}, not {}",
+            vm.type_of(&args[index]).full_name()
+        ))
     };
     if !translate && str_::of(&args[0]).is_none() {
         return Err(wrong(0, "str"));
@@ -393,15 +465,18 @@ pub fn str_of(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
     let t = &vm.types.exceptions;
     let ty = vm.type_of(exception.as_value());
     let args = exception.args_vec();
-    let text_of = |v: &Value| -> PyResult<String> { Ok(object::str(vm, v)?.to_string_lossy().into_owned()) };
-    let repr_of = |v: &Value| -> PyResult<String> { Ok(object::repr(vm, v)?.to_string_lossy().into_owned()) };
+    let text_of =
+        |v: &Value| -> PyResult<String> { Ok(object::str(vm, v)?.to_string_lossy().into_owned()) };
+    let repr_of =
+        |v: &Value| -> PyResult<String> { Ok(object::repr(vm, v)?.to_string_lossy().into_owned()) };
     if is_subtype(ty, &t.key_error)
         && let [key] = args.as_slice()
     {
         return Ok(object::repr(vm, key)?.into_value());
     }
     if is_subtype(ty, &t.os_error)
-        && let (Some(errno), Some(message)) = (exception.field(os::ERRNO), exception.field(os::STRERROR))
+        && let (Some(errno), Some(message)) =
+            (exception.field(os::ERRNO), exception.field(os::STRERROR))
     {
         let mut text = format!("[Errno {}] {}", text_of(&errno)?, text_of(&message)?);
         if let Some(filename) = exception.field(os::FILENAME) {
@@ -439,13 +514,17 @@ pub fn str_of(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
 }
 
 fn syntax_text(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
-    let message = object::str(vm, &exception.field(syntax::MSG).unwrap_or(Value::NONE))?.to_string_lossy().into_owned();
+    let message = object::str(vm, &exception.field(syntax::MSG).unwrap_or(Value::NONE))?
+        .to_string_lossy()
+        .into_owned();
     let filename = exception.field(syntax::FILENAME);
     let base = filename.as_ref().and_then(str_::of).map(|f| {
         let f = f.to_string_lossy().into_owned();
         f.rsplit('/').next().unwrap_or("").to_string()
     });
-    let line = exception.field(syntax::LINENO).and_then(|l| l.as_small_int());
+    let line = exception
+        .field(syntax::LINENO)
+        .and_then(|l| l.as_small_int());
     let text = match (base, line) {
         (Some(file), Some(line)) => format!("{message} ({file}, line {line})"),
         (Some(file), None) => format!("{message} ({file})"),
@@ -457,24 +536,45 @@ fn syntax_text(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
 
 fn unicode_text(vm: &Vm, exception: &Ref<BaseException>, ty: &Type) -> PyResult {
     let text = |index: usize| -> PyResult<String> {
-        Ok(object::str(vm, &exception.field(index).unwrap_or(Value::NONE))?.to_string_lossy().into_owned())
+        Ok(
+            object::str(vm, &exception.field(index).unwrap_or(Value::NONE))?
+                .to_string_lossy()
+                .into_owned(),
+        )
     };
-    let number = |index: usize| exception.field(index).and_then(|v| v.as_small_int()).unwrap_or(0);
-    let (start, end, reason) = (number(unicode::START), number(unicode::END), text(unicode::REASON)?);
+    let number = |index: usize| {
+        exception
+            .field(index)
+            .and_then(|v| v.as_small_int())
+            .unwrap_or(0)
+    };
+    let (start, end, reason) = (
+        number(unicode::START),
+        number(unicode::END),
+        text(unicode::REASON)?,
+    );
     let object = exception.field(unicode::OBJECT).unwrap_or(Value::NONE);
     let decode = is_subtype(ty, &vm.types.unicode_decode_error);
     let verb = if decode { "decode" } else { "encode" };
     let translate = is_subtype(ty, &vm.types.unicode_translate_error);
-    let prefix = if translate { "can't translate".to_string() } else { format!("'{}' codec can't {verb}", text(unicode::ENCODING)?) };
+    let prefix = if translate {
+        "can't translate".to_string()
+    } else {
+        format!("'{}' codec can't {verb}", text(unicode::ENCODING)?)
+    };
     let single = end == start + 1;
     let shown = if decode {
-        let byte = object.downcast::<crate::objects::bytes::Bytes>().and_then(|b| b.as_bytes().get(start as usize).copied());
+        let byte = object
+            .downcast::<crate::objects::bytes::Bytes>()
+            .and_then(|b| b.as_bytes().get(start as usize).copied());
         match byte {
             Some(byte) if single => format!("byte 0x{byte:02x} in position {start}"),
             _ => format!("bytes in position {start}-{}", end - 1),
         }
     } else {
-        let c = str_::of(&object).filter(|s| (start as usize) < s.char_len()).map(|s| s.char_at(start.max(0) as usize));
+        let c = str_::of(&object)
+            .filter(|s| (start as usize) < s.char_len())
+            .map(|s| s.char_at(start.max(0) as usize));
         match c {
             Some(c) if single => {
                 let escaped = match c {
@@ -487,7 +587,9 @@ fn unicode_text(vm: &Vm, exception: &Ref<BaseException>, ty: &Type) -> PyResult 
             _ => format!("characters in position {start}-{}", end - 1),
         }
     };
-    Ok(vm.new_str(format!("{prefix} {shown}: {reason}"))?.into_value())
+    Ok(vm
+        .new_str(format!("{prefix} {shown}: {reason}"))?
+        .into_value())
 }
 
 impl Vm {
@@ -498,7 +600,10 @@ impl Vm {
         let message = std::io::Error::from_raw_os_error(errno).to_string();
         let message = message.split(" (os error").next().unwrap_or("").to_string();
         let args = (|| -> PyResult<Vec<Value>> {
-            let mut args = vec![self.new_int(errno as i64)?, self.new_str(message)?.into_value()];
+            let mut args = vec![
+                self.new_int(errno as i64)?,
+                self.new_str(message)?.into_value(),
+            ];
             args.extend(filename.cloned());
             Ok(args)
         })();
@@ -511,6 +616,9 @@ impl Vm {
     /// Raises the OSError for the calling thread's `errno`.
     #[cold]
     pub fn last_os_error(&self, filename: Option<&Value>) -> crate::vm::Raised {
-        self.os_error(std::io::Error::last_os_error().raw_os_error().unwrap_or(0), filename)
+        self.os_error(
+            std::io::Error::last_os_error().raw_os_error().unwrap_or(0),
+            filename,
+        )
     }
 }

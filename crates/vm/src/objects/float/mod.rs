@@ -44,14 +44,19 @@ impl Vm {
 pub fn exact(vm: &Vm, value: &Value) -> Option<f64> {
     match value.as_small_float() {
         Some(f) => Some(f),
-        None => value.downcast::<Float>().filter(|_| vm.type_of(value).is(&vm.types.float)).map(|f| f.value),
+        None => value
+            .downcast::<Float>()
+            .filter(|_| vm.type_of(value).is(&vm.types.float))
+            .map(|f| f.value),
     }
 }
 
 /// The value of a float, subclasses included.
 #[inline]
 pub fn value_of(value: &Value) -> Option<f64> {
-    value.as_small_float().or_else(|| value.downcast::<Float>().map(|f| f.value))
+    value
+        .as_small_float()
+        .or_else(|| value.downcast::<Float>().map(|f| f.value))
 }
 
 /// An operand of float arithmetic: a float or an int. None for others.
@@ -59,7 +64,11 @@ fn operand(vm: &Vm, value: &Value) -> PyResult<Option<f64>> {
     if let Some(f) = value_of(value) {
         return Ok(Some(f));
     }
-    if number::is_int(vm, value) { int::to_f64(vm, value).map(Some) } else { Ok(None) }
+    if number::is_int(vm, value) {
+        int::to_f64(vm, value).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 fn operands(vm: &Vm, a: &Value, b: &Value) -> PyResult<Option<(f64, f64)>> {
@@ -85,7 +94,12 @@ fn complex(re: f64) -> naja_numbers::complex::Complex {
 }
 
 fn own(vm: &Vm, value: &Value) -> PyResult<f64> {
-    value_of(value).ok_or_else(|| vm.type_error(format!("'{}' object is not a float", vm.type_of(value).full_name())))
+    value_of(value).ok_or_else(|| {
+        vm.type_error(format!(
+            "'{}' object is not a float",
+            vm.type_of(value).full_name()
+        ))
+    })
 }
 
 macro_rules! operation {
@@ -107,7 +121,12 @@ impl Float {
         let value = match args.args {
             [] => 0.0,
             [x] => from_object(vm, x)?,
-            many => return Err(vm.type_error(format!("float expected at most 1 argument, got {}", many.len()))),
+            many => {
+                return Err(vm.type_error(format!(
+                    "float expected at most 1 argument, got {}",
+                    many.len()
+                )));
+            }
         };
         if cls.is(&vm.types.float) {
             return vm.new_float(value);
@@ -117,18 +136,23 @@ impl Float {
 
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
-        Ok(vm.new_ascii_str(float::repr(own(vm, zelf)?).as_bytes())?.into_value())
+        Ok(vm
+            .new_ascii_str(float::repr(own(vm, zelf)?).as_bytes())?
+            .into_value())
     }
 
     #[pyslot]
     fn hash(zelf: &Value, vm: &Vm) -> PyResult<i64> {
         // NaNs hash by identity.
-        Ok(float::hash(own(vm, zelf)?).unwrap_or_else(|| crate::protocols::hash::hash_pointer(zelf)))
+        Ok(float::hash(own(vm, zelf)?)
+            .unwrap_or_else(|| crate::protocols::hash::hash_pointer(zelf)))
     }
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let Some(x) = value_of(a) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let Some(x) = value_of(a) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         if let Some(y) = value_of(b) {
             return Ok(op.value(x.partial_cmp(&y)));
         }
@@ -180,7 +204,9 @@ impl Float {
         match operands(vm, a, b)? {
             Some((x, y)) => {
                 let (q, r) = check(vm, float::divmod(x, y))?;
-                Ok(vm.new_tuple(vec![vm.new_float(q)?, vm.new_float(r)?])?.into_value())
+                Ok(vm
+                    .new_tuple(vec![vm.new_float(q)?, vm.new_float(r)?])?
+                    .into_value())
             }
             None => Ok(Value::NOT_IMPLEMENTED),
         }
@@ -189,7 +215,9 @@ impl Float {
     #[pyslot]
     fn power(vm: &Vm, a: &Value, b: &Value, c: &Value) -> PyResult {
         if !c.is_none() {
-            return Err(vm.type_error("pow() 3rd argument not allowed unless all arguments are integers"));
+            return Err(
+                vm.type_error("pow() 3rd argument not allowed unless all arguments are integers")
+            );
         }
         match operands(vm, a, b)? {
             Some((x, y)) => power(vm, x, y),
@@ -279,7 +307,9 @@ impl Float {
     #[pymethod]
     fn as_integer_ratio(zelf: &Value, vm: &Vm) -> PyResult {
         let (n, d) = check(vm, float::as_integer_ratio(own(vm, zelf)?))?;
-        Ok(vm.new_tuple(vec![vm.new_bigint(n)?, vm.new_bigint(d)?])?.into_value())
+        Ok(vm
+            .new_tuple(vec![vm.new_bigint(n)?, vm.new_bigint(d)?])?
+            .into_value())
     }
 
     /// Return a hexadecimal representation of a floating-point number.
@@ -292,14 +322,22 @@ impl Float {
     #[pyclassmethod(sig = "($type, string, /)")]
     fn fromhex(cls: &Ref<Type>, vm: &Vm, string: &Ref<Str>) -> PyResult {
         let value = vm.new_float(check(vm, float::from_hex(string.as_bytes()))?)?;
-        if cls.is(&vm.types.float) { Ok(value) } else { vm.call(cls.as_value(), &[value]) }
+        if cls.is(&vm.types.float) {
+            Ok(value)
+        } else {
+            vm.call(cls.as_value(), &[value])
+        }
     }
 
     /// Convert real number to a floating-point number.
     #[pyclassmethod(sig = "($type, number, /)")]
     fn from_number(cls: &Ref<Type>, vm: &Vm, number: &Value) -> PyResult {
         let value = vm.new_float(number::as_f64(vm, number)?)?;
-        if cls.is(&vm.types.float) { Ok(value) } else { vm.call(cls.as_value(), &[value]) }
+        if cls.is(&vm.types.float) {
+            Ok(value)
+        } else {
+            vm.call(cls.as_value(), &[value])
+        }
     }
 
     /// Formats the float according to format_spec.
@@ -309,13 +347,16 @@ impl Float {
             return Ok(object::str(vm, zelf)?.into_value());
         }
         let name = vm.type_of(zelf).full_name();
-        let text = format_spec::format_float(own(vm, zelf)?, format_spec.as_bytes(), &name, &Locale::C);
+        let text =
+            format_spec::format_float(own(vm, zelf)?, format_spec.as_bytes(), &name, &Locale::C);
         Ok(vm.new_str_wtf8(&check(vm, text)?)?.into_value())
     }
 
     #[pymethod]
     fn __getnewargs__(zelf: &Value, vm: &Vm) -> PyResult {
-        Ok(vm.new_tuple(vec![vm.new_float(own(vm, zelf)?)?])?.into_value())
+        Ok(vm
+            .new_tuple(vec![vm.new_float(own(vm, zelf)?)?])?
+            .into_value())
     }
 
     /// the real part of a complex number
@@ -347,7 +388,10 @@ pub fn from_object(vm: &Vm, x: &Value) -> PyResult<f64> {
         bytes.as_bytes().to_vec()
     } else {
         return match number::as_f64(vm, x) {
-            Err(raised) if vm.type_of(x).slots.float.get().is_none() && vm.type_of(x).slots.index.get().is_none() => {
+            Err(raised)
+                if vm.type_of(x).slots.float.get().is_none()
+                    && vm.type_of(x).slots.index.get().is_none() =>
+            {
                 vm.clear_exception();
                 let _ = raised;
                 Err(vm.type_error(format!(
@@ -362,7 +406,10 @@ pub fn from_object(vm: &Vm, x: &Value) -> PyResult<f64> {
         Some(f) => Ok(f),
         None => {
             let shown = object::repr(vm, x)?;
-            Err(vm.value_error(format!("could not convert string to float: {}", shown.to_string_lossy())))
+            Err(vm.value_error(format!(
+                "could not convert string to float: {}",
+                shown.to_string_lossy()
+            )))
         }
     }
 }

@@ -17,17 +17,25 @@ fn optional<T: Payload>(vm: &Vm, value: Option<Value>, message: &str) -> PyResul
     match value {
         None => Ok(None),
         Some(value) if value.is_none() => Ok(None),
-        Some(value) => value.downcast_into::<T>().map(Some).map_err(|_| vm.type_error(message)),
+        Some(value) => value
+            .downcast_into::<T>()
+            .map(Some)
+            .map_err(|_| vm.type_error(message)),
     }
 }
 
 fn required<T: Payload>(vm: &Vm, value: Option<Value>, message: &str) -> PyResult<Ref<T>> {
-    value.and_then(|v| v.downcast_into::<T>().ok()).ok_or_else(|| vm.type_error(message))
+    value
+        .and_then(|v| v.downcast_into::<T>().ok())
+        .ok_or_else(|| vm.type_error(message))
 }
 
 #[pymethods]
 impl Function {
-    #[pyslot(name = "new", sig = "(code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)")]
+    #[pyslot(
+        name = "new",
+        sig = "(code, globals, name=None, argdefs=None, closure=None, kwdefaults=None)"
+    )]
     fn make_new(
         _cls: &Ref<Type>,
         vm: &Vm,
@@ -40,7 +48,8 @@ impl Function {
     ) -> PyResult {
         let name = optional::<Str>(vm, name, "arg 3 (name) must be None or string")?;
         let defaults = optional::<Tuple>(vm, argdefs, "arg 4 (defaults) must be None or tuple")?;
-        let kwdefaults = optional::<Dict>(vm, kwdefaults, "arg 6 (kwdefaults) must be None or dict")?;
+        let kwdefaults =
+            optional::<Dict>(vm, kwdefaults, "arg 6 (kwdefaults) must be None or dict")?;
         let free = code.nfreevars as usize;
         let given = closure.as_ref().is_some_and(|c| !c.is_none());
         let closure = match closure {
@@ -65,9 +74,14 @@ impl Function {
             )));
         }
         if let Some(bad) = closure.as_ref().and_then(|c| {
-            c.items().iter().find(|v| v.downcast::<crate::objects::cell::CellVariable>().is_none())
+            c.items()
+                .iter()
+                .find(|v| v.downcast::<crate::objects::cell::CellVariable>().is_none())
         }) {
-            return Err(vm.type_error(format!("arg 5 (closure) expected cell, found {}", vm.type_of(bad).full_name())));
+            return Err(vm.type_error(format!(
+                "arg 5 (closure) expected cell, found {}",
+                vm.type_of(bad).full_name()
+            )));
         }
         let function = Function::new(vm, code, globals)?;
         if let Some(name) = name {
@@ -88,9 +102,17 @@ impl Function {
     }
 
     #[pyslot]
-    fn descr_get(vm: &Vm, zelf: &Value, instance: Option<&Value>, _owner: Option<&Value>) -> PyResult {
+    fn descr_get(
+        vm: &Vm,
+        zelf: &Value,
+        instance: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
         match instance {
-            Some(instance) if !instance.is_none() || _owner.is_none_or(|o| o.is(vm.types.none_type.as_value())) => {
+            Some(instance)
+                if !instance.is_none()
+                    || _owner.is_none_or(|o| o.is(vm.types.none_type.as_value())) =>
+            {
                 Method::make(vm, zelf.clone(), instance.clone())
             }
             _ => Ok(zelf.clone()),
@@ -100,7 +122,11 @@ impl Function {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let name = zelf.qualname.get();
-        let text = format!("<function {} at {:#x}>", name.to_string_lossy(), zelf.as_ptr() as usize);
+        let text = format!(
+            "<function {} at {:#x}>",
+            name.to_string_lossy(),
+            zelf.as_ptr() as usize
+        );
         Ok(vm.new_str(text)?.into_value())
     }
 
@@ -146,7 +172,11 @@ impl Function {
 
     #[pysetter(name = "__name__")]
     fn set_name(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        self.name.set(required(vm, value, "__name__ must be set to a string object")?);
+        self.name.set(required(
+            vm,
+            value,
+            "__name__ must be set to a string object",
+        )?);
         Ok(())
     }
 
@@ -157,7 +187,11 @@ impl Function {
 
     #[pysetter(name = "__qualname__")]
     fn set_qualname(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        self.qualname.set(required(vm, value, "__qualname__ must be set to a string object")?);
+        self.qualname.set(required(
+            vm,
+            value,
+            "__qualname__ must be set to a string object",
+        )?);
         Ok(())
     }
 
@@ -280,7 +314,11 @@ impl Function {
 
     #[pysetter(name = "__type_params__")]
     fn set_type_params(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        self.type_params.set(Some(required(vm, value, "__type_params__ must be set to a tuple")?));
+        self.type_params.set(Some(required(
+            vm,
+            value,
+            "__type_params__ must be set to a tuple",
+        )?));
         Ok(())
     }
 
@@ -296,4 +334,3 @@ impl Function {
         Ok(())
     }
 }
-

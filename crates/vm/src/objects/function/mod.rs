@@ -15,7 +15,12 @@ use std::cell::Cell;
 mod attributes;
 
 /// Create a function object.
-#[pyclass(name = "function", module = "builtins", gc, flags(HAS_DICT, HAS_WEAKREF, METHOD_DESCRIPTOR))]
+#[pyclass(
+    name = "function",
+    module = "builtins",
+    gc,
+    flags(HAS_DICT, HAS_WEAKREF, METHOD_DESCRIPTOR)
+)]
 #[repr(C)]
 pub struct Function {
     /// The code; replaced ones stay alive in `retired`, because a frame may be running them.
@@ -43,14 +48,17 @@ impl Traverse for Function {
         self.retired.with(|r| r.iter().for_each(|c| v.reference(c)));
         v.reference(&self.globals);
         v.reference(&self.builtins);
-        self.defaults.with(|x| x.iter().for_each(|x| v.reference(x)));
-        self.kwdefaults.with(|x| x.iter().for_each(|x| v.reference(x)));
+        self.defaults
+            .with(|x| x.iter().for_each(|x| v.reference(x)));
+        self.kwdefaults
+            .with(|x| x.iter().for_each(|x| v.reference(x)));
         self.closure.with(|x| x.iter().for_each(|x| v.reference(x)));
         self.doc.with(|x| v.value(x));
         self.module.with(|x| v.value(x));
         self.annotations.with(|x| v.opt(x));
         self.annotate.with(|x| v.opt(x));
-        self.type_params.with(|x| x.iter().for_each(|x| v.reference(x)));
+        self.type_params
+            .with(|x| x.iter().for_each(|x| v.reference(x)));
     }
 
     fn clear(&self) {
@@ -85,7 +93,9 @@ impl Function {
             Some(doc) if code.flags & naja_bytecode::code::flags::HAS_DOCSTRING != 0 => doc.clone(),
             _ => Value::NONE,
         };
-        let module = globals.get_str(vm, &vm.names.__name__)?.unwrap_or(Value::NONE);
+        let module = globals
+            .get_str(vm, &vm.names.__name__)?
+            .unwrap_or(Value::NONE);
         let name = code.name.clone();
         vm.new_object(Function {
             code: MutCell::new(code),

@@ -30,16 +30,20 @@ pub(super) fn parse_object(vm: &Vm, value: &Value, base: u32) -> PyResult<Option
         Err(ParseIntError::Invalid) => Err(bad_literal(vm, value, base)),
         Err(ParseIntError::Base) => Err(vm.value_error("int() base must be >= 2 and <= 36, or 0")),
         Err(ParseIntError::Cancelled) => Err(crate::vm::Raised),
-        Err(ParseIntError::TooManyDigits(digits)) => Err(error::raise(vm, bigint::digit_limit_parse_error(limit, digits))),
+        Err(ParseIntError::TooManyDigits(digits)) => Err(error::raise(
+            vm,
+            bigint::digit_limit_parse_error(limit, digits),
+        )),
     }
 }
 
 #[cold]
 fn bad_literal(vm: &Vm, value: &Value, base: u32) -> crate::vm::Raised {
     match crate::protocols::object::repr(vm, value) {
-        Ok(shown) => {
-            vm.value_error(format!("invalid literal for int() with base {base}: {}", shown.to_string_lossy()))
-        }
+        Ok(shown) => vm.value_error(format!(
+            "invalid literal for int() with base {base}: {}",
+            shown.to_string_lossy()
+        )),
         Err(raised) => raised,
     }
 }
@@ -80,11 +84,17 @@ impl Int {
         let positional = args.positional();
         for (name, _) in args.keywords() {
             if name.as_bytes() != b"base" {
-                return Err(vm.type_error(format!("int() got an unexpected keyword argument '{}'", name.to_string_lossy())));
+                return Err(vm.type_error(format!(
+                    "int() got an unexpected keyword argument '{}'",
+                    name.to_string_lossy()
+                )));
             }
         }
         if positional.len() + args.keyword_count() > 2 {
-            return Err(vm.type_error(format!("int() takes at most 2 arguments ({} given)", args.args.len())));
+            return Err(vm.type_error(format!(
+                "int() takes at most 2 arguments ({} given)",
+                args.args.len()
+            )));
         }
         let base = positional.get(1).or_else(|| args.keyword("base"));
         let value = match (positional.first(), base) {
@@ -98,7 +108,11 @@ impl Int {
                 }
                 match parse_object(vm, x, base as u32)? {
                     Some(n) => n,
-                    None => return Err(vm.type_error("int() can't convert non-string with explicit base")),
+                    None => {
+                        return Err(
+                            vm.type_error("int() can't convert non-string with explicit base")
+                        );
+                    }
                 }
             }
         };
@@ -107,7 +121,9 @@ impl Int {
 
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
-        Ok(vm.new_ascii_str(to_decimal(vm, zelf)?.as_bytes())?.into_value())
+        Ok(vm
+            .new_ascii_str(to_decimal(vm, zelf)?.as_bytes())?
+            .into_value())
     }
 
     #[pyslot]
@@ -132,24 +148,34 @@ impl Int {
 
     #[pyslot]
     fn multiply(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| x.checked_mul(y), |p, q| check(vm, bigint::mul(&p, &q, BIT_LIMIT))?)
+        operation!(vm, a, b, |x, y| x.checked_mul(y), |p, q| check(
+            vm,
+            bigint::mul(&p, &q, BIT_LIMIT)
+        )?)
     }
 
     #[pyslot]
     fn floor_divide(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| bigint::floor_div_i64(x, y), |p, q| check(vm, bigint::floor_div(&p, &q))?)
+        operation!(vm, a, b, |x, y| bigint::floor_div_i64(x, y), |p, q| check(
+            vm,
+            bigint::floor_div(&p, &q)
+        )?)
     }
 
     #[pyslot]
     fn remainder(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| bigint::floor_mod_i64(x, y), |p, q| check(vm, bigint::floor_mod(&p, &q))?)
+        operation!(vm, a, b, |x, y| bigint::floor_mod_i64(x, y), |p, q| check(
+            vm,
+            bigint::floor_mod(&p, &q)
+        )?)
     }
 
     #[pyslot]
     fn divmod(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         let (q, r) = match machine(a, b) {
             Some((x, y)) if y != 0 && y != -1 => {
-                let (Some(q), Some(r)) = (bigint::floor_div_i64(x, y), bigint::floor_mod_i64(x, y)) else {
+                let (Some(q), Some(r)) = (bigint::floor_div_i64(x, y), bigint::floor_mod_i64(x, y))
+                else {
                     return Err(vm.system_error("division failed"));
                 };
                 (vm.new_int(q)?, vm.new_int(r)?)
@@ -186,15 +212,21 @@ impl Int {
             {
                 return vm.new_int(n);
             }
-            let Some((x, y)) = bigs(a, b) else { return Ok(Value::NOT_IMPLEMENTED) };
+            let Some((x, y)) = bigs(a, b) else {
+                return Ok(Value::NOT_IMPLEMENTED);
+            };
             if bigint::is_negative(&y) {
                 let (x, y) = (to_f64(vm, a)?, to_f64(vm, b)?);
                 return crate::objects::float::power(vm, x, y);
             }
             return vm.new_bigint(check(vm, bigint::pow(&x, &y, BIT_LIMIT, &mut stopper(vm)))?);
         }
-        let (Some((x, y)), true) = (bigs(a, b), is_int(c)) else { return Ok(Value::NOT_IMPLEMENTED) };
-        let Some(z) = to_big(c) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some((x, y)), true) = (bigs(a, b), is_int(c)) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
+        let Some(z) = to_big(c) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         vm.new_bigint(check(vm, bigint::pow_mod(&x, &y, &z, &mut stopper(vm)))?)
     }
 
@@ -333,7 +365,9 @@ impl Int {
     /// The ratio is in lowest terms and has a positive denominator.
     #[pymethod]
     fn as_integer_ratio(zelf: &Value, vm: &Vm) -> PyResult {
-        Ok(vm.new_tuple(vec![exact(vm, zelf.clone())?, Value::small_int(1)])?.into_value())
+        Ok(vm
+            .new_tuple(vec![exact(vm, zelf.clone())?, Value::small_int(1)])?
+            .into_value())
     }
 
     /// Returns True. Exists for duck type compatibility with float.is_integer.
@@ -365,14 +399,21 @@ impl Int {
     /// Rounding with an ndigits argument also returns an integer.
     #[pymethod(sig = "($self, ndigits=None, /)")]
     fn __round__(zelf: &Value, vm: &Vm, ndigits: Option<Value>) -> PyResult {
-        let Some(ndigits) = ndigits.filter(|n| !n.is_none()) else { return exact(vm, zelf.clone()) };
+        let Some(ndigits) = ndigits.filter(|n| !n.is_none()) else {
+            return exact(vm, zelf.clone());
+        };
         let ndigits = number::index_big(vm, &ndigits)?;
         match to_big(zelf) {
             Some(n) => {
                 if !bigint::is_negative(&ndigits) {
                     return exact(vm, zelf.clone());
                 }
-                let rounded = bigint::round_to_power_of_ten(&n, bigint::to_u64(&-ndigits).map_or(usize::MAX, |d| d as usize), BIT_LIMIT, &mut stopper(vm));
+                let rounded = bigint::round_to_power_of_ten(
+                    &n,
+                    bigint::to_u64(&-ndigits).map_or(usize::MAX, |d| d as usize),
+                    BIT_LIMIT,
+                    &mut stopper(vm),
+                );
                 vm.new_bigint(check(vm, rounded)?)
             }
             None => Err(vm.type_error("not an int")),
@@ -388,8 +429,12 @@ impl Int {
         }
         let limit = vm.interp.state.int_max_str_digits.get();
         let text = match (as_i64(zelf), to_big(zelf)) {
-            (Some(n), _) => format_spec::format_i64(n, format_spec.as_bytes(), &name, limit, &Locale::C),
-            (None, Some(n)) => format_spec::format_int(&n, format_spec.as_bytes(), &name, limit, &Locale::C),
+            (Some(n), _) => {
+                format_spec::format_i64(n, format_spec.as_bytes(), &name, limit, &Locale::C)
+            }
+            (None, Some(n)) => {
+                format_spec::format_int(&n, format_spec.as_bytes(), &name, limit, &Locale::C)
+            }
             (None, None) => return Err(vm.type_error("not an int")),
         };
         Ok(vm.new_str_wtf8(&check(vm, text)?)?.into_value())
@@ -485,7 +530,11 @@ impl Int {
             }
         };
         let value = vm.new_bigint(bigint::from_bytes(&data, order, signed))?;
-        if cls.is(&vm.types.int) { Ok(value) } else { vm.call(cls.as_value(), &[value]) }
+        if cls.is(&vm.types.int) {
+            Ok(value)
+        } else {
+            vm.call(cls.as_value(), &[value])
+        }
     }
 
     /// the real part of a complex number
@@ -541,29 +590,48 @@ impl Bool {
         }
         match args.args {
             [] => Ok(Value::FALSE),
-            [one] => Ok(Value::from_bool(crate::protocols::object::is_true(vm, one)?)),
-            many => Err(vm.type_error(format!("bool expected at most 1 argument, got {}", many.len()))),
+            [one] => Ok(Value::from_bool(crate::protocols::object::is_true(
+                vm, one,
+            )?)),
+            many => Err(vm.type_error(format!(
+                "bool expected at most 1 argument, got {}",
+                many.len()
+            ))),
         }
     }
 
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
-        Ok(vm.intern(if zelf.is_true() { "True" } else { "False" }).into_value())
+        Ok(vm
+            .intern(if zelf.is_true() { "True" } else { "False" })
+            .into_value())
     }
 
     #[pyslot]
     fn and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        if a.is_bool() && b.is_bool() { Ok(Value::from_bool(a.is_true() && b.is_true())) } else { Int::and(vm, a, b) }
+        if a.is_bool() && b.is_bool() {
+            Ok(Value::from_bool(a.is_true() && b.is_true()))
+        } else {
+            Int::and(vm, a, b)
+        }
     }
 
     #[pyslot]
     fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        if a.is_bool() && b.is_bool() { Ok(Value::from_bool(a.is_true() || b.is_true())) } else { Int::or(vm, a, b) }
+        if a.is_bool() && b.is_bool() {
+            Ok(Value::from_bool(a.is_true() || b.is_true()))
+        } else {
+            Int::or(vm, a, b)
+        }
     }
 
     #[pyslot]
     fn xor(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        if a.is_bool() && b.is_bool() { Ok(Value::from_bool(a.is_true() != b.is_true())) } else { Int::xor(vm, a, b) }
+        if a.is_bool() && b.is_bool() {
+            Ok(Value::from_bool(a.is_true() != b.is_true()))
+        } else {
+            Int::xor(vm, a, b)
+        }
     }
 
     #[pyslot]
@@ -576,4 +644,3 @@ impl Bool {
         vm.new_int(!(zelf.is_true() as i64))
     }
 }
-

@@ -54,7 +54,9 @@ pub fn as_i64(value: &Value) -> Option<i64> {
     if value.is_bool() {
         return Some(value.is_true() as i64);
     }
-    value.downcast::<Int>().and_then(|i| bigint::to_i64(&i.value))
+    value
+        .downcast::<Int>()
+        .and_then(|i| bigint::to_i64(&i.value))
 }
 
 /// The value of an int or bool.
@@ -128,7 +130,11 @@ fn machine(a: &Value, b: &Value) -> Option<(i64, i64)> {
 
 /// Both operands as big integers; None unless both are ints.
 fn bigs(a: &Value, b: &Value) -> Option<(IBig, IBig)> {
-    if is_int(a) && is_int(b) { Some((to_big(a)?, to_big(b)?)) } else { None }
+    if is_int(a) && is_int(b) {
+        Some((to_big(a)?, to_big(b)?))
+    } else {
+        None
+    }
 }
 
 /// A check for long computations: stops when a signal handler has raised.
@@ -142,7 +148,14 @@ pub fn to_decimal(vm: &Vm, value: &Value) -> PyResult<String> {
         return Ok(n.to_string());
     }
     match value.downcast::<Int>() {
-        Some(i) => check(vm, bigint::to_decimal_checked(&i.value, vm.interp.state.int_max_str_digits.get(), &mut stopper(vm))),
+        Some(i) => check(
+            vm,
+            bigint::to_decimal_checked(
+                &i.value,
+                vm.interp.state.int_max_str_digits.get(),
+                &mut stopper(vm),
+            ),
+        ),
         None => Err(vm.system_error("an int without a value")),
     }
 }
@@ -165,7 +178,10 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult {
     if let Some(f) = ty.slots.int.get() {
         let result = f(vm, value)?;
         if !number::is_int(vm, &result) {
-            return Err(vm.type_error(format!("__int__ returned non-int (type {})", vm.type_of(&result).full_name())));
+            return Err(vm.type_error(format!(
+                "__int__ returned non-int (type {})",
+                vm.type_of(&result).full_name()
+            )));
         }
         return exact(vm, result);
     }
@@ -191,4 +207,3 @@ fn exact(vm: &Vm, value: Value) -> PyResult {
         None => Err(vm.system_error("an int without a value")),
     }
 }
-

@@ -17,7 +17,9 @@ use std::cell::Cell;
 impl List {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm.new_object_of(cls, List::from_vec(Vec::new()))?.into_value())
+        Ok(vm
+            .new_object_of(cls, List::from_vec(Vec::new()))?
+            .into_value())
     }
 
     #[pyslot(sig = "(iterable=(), /)")]
@@ -28,7 +30,12 @@ impl List {
         let items = match args.args {
             [] => Vec::new(),
             [one] => sequence::collect(vm, one)?,
-            many => return Err(vm.type_error(format!("list expected at most 1 argument, got {}", many.len()))),
+            many => {
+                return Err(vm.type_error(format!(
+                    "list expected at most 1 argument, got {}",
+                    many.len()
+                )));
+            }
         };
         zelf.items.set(items);
         Ok(())
@@ -45,7 +52,9 @@ impl List {
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<List>(), b.downcast::<List>()) else { return Ok(Value::NOT_IMPLEMENTED) };
+        let (Some(x), Some(y)) = (a.downcast::<List>(), b.downcast::<List>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
         compare_items(vm, (x.len(), y.len()), |i| Some((x.get(i)?, y.get(i)?)), op)
     }
 
@@ -56,7 +65,10 @@ impl List {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let iterator = ListIterator { list: MutCell::new(Some(zelf.clone())), index: Cell::new(0) };
+        let iterator = ListIterator {
+            list: MutCell::new(Some(zelf.clone())),
+            index: Cell::new(0),
+        };
         Ok(vm.new_object(iterator)?.into_value())
     }
 
@@ -72,50 +84,89 @@ impl List {
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
         if number::has_index(vm, key) {
             let index = number::index_for(vm, key, &vm.types.index_error)?;
-            return List::item(zelf, vm, if index < 0 { index + List::len(zelf) as isize } else { index });
+            return List::item(
+                zelf,
+                vm,
+                if index < 0 {
+                    index + List::len(zelf) as isize
+                } else {
+                    index
+                },
+            );
         }
         let Some(slice) = key.downcast::<Slice>() else {
-            return Err(vm.type_error(format!("list indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "list indices must be integers or slices, not {}",
+                vm.type_of(key).full_name()
+            )));
         };
         let (start, stop, step) = slice.unpack(vm)?;
         let a = crate::objects::slice::fit(start, stop, step, List::len(zelf) as isize);
-        let items = zelf.items.with(|items| a.indices().filter_map(|i| items.get(i).cloned()).collect());
+        let items = zelf
+            .items
+            .with(|items| a.indices().filter_map(|i| items.get(i).cloned()).collect());
         Ok(vm.new_list(items)?.into_value())
     }
 
     #[pyslot]
-    fn set_subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+    fn set_subscript(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        key: &Value,
+        value: Option<&Value>,
+    ) -> PyResult<()> {
         if number::has_index(vm, key) {
             let index = number::index_for(vm, key, &vm.types.index_error)?;
-            let index = if index < 0 { index + List::len(zelf) as isize } else { index };
+            let index = if index < 0 {
+                index + List::len(zelf) as isize
+            } else {
+                index
+            };
             let fine = match (usize::try_from(index), value) {
                 (Ok(i), Some(value)) => List::set(zelf, i, value.clone()),
-                (Ok(i), None) => zelf.items.with_mut(|items| i < items.len() && Some(items.remove(i)).is_some()),
+                (Ok(i), None) => zelf
+                    .items
+                    .with_mut(|items| i < items.len() && Some(items.remove(i)).is_some()),
                 (Err(_), _) => false,
             };
-            return if fine { Ok(()) } else { Err(vm.index_error("list assignment index out of range")) };
+            return if fine {
+                Ok(())
+            } else {
+                Err(vm.index_error("list assignment index out of range"))
+            };
         }
         let Some(slice) = key.downcast::<Slice>() else {
-            return Err(vm.type_error(format!("list indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "list indices must be integers or slices, not {}",
+                vm.type_of(key).full_name()
+            )));
         };
         let (start, stop, step) = slice.unpack(vm)?;
         let new = match value {
-            Some(value) if step == 1 => sequence::collect_or(vm, value, "must assign iterable to slice")?,
-            Some(value) => sequence::collect_or(vm, value, "must assign iterable to extended slice")?,
+            Some(value) if step == 1 => {
+                sequence::collect_or(vm, value, "must assign iterable to slice")?
+            }
+            Some(value) => {
+                sequence::collect_or(vm, value, "must assign iterable to extended slice")?
+            }
             None => Vec::new(),
         };
         // The length only now: collecting can have changed the list.
         let a = crate::objects::slice::fit(start, stop, step, List::len(zelf) as isize);
         if step == 1 {
             let (start, stop) = (a.start as usize, a.stop.max(a.start) as usize);
-            let old: Vec<Value> = zelf.items.with_mut(|items| items.splice(start..stop, new).collect());
+            let old: Vec<Value> = zelf
+                .items
+                .with_mut(|items| items.splice(start..stop, new).collect());
             drop(old);
             return Ok(());
         }
         if value.is_none() {
             let mut doomed: Vec<usize> = a.indices().collect();
             doomed.sort_unstable();
-            let old: Vec<Value> = zelf.items.with_mut(|items| doomed.iter().rev().map(|&i| items.remove(i)).collect());
+            let old: Vec<Value> = zelf
+                .items
+                .with_mut(|items| doomed.iter().rev().map(|&i| items.remove(i)).collect());
             drop(old);
             return Ok(());
         }
@@ -135,7 +186,10 @@ impl List {
     #[pyslot]
     fn concat(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         let (Some(x), Some(y)) = (a.downcast::<List>(), b.downcast::<List>()) else {
-            return Err(vm.type_error(format!("can only concatenate list (not \"{}\") to list", vm.type_of(b).full_name())));
+            return Err(vm.type_error(format!(
+                "can only concatenate list (not \"{}\") to list",
+                vm.type_of(b).full_name()
+            )));
         };
         let mut items = x.to_vec();
         items.extend(y.to_vec());
@@ -192,7 +246,11 @@ impl List {
     fn insert(&self, index: isize, object: Value) {
         self.items.with_mut(|items| {
             let len = items.len() as isize;
-            let at = if index < 0 { (index + len).max(0) } else { index.min(len) };
+            let at = if index < 0 {
+                (index + len).max(0)
+            } else {
+                index.min(len)
+            };
             items.insert(at as usize, object)
         })
     }
@@ -222,7 +280,9 @@ impl List {
         let mut i = 0;
         while let Some(item) = self.get(i) {
             if compare::eq(vm, &item, value)? {
-                let old = self.items.with_mut(|items| (i < items.len()).then(|| items.remove(i)));
+                let old = self
+                    .items
+                    .with_mut(|items| (i < items.len()).then(|| items.remove(i)));
                 drop(old);
                 return Ok(());
             }
@@ -258,13 +318,23 @@ impl List {
     ///
     /// Raises ValueError if the value is not present.
     #[pymethod(sig = "($self, value, start=0, stop=9223372036854775807, /)")]
-    fn index(&self, vm: &Vm, value: &Value, start: Option<Value>, stop: Option<Value>) -> PyResult<usize> {
+    fn index(
+        &self,
+        vm: &Vm,
+        value: &Value,
+        start: Option<Value>,
+        stop: Option<Value>,
+    ) -> PyResult<usize> {
         let bound = |v: Option<Value>, default: isize| -> PyResult<usize> {
             let n = match v {
                 Some(v) => number::index_clipped(vm, &v)?,
                 None => default,
             };
-            Ok(if n < 0 { n.saturating_add(self.len() as isize).max(0) } else { n } as usize)
+            Ok(if n < 0 {
+                n.saturating_add(self.len() as isize).max(0)
+            } else {
+                n
+            } as usize)
         };
         let (start, stop) = (bound(start, 0)?, bound(stop, isize::MAX)?);
         let mut i = start;
@@ -295,14 +365,23 @@ impl List {
     ///
     /// The reverse flag can be set to sort in descending order.
     #[pymethod(name = "sort", sig = "($self, /, *, key=None, reverse=False)")]
-    fn sort_method(&self, vm: &Vm, key: Option<Value>, #[default(false)] reverse: bool) -> PyResult<()> {
+    fn sort_method(
+        &self,
+        vm: &Vm,
+        key: Option<Value>,
+        #[default(false)] reverse: bool,
+    ) -> PyResult<()> {
         let key = key.filter(|k| !k.is_none());
         let (sorted, result) = sort(vm, self.items.take(), key.as_ref(), reverse);
         let meanwhile = self.items.replace(sorted);
         let modified = !meanwhile.is_empty();
         drop(meanwhile);
         result?;
-        if modified { Err(vm.value_error("list modified during sort")) } else { Ok(()) }
+        if modified {
+            Err(vm.value_error("list modified during sort"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Return a reverse iterator over the list.
@@ -343,7 +422,9 @@ impl ListIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(list) = zelf.list.get() else { return Ok(None) };
+        let Some(list) = zelf.list.get() else {
+            return Ok(None);
+        };
         let index = zelf.index.get();
         match list.get(index) {
             Some(item) => {
@@ -360,6 +441,9 @@ impl ListIterator {
     /// Private method returning an estimate of len(list(it)).
     #[pymethod]
     fn __length_hint__(&self) -> usize {
-        self.list.with(|l| l.as_ref().map_or(0, |l| l.len().saturating_sub(self.index.get())))
+        self.list.with(|l| {
+            l.as_ref()
+                .map_or(0, |l| l.len().saturating_sub(self.index.get()))
+        })
     }
 }

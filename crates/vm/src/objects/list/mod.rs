@@ -6,17 +6,22 @@ mod methods;
 mod sort;
 
 use crate::vm::{PyResult, Vm};
-pub use methods::ListIterator;
-pub use sort::sort;
 use crate::{Traverse, Visitor};
+pub use methods::ListIterator;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
+pub use sort::sort;
 
 /// Built-in mutable sequence.
 ///
 /// If no argument is given, the constructor creates a new empty list.
 /// The argument must be an iterable if specified.
-#[pyclass(name = "list", module = "builtins", gc, flags(BASETYPE, SEQUENCE, MATCH_SELF))]
+#[pyclass(
+    name = "list",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, SEQUENCE, MATCH_SELF)
+)]
 #[repr(C)]
 pub struct List {
     pub(crate) items: MutCell<Vec<Value>>,
@@ -24,7 +29,8 @@ pub struct List {
 
 impl Traverse for List {
     fn traverse(&self, v: &mut Visitor) {
-        self.items.with(|items| items.iter().for_each(|x| v.value(x)))
+        self.items
+            .with(|items| items.iter().for_each(|x| v.value(x)))
     }
     fn clear(&self) {
         drop(self.items.take())
@@ -33,7 +39,9 @@ impl Traverse for List {
 
 impl List {
     pub fn from_vec(items: Vec<Value>) -> List {
-        List { items: MutCell::new(items) }
+        List {
+            items: MutCell::new(items),
+        }
     }
 
     #[inline]
@@ -68,15 +76,18 @@ impl List {
     /// Appends. Raises MemoryError.
     #[inline]
     pub fn push(&self, vm: &Vm, value: Value) -> PyResult<()> {
-        self.items.with_mut(|items| {
-            if items.len() == items.capacity() && items.try_reserve(list_growth(items.len())).is_err() {
-                return false;
-            }
-            items.push(value);
-            true
-        })
-        .then_some(())
-        .ok_or_else(|| vm.memory_error(""))
+        self.items
+            .with_mut(|items| {
+                if items.len() == items.capacity()
+                    && items.try_reserve(list_growth(items.len())).is_err()
+                {
+                    return false;
+                }
+                items.push(value);
+                true
+            })
+            .then_some(())
+            .ok_or_else(|| vm.memory_error(""))
     }
 
     /// A copy of the items.
@@ -94,6 +105,8 @@ fn list_growth(len: usize) -> usize {
 impl Vm {
     /// A new list. Raises MemoryError.
     pub fn new_list(&self, items: Vec<Value>) -> PyResult<Ref<List>> {
-        self.heap().alloc_object(&self.types.list.layout, 0, List::from_vec(items)).map_err(|e| self.no_memory(e))
+        self.heap()
+            .alloc_object(&self.types.list.layout, 0, List::from_vec(items))
+            .map_err(|e| self.no_memory(e))
     }
 }

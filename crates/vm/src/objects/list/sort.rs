@@ -16,19 +16,33 @@ struct Item {
 }
 
 /// Sorts values, by `key(value)` if there is a key function. On an error the order is unspecified, and nothing is lost.
-pub fn sort(vm: &Vm, values: Vec<Value>, key: Option<&Value>, reverse: bool) -> (Vec<Value>, PyResult<()>) {
+pub fn sort(
+    vm: &Vm,
+    values: Vec<Value>,
+    key: Option<&Value>,
+    reverse: bool,
+) -> (Vec<Value>, PyResult<()>) {
     let mut items = Vec::with_capacity(values.len());
     let mut failure = Ok(());
     for value in values {
         match key {
             Some(key) if failure.is_ok() => match vm.call(key, std::slice::from_ref(&value)) {
-                Ok(key) => items.push(Item { key, value: Some(value) }),
+                Ok(key) => items.push(Item {
+                    key,
+                    value: Some(value),
+                }),
                 Err(raised) => {
                     failure = Err(raised);
-                    items.push(Item { key: value, value: None });
+                    items.push(Item {
+                        key: value,
+                        value: None,
+                    });
                 }
             },
-            _ => items.push(Item { key: value, value: None }),
+            _ => items.push(Item {
+                key: value,
+                value: None,
+            }),
         }
     }
     if failure.is_ok() {
@@ -41,7 +55,13 @@ pub fn sort(vm: &Vm, values: Vec<Value>, key: Option<&Value>, reverse: bool) -> 
             items.reverse();
         }
     }
-    (items.into_iter().map(|i| i.value.unwrap_or(i.key)).collect(), failure)
+    (
+        items
+            .into_iter()
+            .map(|i| i.value.unwrap_or(i.key))
+            .collect(),
+        failure,
+    )
 }
 
 fn sort_items(vm: &Vm, items: &mut Vec<Item>) -> PyResult<()> {
@@ -50,10 +70,18 @@ fn sort_items(vm: &Vm, items: &mut Vec<Item>) -> PyResult<()> {
         return Ok(());
     }
     if items.iter().all(|i| i.key.is_small_float()) {
-        items.sort_by(|a, b| a.key.as_small_float().partial_cmp(&b.key.as_small_float()).unwrap_or(Ordering::Equal));
+        items.sort_by(|a, b| {
+            a.key
+                .as_small_float()
+                .partial_cmp(&b.key.as_small_float())
+                .unwrap_or(Ordering::Equal)
+        });
         return Ok(());
     }
-    if items.iter().all(|i| crate::objects::dict::exact_str(vm, &i.key).is_some()) {
+    if items
+        .iter()
+        .all(|i| crate::objects::dict::exact_str(vm, &i.key).is_some())
+    {
         // WTF-8 sorts by code points.
         items.sort_by(|a, b| match (str_::of(&a.key), str_::of(&b.key)) {
             (Some(a), Some(b)) => a.as_bytes().cmp(b.as_bytes()),
@@ -69,7 +97,8 @@ fn sort_items(vm: &Vm, items: &mut Vec<Item>) -> PyResult<()> {
 }
 
 fn less(vm: &Vm, items: &[Item], a: usize, b: usize) -> PyResult<bool> {
-    let result = crate::protocols::compare::rich_compare(vm, &items[a].key, &items[b].key, CompareOp::Lt)?;
+    let result =
+        crate::protocols::compare::rich_compare(vm, &items[a].key, &items[b].key, CompareOp::Lt)?;
     crate::protocols::object::is_true(vm, &result)
 }
 
@@ -84,7 +113,11 @@ fn merge_sort(vm: &Vm, items: &[Item], order: &mut [usize]) -> PyResult<()> {
             let (mut low, mut high) = (0, i);
             while low < high {
                 let middle = (low + high) / 2;
-                if less(vm, items, chunk[i], chunk[middle])? { high = middle } else { low = middle + 1 }
+                if less(vm, items, chunk[i], chunk[middle])? {
+                    high = middle
+                } else {
+                    low = middle + 1
+                }
             }
             chunk[low..=i].rotate_right(1);
         }
@@ -116,4 +149,3 @@ fn merge_sort(vm: &Vm, items: &[Item], order: &mut [usize]) -> PyResult<()> {
     }
     Ok(())
 }
-

@@ -8,7 +8,11 @@ use naja_heap::{Ref, Value};
 fn normalize(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for c in name.chars() {
-        out.push(if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' });
+        out.push(if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '_'
+        });
     }
     out.trim_matches('_').to_string()
 }
@@ -21,18 +25,27 @@ enum Codec {
 }
 
 fn find(vm: &Vm, encoding: Option<&Ref<Str>>) -> PyResult<Codec> {
-    let Some(encoding) = encoding else { return Ok(Codec::Utf8) };
+    let Some(encoding) = encoding else {
+        return Ok(Codec::Utf8);
+    };
     let name = encoding.to_string_lossy();
     match normalize(&name).as_str() {
         "utf_8" | "utf8" | "u8" | "utf" | "cp65001" => Ok(Codec::Utf8),
         "ascii" | "us_ascii" | "646" => Ok(Codec::Ascii),
-        "latin_1" | "latin1" | "latin" | "iso_8859_1" | "iso8859_1" | "8859" | "cp819" | "l1" => Ok(Codec::Latin1),
+        "latin_1" | "latin1" | "latin" | "iso_8859_1" | "iso8859_1" | "8859" | "cp819" | "l1" => {
+            Ok(Codec::Latin1)
+        }
         _ => Err(vm.raise(&vm.types.lookup_error, format!("unknown encoding: {name}"))),
     }
 }
 
 /// `text.encode(encoding, errors)`. Raises UnicodeEncodeError, LookupError.
-pub fn encode(vm: &Vm, text: &Ref<Str>, encoding: &Ref<Str>, errors: Option<&Ref<Str>>) -> PyResult<Vec<u8>> {
+pub fn encode(
+    vm: &Vm,
+    text: &Ref<Str>,
+    encoding: &Ref<Str>,
+    errors: Option<&Ref<Str>>,
+) -> PyResult<Vec<u8>> {
     let codec = find(vm, Some(encoding))?;
     if text.is_ascii() || codec == Codec::Utf8 && text.as_str().is_some() {
         return Ok(text.as_bytes().to_vec());
@@ -50,7 +63,11 @@ pub fn encode(vm: &Vm, text: &Ref<Str>, encoding: &Ref<Str>, errors: Option<&Ref
     while at < points.len() {
         let c = points[at];
         if !bad(c) {
-            if codec == Codec::Utf8 { push_code_point(&mut out, c) } else { out.push(c as u8) }
+            if codec == Codec::Utf8 {
+                push_code_point(&mut out, c)
+            } else {
+                out.push(c as u8)
+            }
             at += 1;
             continue;
         }
@@ -67,8 +84,15 @@ pub fn encode(vm: &Vm, text: &Ref<Str>, encoding: &Ref<Str>, errors: Option<&Ref
                     Some(name) => out.extend(format!("\\N{{{name}}}").bytes()),
                     None => out.extend(escape(c).bytes()),
                 },
-                "strict" | "surrogateescape" | "surrogatepass" => return Err(encode_error(vm, name, text, at, end, reason)),
-                _ => return Err(vm.raise(&vm.types.lookup_error, format!("unknown error handler name '{errors}'"))),
+                "strict" | "surrogateescape" | "surrogatepass" => {
+                    return Err(encode_error(vm, name, text, at, end, reason));
+                }
+                _ => {
+                    return Err(vm.raise(
+                        &vm.types.lookup_error,
+                        format!("unknown error handler name '{errors}'"),
+                    ));
+                }
             }
         }
         at = end;
@@ -85,7 +109,14 @@ fn escape(c: u32) -> String {
 }
 
 #[cold]
-fn encode_error(vm: &Vm, codec: &str, text: &Ref<Str>, start: usize, end: usize, reason: &str) -> Raised {
+fn encode_error(
+    vm: &Vm,
+    codec: &str,
+    text: &Ref<Str>,
+    start: usize,
+    end: usize,
+    reason: &str,
+) -> Raised {
     let args = (|| -> PyResult<[Value; 5]> {
         Ok([
             vm.new_str(codec)?.into_value(),
@@ -102,7 +133,14 @@ fn encode_error(vm: &Vm, codec: &str, text: &Ref<Str>, start: usize, end: usize,
 }
 
 #[cold]
-fn decode_error(vm: &Vm, codec: &str, data: &[u8], start: usize, end: usize, reason: &str) -> Raised {
+fn decode_error(
+    vm: &Vm,
+    codec: &str,
+    data: &[u8],
+    start: usize,
+    end: usize,
+    reason: &str,
+) -> Raised {
     let args = (|| -> PyResult<[Value; 5]> {
         Ok([
             vm.new_str(codec)?.into_value(),
@@ -119,11 +157,17 @@ fn decode_error(vm: &Vm, codec: &str, data: &[u8], start: usize, end: usize, rea
 }
 
 /// `bytes.decode(encoding, errors)`. Raises UnicodeDecodeError, LookupError.
-pub fn decode(vm: &Vm, data: &[u8], encoding: Option<&Ref<Str>>, errors: Option<&Ref<Str>>) -> PyResult {
+pub fn decode(
+    vm: &Vm,
+    data: &[u8],
+    encoding: Option<&Ref<Str>>,
+    errors: Option<&Ref<Str>>,
+) -> PyResult {
     let codec = find(vm, encoding)?;
     if codec == Codec::Latin1 {
         let mut out = Vec::with_capacity(data.len());
-        data.iter().for_each(|&b| push_code_point(&mut out, b as u32));
+        data.iter()
+            .for_each(|&b| push_code_point(&mut out, b as u32));
         return Ok(vm.new_str_wtf8(&out)?.into_value());
     }
     let errors = errors.map_or("strict".to_string(), |e| e.to_string_lossy().into_owned());
@@ -133,7 +177,11 @@ pub fn decode(vm: &Vm, data: &[u8], encoding: Option<&Ref<Str>>, errors: Option<
         let (valid, bad, reason) = match codec {
             Codec::Ascii => {
                 let n = data[at..].iter().take_while(|b| b.is_ascii()).count();
-                (n, (at + n < data.len()) as usize, "ordinal not in range(128)")
+                (
+                    n,
+                    (at + n < data.len()) as usize,
+                    "ordinal not in range(128)",
+                )
             }
             _ => match std::str::from_utf8(&data[at..]) {
                 Ok(_) => (data.len() - at, 0, ""),
@@ -143,7 +191,15 @@ pub fn decode(vm: &Vm, data: &[u8], encoding: Option<&Ref<Str>>, errors: Option<
                         Some(len) => {
                             let first = data[at + n];
                             let start = (0xc2..=0xf4).contains(&first);
-                            (n, len, if start { "invalid continuation byte" } else { "invalid start byte" })
+                            (
+                                n,
+                                len,
+                                if start {
+                                    "invalid continuation byte"
+                                } else {
+                                    "invalid start byte"
+                                },
+                            )
                         }
                         None => (n, data.len() - at - n, "unexpected end of data"),
                     }
@@ -158,13 +214,26 @@ pub fn decode(vm: &Vm, data: &[u8], encoding: Option<&Ref<Str>>, errors: Option<
         match errors.as_str() {
             "ignore" => {}
             "replace" => push_code_point(&mut out, 0xfffd),
-            "surrogateescape" => data[at..at + bad].iter().for_each(|&b| push_code_point(&mut out, 0xdc00 + b as u32)),
-            "backslashreplace" => data[at..at + bad].iter().for_each(|b| out.extend(format!("\\x{b:02x}").bytes())),
+            "surrogateescape" => data[at..at + bad]
+                .iter()
+                .for_each(|&b| push_code_point(&mut out, 0xdc00 + b as u32)),
+            "backslashreplace" => data[at..at + bad]
+                .iter()
+                .for_each(|b| out.extend(format!("\\x{b:02x}").bytes())),
             "strict" => {
-                let name = if codec == Codec::Ascii { "ascii" } else { "utf-8" };
+                let name = if codec == Codec::Ascii {
+                    "ascii"
+                } else {
+                    "utf-8"
+                };
                 return Err(decode_error(vm, name, data, at, at + bad, reason));
             }
-            _ => return Err(vm.raise(&vm.types.lookup_error, format!("unknown error handler name '{errors}'"))),
+            _ => {
+                return Err(vm.raise(
+                    &vm.types.lookup_error,
+                    format!("unknown error handler name '{errors}'"),
+                ));
+            }
         }
         at += bad;
     }

@@ -6,16 +6,32 @@ use crate::objects::int::error::check;
 use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Ref, Value};
-use naja_numbers::strformat::{AutoNumber, Key, MAX_DEPTH, Step, Template, split_field_name, unknown_conversion};
+use naja_numbers::strformat::{
+    AutoNumber, Key, MAX_DEPTH, Step, Template, split_field_name, unknown_conversion,
+};
 
 /// `template.format(*args, **kwargs)`.
 pub fn format(vm: &Vm, template: &Ref<Str>, args: Args) -> PyResult {
     let mut out = Vec::with_capacity(template.byte_len());
-    render(vm, template.as_bytes(), &args, &mut AutoNumber::default(), MAX_DEPTH, &mut out)?;
+    render(
+        vm,
+        template.as_bytes(),
+        &args,
+        &mut AutoNumber::default(),
+        MAX_DEPTH,
+        &mut out,
+    )?;
     Ok(vm.new_str_wtf8(&out)?.into_value())
 }
 
-fn render(vm: &Vm, template: &[u8], args: &Args, numbers: &mut AutoNumber, depth: usize, out: &mut Vec<u8>) -> PyResult<()> {
+fn render(
+    vm: &Vm,
+    template: &[u8],
+    args: &Args,
+    numbers: &mut AutoNumber,
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> PyResult<()> {
     if depth == 0 {
         return Err(vm.value_error("Max string recursion exceeded"));
     }
@@ -29,7 +45,12 @@ fn render(vm: &Vm, template: &[u8], args: &Args, numbers: &mut AutoNumber, depth
                 Ok(b'r') => object::repr(vm, &value)?.into_value(),
                 Ok(b's') => object::str(vm, &value)?.into_value(),
                 Ok(b'a') => object::ascii(vm, &value)?.into_value(),
-                _ => return Err(crate::objects::int::error::raise(vm, unknown_conversion(code))),
+                _ => {
+                    return Err(crate::objects::int::error::raise(
+                        vm,
+                        unknown_conversion(code),
+                    ));
+                }
             };
         }
         let spec = if field.nested {
@@ -73,7 +94,9 @@ fn lookup(vm: &Vm, name: &[u8], args: &Args, numbers: &mut AutoNumber) -> PyResu
                 let name = vm.interp.interner(|i| i.intern_wtf8(name));
                 attributes::get(vm, &value, &name)?
             }
-            Step::Item(Key::Index(index)) => object::get_item(vm, &value, &vm.new_int(index as i64)?)?,
+            Step::Item(Key::Index(index)) => {
+                object::get_item(vm, &value, &vm.new_int(index as i64)?)?
+            }
             Step::Item(Key::Name(name)) => {
                 let key = vm.new_str_wtf8(name)?.into_value();
                 object::get_item(vm, &value, &key)?
@@ -82,4 +105,3 @@ fn lookup(vm: &Vm, name: &[u8], args: &Args, numbers: &mut AutoNumber) -> PyResu
     }
     Ok(value)
 }
-

@@ -4,8 +4,8 @@
 //! exact `str` is interned in place (`sys.intern` gives back the same object the first time).
 
 use super::{INTERNED, Str, count_chars};
-use naja_heap::{Heap, Ref, TypeLayout};
 use hashbrown::HashTable;
+use naja_heap::{Heap, Ref, TypeLayout};
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
@@ -25,7 +25,11 @@ fn hash(text: &[u8]) -> u64 {
 impl Interner {
     /// For an interpreter's start: `str_layout` is the layout of its type `str`. Both must outlive the interner.
     pub(crate) fn new(heap: &Heap, str_layout: &TypeLayout) -> Interner {
-        Interner { table: HashTable::with_capacity(4096), heap, str_layout }
+        Interner {
+            table: HashTable::with_capacity(4096),
+            heap,
+            str_layout,
+        }
     }
 
     /// The interned string of this text.
@@ -64,12 +68,15 @@ impl Interner {
 
     /// The interned string of this text, if there is one.
     pub fn find(&self, text: &[u8]) -> Option<Ref<Str>> {
-        self.table.find(hash(text), |s| s.as_bytes() == text).cloned()
+        self.table
+            .find(hash(text), |s| s.as_bytes() == text)
+            .cloned()
     }
 
     fn insert(&mut self, string: Ref<Str>) {
         string.header().set_flag(INTERNED, true);
-        self.table.insert_unique(hash(string.as_bytes()), string, |s| hash(s.as_bytes()));
+        self.table
+            .insert_unique(hash(string.as_bytes()), string, |s| hash(s.as_bytes()));
     }
 
     /// Takes all strings out (end of the interpreter).

@@ -18,7 +18,11 @@ use std::cell::Cell;
 /// `repr(str)`: quotes, escapes for what is not printable.
 pub fn repr_text(text: &Str) -> Vec<u8> {
     let bytes = text.as_bytes();
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
+        b'"'
+    } else {
+        b'\''
+    };
     let mut out = Vec::with_capacity(bytes.len() + 2);
     out.push(quote);
     for c in text.code_points() {
@@ -40,35 +44,64 @@ pub fn repr_text(text: &Str) -> Vec<u8> {
 }
 
 /// Start and end as byte offsets, from optional code point indices.
-fn range(vm: &Vm, text: &Str, start: Option<Value>, end: Option<Value>) -> PyResult<(usize, usize, bool)> {
+fn range(
+    vm: &Vm,
+    text: &Str,
+    start: Option<Value>,
+    end: Option<Value>,
+) -> PyResult<(usize, usize, bool)> {
     let len = text.char_len() as isize;
     let bound = |v: Option<Value>, default: isize| -> PyResult<isize> {
         let n = match v.filter(|v| !v.is_none()) {
             Some(v) => number::index_clipped(vm, &v)?,
             None => default,
         };
-        Ok(if n < 0 { n.saturating_add(len).max(0) } else { n })
+        Ok(if n < 0 {
+            n.saturating_add(len).max(0)
+        } else {
+            n
+        })
     };
     let (start, end) = (bound(start, 0)?, bound(end, len)?.min(len));
     if start > end {
         return Ok((0, 0, false));
     }
-    Ok((text.byte_offset(start as usize), text.byte_offset(end as usize), true))
+    Ok((
+        text.byte_offset(start as usize),
+        text.byte_offset(end as usize),
+        true,
+    ))
 }
 
-fn want_str<'a>(vm: &Vm, value: &'a Value, message: impl FnOnce(&str) -> String) -> PyResult<&'a Ref<Str>> {
+fn want_str<'a>(
+    vm: &Vm,
+    value: &'a Value,
+    message: impl FnOnce(&str) -> String,
+) -> PyResult<&'a Ref<Str>> {
     super::of(value).ok_or_else(|| vm.type_error(message(&vm.type_of(value).full_name())))
 }
 
 /// The prefixes or suffixes of `startswith`/`endswith`.
 fn affixes(vm: &Vm, value: &Value, name: &str) -> PyResult<Vec<Ref<Str>>> {
     let wrong = |v: &Value| {
-        vm.type_error(format!("{name} first arg must be str or a tuple of str, not {}", vm.type_of(v).full_name()))
+        vm.type_error(format!(
+            "{name} first arg must be str or a tuple of str, not {}",
+            vm.type_of(v).full_name()
+        ))
     };
     match value.downcast::<Tuple>() {
-        Some(tuple) => tuple.items().iter().map(|v| super::of(v).cloned().ok_or_else(|| {
-            vm.type_error(format!("tuple for {name} must only contain str, not {}", vm.type_of(v).full_name()))
-        })).collect(),
+        Some(tuple) => tuple
+            .items()
+            .iter()
+            .map(|v| {
+                super::of(v).cloned().ok_or_else(|| {
+                    vm.type_error(format!(
+                        "tuple for {name} must only contain str, not {}",
+                        vm.type_of(v).full_name()
+                    ))
+                })
+            })
+            .collect(),
         None => Ok(vec![super::of(value).ok_or_else(|| wrong(value))?.clone()]),
     }
 }
@@ -104,7 +137,12 @@ fn is_space(c: u32) -> bool {
 }
 
 /// Byte offsets of what is left between stripped ends.
-fn strip_range(text: &[u8], left: bool, right: bool, strip: impl Fn(u32) -> bool) -> (usize, usize) {
+fn strip_range(
+    text: &[u8],
+    left: bool,
+    right: bool,
+    strip: impl Fn(u32) -> bool,
+) -> (usize, usize) {
     let (mut start, mut end) = (0, text.len());
     if left {
         while start < end {
@@ -127,7 +165,14 @@ fn strip_range(text: &[u8], left: bool, right: bool, strip: impl Fn(u32) -> bool
     (start, end)
 }
 
-fn strip(vm: &Vm, zelf: &Ref<Str>, chars: Option<Value>, left: bool, right: bool, name: &str) -> PyResult {
+fn strip(
+    vm: &Vm,
+    zelf: &Ref<Str>,
+    chars: Option<Value>,
+    left: bool,
+    right: bool,
+    name: &str,
+) -> PyResult {
     let text = zelf.as_bytes();
     let (start, end) = match chars.filter(|c| !c.is_none()) {
         None => strip_range(text, left, right, is_space),
@@ -185,9 +230,19 @@ fn split_space(text: &[u8], max: usize, from_right: bool) -> Vec<(usize, usize)>
     words
 }
 
-fn split(vm: &Vm, zelf: &Ref<Str>, sep: Option<Value>, maxsplit: isize, from_right: bool) -> PyResult {
+fn split(
+    vm: &Vm,
+    zelf: &Ref<Str>,
+    sep: Option<Value>,
+    maxsplit: isize,
+    from_right: bool,
+) -> PyResult {
     let text = zelf.as_bytes();
-    let max = if maxsplit < 0 { usize::MAX } else { maxsplit as usize };
+    let max = if maxsplit < 0 {
+        usize::MAX
+    } else {
+        maxsplit as usize
+    };
     let pieces = match sep.filter(|s| !s.is_none()) {
         None => split_space(text, max, from_right),
         Some(sep) => {
@@ -220,16 +275,27 @@ fn split(vm: &Vm, zelf: &Ref<Str>, sep: Option<Value>, maxsplit: isize, from_rig
             pieces
         }
     };
-    let items = pieces.into_iter().map(|(a, b)| vm.new_str_wtf8(&text[a..b]).map(Ref::into_value)).collect::<PyResult<_>>()?;
+    let items = pieces
+        .into_iter()
+        .map(|(a, b)| vm.new_str_wtf8(&text[a..b]).map(Ref::into_value))
+        .collect::<PyResult<_>>()?;
     Ok(vm.new_list(items)?.into_value())
 }
 
 /// Pads to `width` code points.
-fn pad(vm: &Vm, zelf: &Ref<Str>, width: isize, fill: Option<Value>, left: impl Fn(usize) -> usize) -> PyResult {
+fn pad(
+    vm: &Vm,
+    zelf: &Ref<Str>,
+    width: isize,
+    fill: Option<Value>,
+    left: impl Fn(usize) -> usize,
+) -> PyResult {
     let fill = match &fill {
         None => b' ' as u32,
         Some(fill) => {
-            let text = want_str(vm, fill, |t| format!("The fill character must be a unicode character, not {t}"))?;
+            let text = want_str(vm, fill, |t| {
+                format!("The fill character must be a unicode character, not {t}")
+            })?;
             if text.char_len() != 1 {
                 return Err(vm.type_error("The fill character must be exactly one character long"));
             }
@@ -242,7 +308,10 @@ fn pad(vm: &Vm, zelf: &Ref<Str>, width: isize, fill: Option<Value>, left: impl F
     }
     let before = left(missing);
     let mut out = Vec::new();
-    if out.try_reserve_exact(zelf.byte_len() + missing * 4).is_err() {
+    if out
+        .try_reserve_exact(zelf.byte_len() + missing * 4)
+        .is_err()
+    {
         return Err(vm.memory_error(""));
     }
     (0..before).for_each(|_| push_code_point(&mut out, fill));
@@ -266,10 +335,17 @@ impl Str {
             None => vm.interp.empty_str(),
             Some(source) if encoding.is_none() && errors.is_none() => object::str(vm, source)?,
             Some(source) => match crate::objects::bytes::of_object(vm, source)? {
-                Some(data) => codecs::decode(vm, &data, encoding.and_then(super::of), errors.and_then(super::of))?
-                    .downcast_into::<Str>()
-                    .map_err(|_| vm.system_error("decoding gave no str"))?,
-                None if super::of(source).is_some() => return Err(vm.type_error("decoding str is not supported")),
+                Some(data) => codecs::decode(
+                    vm,
+                    &data,
+                    encoding.and_then(super::of),
+                    errors.and_then(super::of),
+                )?
+                .downcast_into::<Str>()
+                .map_err(|_| vm.system_error("decoding gave no str"))?,
+                None if super::of(source).is_some() => {
+                    return Err(vm.type_error("decoding str is not supported"));
+                }
                 None => {
                     return Err(vm.type_error(format!(
                         "decoding to str: need a bytes-like object, {} found",
@@ -318,7 +394,12 @@ impl Str {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_object(StrIterator { text: MutCell::new(Some(zelf.clone())), offset: Cell::new(0) })?.into_value())
+        Ok(vm
+            .new_object(StrIterator {
+                text: MutCell::new(Some(zelf.clone())),
+                offset: Cell::new(0),
+            })?
+            .into_value())
     }
 
     #[pyslot]
@@ -333,28 +414,46 @@ impl Str {
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
         if number::has_index(vm, key) {
             let index = number::index_for(vm, key, &vm.types.index_error)?;
-            return Str::item(zelf, vm, if index < 0 { index + zelf.char_len() as isize } else { index });
+            return Str::item(
+                zelf,
+                vm,
+                if index < 0 {
+                    index + zelf.char_len() as isize
+                } else {
+                    index
+                },
+            );
         }
         let Some(slice) = key.downcast::<Slice>() else {
-            return Err(vm.type_error(format!("string indices must be integers, not '{}'", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "string indices must be integers, not '{}'",
+                vm.type_of(key).full_name()
+            )));
         };
         let a = slice.adjust(vm, zelf.char_len())?;
         if a.count == 0 {
             return Ok(vm.interp.empty_str().into_value());
         }
         if a.step == 1 {
-            let (start, end) = (zelf.byte_offset(a.start as usize), zelf.byte_offset(a.stop as usize));
+            let (start, end) = (
+                zelf.byte_offset(a.start as usize),
+                zelf.byte_offset(a.stop as usize),
+            );
             return Ok(vm.new_str_wtf8(&zelf.as_bytes()[start..end])?.into_value());
         }
         let points: Vec<u32> = zelf.code_points().collect();
         let mut out = Vec::new();
-        a.indices().filter_map(|i| points.get(i)).for_each(|&c| push_code_point(&mut out, c));
+        a.indices()
+            .filter_map(|i| points.get(i))
+            .for_each(|&c| push_code_point(&mut out, c));
         Ok(vm.new_str_wtf8(&out)?.into_value())
     }
 
     #[pyslot]
     fn contains(zelf: &Ref<Self>, vm: &Vm, needle: &Value) -> PyResult<bool> {
-        let needle = want_str(vm, needle, |t| format!("'in <string>' requires string as left operand, not {t}"))?;
+        let needle = want_str(vm, needle, |t| {
+            format!("'in <string>' requires string as left operand, not {t}")
+        })?;
         Ok(memchr::memmem::find(zelf.as_bytes(), needle.as_bytes()).is_some())
     }
 
@@ -362,7 +461,10 @@ impl Str {
     fn concat_slot(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         match (super::of(a), super::of(b)) {
             (Some(x), Some(y)) => Ok(concat(vm, x, y)?.into_value()),
-            _ => Err(vm.type_error(format!("can only concatenate str (not \"{}\") to str", vm.type_of(b).full_name()))),
+            _ => Err(vm.type_error(format!(
+                "can only concatenate str (not \"{}\") to str",
+                vm.type_of(b).full_name()
+            ))),
         }
     }
 
@@ -397,7 +499,9 @@ impl Str {
         let mut parts: Vec<&[u8]> = Vec::with_capacity(items.len() * 2);
         let mut chars = 0;
         for (i, item) in items.iter().enumerate() {
-            let text = want_str(vm, item, |t| format!("sequence item {i}: expected str instance, {t} found"))?;
+            let text = want_str(vm, item, |t| {
+                format!("sequence item {i}: expected str instance, {t} found")
+            })?;
             if i > 0 {
                 parts.push(zelf.as_bytes());
                 chars += zelf.char_len();
@@ -413,7 +517,12 @@ impl Str {
 
     /// Return a list of the substrings in the string, using sep as the separator string.
     #[pymethod(name = "split", sig = "($self, /, sep=None, maxsplit=-1)")]
-    fn split_method(zelf: &Ref<Self>, vm: &Vm, sep: Option<Value>, #[default(-1)] maxsplit: isize) -> PyResult {
+    fn split_method(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        sep: Option<Value>,
+        #[default(-1)] maxsplit: isize,
+    ) -> PyResult {
         split(vm, zelf, sep, maxsplit, false)
     }
 
@@ -421,7 +530,12 @@ impl Str {
     ///
     /// Splitting starts at the end of the string and works to the front.
     #[pymethod(sig = "($self, /, sep=None, maxsplit=-1)")]
-    fn rsplit(zelf: &Ref<Self>, vm: &Vm, sep: Option<Value>, #[default(-1)] maxsplit: isize) -> PyResult {
+    fn rsplit(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        sep: Option<Value>,
+        #[default(-1)] maxsplit: isize,
+    ) -> PyResult {
         split(vm, zelf, sep, maxsplit, true)
     }
 
@@ -480,9 +594,19 @@ impl Str {
     /// Optional arguments start and end are interpreted as in slice notation.
     /// Return -1 on failure.
     #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
-    fn find(&self, vm: &Vm, sub: &Ref<Str>, start: Option<Value>, end: Option<Value>) -> PyResult<isize> {
+    fn find(
+        &self,
+        vm: &Vm,
+        sub: &Ref<Str>,
+        start: Option<Value>,
+        end: Option<Value>,
+    ) -> PyResult<isize> {
         let (from, to, fine) = range(vm, self, start, end)?;
-        Ok(if fine { find_at(self, sub, from, to, false).map_or(-1, |i| i as isize) } else { -1 })
+        Ok(if fine {
+            find_at(self, sub, from, to, false).map_or(-1, |i| i as isize)
+        } else {
+            -1
+        })
     }
 
     /// Return the highest index in S where substring sub is found, such that sub is contained within S[start:end].
@@ -490,9 +614,19 @@ impl Str {
     /// Optional arguments start and end are interpreted as in slice notation.
     /// Return -1 on failure.
     #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
-    fn rfind(&self, vm: &Vm, sub: &Ref<Str>, start: Option<Value>, end: Option<Value>) -> PyResult<isize> {
+    fn rfind(
+        &self,
+        vm: &Vm,
+        sub: &Ref<Str>,
+        start: Option<Value>,
+        end: Option<Value>,
+    ) -> PyResult<isize> {
         let (from, to, fine) = range(vm, self, start, end)?;
-        Ok(if fine { find_at(self, sub, from, to, true).map_or(-1, |i| i as isize) } else { -1 })
+        Ok(if fine {
+            find_at(self, sub, from, to, true).map_or(-1, |i| i as isize)
+        } else {
+            -1
+        })
     }
 
     /// Return the lowest index in S where substring sub is found, such that sub is contained within S[start:end].
@@ -500,9 +634,19 @@ impl Str {
     /// Optional arguments start and end are interpreted as in slice notation.
     /// Raises ValueError when the substring is not found.
     #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
-    fn index(&self, vm: &Vm, sub: &Ref<Str>, start: Option<Value>, end: Option<Value>) -> PyResult<usize> {
+    fn index(
+        &self,
+        vm: &Vm,
+        sub: &Ref<Str>,
+        start: Option<Value>,
+        end: Option<Value>,
+    ) -> PyResult<usize> {
         let (from, to, fine) = range(vm, self, start, end)?;
-        let found = if fine { find_at(self, sub, from, to, false) } else { None };
+        let found = if fine {
+            find_at(self, sub, from, to, false)
+        } else {
+            None
+        };
         found.ok_or_else(|| vm.value_error("substring not found"))
     }
 
@@ -510,7 +654,13 @@ impl Str {
     ///
     /// Optional arguments start and end are interpreted as in slice notation.
     #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
-    fn count(&self, vm: &Vm, sub: &Ref<Str>, start: Option<Value>, end: Option<Value>) -> PyResult<usize> {
+    fn count(
+        &self,
+        vm: &Vm,
+        sub: &Ref<Str>,
+        start: Option<Value>,
+        end: Option<Value>,
+    ) -> PyResult<usize> {
         let (from, to, fine) = range(vm, self, start, end)?;
         if !fine {
             return Ok(0);
@@ -531,9 +681,19 @@ impl Str {
     /// If the optional argument count is given, only the first count occurrences are
     /// replaced.
     #[pymethod(sig = "($self, old, new, /, count=-1)")]
-    fn replace(zelf: &Ref<Self>, vm: &Vm, old: &Ref<Str>, new: &Ref<Str>, #[default(-1)] count: isize) -> PyResult {
+    fn replace(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        old: &Ref<Str>,
+        new: &Ref<Str>,
+        #[default(-1)] count: isize,
+    ) -> PyResult {
         let text = zelf.as_bytes();
-        let max = if count < 0 { usize::MAX } else { count as usize };
+        let max = if count < 0 {
+            usize::MAX
+        } else {
+            count as usize
+        };
         let mut out = Vec::with_capacity(text.len());
         if old.byte_len() == 0 {
             let mut at = 0;
@@ -563,36 +723,60 @@ impl Str {
 
     /// Return True if the string starts with the specified prefix, False otherwise.
     #[pymethod(sig = "($self, prefix, start=None, end=None, /)")]
-    fn startswith(&self, vm: &Vm, prefix: &Value, start: Option<Value>, end: Option<Value>) -> PyResult<bool> {
+    fn startswith(
+        &self,
+        vm: &Vm,
+        prefix: &Value,
+        start: Option<Value>,
+        end: Option<Value>,
+    ) -> PyResult<bool> {
         let prefixes = affixes(vm, prefix, "startswith")?;
         let (from, to, fine) = range(vm, self, start, end)?;
-        Ok(fine && prefixes.iter().any(|p| self.as_bytes()[from..to].starts_with(p.as_bytes())))
+        Ok(fine
+            && prefixes
+                .iter()
+                .any(|p| self.as_bytes()[from..to].starts_with(p.as_bytes())))
     }
 
     /// Return True if the string ends with the specified suffix, False otherwise.
     #[pymethod(sig = "($self, suffix, start=None, end=None, /)")]
-    fn endswith(&self, vm: &Vm, suffix: &Value, start: Option<Value>, end: Option<Value>) -> PyResult<bool> {
+    fn endswith(
+        &self,
+        vm: &Vm,
+        suffix: &Value,
+        start: Option<Value>,
+        end: Option<Value>,
+    ) -> PyResult<bool> {
         let suffixes = affixes(vm, suffix, "endswith")?;
         let (from, to, fine) = range(vm, self, start, end)?;
-        Ok(fine && suffixes.iter().any(|p| self.as_bytes()[from..to].ends_with(p.as_bytes())))
+        Ok(fine
+            && suffixes
+                .iter()
+                .any(|p| self.as_bytes()[from..to].ends_with(p.as_bytes())))
     }
 
     /// Return a copy of the string converted to lowercase.
     #[pymethod]
     fn lower(&self, vm: &Vm) -> PyResult {
-        map(vm, self, <[u8]>::make_ascii_lowercase, |out, c| push_all(out, naja_unicode::to_lower(c).as_slice()))
+        map(vm, self, <[u8]>::make_ascii_lowercase, |out, c| {
+            push_all(out, naja_unicode::to_lower(c).as_slice())
+        })
     }
 
     /// Return a copy of the string converted to uppercase.
     #[pymethod]
     fn upper(&self, vm: &Vm) -> PyResult {
-        map(vm, self, <[u8]>::make_ascii_uppercase, |out, c| push_all(out, naja_unicode::to_upper(c).as_slice()))
+        map(vm, self, <[u8]>::make_ascii_uppercase, |out, c| {
+            push_all(out, naja_unicode::to_upper(c).as_slice())
+        })
     }
 
     /// Return a version of the string suitable for caseless comparisons.
     #[pymethod]
     fn casefold(&self, vm: &Vm) -> PyResult {
-        map(vm, self, <[u8]>::make_ascii_lowercase, |out, c| push_all(out, naja_unicode::to_casefold(c).as_slice()))
+        map(vm, self, <[u8]>::make_ascii_lowercase, |out, c| {
+            push_all(out, naja_unicode::to_casefold(c).as_slice())
+        })
     }
 
     /// Return a capitalized version of the string.
@@ -603,7 +787,11 @@ impl Str {
     fn capitalize(&self, vm: &Vm) -> PyResult {
         let mut out = Vec::with_capacity(self.byte_len());
         for (i, c) in self.code_points().enumerate() {
-            let mapped = if i == 0 { naja_unicode::to_title(c) } else { naja_unicode::to_lower(c) };
+            let mapped = if i == 0 {
+                naja_unicode::to_title(c)
+            } else {
+                naja_unicode::to_lower(c)
+            };
             push_all(&mut out, mapped.as_slice());
         }
         Ok(vm.new_str_wtf8(&out)?.into_value())
@@ -618,7 +806,11 @@ impl Str {
         let mut out = Vec::with_capacity(self.byte_len());
         let mut inside = false;
         for c in self.code_points() {
-            let mapped = if inside { naja_unicode::to_lower(c) } else { naja_unicode::to_title(c) };
+            let mapped = if inside {
+                naja_unicode::to_lower(c)
+            } else {
+                naja_unicode::to_title(c)
+            };
             push_all(&mut out, mapped.as_slice());
             inside = naja_unicode::is_cased(c);
         }
@@ -647,7 +839,9 @@ impl Str {
     #[pymethod(sig = "($self, width, fillchar=' ', /)")]
     fn center(zelf: &Ref<Self>, vm: &Vm, width: isize, fillchar: Option<Value>) -> PyResult {
         let odd = width as usize & 1;
-        pad(vm, zelf, width, fillchar, |missing| missing / 2 + (missing & odd & 1))
+        pad(vm, zelf, width, fillchar, |missing| {
+            missing / 2 + (missing & odd & 1)
+        })
     }
 
     /// Pad a numeric string with zeros on the left, to fill a field of the given width.
@@ -702,7 +896,12 @@ impl Str {
 
     /// Encode the string using the codec registered for encoding.
     #[pymethod(sig = "($self, /, encoding='utf-8', errors='strict')")]
-    fn encode(zelf: &Ref<Self>, vm: &Vm, encoding: Option<Ref<Str>>, errors: Option<Ref<Str>>) -> PyResult {
+    fn encode(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        encoding: Option<Ref<Str>>,
+        errors: Option<Ref<Str>>,
+    ) -> PyResult {
         let encoding = match encoding {
             Some(encoding) => encoding,
             None => vm.intern("utf-8"),
@@ -715,7 +914,10 @@ impl Str {
     #[pymethod(sig = "($self, format_spec, /)")]
     fn __format__(zelf: &Ref<Self>, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
         let name = vm.type_of(zelf.as_value()).full_name();
-        let text = check(vm, format_spec::format_str(zelf.as_bytes(), format_spec.as_bytes(), &name))?;
+        let text = check(
+            vm,
+            format_spec::format_str(zelf.as_bytes(), format_spec.as_bytes(), &name),
+        )?;
         Ok(vm.new_str_wtf8(&text)?.into_value())
     }
 
@@ -782,7 +984,9 @@ impl Str {
     #[pymethod]
     fn isidentifier(&self) -> bool {
         let mut points = self.code_points();
-        points.next().is_some_and(|c| c == b'_' as u32 || naja_unicode::is_xid_start(c))
+        points
+            .next()
+            .is_some_and(|c| c == b'_' as u32 || naja_unicode::is_xid_start(c))
             && points.all(naja_unicode::is_xid_continue)
     }
 
@@ -790,19 +994,25 @@ impl Str {
     #[pymethod]
     fn islower(&self) -> bool {
         self.code_points().any(naja_unicode::is_lower)
-            && !self.code_points().any(|c| naja_unicode::is_upper(c) || naja_unicode::is_title(c))
+            && !self
+                .code_points()
+                .any(|c| naja_unicode::is_upper(c) || naja_unicode::is_title(c))
     }
 
     /// Return True if the string is an uppercase string, False otherwise.
     #[pymethod]
     fn isupper(&self) -> bool {
         self.code_points().any(naja_unicode::is_upper)
-            && !self.code_points().any(|c| naja_unicode::is_lower(c) || naja_unicode::is_title(c))
+            && !self
+                .code_points()
+                .any(|c| naja_unicode::is_lower(c) || naja_unicode::is_title(c))
     }
 
     #[pymethod]
     fn __getnewargs__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_tuple(vec![vm.new_str_wtf8(zelf.as_bytes())?.into_value()])?.into_value())
+        Ok(vm
+            .new_tuple(vec![vm.new_str_wtf8(zelf.as_bytes())?.into_value()])?
+            .into_value())
     }
 }
 
@@ -855,7 +1065,9 @@ impl StrIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(text) = zelf.text.get() else { return Ok(None) };
+        let Some(text) = zelf.text.get() else {
+            return Ok(None);
+        };
         let at = zelf.offset.get();
         if at >= text.byte_len() {
             drop(zelf.text.take());
@@ -866,4 +1078,3 @@ impl StrIterator {
         vm.new_char(c).map(|c| Some(c.into_value()))
     }
 }
-

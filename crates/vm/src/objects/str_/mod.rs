@@ -7,8 +7,8 @@
 //! CPython: Objects/unicodeobject.c.
 
 pub mod codecs;
-pub mod interner;
 pub mod format;
+pub mod interner;
 pub mod methods;
 pub mod percent;
 
@@ -59,9 +59,20 @@ impl Str {
     ///
     /// `char_len` is the number of code points in all parts together. Raises MemoryError.
     pub fn from_parts(vm: &Vm, ty: &Type, parts: &[&[u8]], char_len: usize) -> PyResult<Ref<Str>> {
-        let byte_len = parts.iter().map(|p| p.len()).fold(0usize, usize::saturating_add);
-        let payload = Str { hash: Cell::new(0), byte_len, char_len, index: Cell::new(std::ptr::null_mut()) };
-        let new = vm.heap().alloc_object(&ty.layout, byte_len, payload).map_err(|e| vm.no_memory(e))?;
+        let byte_len = parts
+            .iter()
+            .map(|p| p.len())
+            .fold(0usize, usize::saturating_add);
+        let payload = Str {
+            hash: Cell::new(0),
+            byte_len,
+            char_len,
+            index: Cell::new(std::ptr::null_mut()),
+        };
+        let new = vm
+            .heap()
+            .alloc_object(&ty.layout, byte_len, payload)
+            .map_err(|e| vm.no_memory(e))?;
         let mut at = new.data_ptr();
         for part in parts {
             // SAFETY: the object was allocated with `byte_len` extra bytes, which the parts fill together.
@@ -76,8 +87,18 @@ impl Str {
         Ok(new)
     }
 
-    pub(crate) fn for_interner(heap: &naja_heap::Heap, ty: &naja_heap::TypeLayout, text: &[u8], char_len: usize) -> Option<Ref<Str>> {
-        let payload = Str { hash: Cell::new(0), byte_len: text.len(), char_len, index: Cell::new(std::ptr::null_mut()) };
+    pub(crate) fn for_interner(
+        heap: &naja_heap::Heap,
+        ty: &naja_heap::TypeLayout,
+        text: &[u8],
+        char_len: usize,
+    ) -> Option<Ref<Str>> {
+        let payload = Str {
+            hash: Cell::new(0),
+            byte_len: text.len(),
+            char_len,
+            index: Cell::new(std::ptr::null_mut()),
+        };
         let new = heap.alloc_object(ty, text.len(), payload).ok()?;
         // SAFETY: the object was allocated with room for the text.
         unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), new.data_ptr(), text.len()) }
@@ -111,7 +132,11 @@ impl Str {
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         match self.as_str() {
             Some(text) => Cow::Borrowed(text),
-            None => Cow::Owned(self.code_points().map(|c| char::from_u32(c).unwrap_or('\u{fffd}')).collect()),
+            None => Cow::Owned(
+                self.code_points()
+                    .map(|c| char::from_u32(c).unwrap_or('\u{fffd}'))
+                    .collect(),
+            ),
         }
     }
 
@@ -133,7 +158,9 @@ impl Str {
 
     /// The code points, surrogates included.
     pub fn code_points(&self) -> CodePoints<'_> {
-        CodePoints { rest: self.as_bytes() }
+        CodePoints {
+            rest: self.as_bytes(),
+        }
     }
 
     /// The byte offset of code point `index`, which may be the length.
@@ -175,7 +202,11 @@ impl Str {
 
     /// The index of the code point that starts at byte `offset`.
     pub fn char_index(&self, offset: usize) -> usize {
-        if self.is_ascii() { offset } else { count_chars(&self.as_bytes()[..offset]) }
+        if self.is_ascii() {
+            offset
+        } else {
+            count_chars(&self.as_bytes()[..offset])
+        }
     }
 
     /// The code point at `index`, which must be below the length.
@@ -212,7 +243,8 @@ impl Type {
     #[inline(always)]
     pub(crate) fn of_payload_header<T: Payload>(payload: &T) -> &Type {
         // SAFETY: payloads that ask this live only in objects, 16 bytes behind the header.
-        let header = unsafe { &*((payload as *const T as *const u8).sub(16) as *const naja_heap::Header) };
+        let header =
+            unsafe { &*((payload as *const T as *const u8).sub(16) as *const naja_heap::Header) };
         Type::of_header(header)
     }
 }
@@ -316,7 +348,11 @@ pub fn push_code_point(out: &mut Vec<u8>, c: u32) {
     match c {
         0..=0x7f => out.push(c as u8),
         0x80..=0x7ff => out.extend([0xc0 | (c >> 6) as u8, 0x80 | (c & 0x3f) as u8]),
-        0x800..=0xffff => out.extend([0xe0 | (c >> 12) as u8, 0x80 | (c >> 6 & 0x3f) as u8, 0x80 | (c & 0x3f) as u8]),
+        0x800..=0xffff => out.extend([
+            0xe0 | (c >> 12) as u8,
+            0x80 | (c >> 6 & 0x3f) as u8,
+            0x80 | (c & 0x3f) as u8,
+        ]),
         _ => out.extend([
             0xf0 | (c >> 18) as u8,
             0x80 | (c >> 12 & 0x3f) as u8,
@@ -376,7 +412,12 @@ pub fn eq(a: &Str, b: &Str) -> bool {
 
 /// `a + b`. Raises MemoryError.
 pub fn concat(vm: &Vm, a: &Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
-    Str::from_parts(vm, &vm.types.str, &[a.as_bytes(), b.as_bytes()], a.char_len + b.char_len)
+    Str::from_parts(
+        vm,
+        &vm.types.str,
+        &[a.as_bytes(), b.as_bytes()],
+        a.char_len + b.char_len,
+    )
 }
 
 /// `a += b`, `a` being given up. Raises MemoryError.

@@ -59,7 +59,10 @@ impl Source<'_> {
         }
         match int::as_i64(&value) {
             Some(n) => Ok(n),
-            None => Err(self.vm.overflow_error("Python int too large to convert to C ssize_t").into()),
+            None => Err(self
+                .vm
+                .overflow_error("Python int too large to convert to C ssize_t")
+                .into()),
         }
     }
 }
@@ -95,12 +98,19 @@ impl Arguments for Source<'_> {
 pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
     let ty = vm.type_of(args);
     let tuple = args.downcast::<Tuple>();
-    let mapping = ty.slots.subscript.get().is_some() && tuple.is_none() && !ty.flag(TypeFlags::STR_SUBCLASS);
+    let mapping =
+        ty.slots.subscript.get().is_some() && tuple.is_none() && !ty.flag(TypeFlags::STR_SUBCLASS);
     let values = match tuple {
         Some(tuple) => tuple.items().to_vec(),
         None => vec![args.clone()],
     };
-    let mut source = Source { vm, values, next: 0, mapping: mapping.then_some(args), selected: None };
+    let mut source = Source {
+        vm,
+        values,
+        next: 0,
+        mapping: mapping.then_some(args),
+        selected: None,
+    };
     let mut parser = Parser::new(template.as_bytes());
     let mut out = Vec::with_capacity(template.byte_len());
     let mut used_keys = false;
@@ -132,9 +142,21 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
     let kind = directive.kind_byte();
     let limit = vm.interp.state.int_max_str_digits.get();
     match kind {
-        b's' => Ok(percent::format_text(object::str(vm, value)?.as_bytes(), directive, false)?),
-        b'r' => Ok(percent::format_text(object::repr(vm, value)?.as_bytes(), directive, false)?),
-        b'a' => Ok(percent::format_text(object::ascii(vm, value)?.as_bytes(), directive, false)?),
+        b's' => Ok(percent::format_text(
+            object::str(vm, value)?.as_bytes(),
+            directive,
+            false,
+        )?),
+        b'r' => Ok(percent::format_text(
+            object::repr(vm, value)?.as_bytes(),
+            directive,
+            false,
+        )?),
+        b'a' => Ok(percent::format_text(
+            object::ascii(vm, value)?.as_bytes(),
+            directive,
+            false,
+        )?),
         b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
             let integer = if number::is_int(vm, value) {
                 value.clone()
@@ -147,19 +169,33 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
                     ty.slots.int.get().is_some() || ty.slots.index.get().is_some()
                 };
                 if !convertible {
-                    let wanted = if matches!(kind, b'o' | b'x' | b'X') { "an integer" } else { "a real number" };
+                    let wanted = if matches!(kind, b'o' | b'x' | b'X') {
+                        "an integer"
+                    } else {
+                        "a real number"
+                    };
                     return Err(vm
-                        .type_error(format!("%{letter} format: {wanted} is required, not {}", ty.full_name()))
+                        .type_error(format!(
+                            "%{letter} format: {wanted} is required, not {}",
+                            ty.full_name()
+                        ))
                         .into());
                 }
-                if matches!(kind, b'o' | b'x' | b'X') { number::index(vm, value)? } else { int::from_object(vm, value)? }
+                if matches!(kind, b'o' | b'x' | b'X') {
+                    number::index(vm, value)?
+                } else {
+                    int::from_object(vm, value)?
+                }
             };
             match int::to_big(&integer) {
                 Some(n) => Ok(percent::format_int(&n, directive, limit)?),
                 None => Err(vm.system_error("an int without a value").into()),
             }
         }
-        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => Ok(percent::format_float(number::as_f64(vm, value)?, directive)?),
+        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => Ok(percent::format_float(
+            number::as_f64(vm, value)?,
+            directive,
+        )?),
         b'c' => {
             if let Some(text) = super::of(value) {
                 if text.char_len() != 1 {
@@ -170,7 +206,11 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
                         ))
                         .into());
                 }
-                return Ok(percent::format_character(text.as_bytes(), directive, false)?);
+                return Ok(percent::format_character(
+                    text.as_bytes(),
+                    directive,
+                    false,
+                )?);
             }
             if !number::has_index(vm, value) {
                 return Err(vm

@@ -13,7 +13,12 @@ use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
 /// Compares two sequences item by item: the first difference decides, else the lengths.
-pub(crate) fn compare_items(vm: &Vm, len: (usize, usize), get: impl Fn(usize) -> Option<(Value, Value)>, op: CompareOp) -> PyResult {
+pub(crate) fn compare_items(
+    vm: &Vm,
+    len: (usize, usize),
+    get: impl Fn(usize) -> Option<(Value, Value)>,
+    op: CompareOp,
+) -> PyResult {
     if len.0 != len.1 && matches!(op, CompareOp::Eq | CompareOp::Ne) {
         return Ok(Value::from_bool(op == CompareOp::Ne));
     }
@@ -47,7 +52,11 @@ pub(crate) fn repeat_items(vm: &Vm, items: &[Value], n: isize) -> PyResult<Vec<V
 }
 
 /// The reprs of items, comma between. `zelf` guards against recursion: None where it is being shown already.
-pub(crate) fn repr_items(vm: &Vm, zelf: &Value, get: impl Fn(usize) -> Option<Value>) -> PyResult<Option<String>> {
+pub(crate) fn repr_items(
+    vm: &Vm,
+    zelf: &Value,
+    get: impl Fn(usize) -> Option<Value>,
+) -> PyResult<Option<String>> {
     if object::repr_enter(vm, zelf) {
         return Ok(None);
     }
@@ -76,9 +85,16 @@ impl Tuple {
         }
         let items = match args.args {
             [] => Vec::new(),
-            [one] if cls.is(&vm.types.tuple) && vm.type_of(one).is(&vm.types.tuple) => return Ok(one.clone()),
+            [one] if cls.is(&vm.types.tuple) && vm.type_of(one).is(&vm.types.tuple) => {
+                return Ok(one.clone());
+            }
             [one] => sequence::collect(vm, one)?,
-            many => return Err(vm.type_error(format!("tuple expected at most 1 argument, got {}", many.len()))),
+            many => {
+                return Err(vm.type_error(format!(
+                    "tuple expected at most 1 argument, got {}",
+                    many.len()
+                )));
+            }
         };
         if cls.is(&vm.types.tuple) {
             return Ok(vm.new_tuple(items)?.into_value());
@@ -112,18 +128,32 @@ impl Tuple {
         let mut acc = P5;
         for item in zelf.items() {
             let lane = hash::hash(vm, item)? as u64;
-            acc = acc.wrapping_add(lane.wrapping_mul(P2)).rotate_left(31).wrapping_mul(P1);
+            acc = acc
+                .wrapping_add(lane.wrapping_mul(P2))
+                .rotate_left(31)
+                .wrapping_mul(P1);
         }
         acc = acc.wrapping_add(zelf.len() as u64 ^ (P5 ^ 3527539));
-        let h = if acc == u64::MAX { 1546275796 } else { acc as i64 };
+        let h = if acc == u64::MAX {
+            1546275796
+        } else {
+            acc as i64
+        };
         zelf.hash.set(h);
         Ok(h)
     }
 
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        let (Some(x), Some(y)) = (a.downcast::<Tuple>(), b.downcast::<Tuple>()) else { return Ok(Value::NOT_IMPLEMENTED) };
-        compare_items(vm, (x.len(), y.len()), |i| Some((x.get(i)?.clone(), y.get(i)?.clone())), op)
+        let (Some(x), Some(y)) = (a.downcast::<Tuple>(), b.downcast::<Tuple>()) else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
+        compare_items(
+            vm,
+            (x.len(), y.len()),
+            |i| Some((x.get(i)?.clone(), y.get(i)?.clone())),
+            op,
+        )
     }
 
     #[pyslot]
@@ -133,7 +163,10 @@ impl Tuple {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let iterator = TupleIterator { tuple: MutCell::new(Some(zelf.clone())), index: Cell::new(0) };
+        let iterator = TupleIterator {
+            tuple: MutCell::new(Some(zelf.clone())),
+            index: Cell::new(0),
+        };
         Ok(vm.new_object(iterator)?.into_value())
     }
 
@@ -149,22 +182,38 @@ impl Tuple {
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
         if number::has_index(vm, key) {
             let index = number::index_for(vm, key, &vm.types.index_error)?;
-            return Tuple::item(zelf, vm, if index < 0 { index + zelf.len() as isize } else { index });
+            return Tuple::item(
+                zelf,
+                vm,
+                if index < 0 {
+                    index + zelf.len() as isize
+                } else {
+                    index
+                },
+            );
         }
         let Some(slice) = key.downcast::<Slice>() else {
-            return Err(vm.type_error(format!("tuple indices must be integers or slices, not {}", vm.type_of(key).full_name())));
+            return Err(vm.type_error(format!(
+                "tuple indices must be integers or slices, not {}",
+                vm.type_of(key).full_name()
+            )));
         };
         let a = slice.adjust(vm, zelf.len())?;
         if a.count == zelf.len() && a.step == 1 && vm.type_of(zelf.as_value()).is(&vm.types.tuple) {
             return Ok(zelf.to_value());
         }
-        Ok(vm.new_tuple(a.indices().filter_map(|i| zelf.get(i).cloned()).collect())?.into_value())
+        Ok(vm
+            .new_tuple(a.indices().filter_map(|i| zelf.get(i).cloned()).collect())?
+            .into_value())
     }
 
     #[pyslot]
     fn concat(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         let (Some(x), Some(y)) = (a.downcast::<Tuple>(), b.downcast::<Tuple>()) else {
-            return Err(vm.type_error(format!("can only concatenate tuple (not \"{}\") to tuple", vm.type_of(b).full_name())));
+            return Err(vm.type_error(format!(
+                "can only concatenate tuple (not \"{}\") to tuple",
+                vm.type_of(b).full_name()
+            )));
         };
         let mut items = x.items().to_vec();
         items.extend_from_slice(y.items());
@@ -173,7 +222,9 @@ impl Tuple {
 
     #[pyslot]
     fn repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
-        Ok(vm.new_tuple(repeat_items(vm, zelf.items(), n)?)?.into_value())
+        Ok(vm
+            .new_tuple(repeat_items(vm, zelf.items(), n)?)?
+            .into_value())
     }
 
     #[pyslot]
@@ -200,14 +251,24 @@ impl Tuple {
     ///
     /// Raises ValueError if the value is not present.
     #[pymethod(sig = "($self, value, start=0, stop=9223372036854775807, /)")]
-    fn index(&self, vm: &Vm, value: &Value, start: Option<Value>, stop: Option<Value>) -> PyResult<usize> {
+    fn index(
+        &self,
+        vm: &Vm,
+        value: &Value,
+        start: Option<Value>,
+        stop: Option<Value>,
+    ) -> PyResult<usize> {
         let len = self.len() as isize;
         let bound = |v: Option<Value>, default: isize| -> PyResult<usize> {
             let n = match v {
                 Some(v) => number::index_clipped(vm, &v)?,
                 None => default,
             };
-            Ok(if n < 0 { n.saturating_add(len).max(0) } else { n.min(len) } as usize)
+            Ok(if n < 0 {
+                n.saturating_add(len).max(0)
+            } else {
+                n.min(len)
+            } as usize)
         };
         let (start, stop) = (bound(start, 0)?, bound(stop, len)?);
         for (i, item) in self.items().iter().enumerate().take(stop).skip(start) {
@@ -256,7 +317,9 @@ impl TupleIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(tuple) = zelf.tuple.get() else { return Ok(None) };
+        let Some(tuple) = zelf.tuple.get() else {
+            return Ok(None);
+        };
         let index = zelf.index.get();
         match tuple.get(index) {
             Some(item) => {
@@ -273,6 +336,9 @@ impl TupleIterator {
     /// Private method returning an estimate of len(list(it)).
     #[pymethod]
     fn __length_hint__(&self) -> usize {
-        self.tuple.with(|t| t.as_ref().map_or(0, |t| t.len().saturating_sub(self.index.get())))
+        self.tuple.with(|t| {
+            t.as_ref()
+                .map_or(0, |t| t.len().saturating_sub(self.index.get()))
+        })
     }
 }

@@ -18,7 +18,12 @@ use std::cell::Cell;
 /// If iterable is specified the tuple is initialized from iterable's items.
 ///
 /// If the argument is a tuple, the return value is the same object.
-#[pyclass(name = "tuple", module = "builtins", gc, flags(BASETYPE, SEQUENCE, MATCH_SELF))]
+#[pyclass(
+    name = "tuple",
+    module = "builtins",
+    gc,
+    flags(BASETYPE, SEQUENCE, MATCH_SELF)
+)]
 #[repr(C)]
 pub struct Tuple {
     len: usize,
@@ -47,13 +52,17 @@ impl Drop for Tuple {
 impl Tuple {
     /// The payload of an empty tuple.
     pub(crate) fn empty() -> Tuple {
-        Tuple { len: 0, hash: Cell::new(-1) }
+        Tuple {
+            len: 0,
+            hash: Cell::new(-1),
+        }
     }
 
     #[inline(always)]
     fn items_ptr(&self) -> *mut Value {
         let ty = Type::of_payload_header(self);
-        (self as *const Tuple as *mut u8).wrapping_add(ty.layout.size.get() as usize - 16) as *mut Value
+        (self as *const Tuple as *mut u8).wrapping_add(ty.layout.size.get() as usize - 16)
+            as *mut Value
     }
 
     /// The items.
@@ -83,7 +92,14 @@ impl Tuple {
         let len = items.len();
         let new = vm
             .heap()
-            .alloc_object(&ty.layout, len * 8, Tuple { len: 0, hash: Cell::new(-1) })
+            .alloc_object(
+                &ty.layout,
+                len * 8,
+                Tuple {
+                    len: 0,
+                    hash: Cell::new(-1),
+                },
+            )
             .map_err(|e| vm.no_memory(e))?;
         // SAFETY: the object has room for `len` words and nobody else has seen it; the vector's items move over, and
         // its buffer is freed without dropping them.
@@ -104,13 +120,24 @@ impl Tuple {
     /// # Safety
     /// `items` points at `len` owned values, which become the tuple's on success and on failure are untouched.
     #[inline]
-    pub(crate) unsafe fn from_raw(vm: &Vm, items: *const Value, len: usize) -> PyResult<Ref<Tuple>> {
+    pub(crate) unsafe fn from_raw(
+        vm: &Vm,
+        items: *const Value,
+        len: usize,
+    ) -> PyResult<Ref<Tuple>> {
         if len == 0 {
             return Ok(vm.interp.empty_tuple());
         }
         let new = vm
             .heap()
-            .alloc_object(&vm.types.tuple.layout, len * 8, Tuple { len: 0, hash: Cell::new(-1) })
+            .alloc_object(
+                &vm.types.tuple.layout,
+                len * 8,
+                Tuple {
+                    len: 0,
+                    hash: Cell::new(-1),
+                },
+            )
             .map_err(|e| vm.no_memory(e))?;
         // SAFETY: room for `len` words; nothing runs between allocation and copy.
         unsafe {

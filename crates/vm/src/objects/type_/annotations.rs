@@ -9,7 +9,10 @@ use naja_heap::{Ref, Value};
 
 pub fn get_annotations(vm: &Vm, ty: &Ref<Type>) -> PyResult {
     if !ty.flag(TypeFlags::HEAPTYPE) {
-        return Err(vm.attribute_error(format!("type object '{}' has no attribute '__annotations__'", ty.name())));
+        return Err(vm.attribute_error(format!(
+            "type object '{}' has no attribute '__annotations__'",
+            ty.name()
+        )));
     }
     let dict = ty.dict(vm)?;
     for name in [&vm.names.__annotations__, &vm.names.__annotations_cache__] {
@@ -24,7 +27,10 @@ pub fn get_annotations(vm: &Vm, ty: &Ref<Type>) -> PyResult {
     let annotations = if vm.type_of(&annotate).slots.call.get().is_some() {
         let made = vm.call(&annotate, &[Value::small_int(1)])?;
         if made.downcast::<Dict>().is_none() {
-            return Err(vm.type_error(format!("__annotate__() must return a dict, not {}", vm.type_of(&made).full_name())));
+            return Err(vm.type_error(format!(
+                "__annotate__() must return a dict, not {}",
+                vm.type_of(&made).full_name()
+            )));
         }
         made
     } else {
@@ -37,7 +43,10 @@ pub fn get_annotations(vm: &Vm, ty: &Ref<Type>) -> PyResult {
 
 fn check(vm: &Vm, ty: &Ref<Type>, name: &str) -> PyResult<()> {
     if ty.flag(TypeFlags::IMMUTABLE) {
-        return Err(vm.type_error(format!("cannot set '{name}' attribute of immutable type '{}'", ty.full_name())));
+        return Err(vm.type_error(format!(
+            "cannot set '{name}' attribute of immutable type '{}'",
+            ty.full_name()
+        )));
     }
     Ok(())
 }
@@ -49,7 +58,9 @@ pub fn set_annotations(vm: &Vm, ty: &Ref<Type>, value: Option<Value>) -> PyResul
         Some(value) => dict.set_str(vm, &vm.names.__annotations__, value)?,
         None => {
             let removed = dict.remove_str(vm, &vm.names.__annotations__)?.is_some()
-                | dict.remove_str(vm, &vm.names.__annotations_cache__)?.is_some();
+                | dict
+                    .remove_str(vm, &vm.names.__annotations_cache__)?
+                    .is_some();
             if !removed {
                 return Err(vm.attribute_error("__annotations__"));
             }
@@ -66,7 +77,10 @@ pub fn set_annotations(vm: &Vm, ty: &Ref<Type>, value: Option<Value>) -> PyResul
 
 pub fn get_annotate(vm: &Vm, ty: &Ref<Type>) -> PyResult {
     if !ty.flag(TypeFlags::HEAPTYPE) {
-        return Err(vm.attribute_error(format!("type object '{}' has no attribute '__annotate__'", ty.name())));
+        return Err(vm.attribute_error(format!(
+            "type object '{}' has no attribute '__annotate__'",
+            ty.name()
+        )));
     }
     let dict = ty.dict(vm)?;
     for name in [&vm.names.__annotate_func__, &vm.names.__annotate__] {
@@ -84,7 +98,9 @@ pub fn get_annotate(vm: &Vm, ty: &Ref<Type>) -> PyResult {
 
 pub fn set_annotate(vm: &Vm, ty: &Ref<Type>, value: Option<Value>) -> PyResult<()> {
     check(vm, ty, "__annotate__")?;
-    let Some(value) = value else { return Err(vm.type_error("cannot delete __annotate__ attribute")) };
+    let Some(value) = value else {
+        return Err(vm.type_error("cannot delete __annotate__ attribute"));
+    };
     if !value.is_none() && vm.type_of(&value).slots.call.get().is_none() {
         return Err(vm.type_error("__annotate__ must be callable or None"));
     }

@@ -50,7 +50,9 @@ fn set_instance_dict(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResult
 
 /// `type.__getattribute__`: like that of objects, but the class's own attributes are looked up along its MRO and bound to it.
 pub fn type_getattro(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
-    let Some(ty) = object.downcast::<Type>() else { return attributes::generic_get(vm, object, name) };
+    let Some(ty) = object.downcast::<Type>() else {
+        return attributes::generic_get(vm, object, name);
+    };
     let meta = vm.type_of(object);
     let meta_attribute = meta.lookup(vm, name);
     let mut meta_get = None;
@@ -77,15 +79,28 @@ pub fn type_getattro(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
         }
         (Some(attribute), None) => Ok(attribute),
         (None, _) => {
-            let message = format!("type object '{}' has no attribute '{}'", ty.name(), name.to_string_lossy());
-            Err(crate::objects::exception::attribute_error(vm, message, object, name))
+            let message = format!(
+                "type object '{}' has no attribute '{}'",
+                ty.name(),
+                name.to_string_lossy()
+            );
+            Err(crate::objects::exception::attribute_error(
+                vm, message, object, name,
+            ))
         }
     }
 }
 
 /// `type.__setattr__`.
-pub fn type_setattro(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
-    let Some(ty) = object.downcast::<Type>() else { return attributes::generic_set(vm, object, name, value) };
+pub fn type_setattro(
+    vm: &Vm,
+    object: &Value,
+    name: &Ref<Str>,
+    value: Option<&Value>,
+) -> PyResult<()> {
+    let Some(ty) = object.downcast::<Type>() else {
+        return attributes::generic_set(vm, object, name, value);
+    };
     if ty.flag(TypeFlags::IMMUTABLE) {
         return Err(vm.type_error(format!(
             "cannot set '{}' attribute of immutable type '{}'",
@@ -109,8 +124,14 @@ pub fn type_setattro(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Va
         None => match dict.remove_str(vm, &name)? {
             Some(old) => Some(old),
             None => {
-                let message = format!("type object '{}' has no attribute '{}'", ty.name(), name.to_string_lossy());
-                return Err(crate::objects::exception::attribute_error(vm, message, object, &name));
+                let message = format!(
+                    "type object '{}' has no attribute '{}'",
+                    ty.name(),
+                    name.to_string_lossy()
+                );
+                return Err(crate::objects::exception::attribute_error(
+                    vm, message, object, &name,
+                ));
             }
         },
     };
@@ -130,10 +151,16 @@ fn own(vm: &Vm, ty: &Type, name: &Ref<Str>) -> PyResult<Option<Value>> {
 /// The class's docstring without the signature that a native class's begins with.
 fn check_mutable(vm: &Vm, ty: &Type, name: &str, value: Option<&Value>) -> PyResult<()> {
     if ty.flag(TypeFlags::IMMUTABLE) {
-        return Err(vm.type_error(format!("cannot set '{name}' attribute of immutable type '{}'", ty.full_name())));
+        return Err(vm.type_error(format!(
+            "cannot set '{name}' attribute of immutable type '{}'",
+            ty.full_name()
+        )));
     }
     if value.is_none() {
-        return Err(vm.type_error(format!("cannot delete '{name}' attribute of type '{}'", ty.full_name())));
+        return Err(vm.type_error(format!(
+            "cannot delete '{name}' attribute of type '{}'",
+            ty.full_name()
+        )));
     }
     Ok(())
 }
@@ -159,7 +186,9 @@ impl Type {
 
     #[pyslot]
     fn call(vm: &Vm, zelf: &Value, args: Args) -> PyResult {
-        let Some(ty) = zelf.downcast::<Type>() else { return Err(vm.type_error("not a type")) };
+        let Some(ty) = zelf.downcast::<Type>() else {
+            return Err(vm.type_error("not a type"));
+        };
         if ty.is(&vm.types.type_) && args.args.len() == 1 && args.keyword_count() == 0 {
             return Ok(vm.type_of(&args.args[0]).to_ref().into_value());
         }
@@ -312,22 +341,36 @@ impl Type {
 
     #[pygetter]
     fn __itemsize__(&self) -> u32 {
-        if self.flag(TypeFlags::TUPLE_SUBCLASS | TypeFlags::TYPE_SUBCLASS) { 8 } else { 0 }
+        if self.flag(TypeFlags::TUPLE_SUBCLASS | TypeFlags::TYPE_SUBCLASS) {
+            8
+        } else {
+            0
+        }
     }
 
     #[pygetter]
     fn __dictoffset__(&self) -> i32 {
-        if self.flag(TypeFlags::HAS_DICT) { -32 } else { 0 }
+        if self.flag(TypeFlags::HAS_DICT) {
+            -32
+        } else {
+            0
+        }
     }
 
     #[pygetter]
     fn __weakrefoffset__(&self) -> i32 {
-        if self.flag(TypeFlags::HAS_WEAKREF) { -8 } else { 0 }
+        if self.flag(TypeFlags::HAS_WEAKREF) {
+            -8
+        } else {
+            0
+        }
     }
 
     #[pygetter]
     fn __doc__(zelf: &Value, vm: &Vm) -> PyResult {
-        let Some(ty) = zelf.downcast::<Type>() else { return Ok(Value::NONE) };
+        let Some(ty) = zelf.downcast::<Type>() else {
+            return Ok(Value::NONE);
+        };
         if !ty.flag(TypeFlags::HEAPTYPE) && ty.def.is_some_and(|d| !d.doc.is_empty()) {
             return match ty.def {
                 Some(def) => Ok(vm.new_str(def.doc)?.into_value()),
@@ -418,9 +461,13 @@ impl Type {
         check_mutable(vm, self, "__type_params__", value.as_ref())?;
         let Some(value) = value else { return Ok(()) };
         if value.downcast::<Tuple>().is_none() {
-            return Err(vm.type_error(format!("__type_params__ must be set to a tuple, not '{}'", vm.type_of(&value).full_name())));
+            return Err(vm.type_error(format!(
+                "__type_params__ must be set to a tuple, not '{}'",
+                vm.type_of(&value).full_name()
+            )));
         }
-        self.dict(vm)?.set_str(vm, &vm.names.__type_params__, value)?;
+        self.dict(vm)?
+            .set_str(vm, &vm.names.__type_params__, value)?;
         self.modified();
         Ok(())
     }
@@ -429,7 +476,11 @@ impl Type {
     #[pymethod(name = "mro")]
     fn mro_method(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let bases: Vec<Ref<Type>> = match zelf.bases.get() {
-            Some(bases) => bases.items().iter().filter_map(|b| b.downcast::<Type>().cloned()).collect(),
+            Some(bases) => bases
+                .items()
+                .iter()
+                .filter_map(|b| b.downcast::<Type>().cloned())
+                .collect(),
             None => Vec::new(),
         };
         let items = super::mro::compute(vm, zelf, &bases)?;
@@ -439,13 +490,23 @@ impl Type {
     /// Return a list of immediate subclasses.
     #[pymethod]
     fn __subclasses__(&self, vm: &Vm) -> PyResult {
-        let list = self.subclass_refs().into_iter().map(Ref::into_value).collect();
+        let list = self
+            .subclass_refs()
+            .into_iter()
+            .map(Ref::into_value)
+            .collect();
         Ok(vm.new_list(list)?.into_value())
     }
 
     /// Create the namespace for the class statement
     #[pyclassmethod(sig = "($cls, name, bases, /, **kwds)", name = "__prepare__")]
-    fn prepare(_cls: &Ref<Type>, vm: &Vm, _name: Value, _bases: Value, _kwds: crate::function::KwArgs<'_>) -> PyResult {
+    fn prepare(
+        _cls: &Ref<Type>,
+        vm: &Vm,
+        _name: Value,
+        _bases: Value,
+        _kwds: crate::function::KwArgs<'_>,
+    ) -> PyResult {
         Ok(vm.new_dict()?.into_value())
     }
 
@@ -466,7 +527,9 @@ impl Type {
     fn __dir__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let names = Dict::new(vm)?;
         merge_class_dict(vm, &names, zelf)?;
-        Ok(vm.new_list(names.items_vec().into_iter().map(|(k, _)| k).collect())?.into_value())
+        Ok(vm
+            .new_list(names.items_vec().into_iter().map(|(k, _)| k).collect())?
+            .into_value())
     }
 
     /// Return memory consumption of the type object.
@@ -490,7 +553,10 @@ pub fn module_text(vm: &Vm, ty: &Type) -> PyResult<Option<String>> {
         return Ok(Some(ty.def.map_or("builtins", |d| d.module).to_string()));
     }
     let module = own(vm, ty, &vm.names.__module__)?;
-    Ok(module.as_ref().and_then(str_::of).map(|m| m.to_string_lossy().into_owned()))
+    Ok(module
+        .as_ref()
+        .and_then(str_::of)
+        .map(|m| m.to_string_lossy().into_owned()))
 }
 
 /// Collects the names of a class and its bases, for `dir()`.
@@ -506,4 +572,3 @@ pub fn merge_class_dict(vm: &Vm, names: &Ref<Dict>, ty: &Ref<Type>) -> PyResult<
     }
     Ok(())
 }
-

@@ -15,7 +15,10 @@ pub fn set_bases(vm: &Vm, ty: &Ref<Type>, value: &Value) -> PyResult<()> {
         )));
     };
     if bases.is_empty() {
-        return Err(vm.type_error(format!("can only assign non-empty tuple to {}.__bases__, not ()", ty.name())));
+        return Err(vm.type_error(format!(
+            "can only assign non-empty tuple to {}.__bases__, not ()",
+            ty.name()
+        )));
     }
     let mut best: Option<Ref<Type>> = None;
     for base in bases.items() {
@@ -42,7 +45,10 @@ pub fn set_bases(vm: &Vm, ty: &Ref<Type>, value: &Value) -> PyResult<()> {
     });
     if !compatible {
         let old = old_base.map(|b| b.name()).unwrap_or_default();
-        return Err(vm.type_error(format!("__bases__ assignment: '{}' object layout differs from '{old}'", best.name())));
+        return Err(vm.type_error(format!(
+            "__bases__ assignment: '{}' object layout differs from '{old}'",
+            best.name()
+        )));
     }
     let old_bases = ty.bases.replace(Some(bases.clone()));
     ty.base.set(Some(best));
@@ -58,7 +64,8 @@ pub fn set_bases(vm: &Vm, ty: &Ref<Type>, value: &Value) -> PyResult<()> {
     if let Some(old) = old_bases {
         for base in old.items() {
             if let Some(base) = base.downcast::<Type>() {
-                base.subclasses.with_mut(|s| s.retain(|&p| p != address as *const _))
+                base.subclasses
+                    .with_mut(|s| s.retain(|&p| p != address as *const _))
             }
         }
     }

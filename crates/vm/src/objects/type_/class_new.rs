@@ -15,7 +15,12 @@ use naja_heap::{Heap, MutCell, PayloadInfo, Ref, TypeLayout, Value};
 use std::cell::Cell;
 
 /// A type's payload with nothing in it but what its layout needs.
-fn blank(payload: &'static PayloadInfo, name: &'static str, def: Option<&'static TypeDef>, flags: u64) -> Type {
+fn blank(
+    payload: &'static PayloadInfo,
+    name: &'static str,
+    def: Option<&'static TypeDef>,
+    flags: u64,
+) -> Type {
     let mut pre = if payload.gc { TypeLayout::PRE_GC } else { 0 };
     if flags & TypeFlags::HAS_DICT != 0 {
         pre = TypeLayout::PRE_GC | TypeLayout::PRE_ATTRS;
@@ -52,12 +57,20 @@ fn blank(payload: &'static PayloadInfo, name: &'static str, def: Option<&'static
 }
 
 fn native_flags(def: &TypeDef) -> u64 {
-    let gc = if def.payload.gc { TypeFlags::HAVE_GC } else { 0 };
+    let gc = if def.payload.gc {
+        TypeFlags::HAVE_GC
+    } else {
+        0
+    };
     def.flags | gc | TypeFlags::IMMUTABLE | TypeFlags::READY
 }
 
 /// Allocates a built-in type object; `meta` is its type (None: `type` itself, which [`adopt_metatype`] completes).
-pub(crate) fn allocate_static(heap: &Heap, meta: Option<&Ref<Type>>, def: &'static TypeDef) -> Option<Ref<Type>> {
+pub(crate) fn allocate_static(
+    heap: &Heap,
+    meta: Option<&Ref<Type>>,
+    def: &'static TypeDef,
+) -> Option<Ref<Type>> {
     let payload = blank(def.payload, def.name, Some(def), native_flags(def));
     allocate(heap, meta, payload)
 }
@@ -99,7 +112,11 @@ pub(crate) fn allocate_core<T: PyClass>(heap: &Heap, meta: &Ref<Type>) -> Option
 }
 
 /// Allocates an exception type: all share the payload of their definition.
-pub(crate) fn allocate_exception(heap: &Heap, meta: &Ref<Type>, def: &'static TypeDef) -> Option<Ref<Type>> {
+pub(crate) fn allocate_exception(
+    heap: &Heap,
+    meta: &Ref<Type>,
+    def: &'static TypeDef,
+) -> Option<Ref<Type>> {
     allocate_static(heap, Some(meta), def)
 }
 
@@ -178,7 +195,9 @@ fn inherit(ty: &Type, base: &Type) {
     let subclass_bits = base.flags() & TypeFlags::INHERITED;
     ty.set_flag(subclass_bits, true);
     if base.flag(TypeFlags::HAS_DICT) {
-        ty.layout.pre.set(TypeLayout::PRE_GC | TypeLayout::PRE_ATTRS);
+        ty.layout
+            .pre
+            .set(TypeLayout::PRE_GC | TypeLayout::PRE_ATTRS);
     }
     if ty.slots.finalize.get().is_some() {
         ty.set_flag(TypeLayout::HAS_FINALIZER, true);
@@ -196,10 +215,16 @@ fn subclass_bits_of() -> [(&'static PayloadInfo, u64); 8] {
         (crate::objects::int::Int::INFO, TypeFlags::INT_SUBCLASS),
         (crate::objects::list::List::INFO, TypeFlags::LIST_SUBCLASS),
         (Tuple::INFO, TypeFlags::TUPLE_SUBCLASS),
-        (crate::objects::bytes::Bytes::INFO, TypeFlags::BYTES_SUBCLASS),
+        (
+            crate::objects::bytes::Bytes::INFO,
+            TypeFlags::BYTES_SUBCLASS,
+        ),
         (Str::INFO, TypeFlags::STR_SUBCLASS),
         (Dict::INFO, TypeFlags::DICT_SUBCLASS),
-        (crate::objects::exception::BaseException::INFO, TypeFlags::EXCEPTION_SUBCLASS),
+        (
+            crate::objects::exception::BaseException::INFO,
+            TypeFlags::EXCEPTION_SUBCLASS,
+        ),
         (Type::INFO, TypeFlags::TYPE_SUBCLASS),
     ]
 }
@@ -231,7 +256,10 @@ fn best_base(vm: &Vm, bases: &[Value]) -> PyResult<Ref<Type>> {
             return Err(vm.type_error("bases must be types"));
         };
         if !base.flag(TypeFlags::BASETYPE) {
-            return Err(vm.type_error(format!("type '{}' is not an acceptable base type", base.full_name())));
+            return Err(vm.type_error(format!(
+                "type '{}' is not an acceptable base type",
+                base.full_name()
+            )));
         }
         let solid = solid_base(vm, base);
         match &winner {
@@ -251,7 +279,8 @@ fn best_base(vm: &Vm, bases: &[Value]) -> PyResult<Ref<Type>> {
 fn solid_base(vm: &Vm, ty: &Ref<Type>) -> Ref<Type> {
     let mut at = ty.clone();
     while let Some(base) = at.base() {
-        let adds = !std::ptr::eq(at.layout.payload, base.layout.payload) || at.layout.slot_count.get() != base.layout.slot_count.get();
+        let adds = !std::ptr::eq(at.layout.payload, base.layout.payload)
+            || at.layout.slot_count.get() != base.layout.slot_count.get();
         if adds {
             return at;
         }
@@ -265,14 +294,24 @@ fn solid_base(vm: &Vm, ty: &Ref<Type>) -> Ref<Type> {
 pub fn type_new(vm: &Vm, meta: &Ref<Type>, args: Args) -> PyResult {
     let positional = args.positional();
     let [name, bases, namespace] = positional else {
-        return Err(vm.type_error(format!("type.__new__() takes exactly 3 arguments ({} given)", positional.len())));
+        return Err(vm.type_error(format!(
+            "type.__new__() takes exactly 3 arguments ({} given)",
+            positional.len()
+        )));
     };
     let wrong = |index: usize, wanted: &str, value: &Value| {
-        vm.type_error(format!("type.__new__() argument {index} must be {wanted}, not {}", vm.type_of(value).full_name()))
+        vm.type_error(format!(
+            "type.__new__() argument {index} must be {wanted}, not {}",
+            vm.type_of(value).full_name()
+        ))
     };
     let name = str_::of(name).ok_or_else(|| wrong(1, "str", name))?;
-    let bases_tuple = bases.downcast::<Tuple>().ok_or_else(|| wrong(2, "tuple", bases))?;
-    let namespace = namespace.downcast::<Dict>().ok_or_else(|| wrong(3, "dict", namespace))?;
+    let bases_tuple = bases
+        .downcast::<Tuple>()
+        .ok_or_else(|| wrong(2, "tuple", bases))?;
+    let namespace = namespace
+        .downcast::<Dict>()
+        .ok_or_else(|| wrong(3, "dict", namespace))?;
     for base in bases_tuple.items() {
         if base.downcast::<Type>().is_none() {
             if attributes::get_optional(vm, base, &vm.names.__mro_entries__)?.is_some() {
@@ -290,9 +329,18 @@ pub fn type_new(vm: &Vm, meta: &Ref<Type>, args: Args) -> PyResult {
     {
         return new(vm, &winner, args);
     }
-    let bases_tuple =
-        if bases_tuple.is_empty() { vm.new_tuple(vec![vm.types.object.to_value()])? } else { bases_tuple.clone() };
-    let ty = Builder { vm, meta: &winner, name, bases: &bases_tuple }.build(namespace)?;
+    let bases_tuple = if bases_tuple.is_empty() {
+        vm.new_tuple(vec![vm.types.object.to_value()])?
+    } else {
+        bases_tuple.clone()
+    };
+    let ty = Builder {
+        vm,
+        meta: &winner,
+        name,
+        bases: &bases_tuple,
+    }
+    .build(namespace)?;
     set_names(vm, &ty)?;
     init_subclass(vm, &ty, args)?;
     Ok(ty.into_value())
@@ -333,24 +381,51 @@ impl Builder<'_> {
     }
 
     /// Works `__slots__` out: names of members, and whether instances have `__dict__` and `__weakref__`.
-    fn plan_slots(&self, base: &Ref<Type>, slots: Option<&Value>, dict: &Ref<Dict>) -> PyResult<SlotPlan> {
+    fn plan_slots(
+        &self,
+        base: &Ref<Type>,
+        slots: Option<&Value>,
+        dict: &Ref<Dict>,
+    ) -> PyResult<SlotPlan> {
         let vm = self.vm;
-        let any = |bit: u64| self.bases.items().iter().any(|b| b.downcast::<Type>().is_some_and(|b| b.flag(bit)));
+        let any = |bit: u64| {
+            self.bases
+                .items()
+                .iter()
+                .any(|b| b.downcast::<Type>().is_some_and(|b| b.flag(bit)))
+        };
         let base_dict = base.flag(TypeFlags::HAS_DICT);
         let (may_dict, may_weak) = (!base_dict, !base.flag(TypeFlags::HAS_WEAKREF));
         let Some(slots) = slots else {
-            return Ok(SlotPlan { names: Vec::new(), dict: true, weakref: true });
+            return Ok(SlotPlan {
+                names: Vec::new(),
+                dict: true,
+                weakref: true,
+            });
         };
-        let list = if str_::of(slots).is_some() { vec![slots.clone()] } else { sequence::collect(vm, slots)? };
+        let list = if str_::of(slots).is_some() {
+            vec![slots.clone()]
+        } else {
+            sequence::collect(vm, slots)?
+        };
         if !list.is_empty() && is_variable_sized(vm, base) {
-            return Err(vm.type_error(format!("nonempty __slots__ not supported for subtype of '{}'", base.name())));
+            return Err(vm.type_error(format!(
+                "nonempty __slots__ not supported for subtype of '{}'",
+                base.name()
+            )));
         }
-        let mut plan =
-            SlotPlan { names: Vec::new(), dict: any(TypeFlags::HAS_DICT), weakref: any(TypeFlags::HAS_WEAKREF) };
+        let mut plan = SlotPlan {
+            names: Vec::new(),
+            dict: any(TypeFlags::HAS_DICT),
+            weakref: any(TypeFlags::HAS_WEAKREF),
+        };
         let (mut add_dict, mut add_weak) = (false, false);
         for slot in list {
             let Some(text) = str_::of(&slot) else {
-                return Err(vm.type_error(format!("__slots__ items must be strings, not '{}'", vm.type_of(&slot).full_name())));
+                return Err(vm.type_error(format!(
+                    "__slots__ items must be strings, not '{}'",
+                    vm.type_of(&slot).full_name()
+                )));
             };
             if !text.as_str().is_some_and(naja_unicode_identifier) {
                 return Err(vm.type_error("__slots__ must be identifiers"));
@@ -364,14 +439,19 @@ impl Builder<'_> {
                 }
                 b"__weakref__" => {
                     if !may_weak || add_weak {
-                        return Err(vm.type_error("__weakref__ slot disallowed: we already got one"));
+                        return Err(
+                            vm.type_error("__weakref__ slot disallowed: we already got one")
+                        );
                     }
                     (add_weak, plan.weakref) = (true, true);
                 }
                 _ => {
                     let mangled = mangle(vm, self.name, text);
                     if dict.get_str(vm, &mangled)?.is_some()
-                        && !matches!(mangled.as_bytes(), b"__qualname__" | b"__classcell__" | b"__classdictcell__")
+                        && !matches!(
+                            mangled.as_bytes(),
+                            b"__qualname__" | b"__classcell__" | b"__classdictcell__"
+                        )
                     {
                         return Err(vm.value_error(format!(
                             "'{}' in __slots__ conflicts with class variable",
@@ -388,8 +468,14 @@ impl Builder<'_> {
 
     fn allocate(&self, base: &Ref<Type>, plan: &SlotPlan) -> PyResult<Ref<Type>> {
         let vm = self.vm;
-        let mut flags = TypeFlags::HEAPTYPE | TypeFlags::BASETYPE | TypeFlags::READY | TypeFlags::HAVE_GC | TypeLayout::COUNTED;
-        flags |= base.flags() & (TypeFlags::INHERITED & !(TypeFlags::HAS_DICT | TypeFlags::HAS_WEAKREF | TypeFlags::INLINE_VALUES));
+        let mut flags = TypeFlags::HEAPTYPE
+            | TypeFlags::BASETYPE
+            | TypeFlags::READY
+            | TypeFlags::HAVE_GC
+            | TypeLayout::COUNTED;
+        flags |= base.flags()
+            & (TypeFlags::INHERITED
+                & !(TypeFlags::HAS_DICT | TypeFlags::HAS_WEAKREF | TypeFlags::INLINE_VALUES));
         if plan.dict || base.flag(TypeFlags::HAS_DICT) {
             flags |= TypeFlags::HAS_DICT | TypeFlags::MANAGED_DICT;
         }
@@ -404,11 +490,19 @@ impl Builder<'_> {
             TypeLayout::PRE_GC
         });
         let fixed = base.inline_offset.get();
-        let first_slot = if base.layout.slot_count.get() > 0 { base.layout.slots_offset.get() } else { fixed };
+        let first_slot = if base.layout.slot_count.get() > 0 {
+            base.layout.slots_offset.get()
+        } else {
+            fixed
+        };
         let count = base.layout.slot_count.get() + plan.names.len() as u32;
         payload.layout.slots_offset.set(first_slot);
         payload.layout.slot_count.set(count);
-        let end = if count > 0 { first_slot + count * 8 } else { fixed };
+        let end = if count > 0 {
+            first_slot + count * 8
+        } else {
+            fixed
+        };
         payload.inline_offset.set(end);
         payload.layout.size.set(end);
         payload.base.set(Some(base.clone()));
@@ -430,7 +524,11 @@ impl Builder<'_> {
             let kind = vm.type_of(&qualname).full_name();
             match qualname.downcast_into::<Str>() {
                 Ok(qualname) => ty.qualname.set(Some(qualname)),
-                Err(_) => return Err(vm.type_error(format!("type __qualname__ must be a str, not {kind}"))),
+                Err(_) => {
+                    return Err(
+                        vm.type_error(format!("type __qualname__ must be a str, not {kind}"))
+                    );
+                }
             }
         }
         if dict.get_str(vm, &vm.names.__module__)?.is_none()
@@ -439,9 +537,11 @@ impl Builder<'_> {
         {
             dict.set_str(vm, &vm.names.__module__, module)?;
         }
-        for (name, class_method) in
-            [(&vm.names.__new__, false), (&vm.names.__init_subclass__, true), (&vm.names.__class_getitem__, true)]
-        {
+        for (name, class_method) in [
+            (&vm.names.__new__, false),
+            (&vm.names.__init_subclass__, true),
+            (&vm.names.__class_getitem__, true),
+        ] {
             if let Some(function) = dict.get_str(vm, name)?
                 && function.downcast::<Function>().is_some()
             {
@@ -460,20 +560,39 @@ impl Builder<'_> {
     }
 
     /// Descriptors for `__slots__`, `__dict__` and `__weakref__`; room for as many inline attributes as the class body hints at.
-    fn add_members(&self, ty: &Ref<Type>, base: &Ref<Type>, plan: &SlotPlan, dict: &Ref<Dict>) -> PyResult<()> {
+    fn add_members(
+        &self,
+        ty: &Ref<Type>,
+        base: &Ref<Type>,
+        plan: &SlotPlan,
+        dict: &Ref<Dict>,
+    ) -> PyResult<()> {
         let vm = self.vm;
         let mut offset = ty.layout.slots_offset.get() + base.layout.slot_count.get() * 8;
         for name in &plan.names {
-            let member = crate::function::descriptor::MemberDescriptor::for_slot(vm, ty, name, offset as usize)?;
+            let member = crate::function::descriptor::MemberDescriptor::for_slot(
+                vm,
+                ty,
+                name,
+                offset as usize,
+            )?;
             dict.set_str(vm, name, member)?;
             offset += 8;
         }
         if plan.dict && !base.flag(TypeFlags::HAS_DICT) {
-            let getset = crate::function::descriptor::GetSetDescriptor::make(vm, ty, &super::attributes::INSTANCE_DICT)?;
+            let getset = crate::function::descriptor::GetSetDescriptor::make(
+                vm,
+                ty,
+                &super::attributes::INSTANCE_DICT,
+            )?;
             dict.set_str(vm, &vm.names.__dict__, getset)?;
         }
         if plan.weakref && !base.flag(TypeFlags::HAS_WEAKREF) {
-            let getset = crate::function::descriptor::GetSetDescriptor::make(vm, ty, &super::attributes::WEAKREF)?;
+            let getset = crate::function::descriptor::GetSetDescriptor::make(
+                vm,
+                ty,
+                &super::attributes::WEAKREF,
+            )?;
             dict.set_str(vm, &vm.names.__weakref__, getset)?;
         }
         if ty.flag(TypeFlags::INLINE_VALUES) {
@@ -544,7 +663,9 @@ fn inherit_bits(ty: &Ref<Type>, bases: &Ref<Tuple>) {
 
 fn naja_unicode_identifier(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c == '_' || naja_unicode::is_xid_start(c as u32))
+    chars
+        .next()
+        .is_some_and(|c| c == '_' || naja_unicode::is_xid_start(c as u32))
         && chars.all(|c| naja_unicode::is_xid_continue(c as u32))
 }
 
@@ -552,7 +673,8 @@ fn naja_unicode_identifier(text: &str) -> bool {
 pub fn mangle(vm: &Vm, class: &Ref<Str>, name: &Ref<Str>) -> Ref<Str> {
     let (class, text) = (class.to_string_lossy(), name.to_string_lossy());
     let stripped = class.trim_start_matches('_');
-    if !text.starts_with("__") || text.ends_with("__") || text.contains('.') || stripped.is_empty() {
+    if !text.starts_with("__") || text.ends_with("__") || text.contains('.') || stripped.is_empty()
+    {
         return vm.interp.interned_name(name);
     }
     vm.intern(&format!("_{stripped}{text}"))
@@ -562,7 +684,11 @@ pub fn mangle(vm: &Vm, class: &Ref<Str>, name: &Ref<Str>) -> Ref<Str> {
 fn set_names(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
     let dict = ty.dict(vm)?;
     for (name, value) in dict.items_vec() {
-        let called = vm.call_special(&value, &vm.names.__set_name__, &[ty.to_value(), name.clone()]);
+        let called = vm.call_special(
+            &value,
+            &vm.names.__set_name__,
+            &[ty.to_value(), name.clone()],
+        );
         if let Err(Raised) = called {
             let shown = crate::protocols::object::repr(vm, &name);
             let text = match &shown {
@@ -571,7 +697,11 @@ fn set_names(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
             };
             crate::objects::exception::add_note_to_pending(
                 vm,
-                &format!("Error calling __set_name__ on '{}' instance {text} in '{}'", vm.type_of(&value).full_name(), ty.name()),
+                &format!(
+                    "Error calling __set_name__ on '{}' instance {text} in '{}'",
+                    vm.type_of(&value).full_name(),
+                    ty.name()
+                ),
             );
             return Err(Raised);
         }
@@ -581,7 +711,11 @@ fn set_names(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
 
 /// `super(ty, ty).__init_subclass__(**keywords)`.
 fn init_subclass(vm: &Vm, ty: &Ref<Type>, args: Args) -> PyResult<()> {
-    let method = crate::objects::super_::lookup(vm, ty, ty.as_value(), &vm.names.__init_subclass__, None)?;
-    let keywords = Args { args: &args.args[args.positional().len()..], kwnames: args.kwnames };
+    let method =
+        crate::objects::super_::lookup(vm, ty, ty.as_value(), &vm.names.__init_subclass__, None)?;
+    let keywords = Args {
+        args: &args.args[args.positional().len()..],
+        kwnames: args.kwnames,
+    };
     vm.call_args(&method, keywords).map(drop)
 }

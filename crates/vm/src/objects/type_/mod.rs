@@ -61,8 +61,16 @@ impl TypeFlags {
     pub const CUSTOM_GETATTR: u64 = 1 << 34;
     pub const CUSTOM_SETATTR: u64 = 1 << 35;
     /// What a subclass inherits of these bits.
-    pub const INHERITED: u64 = Self::SEQUENCE | Self::MAPPING | Self::MATCH_SELF | (0xff << 24) | Self::HAS_DICT | Self::HAS_WEAKREF
-        | Self::INLINE_VALUES | Self::MANAGED_DICT | Self::MANAGED_WEAKREF | Self::ITEMS_AT_END;
+    pub const INHERITED: u64 = Self::SEQUENCE
+        | Self::MAPPING
+        | Self::MATCH_SELF
+        | (0xff << 24)
+        | Self::HAS_DICT
+        | Self::HAS_WEAKREF
+        | Self::INLINE_VALUES
+        | Self::MANAGED_DICT
+        | Self::MANAGED_WEAKREF
+        | Self::ITEMS_AT_END;
 }
 
 /// A class: built-in or made by a `class` statement.
@@ -133,7 +141,8 @@ impl Payload for Type {
 impl crate::function::ClassInfo for Type {
     const CLASS_NAME: &'static str = "type";
     const MODULE: &'static str = "builtins";
-    const DOC: &'static str = "type(object) -> the object's type\ntype(name, bases, dict, **kwds) -> a new type";
+    const DOC: &'static str =
+        "type(object) -> the object's type\ntype(name, bases, dict, **kwds) -> a new type";
     const BASE_CLASS: Option<fn(&Vm) -> Ref<Type>> = None;
     const FLAGS: u64 = TypeFlags::BASETYPE;
 }
@@ -183,7 +192,9 @@ impl Type {
 
     pub fn set_flag(&self, bits: u64, on: bool) {
         let flags = self.layout.flags.get();
-        self.layout.flags.set(if on { flags | bits } else { flags & !bits });
+        self.layout
+            .flags
+            .set(if on { flags | bits } else { flags & !bits });
     }
 
     /// `__name__`.
@@ -251,7 +262,9 @@ impl Type {
     pub(crate) fn lookup_uncached(&self, vm: &Vm, name: &Ref<Str>) -> Option<Value> {
         let mro = self.mro.get()?;
         for class in mro.items() {
-            let Some(class) = class.downcast::<Type>() else { continue };
+            let Some(class) = class.downcast::<Type>() else {
+                continue;
+            };
             match class.dict(vm).and_then(|d| d.get_str(vm, name)) {
                 Ok(Some(value)) => return Some(value),
                 Ok(None) => {}
@@ -328,7 +341,12 @@ pub fn is_subtype(sub: &Type, base: &Type) -> bool {
 
 fn is_subtype_slow(sub: &Type, base: &Type) -> bool {
     let found = sub.mro.with(|mro| {
-        mro.as_ref().map(|mro| mro.items().iter().any(|c| c.downcast::<Type>().is_some_and(|c| std::ptr::eq::<Type>(&**c, base))))
+        mro.as_ref().map(|mro| {
+            mro.items().iter().any(|c| {
+                c.downcast::<Type>()
+                    .is_some_and(|c| std::ptr::eq::<Type>(&**c, base))
+            })
+        })
     });
     match found {
         Some(found) => found,
@@ -360,7 +378,11 @@ pub struct MethodCache(MutCell<Box<[CacheEntry]>>);
 
 impl Default for MethodCache {
     fn default() -> Self {
-        let empty = (0..CACHE_SIZE).map(|_| CacheEntry { version: 0, name: 0, value: 0 });
+        let empty = (0..CACHE_SIZE).map(|_| CacheEntry {
+            version: 0,
+            name: 0,
+            value: 0,
+        });
         MethodCache(MutCell::new(empty.collect()))
     }
 }
@@ -389,7 +411,15 @@ impl MethodCache {
                 let value = found.as_ref().map_or(0, Value::bits);
                 // Interned names are immortal or are taken out with the interner, so the address stays the name's.
                 // SAFETY: plain words are written, nothing is dropped.
-                unsafe { self.0.with_mut_no_drop(|c| c[index] = CacheEntry { version, name: address, value }) }
+                unsafe {
+                    self.0.with_mut_no_drop(|c| {
+                        c[index] = CacheEntry {
+                            version,
+                            name: address,
+                            value,
+                        }
+                    })
+                }
             }
         }
         found

@@ -12,7 +12,10 @@ pub fn compute(vm: &Vm, class: &Ref<Type>, bases: &[Ref<Type>]) -> PyResult<Vec<
         match base.mro.get() {
             Some(mro) => lists.push(mro.items().to_vec()),
             None => {
-                return Err(vm.type_error(format!("Cannot extend an incomplete type '{}'", base.name())));
+                return Err(vm.type_error(format!(
+                    "Cannot extend an incomplete type '{}'",
+                    base.name()
+                )));
             }
         }
     }
@@ -32,9 +35,14 @@ pub fn compute(vm: &Vm, class: &Ref<Type>, bases: &[Ref<Type>]) -> PyResult<Vec<
         let mut done = true;
         let mut chosen = None;
         for (i, list) in lists.iter().enumerate() {
-            let Some(candidate) = list.get(at[i]) else { continue };
+            let Some(candidate) = list.get(at[i]) else {
+                continue;
+            };
             done = false;
-            let in_tail = lists.iter().zip(&at).any(|(l, &a)| l.iter().skip(a + 1).any(|c| c.is(candidate)));
+            let in_tail = lists
+                .iter()
+                .zip(&at)
+                .any(|(l, &a)| l.iter().skip(a + 1).any(|c| c.is(candidate)));
             if !in_tail {
                 chosen = Some(candidate.clone());
                 break;
@@ -66,13 +74,20 @@ fn conflict(vm: &Vm, lists: &[Vec<Value>], at: &[usize]) -> Raised {
             }
         }
     }
-    vm.type_error(format!("Cannot create a consistent method resolution order (MRO) for bases {}", names.join(", ")))
+    vm.type_error(format!(
+        "Cannot create a consistent method resolution order (MRO) for bases {}",
+        names.join(", ")
+    ))
 }
 
 /// Computes and stores the MRO of `class`, by its metaclass's `mro()` if that is overridden.
 pub fn set(vm: &Vm, class: &Ref<Type>) -> PyResult<()> {
     let bases: Vec<Ref<Type>> = match class.bases.get() {
-        Some(bases) => bases.items().iter().filter_map(|b| b.downcast::<Type>().cloned()).collect(),
+        Some(bases) => bases
+            .items()
+            .iter()
+            .filter_map(|b| b.downcast::<Type>().cloned())
+            .collect(),
         None => Vec::new(),
     };
     let meta = vm.type_of(class.as_value());
@@ -98,10 +113,18 @@ fn custom(vm: &Vm, class: &Ref<Type>, meta: &Type) -> PyResult<Vec<Value>> {
     let items = crate::protocols::sequence::collect(vm, &result)?;
     for item in &items {
         let Some(base) = item.downcast::<Type>() else {
-            return Err(vm.type_error(format!("mro() returned a non-class ('{}')", vm.type_of(item).full_name())));
+            return Err(vm.type_error(format!(
+                "mro() returned a non-class ('{}')",
+                vm.type_of(item).full_name()
+            )));
         };
-        if !class.layout.payload.extends(base.layout.payload) && !std::ptr::eq(class.layout.payload, base.layout.payload) {
-            return Err(vm.type_error(format!("mro() returned base with unsuitable layout ('{}')", base.name())));
+        if !class.layout.payload.extends(base.layout.payload)
+            && !std::ptr::eq(class.layout.payload, base.layout.payload)
+        {
+            return Err(vm.type_error(format!(
+                "mro() returned base with unsuitable layout ('{}')",
+                base.name()
+            )));
         }
     }
     Ok(items)

@@ -6,7 +6,9 @@
 //! `class L(list)` is as fast as `list`. CPython: Objects/typeobject.c (slotdefs, update_one_slot).
 
 use super::{Slots, Type, TypeFlags, is_subtype};
-use crate::function::descriptor::{ClassMethodDescriptor, GetSetDescriptor, MethodDescriptor, WrapperDescriptor};
+use crate::function::descriptor::{
+    ClassMethodDescriptor, GetSetDescriptor, MethodDescriptor, WrapperDescriptor,
+};
 use crate::function::native::NativeFunction;
 use crate::function::{Args, MethodKind, SlotWrapper, TypeDef};
 use crate::objects::dict::Dict;
@@ -62,7 +64,10 @@ fn call_maybe(vm: &Vm, receiver: &Value, name: &Ref<Str>, args: &[&Value]) -> Py
 
 /// Whether the class has the special method `name` from a Python class (not as the wrapper of a native slot).
 fn has_python_method(vm: &Vm, ty: &Type, name: &Ref<Str>) -> bool {
-    ty.flag(TypeFlags::HEAPTYPE) && ty.lookup(vm, name).is_some_and(|m| m.downcast::<WrapperDescriptor>().is_none())
+    ty.flag(TypeFlags::HEAPTYPE)
+        && ty
+            .lookup(vm, name)
+            .is_some_and(|m| m.downcast::<WrapperDescriptor>().is_none())
 }
 
 /// A binary operator of two objects of which at least one has the method in Python: the right one's reflected method
@@ -90,7 +95,11 @@ fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>) 
             return Ok(result);
         }
     }
-    if try_other { call_maybe(vm, b, reflected, &[a]) } else { Ok(Value::NOT_IMPLEMENTED) }
+    if try_other {
+        call_maybe(vm, b, reflected, &[a])
+    } else {
+        Ok(Value::NOT_IMPLEMENTED)
+    }
 }
 
 fn wrap_len(vm: &Vm, result: Value) -> PyResult<usize> {
@@ -98,7 +107,9 @@ fn wrap_len(vm: &Vm, result: Value) -> PyResult<usize> {
     match crate::objects::int::as_i64(&n) {
         Some(n) if n < 0 => Err(vm.value_error("__len__() should return >= 0")),
         Some(n) => Ok(n as usize),
-        None if crate::objects::int::to_big(&n).is_some_and(|n| naja_numbers::bigint::is_negative(&n)) => {
+        None if crate::objects::int::to_big(&n)
+            .is_some_and(|n| naja_numbers::bigint::is_negative(&n)) =>
+        {
             Err(vm.value_error("__len__() should return >= 0"))
         }
         None => Err(vm.overflow_error("cannot fit 'int' into an index-sized integer")),
@@ -128,7 +139,10 @@ fn slot_bool(vm: &Vm, v: &Value) -> PyResult<bool> {
         return if result.is_bool() {
             Ok(result.is_true())
         } else {
-            Err(vm.type_error(format!("__bool__ should return bool, returned {}", vm.type_of(&result).full_name())))
+            Err(vm.type_error(format!(
+                "__bool__ should return bool, returned {}",
+                vm.type_of(&result).full_name()
+            )))
         };
     }
     if ty.lookup(vm, &vm.names.__len__).is_some() {
@@ -141,15 +155,17 @@ fn slot_getattro(vm: &Vm, v: &Value, name: &Ref<Str>) -> PyResult {
     let ty = vm.type_of(v);
     let getattribute = ty.lookup(vm, &vm.names.__getattribute__);
     let plain = match &getattribute {
-        Some(found) => found
-            .downcast::<WrapperDescriptor>()
-            .is_some_and(|w| w.objclass.is(&vm.types.object) && w.wrapper().name == "__getattribute__"),
+        Some(found) => found.downcast::<WrapperDescriptor>().is_some_and(|w| {
+            w.objclass.is(&vm.types.object) && w.wrapper().name == "__getattribute__"
+        }),
         None => true,
     };
     let result = if plain {
         match attributes::generic_get_optional(vm, v, name) {
             Ok(Some(value)) => return Ok(value),
-            Ok(None) if ty.lookup(vm, &vm.names.__getattr__).is_none() => return Err(attributes::no_attribute(vm, v, name)),
+            Ok(None) if ty.lookup(vm, &vm.names.__getattr__).is_none() => {
+                return Err(attributes::no_attribute(vm, v, name));
+            }
             Ok(None) => return call(vm, v, &vm.names.__getattr__, &[name.as_value()]),
             Err(Raised) => Err(Raised),
         }
@@ -157,7 +173,10 @@ fn slot_getattro(vm: &Vm, v: &Value, name: &Ref<Str>) -> PyResult {
         call(vm, v, &vm.names.__getattribute__, &[name.as_value()])
     };
     match result {
-        Err(Raised) if vm.exception_matches(&vm.types.attribute_error) && ty.lookup(vm, &vm.names.__getattr__).is_some() => {
+        Err(Raised)
+            if vm.exception_matches(&vm.types.attribute_error)
+                && ty.lookup(vm, &vm.names.__getattr__).is_some() =>
+        {
             vm.clear_exception();
             call(vm, v, &vm.names.__getattr__, &[name.as_value()])
         }
@@ -198,7 +217,13 @@ fn call_args(vm: &Vm, v: &Value, name: &Ref<Str>, args: Args) -> PyResult {
             let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
             all.push(v.clone());
             all.extend(args.args.iter().cloned());
-            vm.call_args(&method, Args { args: &all, kwnames: args.kwnames })
+            vm.call_args(
+                &method,
+                Args {
+                    args: &all,
+                    kwnames: args.kwnames,
+                },
+            )
         }
         Some(Method::Bound(method)) => vm.call_args(&method, args),
         None => Err(attributes::no_attribute(vm, v, name)),
@@ -208,7 +233,10 @@ fn call_args(vm: &Vm, v: &Value, name: &Ref<Str>, args: Args) -> PyResult {
 fn slot_init(vm: &Vm, v: &Value, args: Args) -> PyResult<()> {
     let result = call_args(vm, v, &vm.names.__init__, args)?;
     if !result.is_none() {
-        return Err(vm.type_error(format!("__init__() should return None, not '{}'", vm.type_of(&result).full_name())));
+        return Err(vm.type_error(format!(
+            "__init__() should return None, not '{}'",
+            vm.type_of(&result).full_name()
+        )));
     }
     Ok(())
 }
@@ -218,7 +246,13 @@ fn slot_new(vm: &Vm, cls: &Ref<Type>, args: Args) -> PyResult {
     let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
     all.push(cls.to_value());
     all.extend(args.args.iter().cloned());
-    vm.call_args(&new, Args { args: &all, kwnames: args.kwnames })
+    vm.call_args(
+        &new,
+        Args {
+            args: &all,
+            kwnames: args.kwnames,
+        },
+    )
 }
 
 fn slot_finalize(vm: &Vm, v: &Value) {
@@ -243,7 +277,12 @@ fn slot_descr_get(vm: &Vm, v: &Value, instance: Option<&Value>, owner: Option<&V
     if vm.type_of(v).lookup(vm, &vm.names.__get__).is_none() {
         return Ok(v.clone());
     }
-    call(vm, v, &vm.names.__get__, &[instance.unwrap_or(&none), owner.unwrap_or(&none)])
+    call(
+        vm,
+        v,
+        &vm.names.__get__,
+        &[instance.unwrap_or(&none), owner.unwrap_or(&none)],
+    )
 }
 
 fn slot_descr_set(vm: &Vm, v: &Value, instance: &Value, value: Option<&Value>) -> PyResult<()> {
@@ -259,22 +298,27 @@ fn slot_next(vm: &Vm, v: &Value) -> PyResult<Option<Value>> {
 
 fn slot_iter(vm: &Vm, v: &Value) -> PyResult {
     match vm.type_of(v).lookup(vm, &vm.names.__iter__) {
-        Some(method) if method.is_none() => {
-            Err(vm.type_error(format!("'{}' object is not iterable", vm.type_of(v).full_name())))
-        }
+        Some(method) if method.is_none() => Err(vm.type_error(format!(
+            "'{}' object is not iterable",
+            vm.type_of(v).full_name()
+        ))),
         Some(_) => call(vm, v, &vm.names.__iter__, &[]),
         None if vm.type_of(v).lookup(vm, &vm.names.__getitem__).is_some() => {
             crate::objects::iterators::sequence_iterator(vm, v)
         }
-        None => Err(vm.type_error(format!("'{}' object is not iterable", vm.type_of(v).full_name()))),
+        None => Err(vm.type_error(format!(
+            "'{}' object is not iterable",
+            vm.type_of(v).full_name()
+        ))),
     }
 }
 
 fn slot_contains(vm: &Vm, v: &Value, item: &Value) -> PyResult<bool> {
     match vm.type_of(v).lookup(vm, &vm.names.__contains__) {
-        Some(method) if method.is_none() => {
-            Err(vm.type_error(format!("'{}' object is not a container", vm.type_of(v).full_name())))
-        }
+        Some(method) if method.is_none() => Err(vm.type_error(format!(
+            "'{}' object is not a container",
+            vm.type_of(v).full_name()
+        ))),
         Some(_) => {
             let result = call(vm, v, &vm.names.__contains__, &[item])?;
             object::is_true(vm, &result)
@@ -325,7 +369,13 @@ fn slot_index(vm: &Vm, v: &Value) -> PyResult {
 // ---- wrappers: from Python to a slot ----
 
 /// The positional arguments behind the object, of which there must be `min` to `max`. Raises TypeError.
-fn operands<'a>(vm: &Vm, args: &Args<'a>, min: usize, max: usize, name: &str) -> PyResult<&'a [Value]> {
+fn operands<'a>(
+    vm: &Vm,
+    args: &Args<'a>,
+    min: usize,
+    max: usize,
+    name: &str,
+) -> PyResult<&'a [Value]> {
     if args.keyword_count() > 0 {
         return Err(vm.type_error(format!("wrapper {name}() takes no keyword arguments")));
     }
@@ -339,7 +389,10 @@ fn operands<'a>(vm: &Vm, args: &Args<'a>, min: usize, max: usize, name: &str) ->
             ("at most ", max)
         };
         let plural = if n == 1 { "" } else { "s" };
-        return Err(vm.type_error(format!("expected {word}{n} argument{plural}, got {}", rest.len())));
+        return Err(vm.type_error(format!(
+            "expected {word}{n} argument{plural}, got {}",
+            rest.len()
+        )));
     }
     Ok(rest)
 }
@@ -410,7 +463,11 @@ macro_rules! wrapper {
 macro_rules! def {
     ($name:literal, $doc:expr, $slot:ident, $wrapper:expr, $trampoline:expr) => {
         SlotDef {
-            wrapper: SlotWrapper { name: $name, doc: $doc, call: $wrapper },
+            wrapper: SlotWrapper {
+                name: $name,
+                doc: $doc,
+                call: $wrapper,
+            },
             slot: stringify!($slot),
             filled: |s| s.$slot.get().is_some(),
             set: |s| s.$slot.set(Some($trampoline)),
@@ -471,105 +528,177 @@ static OPERATORS: [[SlotDef; 2]; 13] = [
 
 static OTHERS: &[SlotDef] = &[
     unary!(repr "__repr__" __repr__ "($self, /)\n--\n\nReturn repr(self)."),
-    def!("__hash__", "($self, /)\n--\n\nReturn hash(self).", hash, |vm, class, args| {
-        operands(vm, &args, 0, 0, "__hash__")?;
-        match class.slots.hash.get() {
-            Some(f) => vm.new_int(f(vm, &args.args[0])?),
-            None => Err(missing_slot(vm, "__hash__")),
-        }
-    }, slot_hash),
-    def!("__call__", "($self, /, *args, **kwargs)\n--\n\nCall self as a function.", call, |vm, class, args| {
-        match class.slots.call.get() {
-            Some(f) => f(vm, &args.args[0], args.rest()),
-            None => Err(missing_slot(vm, "__call__")),
-        }
-    }, slot_call),
+    def!(
+        "__hash__",
+        "($self, /)\n--\n\nReturn hash(self).",
+        hash,
+        |vm, class, args| {
+            operands(vm, &args, 0, 0, "__hash__")?;
+            match class.slots.hash.get() {
+                Some(f) => vm.new_int(f(vm, &args.args[0])?),
+                None => Err(missing_slot(vm, "__hash__")),
+            }
+        },
+        slot_hash
+    ),
+    def!(
+        "__call__",
+        "($self, /, *args, **kwargs)\n--\n\nCall self as a function.",
+        call,
+        |vm, class, args| {
+            match class.slots.call.get() {
+                Some(f) => f(vm, &args.args[0], args.rest()),
+                None => Err(missing_slot(vm, "__call__")),
+            }
+        },
+        slot_call
+    ),
     unary!(str "__str__" __str__ "($self, /)\n--\n\nReturn str(self)."),
-    def!("__getattribute__", "($self, name, /)\n--\n\nReturn getattr(self, name).", getattro, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 1, "__getattribute__")?;
-        let name = attributes::name_of(vm, &rest[0])?;
-        let name = vm.interp.interned_name(name);
-        match class.slots.getattro.get() {
-            Some(f) => f(vm, &args.args[0], &name),
-            None => Err(missing_slot(vm, "__getattribute__")),
-        }
-    }, slot_getattro),
-    def!("__setattr__", "($self, name, value, /)\n--\n\nImplement setattr(self, name, value).", setattro, |vm, class, args| {
-        let rest = operands(vm, &args, 2, 2, "__setattr__")?;
-        let name = attributes::name_of(vm, &rest[0])?;
-        let name = vm.interp.interned_name(name);
-        hacking_check(vm, class, &args.args[0], "__setattr__")?;
-        match class.slots.setattro.get() {
-            Some(f) => f(vm, &args.args[0], &name, Some(&rest[1])).map(|()| Value::NONE),
-            None => Err(missing_slot(vm, "__setattr__")),
-        }
-    }, slot_setattro),
-    def!("__delattr__", "($self, name, /)\n--\n\nImplement delattr(self, name).", setattro, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 1, "__delattr__")?;
-        let name = attributes::name_of(vm, &rest[0])?;
-        let name = vm.interp.interned_name(name);
-        hacking_check(vm, class, &args.args[0], "__delattr__")?;
-        match class.slots.setattro.get() {
-            Some(f) => f(vm, &args.args[0], &name, None).map(|()| Value::NONE),
-            None => Err(missing_slot(vm, "__delattr__")),
-        }
-    }, slot_setattro),
+    def!(
+        "__getattribute__",
+        "($self, name, /)\n--\n\nReturn getattr(self, name).",
+        getattro,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__getattribute__")?;
+            let name = attributes::name_of(vm, &rest[0])?;
+            let name = vm.interp.interned_name(name);
+            match class.slots.getattro.get() {
+                Some(f) => f(vm, &args.args[0], &name),
+                None => Err(missing_slot(vm, "__getattribute__")),
+            }
+        },
+        slot_getattro
+    ),
+    def!(
+        "__setattr__",
+        "($self, name, value, /)\n--\n\nImplement setattr(self, name, value).",
+        setattro,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 2, 2, "__setattr__")?;
+            let name = attributes::name_of(vm, &rest[0])?;
+            let name = vm.interp.interned_name(name);
+            hacking_check(vm, class, &args.args[0], "__setattr__")?;
+            match class.slots.setattro.get() {
+                Some(f) => f(vm, &args.args[0], &name, Some(&rest[1])).map(|()| Value::NONE),
+                None => Err(missing_slot(vm, "__setattr__")),
+            }
+        },
+        slot_setattro
+    ),
+    def!(
+        "__delattr__",
+        "($self, name, /)\n--\n\nImplement delattr(self, name).",
+        setattro,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__delattr__")?;
+            let name = attributes::name_of(vm, &rest[0])?;
+            let name = vm.interp.interned_name(name);
+            hacking_check(vm, class, &args.args[0], "__delattr__")?;
+            match class.slots.setattro.get() {
+                Some(f) => f(vm, &args.args[0], &name, None).map(|()| Value::NONE),
+                None => Err(missing_slot(vm, "__delattr__")),
+            }
+        },
+        slot_setattro
+    ),
     compare!("__lt__" Lt "<"),
     compare!("__le__" Le "<="),
     compare!("__eq__" Eq "=="),
     compare!("__ne__" Ne "!="),
     compare!("__gt__" Gt ">"),
     compare!("__ge__" Ge ">="),
-    def!("__iter__", "($self, /)\n--\n\nImplement iter(self).", iter, wrapper!(unary iter "__iter__"), slot_iter),
-    def!("__next__", "($self, /)\n--\n\nImplement next(self).", iternext, |vm, class, args| {
-        operands(vm, &args, 0, 0, "__next__")?;
-        match class.slots.iternext.get() {
-            Some(f) => match f(vm, &args.args[0])? {
-                Some(value) => Ok(value),
-                None => Err(vm.stop_iteration(Value::NONE)),
-            },
-            None => Err(missing_slot(vm, "__next__")),
-        }
-    }, slot_next),
-    def!("__get__", "($self, instance, owner=None, /)\n--\n\nReturn an attribute of instance, which is of type owner.", descr_get, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 2, "__get__")?;
-        let instance = Some(&rest[0]).filter(|v| !v.is_none());
-        let owner = rest.get(1).filter(|v| !v.is_none());
-        if instance.is_none() && owner.is_none() {
-            return Err(vm.type_error("__get__(None, None) is invalid"));
-        }
-        match class.slots.descr_get.get() {
-            Some(f) => f(vm, &args.args[0], instance, owner),
-            None => Err(missing_slot(vm, "__get__")),
-        }
-    }, slot_descr_get),
-    def!("__set__", "($self, instance, value, /)\n--\n\nSet an attribute of instance to value.", descr_set, |vm, class, args| {
-        let rest = operands(vm, &args, 2, 2, "__set__")?;
-        match class.slots.descr_set.get() {
-            Some(f) => f(vm, &args.args[0], &rest[0], Some(&rest[1])).map(|()| Value::NONE),
-            None => Err(missing_slot(vm, "__set__")),
-        }
-    }, slot_descr_set),
-    def!("__delete__", "($self, instance, /)\n--\n\nDelete an attribute of instance.", descr_set, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 1, "__delete__")?;
-        match class.slots.descr_set.get() {
-            Some(f) => f(vm, &args.args[0], &rest[0], None).map(|()| Value::NONE),
-            None => Err(missing_slot(vm, "__delete__")),
-        }
-    }, slot_descr_set),
-    def!("__init__", "($self, /, *args, **kwargs)\n--\n\nInitialize self.  See help(type(self)) for accurate signature.", init, |vm, class, args| {
-        match class.slots.init.get() {
-            Some(f) => f(vm, &args.args[0], args.rest()).map(|()| Value::NONE),
-            None => Err(missing_slot(vm, "__init__")),
-        }
-    }, slot_init),
-    def!("__del__", "Called when the instance is about to be destroyed.", finalize, |vm, class, args| {
-        operands(vm, &args, 0, 0, "__del__")?;
-        if let Some(f) = class.slots.finalize.get() {
-            f(vm, &args.args[0]);
-        }
-        Ok(Value::NONE)
-    }, slot_finalize),
+    def!(
+        "__iter__",
+        "($self, /)\n--\n\nImplement iter(self).",
+        iter,
+        wrapper!(unary iter "__iter__"),
+        slot_iter
+    ),
+    def!(
+        "__next__",
+        "($self, /)\n--\n\nImplement next(self).",
+        iternext,
+        |vm, class, args| {
+            operands(vm, &args, 0, 0, "__next__")?;
+            match class.slots.iternext.get() {
+                Some(f) => match f(vm, &args.args[0])? {
+                    Some(value) => Ok(value),
+                    None => Err(vm.stop_iteration(Value::NONE)),
+                },
+                None => Err(missing_slot(vm, "__next__")),
+            }
+        },
+        slot_next
+    ),
+    def!(
+        "__get__",
+        "($self, instance, owner=None, /)\n--\n\nReturn an attribute of instance, which is of type owner.",
+        descr_get,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 2, "__get__")?;
+            let instance = Some(&rest[0]).filter(|v| !v.is_none());
+            let owner = rest.get(1).filter(|v| !v.is_none());
+            if instance.is_none() && owner.is_none() {
+                return Err(vm.type_error("__get__(None, None) is invalid"));
+            }
+            match class.slots.descr_get.get() {
+                Some(f) => f(vm, &args.args[0], instance, owner),
+                None => Err(missing_slot(vm, "__get__")),
+            }
+        },
+        slot_descr_get
+    ),
+    def!(
+        "__set__",
+        "($self, instance, value, /)\n--\n\nSet an attribute of instance to value.",
+        descr_set,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 2, 2, "__set__")?;
+            match class.slots.descr_set.get() {
+                Some(f) => f(vm, &args.args[0], &rest[0], Some(&rest[1])).map(|()| Value::NONE),
+                None => Err(missing_slot(vm, "__set__")),
+            }
+        },
+        slot_descr_set
+    ),
+    def!(
+        "__delete__",
+        "($self, instance, /)\n--\n\nDelete an attribute of instance.",
+        descr_set,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__delete__")?;
+            match class.slots.descr_set.get() {
+                Some(f) => f(vm, &args.args[0], &rest[0], None).map(|()| Value::NONE),
+                None => Err(missing_slot(vm, "__delete__")),
+            }
+        },
+        slot_descr_set
+    ),
+    def!(
+        "__init__",
+        "($self, /, *args, **kwargs)\n--\n\nInitialize self.  See help(type(self)) for accurate signature.",
+        init,
+        |vm, class, args| {
+            match class.slots.init.get() {
+                Some(f) => f(vm, &args.args[0], args.rest()).map(|()| Value::NONE),
+                None => Err(missing_slot(vm, "__init__")),
+            }
+        },
+        slot_init
+    ),
+    def!(
+        "__del__",
+        "Called when the instance is about to be destroyed.",
+        finalize,
+        |vm, class, args| {
+            operands(vm, &args, 0, 0, "__del__")?;
+            if let Some(f) = class.slots.finalize.get() {
+                f(vm, &args.args[0]);
+            }
+            Ok(Value::NONE)
+        },
+        slot_finalize
+    ),
     // numbers
     inplace!(inplace_add "__iadd__" __iadd__ "+="),
     inplace!(inplace_subtract "__isub__" __isub__ "-="),
@@ -583,89 +712,201 @@ static OTHERS: &[SlotDef] = &[
     inplace!(inplace_floor_divide "__ifloordiv__" __ifloordiv__ "//="),
     inplace!(inplace_true_divide "__itruediv__" __itruediv__ "/="),
     inplace!(inplace_matrix_multiply "__imatmul__" __imatmul__ "@="),
-    def!("__ipow__", "($self, value, /)\n--\n\nReturn self**=value.", inplace_power, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 1, "__ipow__")?;
-        match class.slots.inplace_power.get() {
-            Some(f) => f(vm, &args.args[0], &rest[0], &Value::NONE),
-            None => Err(missing_slot(vm, "__ipow__")),
-        }
-    }, slot_inplace_power),
-    def!("__pow__", "($self, value, mod=None, /)\n--\n\nReturn pow(self, value, mod).", power, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 2, "__pow__")?;
-        match class.slots.power.get() {
-            Some(f) => f(vm, &args.args[0], &rest[0], rest.get(1).unwrap_or(&Value::NONE)),
-            None => Err(missing_slot(vm, "__pow__")),
-        }
-    }, slot_power),
-    def!("__rpow__", "($self, value, mod=None, /)\n--\n\nReturn pow(value, self, mod).", power, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 2, "__rpow__")?;
-        match class.slots.power.get() {
-            Some(f) => f(vm, &rest[0], &args.args[0], rest.get(1).unwrap_or(&Value::NONE)),
-            None => Err(missing_slot(vm, "__rpow__")),
-        }
-    }, slot_power),
+    def!(
+        "__ipow__",
+        "($self, value, /)\n--\n\nReturn self**=value.",
+        inplace_power,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__ipow__")?;
+            match class.slots.inplace_power.get() {
+                Some(f) => f(vm, &args.args[0], &rest[0], &Value::NONE),
+                None => Err(missing_slot(vm, "__ipow__")),
+            }
+        },
+        slot_inplace_power
+    ),
+    def!(
+        "__pow__",
+        "($self, value, mod=None, /)\n--\n\nReturn pow(self, value, mod).",
+        power,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 2, "__pow__")?;
+            match class.slots.power.get() {
+                Some(f) => f(
+                    vm,
+                    &args.args[0],
+                    &rest[0],
+                    rest.get(1).unwrap_or(&Value::NONE),
+                ),
+                None => Err(missing_slot(vm, "__pow__")),
+            }
+        },
+        slot_power
+    ),
+    def!(
+        "__rpow__",
+        "($self, value, mod=None, /)\n--\n\nReturn pow(value, self, mod).",
+        power,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 2, "__rpow__")?;
+            match class.slots.power.get() {
+                Some(f) => f(
+                    vm,
+                    &rest[0],
+                    &args.args[0],
+                    rest.get(1).unwrap_or(&Value::NONE),
+                ),
+                None => Err(missing_slot(vm, "__rpow__")),
+            }
+        },
+        slot_power
+    ),
     unary!(negative "__neg__" __neg__ "($self, /)\n--\n\n-self"),
     unary!(positive "__pos__" __pos__ "($self, /)\n--\n\n+self"),
     unary!(absolute "__abs__" __abs__ "($self, /)\n--\n\nabs(self)"),
-    def!("__bool__", "($self, /)\n--\n\nTrue if self else False", bool, |vm, class, args| {
-        operands(vm, &args, 0, 0, "__bool__")?;
-        match class.slots.bool.get() {
-            Some(f) => f(vm, &args.args[0]).map(Value::from_bool),
-            None => Err(missing_slot(vm, "__bool__")),
-        }
-    }, slot_bool),
+    def!(
+        "__bool__",
+        "($self, /)\n--\n\nTrue if self else False",
+        bool,
+        |vm, class, args| {
+            operands(vm, &args, 0, 0, "__bool__")?;
+            match class.slots.bool.get() {
+                Some(f) => f(vm, &args.args[0]).map(Value::from_bool),
+                None => Err(missing_slot(vm, "__bool__")),
+            }
+        },
+        slot_bool
+    ),
     unary!(invert "__invert__" __invert__ "($self, /)\n--\n\n~self"),
     unary!(int "__int__" __int__ "($self, /)\n--\n\nint(self)"),
     unary!(float "__float__" __float__ "($self, /)\n--\n\nfloat(self)"),
-    def!("__index__", "($self, /)\n--\n\nReturn self converted to an integer, if self is suitable for use as an index into a list.", index, wrapper!(unary index "__index__"), slot_index),
+    def!(
+        "__index__",
+        "($self, /)\n--\n\nReturn self converted to an integer, if self is suitable for use as an index into a list.",
+        index,
+        wrapper!(unary index "__index__"),
+        slot_index
+    ),
     // mappings
-    def!("__len__", "($self, /)\n--\n\nReturn len(self).", mp_len, wrapper!(len mp_len "__len__"), |vm, v| wrap_len(vm, call(vm, v, &vm.names.__len__, &[])?)),
-    def!("__getitem__", "($self, key, /)\n--\n\nReturn self[key].", subscript, wrapper!(binary subscript "__getitem__"), |vm, a, b| call(vm, a, &vm.names.__getitem__, &[b])),
-    def!("__setitem__", "($self, key, value, /)\n--\n\nSet self[key] to value.", set_subscript, |vm, class, args| {
-        let rest = operands(vm, &args, 2, 2, "__setitem__")?;
-        match class.slots.set_subscript.get() {
-            Some(f) => f(vm, &args.args[0], &rest[0], Some(&rest[1])).map(|()| Value::NONE),
-            None => Err(missing_slot(vm, "__setitem__")),
-        }
-    }, slot_set_subscript),
-    def!("__delitem__", "($self, key, /)\n--\n\nDelete self[key].", set_subscript, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 1, "__delitem__")?;
-        match class.slots.set_subscript.get() {
-            Some(f) => f(vm, &args.args[0], &rest[0], None).map(|()| Value::NONE),
-            None => Err(missing_slot(vm, "__delitem__")),
-        }
-    }, slot_set_subscript),
+    def!(
+        "__len__",
+        "($self, /)\n--\n\nReturn len(self).",
+        mp_len,
+        wrapper!(len mp_len "__len__"),
+        |vm, v| wrap_len(vm, call(vm, v, &vm.names.__len__, &[])?)
+    ),
+    def!(
+        "__getitem__",
+        "($self, key, /)\n--\n\nReturn self[key].",
+        subscript,
+        wrapper!(binary subscript "__getitem__"),
+        |vm, a, b| call(vm, a, &vm.names.__getitem__, &[b])
+    ),
+    def!(
+        "__setitem__",
+        "($self, key, value, /)\n--\n\nSet self[key] to value.",
+        set_subscript,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 2, 2, "__setitem__")?;
+            match class.slots.set_subscript.get() {
+                Some(f) => f(vm, &args.args[0], &rest[0], Some(&rest[1])).map(|()| Value::NONE),
+                None => Err(missing_slot(vm, "__setitem__")),
+            }
+        },
+        slot_set_subscript
+    ),
+    def!(
+        "__delitem__",
+        "($self, key, /)\n--\n\nDelete self[key].",
+        set_subscript,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__delitem__")?;
+            match class.slots.set_subscript.get() {
+                Some(f) => f(vm, &args.args[0], &rest[0], None).map(|()| Value::NONE),
+                None => Err(missing_slot(vm, "__delitem__")),
+            }
+        },
+        slot_set_subscript
+    ),
     // sequences
-    def!("__len__", "($self, /)\n--\n\nReturn len(self).", sq_len, wrapper!(len sq_len "__len__"), |vm, v| wrap_len(vm, call(vm, v, &vm.names.__len__, &[])?)),
-    def!("__add__", "($self, value, /)\n--\n\nReturn self+value.", concat, wrapper!(binary concat "__add__"), |vm, a, b| call_maybe(vm, a, &vm.names.__add__, &[b])),
-    def!("__mul__", "($self, value, /)\n--\n\nReturn self*value.", repeat, wrapper!(repeat repeat "__mul__"), |vm, a, n| {
-        let n = vm.new_int(n as i64)?;
-        call(vm, a, &vm.names.__mul__, &[&n])
-    }),
-    def!("__rmul__", "($self, value, /)\n--\n\nReturn value*self.", repeat, wrapper!(repeat repeat "__rmul__"), |vm, a, n| {
-        let n = vm.new_int(n as i64)?;
-        call(vm, a, &vm.names.__rmul__, &[&n])
-    }),
-    def!("__getitem__", "($self, key, /)\n--\n\nReturn self[key].", item, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 1, "__getitem__")?;
-        let index = number::index_for(vm, &rest[0], &vm.types.index_error)?;
-        match class.slots.item.get() {
-            Some(f) => crate::protocols::sequence::item_at(vm, &args.args[0], index, f),
-            None => Err(missing_slot(vm, "__getitem__")),
+    def!(
+        "__len__",
+        "($self, /)\n--\n\nReturn len(self).",
+        sq_len,
+        wrapper!(len sq_len "__len__"),
+        |vm, v| wrap_len(vm, call(vm, v, &vm.names.__len__, &[])?)
+    ),
+    def!(
+        "__add__",
+        "($self, value, /)\n--\n\nReturn self+value.",
+        concat,
+        wrapper!(binary concat "__add__"),
+        |vm, a, b| call_maybe(vm, a, &vm.names.__add__, &[b])
+    ),
+    def!(
+        "__mul__",
+        "($self, value, /)\n--\n\nReturn self*value.",
+        repeat,
+        wrapper!(repeat repeat "__mul__"),
+        |vm, a, n| {
+            let n = vm.new_int(n as i64)?;
+            call(vm, a, &vm.names.__mul__, &[&n])
         }
-    }, slot_item),
-    def!("__contains__", "($self, key, /)\n--\n\nReturn bool(key in self).", contains, |vm, class, args| {
-        let rest = operands(vm, &args, 1, 1, "__contains__")?;
-        match class.slots.contains.get() {
-            Some(f) => f(vm, &args.args[0], &rest[0]).map(Value::from_bool),
-            None => Err(missing_slot(vm, "__contains__")),
+    ),
+    def!(
+        "__rmul__",
+        "($self, value, /)\n--\n\nReturn value*self.",
+        repeat,
+        wrapper!(repeat repeat "__rmul__"),
+        |vm, a, n| {
+            let n = vm.new_int(n as i64)?;
+            call(vm, a, &vm.names.__rmul__, &[&n])
         }
-    }, slot_contains),
-    def!("__iadd__", "($self, value, /)\n--\n\nImplement self+=value.", inplace_concat, wrapper!(binary inplace_concat "__iadd__"), |vm, a, b| call_maybe(vm, a, &vm.names.__iadd__, &[b])),
-    def!("__imul__", "($self, value, /)\n--\n\nImplement self*=value.", inplace_repeat, wrapper!(repeat inplace_repeat "__imul__"), |vm, a, n| {
-        let n = vm.new_int(n as i64)?;
-        call(vm, a, &vm.names.__imul__, &[&n])
-    }),
+    ),
+    def!(
+        "__getitem__",
+        "($self, key, /)\n--\n\nReturn self[key].",
+        item,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__getitem__")?;
+            let index = number::index_for(vm, &rest[0], &vm.types.index_error)?;
+            match class.slots.item.get() {
+                Some(f) => crate::protocols::sequence::item_at(vm, &args.args[0], index, f),
+                None => Err(missing_slot(vm, "__getitem__")),
+            }
+        },
+        slot_item
+    ),
+    def!(
+        "__contains__",
+        "($self, key, /)\n--\n\nReturn bool(key in self).",
+        contains,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__contains__")?;
+            match class.slots.contains.get() {
+                Some(f) => f(vm, &args.args[0], &rest[0]).map(Value::from_bool),
+                None => Err(missing_slot(vm, "__contains__")),
+            }
+        },
+        slot_contains
+    ),
+    def!(
+        "__iadd__",
+        "($self, value, /)\n--\n\nImplement self+=value.",
+        inplace_concat,
+        wrapper!(binary inplace_concat "__iadd__"),
+        |vm, a, b| call_maybe(vm, a, &vm.names.__iadd__, &[b])
+    ),
+    def!(
+        "__imul__",
+        "($self, value, /)\n--\n\nImplement self*=value.",
+        inplace_repeat,
+        wrapper!(repeat inplace_repeat "__imul__"),
+        |vm, a, n| {
+            let n = vm.new_int(n as i64)?;
+            call(vm, a, &vm.names.__imul__, &[&n])
+        }
+    ),
     // asynchronous
     unary!(await_ "__await__" __await__ "($self, /)\n--\n\nReturn an iterator to be used in await expression."),
     unary!(aiter "__aiter__" __aiter__ "($self, /)\n--\n\nReturn an awaitable, that resolves in asynchronous iterator."),
@@ -675,7 +916,10 @@ static OTHERS: &[SlotDef] = &[
 /// `object.__setattr__(cls, ...)` must not get around a class's own rules.
 fn hacking_check(vm: &Vm, class: &Type, receiver: &Value, what: &str) -> PyResult<()> {
     if receiver.downcast::<Type>().is_some() && class.is(&vm.types.object) {
-        return Err(vm.type_error(format!("can't apply this {what} to {} object", vm.type_of(receiver).full_name())));
+        return Err(vm.type_error(format!(
+            "can't apply this {what} to {} object",
+            vm.type_of(receiver).full_name()
+        )));
     }
     Ok(())
 }
@@ -686,11 +930,20 @@ fn each() -> impl Iterator<Item = &'static SlotDef> {
 }
 
 /// Fills the dictionary of a native class: slot wrappers, methods, getters, attributes.
-pub fn fill_native_dict(vm: &Vm, ty: &Type, def: &'static TypeDef, dict: &Ref<Dict>) -> PyResult<()> {
+pub fn fill_native_dict(
+    vm: &Vm,
+    ty: &Type,
+    def: &'static TypeDef,
+    dict: &Ref<Dict>,
+) -> PyResult<()> {
     let ty = ty.to_ref();
     let put = |name: &str, value: Value| -> PyResult<()> {
         let name = vm.intern(name);
-        if dict.get_str(vm, &name)?.is_none() { dict.set_str(vm, &name, value) } else { Ok(()) }
+        if dict.get_str(vm, &name)?.is_none() {
+            dict.set_str(vm, &name, value)
+        } else {
+            Ok(())
+        }
     };
     let own = Slots::default();
     for table in def.tables {
@@ -720,13 +973,20 @@ pub fn fill_native_dict(vm: &Vm, ty: &Type, def: &'static TypeDef, dict: &Ref<Di
     }
     for slot in each() {
         if (slot.filled)(&own) {
-            put(slot.wrapper.name, WrapperDescriptor::make(vm, &ty, &slot.wrapper)?)?;
+            put(
+                slot.wrapper.name,
+                WrapperDescriptor::make(vm, &ty, &slot.wrapper)?,
+            )?;
         }
     }
     if own.richcompare.get().is_some() && own.hash.get().is_none() {
         put("__hash__", Value::NONE)?;
     }
-    let doc = if def.doc.is_empty() { Value::NONE } else { vm.new_str(def.doc)?.into_value() };
+    let doc = if def.doc.is_empty() {
+        Value::NONE
+    } else {
+        vm.new_str(def.doc)?.into_value()
+    };
     put("__doc__", doc)
 }
 
@@ -737,12 +997,20 @@ pub fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
     }
     // A class that defines __eq__ without __hash__ is unhashable.
     let dict = ty.dict(vm)?;
-    if dict.get_str(vm, &vm.names.__eq__)?.is_some() && dict.get_str(vm, &vm.names.__hash__)?.is_none() {
+    if dict.get_str(vm, &vm.names.__eq__)?.is_some()
+        && dict.get_str(vm, &vm.names.__hash__)?.is_none()
+    {
         dict.set_str(vm, &vm.names.__hash__, Value::NONE)?;
     }
     let mro = ty.mro_items();
-    let several = mro.as_ref().is_some_and(|m| m.items().iter().filter_map(|c| c.downcast::<Type>()).filter(|c| c.flag(TypeFlags::HEAPTYPE)).count() > 1)
-        || ty.bases.with(|b| b.as_ref().is_some_and(|b| b.len() > 1));
+    let several = mro.as_ref().is_some_and(|m| {
+        m.items()
+            .iter()
+            .filter_map(|c| c.downcast::<Type>())
+            .filter(|c| c.flag(TypeFlags::HEAPTYPE))
+            .count()
+            > 1
+    }) || ty.bases.with(|b| b.as_ref().is_some_and(|b| b.len() > 1));
     for slot in each() {
         let name = vm.intern(slot.wrapper.name);
         // With one native base only the class's own names can change what was copied.
@@ -779,12 +1047,16 @@ fn update_one(vm: &Vm, ty: &Ref<Type>, slot: &'static SlotDef, name: &Ref<Str>) 
     match found {
         None => {
             // Another name for the same slot may still be there (`__add__` and `__radd__`).
-            let other = each().any(|s| s.slot == slot.slot && ty.lookup(vm, &vm.intern(s.wrapper.name)).is_some());
+            let other = each().any(|s| {
+                s.slot == slot.slot && ty.lookup(vm, &vm.intern(s.wrapper.name)).is_some()
+            });
             if !other {
                 (slot.clear)(&ty.slots)
             }
         }
-        Some(value) if value.is_none() && slot.wrapper.name == "__hash__" => (slot.clear)(&ty.slots),
+        Some(value) if value.is_none() && slot.wrapper.name == "__hash__" => {
+            (slot.clear)(&ty.slots)
+        }
         Some(value) => {
             if let Some(wrapper) = value.downcast::<WrapperDescriptor>()
                 && wrapper.wrapper().name == slot.wrapper.name
@@ -805,13 +1077,19 @@ fn update_one(vm: &Vm, ty: &Ref<Type>, slot: &'static SlotDef, name: &Ref<Str>) 
 fn has_python_twin(vm: &Vm, ty: &Ref<Type>, slot: &SlotDef) -> bool {
     each()
         .filter(|s| s.slot == slot.slot && s.wrapper.name != slot.wrapper.name)
-        .any(|s| ty.lookup(vm, &vm.intern(s.wrapper.name)).is_some_and(|v| v.downcast::<WrapperDescriptor>().is_none()))
+        .any(|s| {
+            ty.lookup(vm, &vm.intern(s.wrapper.name))
+                .is_some_and(|v| v.downcast::<WrapperDescriptor>().is_none())
+        })
 }
 
 /// The slot `new`: the base's native one unless a Python `__new__` stands before it.
 fn fix_new(vm: &Vm, ty: &Ref<Type>) {
     let found = ty.lookup(vm, &vm.names.__new__);
-    let native = found.as_ref().and_then(|f| f.downcast::<NativeFunction>()).and_then(|f| f.new_of());
+    let native = found
+        .as_ref()
+        .and_then(|f| f.downcast::<NativeFunction>())
+        .and_then(|f| f.new_of());
     match native {
         Some(class) => ty.slots.new.set(class.slots.new.get()),
         None => ty.slots.new.set(Some(slot_new)),
@@ -822,8 +1100,14 @@ fn fix_new(vm: &Vm, ty: &Ref<Type>) {
 fn fix_flags(vm: &Vm, ty: &Ref<Type>) {
     ty.set_flag(TypeLayout::HAS_FINALIZER, ty.slots.finalize.get().is_some());
     let object = &vm.types.object.slots;
-    ty.set_flag(TypeFlags::CUSTOM_GETATTR, ty.slots.getattro.get() != object.getattro.get());
-    ty.set_flag(TypeFlags::CUSTOM_SETATTR, ty.slots.setattro.get() != object.setattro.get());
+    ty.set_flag(
+        TypeFlags::CUSTOM_GETATTR,
+        ty.slots.getattro.get() != object.getattro.get(),
+    );
+    ty.set_flag(
+        TypeFlags::CUSTOM_SETATTR,
+        ty.slots.setattro.get() != object.setattro.get(),
+    );
     if ty.lookup(vm, &vm.names.__getattr__).is_some() {
         ty.slots.getattro.set(Some(slot_getattro));
         ty.set_flag(TypeFlags::CUSTOM_GETATTR, true);
