@@ -8,7 +8,6 @@
 
 use crate::function::DefId;
 use crate::names::Names;
-use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
 use crate::objects::exception::BaseException;
 use crate::objects::instance::Shapes;
@@ -19,8 +18,8 @@ use crate::types::Types;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Heap, MutCell, Ref, Value};
 use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 
 mod config;
 mod gil;
@@ -41,7 +40,6 @@ pub(crate) struct Common {
     latin1: Box<[Ref<Str>]>,
     empty_tuple: Ref<Tuple>,
     memory_error: MutCell<Option<Ref<BaseException>>>,
-    pub(crate) empty_bytes: OnceCell<Ref<Bytes>>,
 }
 
 /// One isolated Python: heap, types, modules, lock.
@@ -105,7 +103,7 @@ impl Interpreter {
     /// No module exists yet: see `builtins::init`.
     pub fn new(config: Config) -> Option<Box<Vm>> {
         let heap = Heap::new(hooks::hooks());
-        let previous = heap.enter();
+        let _ = heap.enter(); // the first thread stays attached
         let types = Box::new(Types::allocate(&heap)?);
         let mut interner = Interner::new(&heap, &types.str.layout);
         let names = Box::new(Names::new(&mut interner));
@@ -127,7 +125,6 @@ impl Interpreter {
                 latin1: latin1.into_boxed_slice(),
                 empty_tuple,
                 memory_error: MutCell::new(None),
-                empty_bytes: OnceCell::new(),
             }),
             native_types: (0..MAX_NATIVE_TYPES).map(|_| OnceCell::new()).collect(),
             names: OnceCell::from(names),
@@ -161,7 +158,6 @@ impl Interpreter {
             .switch_interval_us
             .store(5000, Ordering::Relaxed);
         let vm = Box::new(Vm::new(interp));
-        std::mem::forget(previous); // the first thread stays attached
         hooks::set_current(&vm);
         vm.interp.gil.take();
         vm.interp.state.threads.with_mut(|t| t.push(&raw const *vm));
@@ -294,6 +290,3 @@ impl Vm {
         policy::permit(self, access)
     }
 }
-
-/// Waiting and waking, for the interpreter lock.
-pub(crate) type Signal = (Mutex<bool>, Condvar);

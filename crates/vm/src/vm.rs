@@ -241,6 +241,28 @@ impl Vm {
 
     // ---- limits ----
 
+    /// Raises MemoryError for a size that no machine of this size can give: an allocator that overcommits would let
+    /// the process run into its end instead.
+    pub fn check_size(&self, bytes: Option<usize>) -> PyResult<usize> {
+        static PHYSICAL: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+        let most = *PHYSICAL.get_or_init(|| {
+            // SAFETY: plain queries.
+            let (pages, size) = unsafe {
+                (
+                    libc::sysconf(libc::_SC_PHYS_PAGES),
+                    libc::sysconf(libc::_SC_PAGESIZE),
+                )
+            };
+            usize::try_from(pages)
+                .unwrap_or(1 << 30)
+                .saturating_mul(usize::try_from(size).unwrap_or(4096))
+        });
+        match bytes {
+            Some(bytes) if bytes <= most => Ok(bytes),
+            _ => Err(self.memory_error("")),
+        }
+    }
+
     /// For native code that recurses on user data. Raises RecursionError when the native stack runs low.
     #[inline(always)]
     pub fn check_stack(&self) -> PyResult<()> {
@@ -355,7 +377,7 @@ impl Vm {
     #[cold]
     #[inline(never)]
     pub fn key_error(&self, key: &Value) -> Raised {
-        self.raise_with(&self.types.key_error, &[key.clone()])
+        self.raise_with(&self.types.key_error, std::slice::from_ref(key))
     }
 
     /// Raises `StopIteration(value)`, or without arguments for None.

@@ -187,7 +187,7 @@ fn exact_float(vm: &Vm, value: &Value) -> Option<f64> {
 fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
     let it = iterator::iter(vm, iterable)?;
     let mut total = start;
-    let mut pending = None;
+    let mut pending;
     // ints
     if let Some(mut n) = total.as_small_int() {
         loop {

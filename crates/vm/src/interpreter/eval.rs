@@ -259,11 +259,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
                         // The code object keeps its constants alive for longer than the frame.
-                        let v = Slot(
-                            (&(*(*fp).code).consts)
-                                .get_unchecked(arg!() as usize)
-                                .bits(),
-                        );
+                        let code = &*(*fp).code;
+                        let v = Slot(code.consts.get_unchecked(arg!() as usize).bits());
                         pc = pc.add(1);
                         push!(v.borrow());
                         next!()
@@ -760,7 +757,6 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         (*fp).return_offset = 2 + arg!() as u16;
                         fp = generator.enter(vm, fp, Slot(NONE));
                         if fp.is_null() {
-                            fp = vm.stack.current.get();
                             break 'run;
                         }
                         pc = (*fp).pc;
@@ -791,7 +787,6 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         (*fp).return_offset = 2 + arg!() as u16;
                         fp = generator.enter(vm, fp, value);
                         if fp.is_null() {
-                            fp = vm.stack.current.get();
                             break 'run;
                         }
                         pc = (*fp).pc;
@@ -843,7 +838,6 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if init_call {
                             // The constructor's object is on the caller's stack already; `__init__` must give None.
                             if value.0 != NONE {
-                                pc = (*fp).pc;
                                 ops::control::init_returned(vm, value);
                                 break 'run;
                             }

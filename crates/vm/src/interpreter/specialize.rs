@@ -666,7 +666,8 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
         if n == 1 && callable.is(vm.types.type_.as_value()) {
             return Some(op::CALL_TYPE_1);
         }
-        return class_form(vm, pc, class, ty, n);
+        // SAFETY: in the cache of CALL.
+        return unsafe { class_form(vm, pc, class, ty, n) };
     }
     if ty.is(&vm.types.method) {
         return Some(op::CALL_BOUND_METHOD_GENERAL);

@@ -85,7 +85,7 @@ impl ThreadStack {
         if chunks.len() < 2
             || chunks
                 .last()
-                .is_none_or(|c| c.slots.as_ptr() as usize != frame as usize)
+                .is_none_or(|c| !std::ptr::eq(c.slots.as_ptr() as *const Frame, frame))
         {
             return;
         }

@@ -355,6 +355,7 @@ pub fn repeat(vm: &Vm, data: &[u8], n: isize) -> PyResult<Vec<u8>> {
     else {
         return Err(vm.overflow_error("repeated bytes are too long"));
     };
+    let size = vm.check_size(Some(size))?;
     let mut out = Vec::new();
     if out.try_reserve_exact(size).is_err() {
         return Err(vm.memory_error(""));

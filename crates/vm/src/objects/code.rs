@@ -167,7 +167,7 @@ impl CodeObject {
 
     /// The bytecode as the compiler made it: `co_code`.
     pub fn original_bytes(&self) -> Vec<u8> {
-        self.bytes_with(|opcode| opcode::deopt(opcode))
+        self.bytes_with(opcode::deopt)
     }
 
     /// The bytecode as it stands, caches zeroed: `_co_code_adaptive`.
@@ -196,14 +196,6 @@ impl CodeObject {
             // SAFETY: units are plain words, changed only by the thread that holds the interpreter's lock.
             Some(cell) => unsafe { *cell.get() },
             None => op::RESERVED as u16,
-        }
-    }
-
-    /// Overwrites unit `at`.
-    pub(crate) fn set_unit(&self, at: usize, unit: u16) {
-        if let Some(cell) = self.units.get(at) {
-            // SAFETY: as in `unit`.
-            unsafe { *cell.get() = unit }
         }
     }
 

@@ -300,8 +300,7 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
     match (index, value) {
         (Some(index), Some(value)) => {
             // SAFETY: the index is one of the shape's; the old value is dropped after it was replaced.
-            let old =
-                unsafe { std::mem::replace(&mut *attrs.slot(header, index), Some(value.clone())) };
+            let old = unsafe { (*attrs.slot(header, index)).replace(value.clone()) };
             drop(old);
             Ok(true)
         }

@@ -261,7 +261,7 @@ impl Range {
     }
 
     #[pyslot]
-    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+    fn richcompare(_vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
         let (Some(x), Some(y)) = (a.downcast::<Range>(), b.downcast::<Range>()) else {
             return Ok(Value::NOT_IMPLEMENTED);
         };

@@ -347,7 +347,7 @@ pub fn index(vm: &Vm, value: &Value) -> PyResult {
     if !rty.is(&vm.types.int) && !rty.is(&vm.types.bool) {
         vm.warn(
             &vm.types.deprecation_warning,
-            &format!(
+            format!(
                 "__index__ returned non-int (type {}).  The ability to return an instance of a strict subclass of int is deprecated, and may not be supported in a future version of Python.",
                 rty.full_name()
             ),
@@ -446,7 +446,7 @@ pub fn as_f64(vm: &Vm, value: &Value) -> PyResult<f64> {
         if !vm.type_of(&result).is(&vm.types.float) {
             vm.warn(
                 &vm.types.deprecation_warning,
-                &format!(
+                format!(
                     "{}.__float__ returned non-float (type {}).  The ability to return an instance of a strict subclass of float is deprecated, and may not be supported in a future version of Python.",
                     ty.full_name(),
                     vm.type_of(&result).full_name()

@@ -57,7 +57,7 @@ pub(super) fn set_current(vm: &Vm) {
 
 pub(super) fn enter(vm: &Vm) {
     set_current(vm);
-    std::mem::forget(vm.heap().enter());
+    let _ = vm.heap().enter(); // until `leave`, which leaves no heap current
 }
 
 pub(super) fn leave() {

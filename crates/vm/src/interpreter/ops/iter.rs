@@ -14,7 +14,7 @@ pub(in crate::interpreter) unsafe fn leave_generator(vm: &Vm, fp: Fp) -> Fp {
     unsafe { generator::suspended(vm, fp) }
 }
 
-unsafe fn advance(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step> {
+unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step> {
     // SAFETY: as for the slow paths.
     unsafe {
         let it = (*sp.sub(1)).view();
@@ -56,16 +56,16 @@ ops! {
         if counter_due(pc) {
             specialize::for_iter(vm, pc, *sp.sub(1));
         }
-        advance(pc, sp, fp, vm, arg)
+        advance(pc, sp, vm, arg)
     }
 
     fn for_iter_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::FOR_ITER);
-        advance(pc, sp, fp, vm, arg)
+        advance(pc, sp, vm, arg)
     }
 
     fn for_iter_again(pc, sp, fp, vm, arg) {
-        advance(pc, sp, fp, vm, arg)
+        advance(pc, sp, vm, arg)
     }
 
     fn for_iter_end_list(pc, sp, fp, vm, arg) {

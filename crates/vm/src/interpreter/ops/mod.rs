@@ -103,7 +103,10 @@ pub(super) unsafe fn drop_top(fp: Fp, sp: Sp, n: usize) -> Sp {
 #[inline(always)]
 pub(super) unsafe fn name<'a>(fp: Fp, index: u32) -> &'a naja_heap::Ref<crate::objects::str_::Str> {
     // SAFETY: the compiler emits indices of `co_names`; the code outlives the instruction.
-    unsafe { (&(*(*fp).code).names).get_unchecked(index as usize) }
+    unsafe {
+        let code = &*(*fp).code;
+        code.names.get_unchecked(index as usize)
+    }
 }
 
 /// Counts an inline cache's counter down; says whether it is time to specialise.

@@ -60,6 +60,10 @@ impl Table {
         self.len as usize
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     #[inline(always)]
     pub fn entries(&self) -> &[Entry] {
         &self.entries

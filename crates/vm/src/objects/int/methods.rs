@@ -132,7 +132,7 @@ impl Int {
     }
 
     #[pyslot]
-    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+    fn richcompare(_vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
         Ok(compare(a, b, op).unwrap_or(Value::NOT_IMPLEMENTED))
     }
 

@@ -5,7 +5,7 @@ use crate::function::Args;
 use crate::objects::int::error::check;
 use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Vm};
-use naja_heap::{Ref, Value};
+use naja_heap::Ref;
 use naja_numbers::strformat::{
     AutoNumber, Key, MAX_DEPTH, Step, Template, split_field_name, unknown_conversion,
 };

@@ -78,9 +78,4 @@ impl Interner {
         self.table
             .insert_unique(hash(string.as_bytes()), string, |s| hash(s.as_bytes()));
     }
-
-    /// Takes all strings out (end of the interpreter).
-    pub(crate) fn drain(&mut self) -> Vec<Ref<Str>> {
-        self.table.drain().collect()
-    }
 }

@@ -41,9 +41,9 @@ pub(crate) fn compare_items(
 pub(crate) fn repeat_items(vm: &Vm, items: &[Value], n: isize) -> PyResult<Vec<Value>> {
     let n = n.max(0) as usize;
     let mut out = Vec::new();
-    match items.len().checked_mul(n) {
-        Some(size) if out.try_reserve_exact(size).is_ok() => {}
-        _ => return Err(vm.memory_error("")),
+    let size = vm.check_size(items.len().checked_mul(n).and_then(|s| s.checked_mul(8)))? / 8;
+    if out.try_reserve_exact(size).is_err() {
+        return Err(vm.memory_error(""));
     }
     for _ in 0..n {
         out.extend_from_slice(items);

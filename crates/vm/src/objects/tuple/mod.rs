@@ -115,38 +115,6 @@ impl Tuple {
         Ok(new)
     }
 
-    /// As [`Tuple::from_slice`], moving `len` words out of raw memory.
-    ///
-    /// # Safety
-    /// `items` points at `len` owned values, which become the tuple's on success and on failure are untouched.
-    #[inline]
-    pub(crate) unsafe fn from_raw(
-        vm: &Vm,
-        items: *const Value,
-        len: usize,
-    ) -> PyResult<Ref<Tuple>> {
-        if len == 0 {
-            return Ok(vm.interp.empty_tuple());
-        }
-        let new = vm
-            .heap()
-            .alloc_object(
-                &vm.types.tuple.layout,
-                len * 8,
-                Tuple {
-                    len: 0,
-                    hash: Cell::new(-1),
-                },
-            )
-            .map_err(|e| vm.no_memory(e))?;
-        // SAFETY: room for `len` words; nothing runs between allocation and copy.
-        unsafe {
-            std::ptr::copy_nonoverlapping(items, new.items_ptr(), len);
-            (*(&raw const *new as *mut Tuple)).len = len;
-        }
-        Ok(new)
-    }
-
     /// A tuple of copies of `items`. Raises MemoryError.
     pub fn from_slice(vm: &Vm, items: &[Value]) -> PyResult<Ref<Tuple>> {
         vm.new_tuple(items.to_vec())

@@ -65,7 +65,7 @@ pub fn set_bases(vm: &Vm, ty: &Ref<Type>, value: &Value) -> PyResult<()> {
         for base in old.items() {
             if let Some(base) = base.downcast::<Type>() {
                 base.subclasses
-                    .with_mut(|s| s.retain(|&p| p != address as *const _))
+                    .with_mut(|s| s.retain(|&p| !std::ptr::eq(p, address)))
             }
         }
     }
