@@ -43,6 +43,7 @@ impl Interpreter {
                 &python.vm, &exception,
             )));
         }
+        builtins::signals::install(&python.vm);
         Ok(python)
     }
 

@@ -84,12 +84,8 @@ ops! {
     fn reraise(pc, sp, fp, vm, arg) {
         let value = (*sp.sub(1)).into_value();
         (*fp).sp = sp.sub(1);
-        if arg > 0 {
-            // The traceback goes on from where the exception first passed.
-            if let Some(offset) = (*sp.sub(1 + arg as usize)).view().as_small_int() {
-                (*fp).pc = (*(*fp).code).first_unit().add(offset as usize);
-            }
-        }
+        // The offset below the exception tells where it was raised first; its traceback has that line already, and the
+        // handler is looked up from here.
         match value.downcast_into::<BaseException>() {
             Ok(exception) => Err(unwind::reraise(vm, exception)),
             Err(_) => Err(vm.system_error("RERAISE of something that is no exception")),

@@ -188,7 +188,7 @@ macro_rules! exceptions {
 exceptions! {
     exception "Exception" base_exception &PLAIN, "Common base class for all non-exit exceptions.";
     base_exception_group "BaseExceptionGroup" base_exception &super::super::super::group::TABLE, "A combination of multiple unrelated exceptions.";
-    exception_group "ExceptionGroup" exception &super::super::super::group::TABLE, "";
+    exception_group "ExceptionGroup" base_exception_group &super::super::super::group::TABLE, "";
     generator_exit "GeneratorExit" base_exception &PLAIN, "Request that a generator exit.";
     keyboard_interrupt "KeyboardInterrupt" base_exception &PLAIN, "Program interrupted by user.";
     system_exit "SystemExit" base_exception &EXIT, "Request to exit from the interpreter.";

@@ -132,6 +132,32 @@ pub(crate) fn link_core_types(vm: &Vm) {
             std::process::exit(1)
         }
     });
+    if link_exception_group(vm).is_err() {
+        eprintln!("naja: out of memory while starting");
+        std::process::exit(1)
+    }
+}
+
+/// `ExceptionGroup` is both a `BaseExceptionGroup`, whose layout it has, and an `Exception`.
+fn link_exception_group(vm: &Vm) -> PyResult<()> {
+    let t = &vm.types.exceptions;
+    let bases = [&t.base_exception_group, &t.exception];
+    let group = &t.exception_group;
+    group.bases.set(Some(
+        vm.new_tuple(bases.iter().map(|b| b.to_value()).collect())?,
+    ));
+    t.exception.add_subclass(group);
+    let mro = [
+        group,
+        &t.base_exception_group,
+        &t.exception,
+        &t.base_exception,
+        &vm.types.object,
+    ];
+    group.mro.set(Some(
+        vm.new_tuple(mro.iter().map(|c| c.to_value()).collect())?,
+    ));
+    Ok(())
 }
 
 /// Makes the type object of a native class that is not among the core types.
