@@ -390,13 +390,12 @@ impl Tokenizer {
         match self.brackets.pop() {
             None if strict => return Err(self.syntax(format!("unmatched '{c}'"))),
             Some(open)
-                if strict
-                    && !matches!(
+                if !matches!(
                         (open.kind, byte),
                         (b'(', b')') | (b'[', b']') | (b'{', b'}')
                     ) =>
             {
-                return Err(self.mismatch(&open, c));
+                self.mismatch(&open, c)?;
             }
             _ => {}
         }
@@ -416,21 +415,19 @@ impl Tokenizer {
         Ok(())
     }
 
-    fn mismatch(&self, open: &Bracket, c: char) -> TokenError {
+    /// A bracket closes one of another kind. With extra tokens only the end of a replacement field matters.
+    fn mismatch(&self, open: &Bracket, c: char) -> Result<(), TokenError> {
         if let Some(mode) = self.modes.last()
             && open.kind == b'{'
             && mode.curly_depth - 1 == mode.expr_start_depth
         {
-            return self.syntax(format!("{}-string: unmatched '{c}'", mode.prefix()));
+            return Err(self.syntax(format!("{}-string: unmatched '{c}'", mode.prefix())));
+        }
+        if self.options.extra_tokens {
+            return Ok(());
         }
         let opening = char::from(open.kind);
-        let place = if open.line == self.line {
-            String::new()
-        } else {
-            format!(" on line {}", open.line)
-        };
-        self.syntax(format!(
-            "closing parenthesis '{c}' does not match opening parenthesis '{opening}'{place}"
-        ))
+        let place = if open.line == self.line { String::new() } else { format!(" on line {}", open.line) };
+        Err(self.syntax(format!("closing parenthesis '{c}' does not match opening parenthesis '{opening}'{place}")))
     }
 }

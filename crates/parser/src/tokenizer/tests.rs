@@ -87,4 +87,7 @@ fn extra_tokens() {
         55 \":\" 2,8-2,9|60 \">\" 2,9-2,10|55 \"{\" 2,10-2,11|1 \"w\" 2,11-2,12|55 \"}\" 2,12-2,13|\
         60 \"\" 2,13-2,13|55 \"}\" 2,13-2,14|61 \"'\" 2,14-2,15|4 \"\" 2,15-2,16|6 \"\" 3,0-3,0|0 \"\" 3,0-3,0";
     assert_eq!(found, expected);
+    // Brackets need not match, but a replacement field ends with a brace.
+    assert!(items("(]", true).pop().is_some_and(|last| last.starts_with("0 ")));
+    assert_eq!(items("f'{)'", true).pop().as_deref(), Some("f-string: unmatched ')' 1,4"));
 }
