@@ -391,9 +391,9 @@ impl Tokenizer {
             None if strict => return Err(self.syntax(format!("unmatched '{c}'"))),
             Some(open)
                 if !matches!(
-                        (open.kind, byte),
-                        (b'(', b')') | (b'[', b']') | (b'{', b'}')
-                    ) =>
+                    (open.kind, byte),
+                    (b'(', b')') | (b'[', b']') | (b'{', b'}')
+                ) =>
             {
                 self.mismatch(&open, c)?;
             }
@@ -427,7 +427,13 @@ impl Tokenizer {
             return Ok(());
         }
         let opening = char::from(open.kind);
-        let place = if open.line == self.line { String::new() } else { format!(" on line {}", open.line) };
-        Err(self.syntax(format!("closing parenthesis '{c}' does not match opening parenthesis '{opening}'{place}")))
+        let place = if open.line == self.line {
+            String::new()
+        } else {
+            format!(" on line {}", open.line)
+        };
+        Err(self.syntax(format!(
+            "closing parenthesis '{c}' does not match opening parenthesis '{opening}'{place}"
+        )))
     }
 }

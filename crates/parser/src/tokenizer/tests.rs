@@ -88,6 +88,13 @@ fn extra_tokens() {
         60 \"\" 2,13-2,13|55 \"}\" 2,13-2,14|61 \"'\" 2,14-2,15|4 \"\" 2,15-2,16|6 \"\" 3,0-3,0|0 \"\" 3,0-3,0";
     assert_eq!(found, expected);
     // Brackets need not match, but a replacement field ends with a brace.
-    assert!(items("(]", true).pop().is_some_and(|last| last.starts_with("0 ")));
-    assert_eq!(items("f'{)'", true).pop().as_deref(), Some("f-string: unmatched ')' 1,4"));
+    assert!(
+        items("(]", true)
+            .pop()
+            .is_some_and(|last| last.starts_with("0 "))
+    );
+    assert_eq!(
+        items("f'{)'", true).pop().as_deref(),
+        Some("f-string: unmatched ')' 1,4")
+    );
 }
