@@ -92,7 +92,7 @@ impl Tokenizer {
 
     /// Zeros at the start; whether the number ends behind them and the digits that may follow.
     fn zeros(&mut self) -> Result<bool, TokenError> {
-        let start = self.cur;
+        let start = self.start.unwrap_or(self.cur);
         self.cur += 1;
         loop {
             if self.peek() == Some(b'_') {
