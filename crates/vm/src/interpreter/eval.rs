@@ -252,7 +252,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         pc = pc.add(1);
                         local!(arg!()) = Slot::EMPTY;
-                        if !old.is_borrowed() {
+                        if old.0 & 15 == 0 {
                             ops::release(old, pc, sp, fp);
                         }
                         next!()
