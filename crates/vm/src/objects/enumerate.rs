@@ -67,4 +67,10 @@ impl Enumerate {
             .set(number::add(vm, &index, &Value::small_int(1))?);
         Ok(Some(vm.new_tuple(vec![index, value])?.into_value()))
     }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
+    }
 }

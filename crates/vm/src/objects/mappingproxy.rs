@@ -83,6 +83,45 @@ impl MappingProxy {
         }
     }
 
+    #[pyslot]
+    fn str(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Ok(object::str(vm, &zelf.mapping)?.into_value())
+    }
+
+    #[pyslot]
+    fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
+        crate::protocols::hash::hash(vm, &zelf.mapping)
+    }
+
+    #[pyslot]
+    fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        let inner = |v: &Value| match v.downcast::<MappingProxy>() {
+            Some(proxy) => proxy.mapping.clone(),
+            None => v.clone(),
+        };
+        crate::protocols::number::or(vm, &inner(a), &inner(b))
+    }
+
+    #[pyslot]
+    fn inplace_or(zelf: &Ref<Self>, vm: &Vm, _other: &Value) -> PyResult {
+        Err(vm.type_error(format!(
+            "'|=' is not supported by {}; use '|' instead",
+            vm.type_of(zelf.as_value()).full_name()
+        )))
+    }
+
+    /// Return a reverse iterator over the mapping's keys.
+    #[pymethod]
+    fn __reversed__(&self, vm: &Vm) -> PyResult {
+        vm.call_method(&self.mapping, &vm.names.__reversed__, &[])
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
+    }
+
     /// Return the value for key if key is in the mapping, else default.
     #[pymethod(sig = "($self, key, default=None, /)")]
     fn get(&self, vm: &Vm, key: Value, default: Option<Value>) -> PyResult {

@@ -114,6 +114,16 @@ impl Set {
         self.keys.get().contains(vm, key)
     }
 
+    /// Takes over the table of `keys`, which nobody else uses. The set's own dict stays, so that its iterators notice.
+    fn store(&self, keys: Ref<Dict>) {
+        let mut new = keys.table.take();
+        let old = self.keys.get().table.with_mut(|table| {
+            new.carry_version(table);
+            std::mem::replace(table, new)
+        });
+        drop(old)
+    }
+
     pub fn update(&self, vm: &Vm, iterable: &Value) -> PyResult<()> {
         add_all(vm, &self.keys.get(), iterable)
     }
@@ -262,15 +272,29 @@ fn iterate(vm: &Vm, keys: Ref<Dict>) -> PyResult {
         .into_value())
 }
 
-/// Membership; a set in a set is looked up as the frozenset of its elements.
-fn has(vm: &Vm, keys: &Ref<Dict>, key: &Value) -> PyResult<bool> {
+/// The key to look `key` up by: for an unhashable set, the frozenset of its elements.
+fn lookup_key(vm: &Vm, key: &Value) -> PyResult<Value> {
     if key.downcast::<Set>().is_some()
+        && vm
+            .type_of(key)
+            .slots
+            .hash
+            .get()
+            .is_none_or(|_| vm.type_of(key).is(&vm.types.set))
         && let Some(inner) = table(key)
     {
-        let frozen = FrozenSet::from_values(vm, elements(&inner))?;
-        return keys.contains(vm, frozen.as_value());
+        return Ok(FrozenSet::from_values(vm, elements(&inner))?.into_value());
     }
-    keys.contains(vm, key)
+    Ok(key.clone())
+}
+
+fn has(vm: &Vm, keys: &Ref<Dict>, key: &Value) -> PyResult<bool> {
+    keys.contains(vm, &lookup_key(vm, key)?)
+}
+
+/// Removes `key`; says whether it was there.
+fn take_out(vm: &Vm, keys: &Ref<Dict>, key: &Value) -> PyResult<bool> {
+    Ok(keys.remove(vm, &lookup_key(vm, key)?)?.is_some())
 }
 
 macro_rules! shared_methods {
@@ -451,7 +475,7 @@ impl Set {
             Some(iterable) => collect(vm, iterable)?,
             None => Dict::new(vm)?,
         };
-        zelf.keys.set(keys);
+        zelf.store(keys);
         Ok(())
     }
 
@@ -493,7 +517,7 @@ impl Set {
     /// an exception when an element is missing from the set.
     #[pymethod(sig = "($self, object, /)")]
     fn discard(&self, vm: &Vm, object: &Value) -> PyResult<()> {
-        self.keys.get().remove(vm, object).map(drop)
+        take_out(vm, &self.keys.get(), object).map(drop)
     }
 
     /// Remove an element from a set; it must be a member.
@@ -501,9 +525,10 @@ impl Set {
     /// If the element is not a member, raise a KeyError.
     #[pymethod(sig = "($self, object, /)")]
     fn remove(&self, vm: &Vm, object: &Value) -> PyResult<()> {
-        match self.keys.get().remove(vm, object)? {
-            Some(_) => Ok(()),
-            None => Err(vm.key_error(object)),
+        if take_out(vm, &self.keys.get(), object)? {
+            Ok(())
+        } else {
+            Err(vm.key_error(object))
         }
     }
 
@@ -542,8 +567,29 @@ impl Set {
     fn difference_update(&self, vm: &Vm, others: &[Value]) -> PyResult<()> {
         for other in others {
             let keys = combine(vm, &self.keys.get(), &collect(vm, other)?, Operation::Sub)?;
-            self.keys.set(keys);
+            self.store(keys);
         }
+        Ok(())
+    }
+
+    /// Update the set, keeping only elements found in it and all others.
+    #[pymethod(sig = "($self, /, *others)")]
+    fn intersection_update(&self, vm: &Vm, others: &[Value]) -> PyResult<()> {
+        let mut keys = self.keys.get();
+        for other in others {
+            keys = combine(vm, &keys, &collect(vm, other)?, Operation::And)?;
+        }
+        if !others.is_empty() {
+            self.store(keys);
+        }
+        Ok(())
+    }
+
+    /// Update the set, keeping only elements found in either set, but not in both.
+    #[pymethod(sig = "($self, other, /)")]
+    fn symmetric_difference_update(&self, vm: &Vm, other: &Value) -> PyResult<()> {
+        let other = collect(vm, other)?;
+        self.store(combine(vm, &self.keys.get(), &other, Operation::Xor)?);
         Ok(())
     }
 }
@@ -554,7 +600,7 @@ fn replace(vm: &Vm, a: &Value, b: &Value, operation: Operation) -> PyResult {
         return Ok(Value::NOT_IMPLEMENTED);
     };
     let keys = combine(vm, &set.keys.get(), &other, operation)?;
-    set.keys.set(keys);
+    set.store(keys);
     Ok(a.clone())
 }
 
@@ -628,5 +674,24 @@ impl SetIterator {
             drop(zelf.keys.take());
         }
         Ok(next.map(|(k, _)| k))
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> usize {
+        let Some(keys) = self.keys.get() else {
+            return 0;
+        };
+        if keys.len() != self.len {
+            return 0;
+        }
+        let position = self.position.get();
+        keys.table.with(|t| {
+            t.entries()
+                .iter()
+                .skip(position)
+                .filter(|e| e.key.is_some())
+                .count()
+        })
     }
 }

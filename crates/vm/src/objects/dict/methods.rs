@@ -467,17 +467,63 @@ fn is_set_like(vm: &Vm, value: &Value) -> bool {
         || vm.type_of(value).is(&vm.types.set)
 }
 
+/// Whether every element of `a` is in `b`; nothing is hashed that `in` does not hash.
+fn all_in(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
+    for element in sequence::collect(vm, a)? {
+        if !sequence::contains(vm, b, &element)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Comparison of a set-like view with something set-like.
 fn view_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     if !is_set_like(vm, b) {
         return Ok(Value::NOT_IMPLEMENTED);
     }
-    compare::rich_compare(vm, &as_set(vm, a)?, &as_set(vm, b)?, op)
+    vm.check_stack()?;
+    let (x, y) = (object::len(vm, a)?, object::len(vm, b)?);
+    let result = match op {
+        CompareOp::Eq => x == y && all_in(vm, a, b)?,
+        CompareOp::Ne => x != y || !all_in(vm, a, b)?,
+        CompareOp::Lt => x < y && all_in(vm, a, b)?,
+        CompareOp::Le => x <= y && all_in(vm, a, b)?,
+        CompareOp::Gt => x > y && all_in(vm, b, a)?,
+        CompareOp::Ge => x >= y && all_in(vm, b, a)?,
+    };
+    Ok(Value::from_bool(result))
+}
+
+/// `a & b` where at least one is a view: the elements of the other one that the view contains.
+fn view_and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+    let is_view = a.downcast::<DictKeys>().is_some() || a.downcast::<DictItems>().is_some();
+    let (view, other) = if is_view { (a, b) } else { (b, a) };
+    let result = crate::objects::set::Set::new(vm)?;
+    iterator::for_each(vm, other, |element| {
+        if sequence::contains(vm, view, &element)? {
+            result.add(vm, &element)?;
+        }
+        Ok(())
+    })?;
+    Ok(result.into_value())
+}
+
+/// `a op b` of the elements as sets, where either side may be any iterable.
+fn view_operation(
+    vm: &Vm,
+    a: &Value,
+    b: &Value,
+    operation: fn(&Vm, &Value, &Value) -> PyResult,
+) -> PyResult {
+    let a = as_set(vm, a)?;
+    let b = as_set(vm, b)?;
+    operation(vm, &a, &b)
 }
 
 macro_rules! view_methods {
-    ($ty:ident, $kind:ident) => {
-        #[pymethods]
+    ($ty:ident, $kind:ident, $($shared:tt)*) => {
+        #[pymethods($($shared)*)]
         impl $ty {
             #[pyslot]
             fn repr(zelf: &Value, vm: &Vm) -> PyResult {
@@ -492,39 +538,6 @@ macro_rules! view_methods {
             #[pyslot]
             fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
                 DictIterator::make(vm, &zelf.dict, Kind::$kind, false)
-            }
-
-            #[pyslot]
-            fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
-                if Kind::$kind == Kind::Keys {
-                    return zelf.dict.contains(vm, value);
-                }
-                let pair = value
-                    .downcast::<crate::objects::tuple::Tuple>()
-                    .filter(|t| t.len() == 2);
-                match (Kind::$kind, pair) {
-                    (Kind::Items, Some(pair)) => match zelf.dict.get(vm, &pair.items()[0])? {
-                        Some(found) => compare::eq(vm, &found, &pair.items()[1]),
-                        None => Ok(false),
-                    },
-                    (Kind::Items, None) => Ok(false),
-                    _ => {
-                        for (_, found) in zelf.dict.items_vec() {
-                            if compare::eq(vm, &found, value)? {
-                                return Ok(true);
-                            }
-                        }
-                        Ok(false)
-                    }
-                }
-            }
-
-            #[pyslot]
-            fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-                if Kind::$kind == Kind::Values {
-                    return Ok(Value::NOT_IMPLEMENTED);
-                }
-                view_compare(vm, a, b, op)
             }
 
             /// Return a reverse iterator over the dict's entries.
@@ -542,6 +555,73 @@ macro_rules! view_methods {
     };
 }
 
-view_methods!(DictKeys, Keys);
-view_methods!(DictValues, Values);
-view_methods!(DictItems, Items);
+macro_rules! set_view_methods {
+    ($ty:ident, $name:literal, $contains:ident) => {
+        #[pymethods(extra = $name)]
+        impl $ty {
+            #[pyslot]
+            fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
+                $contains(vm, &zelf.dict, value)
+            }
+
+            #[pyslot]
+            fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+                view_compare(vm, a, b, op)
+            }
+
+            #[pyslot]
+            fn and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+                view_and(vm, a, b)
+            }
+
+            #[pyslot]
+            fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+                view_operation(vm, a, b, crate::protocols::number::or)
+            }
+
+            #[pyslot]
+            fn xor(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+                view_operation(vm, a, b, crate::protocols::number::xor)
+            }
+
+            #[pyslot]
+            fn subtract(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+                view_operation(vm, a, b, crate::protocols::number::subtract)
+            }
+
+            /// Return True if the view and the given iterable have a null intersection.
+            #[pymethod(sig = "($self, other, /)")]
+            fn isdisjoint(zelf: &Ref<Self>, vm: &Vm, other: &Value) -> PyResult<bool> {
+                let other = iterator::iter(vm, other)?;
+                while let Some(element) = iterator::next(vm, &other)? {
+                    if $contains(vm, &zelf.dict, &element)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    };
+}
+
+fn has_key(vm: &Vm, dict: &Ref<Dict>, key: &Value) -> PyResult<bool> {
+    dict.contains(vm, key)
+}
+
+/// Whether `item` is a pair of a key and something equal to its value.
+fn has_item(vm: &Vm, dict: &Ref<Dict>, item: &Value) -> PyResult<bool> {
+    let pair = item.downcast::<crate::objects::tuple::Tuple>();
+    let Some([key, value]) = pair.map(|t| t.items()) else {
+        return Ok(false);
+    };
+    match dict.get(vm, key)? {
+        Some(found) => compare::eq(vm, &found, value),
+        None => Ok(false),
+    }
+}
+
+set_view_methods!(DictKeys, "DICT_KEYS_SET", has_key);
+set_view_methods!(DictItems, "DICT_ITEMS_SET", has_item);
+view_methods!(DictKeys, Keys, with(DICT_KEYS_SET));
+view_methods!(DictValues, Values,);
+view_methods!(DictItems, Items, with(DICT_ITEMS_SET));
