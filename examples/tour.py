@@ -32,3 +32,13 @@ print(lam(1,2,k=5,z=6), lam(*[1], **{'q': 2}))
 async def co(): return 42
 try: co().send(None)
 except StopIteration as e: print(e.value)
+def handler():
+    try:
+        raise ValueError('in a function')
+    except ValueError as error:
+        seen = error.args
+    x = 5
+    del x
+    return seen
+print(handler(), handler())
+print({1: [2]}.items() == {1: [2]}.items(), sorted({'a': 1, 'b': 2}.keys() & {'a'}))
