@@ -35,6 +35,7 @@ pub mod set;
 pub mod singletons;
 pub mod slice;
 pub mod str_;
+pub mod structseq;
 pub mod super_;
 pub mod template;
 pub mod traceback;
