@@ -1,1 +1,8 @@
-//! (see ARCHITECTURE.md)
+//! The native modules of the standard library: those that are C in CPython, one file or folder each, under CPython's
+//! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
+
+use naja_vm::ModuleDef;
+
+/// All of them, for `Config::builtin_modules`.
+pub static MODULES: &[&ModuleDef] = &[
+];

@@ -30,7 +30,8 @@ impl std::error::Error for StartError {}
 
 impl Interpreter {
     /// A new interpreter with the modules `builtins`, `sys` and `__main__`.
-    pub fn new(config: Config) -> Result<Interpreter, StartError> {
+    pub fn new(mut config: Config) -> Result<Interpreter, StartError> {
+        config.builtin_modules.extend(naja_modules::MODULES);
         let vm = naja_vm::runtime::Interpreter::new(config)
             .ok_or_else(|| StartError("out of memory".to_string()))?;
         let python = Interpreter { vm };

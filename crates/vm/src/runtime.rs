@@ -17,7 +17,10 @@ use crate::objects::type_::{MethodCache, Type};
 use crate::types::Types;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Heap, MutCell, Ref, Value};
+use rustc_hash::FxHashMap;
+use std::any::{Any, TypeId};
 use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -79,8 +82,8 @@ pub struct State {
     pub codec_errors: MutCell<Option<Ref<Dict>>>,
     pub audit_hooks: MutCell<Vec<Value>>,
     pub atexit: MutCell<Vec<Value>>,
-    /// State of native modules, by the address of their definition.
-    pub modules_state: MutCell<rustc_hash::FxHashMap<usize, std::rc::Rc<dyn std::any::Any>>>,
+    /// State of native modules, by its type.
+    modules_state: MutCell<FxHashMap<TypeId, Rc<dyn Any>>>,
     pub weakrefs: crate::objects::weakref::Table,
     pub int_max_str_digits: Cell<usize>,
     pub recursion_limit: Cell<u32>,
@@ -247,6 +250,18 @@ impl Interpreter {
         self.native_types
             .get(id.get())
             .map(|cell| cell.get_or_init(|| ty))
+    }
+
+    /// The state of a native module in this interpreter: one `T`, made on first use.
+    pub fn module_state<T: Default + 'static>(&self) -> Rc<T> {
+        let states = &self.state.modules_state;
+        let found = states.with(|s| s.get(&TypeId::of::<T>()).cloned());
+        if let Some(Ok(state)) = found.map(Rc::downcast::<T>) {
+            return state;
+        }
+        let state = Rc::new(T::default());
+        states.with_mut(|s| s.insert(TypeId::of::<T>(), state.clone()));
+        state
     }
 
     /// The greatest depth of Python calls (`sys.setrecursionlimit`).

@@ -35,19 +35,8 @@ pub enum Handler {
 #[derive(Default)]
 struct Handlers(naja_heap::MutCell<BTreeMap<i32, Handler>>);
 
-static KEY: u8 = 0;
-
-fn handlers(vm: &Vm) -> Option<Rc<Handlers>> {
-    let key = &raw const KEY as usize;
-    if let Some(found) = vm.interp.state.modules_state.with(|m| m.get(&key).cloned()) {
-        return found.downcast::<Handlers>().ok();
-    }
-    let new = Rc::new(Handlers::default());
-    vm.interp
-        .state
-        .modules_state
-        .with_mut(|m| m.insert(key, new.clone()));
-    Some(new)
+fn handlers(vm: &Vm) -> Rc<Handlers> {
+    vm.interp.module_state()
 }
 
 /// What the system calls: async-signal-safe, it only stores to atomics.
@@ -108,14 +97,15 @@ pub fn set_handler(vm: &Vm, signal: i32, handler: Handler) -> Option<Handler> {
     if !set_system_handler(signal, action) {
         return None;
     }
-    let old = handlers(vm)?.0.with_mut(|h| h.insert(signal, handler));
+    let old = handlers(vm).0.with_mut(|h| h.insert(signal, handler));
     Some(old.unwrap_or(Handler::Default))
 }
 
 /// What is registered for a signal.
 pub fn get_handler(vm: &Vm, signal: i32) -> Handler {
     handlers(vm)
-        .and_then(|h| h.0.with(|h| h.get(&signal).cloned()))
+        .0
+        .with(|h| h.get(&signal).cloned())
         .unwrap_or(Handler::Default)
 }
 

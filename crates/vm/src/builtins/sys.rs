@@ -253,7 +253,7 @@ fn fill(vm: &Vm, sys: &Ref<Module>, modules: &Ref<Dict>) -> PyResult<()> {
         options.set_str(vm, &vm.intern(key), value)?;
     }
     sys.set(vm, "_xoptions", options.into_value())?;
-    let names = crate::import::builtin_names()
+    let names = crate::import::builtin_names(vm)
         .into_iter()
         .map(|n| text(vm, n))
         .collect::<PyResult<Vec<_>>>()?;

@@ -8,7 +8,7 @@ pub mod native;
 pub mod signature;
 
 pub use args::{Args, KwArgs};
-pub use convert::{FromArg, IntoPyResult, OrNone};
+pub use convert::{FromArg, IntoPyResult, OrNone, wrong_type};
 pub use def::{
     AttrDef, ClassInfo, DefId, GetSetDef, MethodDef, MethodKind, MethodTable, ModuleDef, NativeFn,
     PyClass, SlotWrapper, TypeDef,

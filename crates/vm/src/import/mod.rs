@@ -2,7 +2,7 @@
 //!
 //! The rules of `import a.b`, `from a import b`, relative names and `from a import *` are CPython's (Python/import.c,
 //! Lib/importlib/_bootstrap.py). Where `state.importlib` is set, finding and loading is its business. Until then a
-//! small native finder serves: built-in modules from a registry ([`register`]), then source files, packages and
+//! small native finder serves: built-in modules of the configuration, then source files, packages and
 //! namespace packages along `sys.path` or the parent's `__path__`. It has no hooks, caches no bytecode and leaves
 //! `__spec__` and `__loader__` None. Invariant: a module is in `sys.modules` before its code runs, and is taken out
 //! again if that fails.
@@ -25,43 +25,25 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-
-/// The native modules that can be imported, besides `builtins` and `sys`.
-static REGISTRY: Mutex<Vec<&'static ModuleDef>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// Names of the modules whose code is running, for the messages about circular imports.
     static LOADING: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Makes native modules known to every interpreter. Later definitions of the same name win.
-pub fn register(modules: &[&'static ModuleDef]) {
-    let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-    for def in modules {
-        registry.retain(|old| old.name != def.name);
-        registry.push(def);
-    }
-}
-
 /// The names of all built-in modules, sorted: `sys.builtin_module_names`.
-pub fn builtin_names() -> Vec<&'static str> {
-    let registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut names: Vec<&'static str> = registry.iter().map(|def| def.name).collect();
+pub fn builtin_names(vm: &Vm) -> Vec<&'static str> {
+    let modules = &vm.interp.config.builtin_modules;
+    let mut names: Vec<&'static str> = modules.iter().map(|def| def.name).collect();
     names.extend(["builtins", "sys"]);
     names.sort_unstable();
-    names.dedup();
     names
 }
 
 /// The definition of a built-in module.
-pub fn find_builtin(name: &str) -> Option<&'static ModuleDef> {
-    REGISTRY
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .find(|def| def.name == name)
-        .copied()
+pub fn find_builtin(vm: &Vm, name: &str) -> Option<&'static ModuleDef> {
+    let modules = &vm.interp.config.builtin_modules;
+    modules.iter().find(|def| def.name == name).copied()
 }
 
 /// `sys.modules`. Raises RuntimeError if it has been taken away.
@@ -223,7 +205,7 @@ fn path_of(vm: &Vm, value: &Value) -> PyResult<Option<PathBuf>> {
 }
 
 fn find(vm: &Vm, name: &str, child: &str, search: Option<Value>) -> PyResult<Option<Found>> {
-    if let Some(def) = find_builtin(name) {
+    if let Some(def) = find_builtin(vm, name) {
         return Ok(Some(Found::Builtin(def)));
     }
     let search = match search {

@@ -1,29 +1,312 @@
-//! The buffer protocol: what an object with a buffer lends. CPython: PEP 3118, Objects/abstract.c.
+//! The buffer protocol: memory that an object lends. CPython: PEP 3118, PEP 688, Objects/abstract.c.
+//!
+//! A [`Buffer`] names its owner and how to reach the owner's bytes; it holds no pointer. Each access asks the owner
+//! again ([`BufferOps`]), so nothing dangles whatever Python code does meanwhile. The owner counts its buffers and
+//! refuses to change its size while there are any; dropping the last clone of a `Buffer` ends the export.
+//! Invariant: `offset + (extent of shape and strides)` lies within the owner's bytes.
 
+use crate::function::{FromArg, Signature};
+use crate::objects::bytes::Bytes;
+use crate::vm::{PyResult, Vm};
 use naja_heap::Value;
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::rc::Rc;
 
-/// The bytes lent by an object, which is kept alive meanwhile.
+/// What the consumer of a buffer asks for (`PyBUF_*`).
+pub mod flags {
+    pub const SIMPLE: u32 = 0;
+    pub const WRITABLE: u32 = 1;
+    pub const FORMAT: u32 = 4;
+    pub const ND: u32 = 8;
+    pub const STRIDES: u32 = 0x10 | ND;
+    pub const C_CONTIGUOUS: u32 = 0x20 | STRIDES;
+    pub const F_CONTIGUOUS: u32 = 0x40 | STRIDES;
+    pub const ANY_CONTIGUOUS: u32 = 0x80 | STRIDES;
+    pub const INDIRECT: u32 = 0x100 | STRIDES;
+    pub const FULL_RO: u32 = INDIRECT | FORMAT;
+    pub const FULL: u32 = FULL_RO | WRITABLE;
+}
+
+/// How to reach an owner's bytes, and what to do when an export ends.
+pub struct BufferOps {
+    /// Lends all the owner's bytes for reading; calls the function once. No Python code runs inside.
+    pub with: fn(&Value, &mut dyn FnMut(&[u8])),
+    /// Lends them for writing; never called where the buffer is read-only.
+    pub with_mut: fn(&Value, &mut dyn FnMut(&mut [u8])),
+    /// Ends an export: the owner counts down.
+    pub release: fn(&Value),
+}
+
+/// One export: ends when the last buffer made from it is dropped.
+struct Export {
+    owner: Value,
+    ops: &'static BufferOps,
+}
+
+impl Drop for Export {
+    fn drop(&mut self) {
+        (self.ops.release)(&self.owner)
+    }
+}
+
+/// Memory lent by `object`, as `Py_buffer` describes it.
+#[derive(Clone)]
 pub struct Buffer {
+    /// The object that the bytes belong to (`view.obj`).
     pub object: Value,
+    export: Rc<Export>,
     pub readonly: bool,
-    /// A copy of the contents, in C order.
-    data: Vec<u8>,
+    /// Where the first item lies in the owner's bytes.
+    pub offset: usize,
+    /// Bytes of all items together.
+    pub len: usize,
+    pub itemsize: usize,
+    /// Format of an item in the notation of the module `struct`.
+    pub format: Cow<'static, str>,
+    pub shape: Vec<isize>,
+    pub strides: Vec<isize>,
 }
 
 impl Buffer {
-    pub fn new(object: Value, data: Vec<u8>, readonly: bool) -> Buffer {
+    /// A one-dimensional export of `len` unsigned bytes, which the owner has counted already.
+    pub fn export(owner: Value, ops: &'static BufferOps, len: usize, readonly: bool) -> Buffer {
         Buffer {
-            object,
+            object: owner.clone(),
+            export: Rc::new(Export { owner, ops }),
             readonly,
-            data,
+            offset: 0,
+            len,
+            itemsize: 1,
+            format: Cow::Borrowed("B"),
+            shape: vec![len as isize],
+            strides: vec![1],
         }
     }
 
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.data
+    /// The same memory seen as items of another kind.
+    pub fn with_layout(
+        mut self,
+        format: impl Into<Cow<'static, str>>,
+        itemsize: usize,
+        shape: Vec<isize>,
+        strides: Vec<isize>,
+    ) -> Buffer {
+        self.len = shape.iter().map(|&n| n.max(0) as usize).product::<usize>() * itemsize;
+        self.format = format.into();
+        self.itemsize = itemsize;
+        self.shape = shape;
+        self.strides = strides;
+        self
     }
 
-    pub fn to_vec(&self) -> Vec<u8> {
-        self.data.clone()
+    /// The buffer of any object, as asked for by `flags`. Raises TypeError "a bytes-like object is required, ...",
+    /// BufferError, and what a class's `__buffer__` raises.
+    pub fn get(vm: &Vm, value: &Value, flags: u32) -> PyResult<Buffer> {
+        match vm.type_of(value).slots.get_buffer.get() {
+            Some(get) => get(vm, value, flags),
+            None => Err(vm.type_error(format!(
+                "a bytes-like object is required, not '{}'",
+                vm.type_name(value)
+            ))),
+        }
     }
+
+    /// Whether the object has a buffer at all.
+    pub fn supported(vm: &Vm, value: &Value) -> bool {
+        vm.type_of(value).slots.get_buffer.get().is_some()
+    }
+
+    /// The contiguous bytes of a bytes-like object. Raises TypeError, BufferError.
+    pub fn of(vm: &Vm, value: &Value) -> PyResult<Buffer> {
+        let buffer = Buffer::get(vm, value, flags::SIMPLE)?;
+        if buffer.is_c_contiguous() {
+            Ok(buffer)
+        } else {
+            Err(vm.buffer_error("memoryview: underlying buffer is not C-contiguous"))
+        }
+    }
+
+    /// As [`Buffer::of`], for writing. Raises TypeError, BufferError.
+    pub fn writable(vm: &Vm, value: &Value) -> PyResult<Buffer> {
+        let buffer = Buffer::get(vm, value, flags::WRITABLE)?;
+        if buffer.readonly {
+            Err(vm.buffer_error("Object is not writable."))
+        } else if buffer.is_c_contiguous() {
+            Ok(buffer)
+        } else {
+            Err(vm.buffer_error("memoryview: underlying buffer is not C-contiguous"))
+        }
+    }
+
+    /// Number of bytes of all items.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn ndim(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// Whether the items lie one after the other, the last dimension varying fastest.
+    pub fn is_c_contiguous(&self) -> bool {
+        self.is_contiguous(self.shape.iter().zip(&self.strides).rev())
+    }
+
+    /// Whether the items lie one after the other, the first dimension varying fastest.
+    pub fn is_f_contiguous(&self) -> bool {
+        self.is_contiguous(self.shape.iter().zip(&self.strides))
+    }
+
+    fn is_contiguous<'a>(&self, dims: impl Iterator<Item = (&'a isize, &'a isize)>) -> bool {
+        if self.len == 0 {
+            return true;
+        }
+        let mut expected = self.itemsize as isize;
+        for (&n, &stride) in dims {
+            if n > 1 && stride != expected {
+                return false;
+            }
+            expected = expected.saturating_mul(n);
+        }
+        true
+    }
+
+    /// Lends the bytes of a contiguous buffer. The closure must not run Python.
+    pub fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        self.with_owner(|all| f(part(all, self.offset, self.len)))
+    }
+
+    /// Lends the bytes of a contiguous buffer for writing; an empty slice where it is read-only.
+    pub fn with_mut<R>(&self, f: impl FnOnce(&mut [u8]) -> R) -> R {
+        self.with_owner_mut(|all| {
+            let end = self.offset.saturating_add(self.len).min(all.len());
+            let start = self.offset.min(end);
+            f(&mut all[start..end])
+        })
+    }
+
+    /// Lends all the owner's bytes: item (i, j, ...) is at `offset + i * strides[0] + j * strides[1] + ...`.
+    pub fn with_owner<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        let (mut f, mut result) = (Some(f), None);
+        (self.export.ops.with)(&self.export.owner, &mut |all| {
+            if let Some(f) = f.take() {
+                result = Some(f(all))
+            }
+        });
+        match (result, f) {
+            (Some(result), _) => result,
+            (None, Some(f)) => f(&[]),
+            (None, None) => unreachable!("the function has run"),
+        }
+    }
+
+    /// As [`Buffer::with_owner`] for writing; an empty slice where the buffer is read-only.
+    pub fn with_owner_mut<R>(&self, f: impl FnOnce(&mut [u8]) -> R) -> R {
+        if self.readonly {
+            return f(&mut []);
+        }
+        let (mut f, mut result) = (Some(f), None);
+        (self.export.ops.with_mut)(&self.export.owner, &mut |all| {
+            if let Some(f) = f.take() {
+                result = Some(f(all))
+            }
+        });
+        match (result, f) {
+            (Some(result), _) => result,
+            (None, Some(f)) => f(&mut []),
+            (None, None) => unreachable!("the function has run"),
+        }
+    }
+
+    /// A copy of the items' bytes in C order, whatever the strides.
+    pub fn to_vec(&self) -> Vec<u8> {
+        if self.is_c_contiguous() {
+            return self.with(<[u8]>::to_vec);
+        }
+        let mut out = Vec::with_capacity(self.len);
+        self.with_owner(|all| self.copy_items(all, 0, self.offset as isize, &mut out));
+        out
+    }
+
+    fn copy_items(&self, all: &[u8], dim: usize, at: isize, out: &mut Vec<u8>) {
+        if dim == self.shape.len() {
+            out.extend_from_slice(part(all, at.max(0) as usize, self.itemsize));
+            return;
+        }
+        for i in 0..self.shape[dim] {
+            self.copy_items(all, dim + 1, at + i * self.strides[dim], out)
+        }
+    }
+}
+
+fn part(all: &[u8], offset: usize, len: usize) -> &[u8] {
+    let end = offset.saturating_add(len).min(all.len());
+    &all[offset.min(end)..end]
+}
+
+impl FromArg<'_> for Buffer {
+    fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+        Buffer::of(vm, value)
+    }
+}
+
+/// An argument that is written to.
+#[derive(Clone)]
+pub struct WritableBuffer(pub Buffer);
+
+impl Deref for WritableBuffer {
+    type Target = Buffer;
+    fn deref(&self) -> &Buffer {
+        &self.0
+    }
+}
+
+impl FromArg<'_> for WritableBuffer {
+    fn from_arg(vm: &Vm, value: &Value, sig: &Signature, index: usize) -> PyResult<Self> {
+        match Buffer::supported(vm, value)
+            .then(|| Buffer::writable(vm, value))
+            .transpose()
+        {
+            Ok(Some(buffer)) => Ok(WritableBuffer(buffer)),
+            Err(raised) if !vm.exception_matches(&vm.types.buffer_error) => Err(raised),
+            other => {
+                if other.is_err() {
+                    vm.clear_exception()
+                }
+                Err(crate::function::wrong_type(
+                    vm,
+                    value,
+                    sig,
+                    index,
+                    "read-write bytes-like object",
+                ))
+            }
+        }
+    }
+}
+
+fn with_bytes(owner: &Value, f: &mut dyn FnMut(&[u8])) {
+    if let Some(bytes) = owner.downcast::<Bytes>() {
+        f(bytes.as_bytes())
+    }
+}
+
+/// The buffer of a `bytes` object.
+pub static BYTES_OPS: BufferOps = BufferOps {
+    with: with_bytes,
+    with_mut: |_, _| {},
+    release: |_| {},
+};
+
+/// Raises BufferError where the consumer wants to write to what is read-only.
+pub fn refuse_writing(vm: &Vm, wanted: u32) -> PyResult<()> {
+    if wanted & flags::WRITABLE != 0 {
+        return Err(vm.buffer_error("Object is not writable."));
+    }
+    Ok(())
 }

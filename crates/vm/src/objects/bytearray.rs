@@ -1,13 +1,14 @@
 //! `bytearray`: its core. CPython: Objects/bytearrayobject.c.
 
 use crate::function::Args;
-use crate::objects::buffer::Buffer;
+use crate::objects::buffer::{Buffer, BufferOps};
 use crate::objects::bytes;
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
 
 /// bytearray(iterable_of_ints) -> bytearray
 /// bytearray(string, encoding[, errors]) -> bytearray
@@ -26,13 +27,40 @@ use naja_macros::{pyclass, pymethods};
 #[derive(Default)]
 pub struct ByteArray {
     data: MutCell<Vec<u8>>,
+    /// Buffers lent at the moment; the size must not change while there are any.
+    exports: Cell<usize>,
 }
 
 impl ByteArray {
     pub fn to_vec(&self) -> Vec<u8> {
         self.data.get()
     }
+
+    fn check_resizable(&self, vm: &Vm) -> PyResult<()> {
+        if self.exports.get() > 0 {
+            return Err(vm.buffer_error("Existing exports of data: object cannot be re-sized"));
+        }
+        Ok(())
+    }
 }
+
+static OPS: BufferOps = BufferOps {
+    with: |owner, f| {
+        if let Some(array) = owner.downcast::<ByteArray>() {
+            array.data.with(|d| f(d))
+        }
+    },
+    with_mut: |owner, f| {
+        if let Some(array) = owner.downcast::<ByteArray>() {
+            array.data.with_mut(|d| f(d))
+        }
+    },
+    release: |owner| {
+        if let Some(array) = owner.downcast::<ByteArray>() {
+            array.exports.set(array.exports.get().saturating_sub(1))
+        }
+    },
+};
 
 #[pymethods]
 impl ByteArray {
@@ -89,10 +117,12 @@ impl ByteArray {
 
     #[pyslot]
     fn get_buffer(vm: &Vm, zelf: &Value, _flags: u32) -> PyResult<Buffer> {
-        match zelf.downcast::<ByteArray>() {
-            Some(array) => Ok(Buffer::new(zelf.clone(), array.to_vec(), false)),
-            None => Err(vm.type_error("not a bytearray")),
-        }
+        let Some(array) = zelf.downcast::<ByteArray>() else {
+            return Err(vm.type_error("not a bytearray"));
+        };
+        array.exports.set(array.exports.get() + 1);
+        let len = array.data.with(Vec::len);
+        Ok(Buffer::export(zelf.clone(), &OPS, len, false))
     }
 
     /// Append a single item to the end of the bytearray.
@@ -101,6 +131,7 @@ impl ByteArray {
     ///     The item to be appended.
     #[pymethod(sig = "($self, item, /)")]
     fn append(&self, vm: &Vm, item: &Value) -> PyResult<()> {
+        self.check_resizable(vm)?;
         match crate::protocols::number::index_i64(vm, item)? {
             Some(n) if (0..256).contains(&n) => {
                 self.data.with_mut(|d| d.push(n as u8));
@@ -117,6 +148,7 @@ impl ByteArray {
     #[pymethod(sig = "($self, iterable_of_ints, /)")]
     fn extend(&self, vm: &Vm, iterable_of_ints: &Value) -> PyResult<()> {
         let more = bytes::from_object(vm, iterable_of_ints)?;
+        self.check_resizable(vm)?;
         self.data.with_mut(|d| d.extend(more));
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `bytes`: its core. CPython: Objects/bytesobject.c.
 
 use crate::function::Args;
+use crate::objects::buffer::{self, Buffer};
 use crate::objects::slice::Slice;
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
@@ -270,6 +271,13 @@ impl Bytes {
                 vm.type_of(needle).full_name()
             ))),
         }
+    }
+
+    #[pyslot]
+    fn get_buffer(vm: &Vm, zelf: &Value, flags: u32) -> PyResult<Buffer> {
+        buffer::refuse_writing(vm, flags)?;
+        let len = zelf.downcast::<Bytes>().map_or(0, |b| b.data.len());
+        Ok(Buffer::export(zelf.clone(), &buffer::BYTES_OPS, len, true))
     }
 
     #[pyslot]
