@@ -4,5 +4,4 @@
 use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
-pub static MODULES: &[&ModuleDef] = &[
-];
+pub static MODULES: &[&ModuleDef] = &[];

@@ -30,9 +30,9 @@ impl Traverse for MemoryView {
 
 impl MemoryView {
     fn buffer(&self, vm: &Vm) -> PyResult<Buffer> {
-        self.view.get().ok_or_else(|| {
-            vm.value_error("operation forbidden on released memoryview object")
-        })
+        self.view
+            .get()
+            .ok_or_else(|| vm.value_error("operation forbidden on released memoryview object"))
     }
 }
 
@@ -64,10 +64,11 @@ impl MemoryView {
 
     #[pyslot]
     fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
-        match usize::try_from(index)
-            .ok()
-            .and_then(|i| zelf.buffer(vm).ok().and_then(|b| b.with(|b| b.get(i).copied())))
-        {
+        match usize::try_from(index).ok().and_then(|i| {
+            zelf.buffer(vm)
+                .ok()
+                .and_then(|b| b.with(|b| b.get(i).copied()))
+        }) {
             Some(byte) => Ok(Value::small_int(byte as i64)),
             None => Err(vm.index_error("index out of bounds on dimension 1")),
         }
