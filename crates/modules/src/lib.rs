@@ -1,7 +1,11 @@
 //! The native modules of the standard library: those that are C in CPython, one file or folder each, under CPython's
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
+pub mod marshal;
+
 use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
-pub static MODULES: &[&ModuleDef] = &[];
+pub static MODULES: &[&ModuleDef] = &[
+    &marshal::module::MODULE,
+];

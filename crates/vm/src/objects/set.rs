@@ -106,6 +106,11 @@ impl Set {
         })
     }
 
+    /// The elements, in the order of iteration.
+    pub fn elements(&self) -> Vec<Value> {
+        elements(&self.keys.get())
+    }
+
     pub fn add(&self, vm: &Vm, key: &Value) -> PyResult<()> {
         self.keys.get().set(vm, key, Value::NONE)
     }
@@ -130,6 +135,11 @@ impl Set {
 }
 
 impl FrozenSet {
+    /// The elements, in the order of iteration.
+    pub fn elements(&self) -> Vec<Value> {
+        elements(&self.keys)
+    }
+
     pub fn from_values(vm: &Vm, values: Vec<Value>) -> PyResult<Ref<FrozenSet>> {
         let keys = Dict::new(vm)?;
         for value in values {

@@ -5,6 +5,10 @@
 //!
 //! CPython: Objects/codeobject.c, Python/specialize.c (`_PyCode_Quicken`).
 
+mod build;
+pub mod lines;
+
+use crate::function::Args;
 use crate::objects::bytes::Bytes;
 use crate::objects::str_::Str;
 use crate::vm::{PyResult, Vm};
@@ -14,6 +18,8 @@ use naja_bytecode::opcode::{self, op};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
 use std::cell::{Cell, UnsafeCell};
+
+pub use build::CodeParts;
 
 /// What `STORE_ATTR` has learnt where its inline cache has no room.
 #[derive(Clone, Copy)]
@@ -40,6 +46,8 @@ pub struct GlobalCache {
 #[repr(C)]
 pub struct CodeObject {
     pub(crate) units: Box<[UnsafeCell<u16>]>,
+    /// The bytecode of code that cannot be run (see build.rs).
+    unsound: Option<Box<[u8]>>,
     pub consts: Box<[Value]>,
     pub names: Box<[Ref<Str>]>,
     pub localsplusnames: Box<[Ref<Str>]>,
@@ -97,47 +105,27 @@ impl CodeObject {
             .consts
             .iter()
             .map(|c| constant(vm, c))
-            .collect::<PyResult<Box<[Value]>>>()?;
-        let count = |bits: u8| {
-            code.localspluskinds
-                .iter()
-                .filter(|&&k| k & bits != 0)
-                .count() as u32
-        };
-        let first_traceable = code
-            .code
-            .chunks_exact(2)
-            .position(|u| u[0] == op::RESUME)
-            .unwrap_or(0) as u32;
-        let payload = CodeObject {
-            units: quicken(&code.code),
-            consts,
-            names: code.names.iter().map(text).collect(),
-            localsplusnames: code.localsplusnames.iter().map(text).collect(),
-            localspluskinds: code.localspluskinds.clone().into(),
+            .collect::<PyResult<Vec<Value>>>()?;
+        let names = |texts: &[naja_bytecode::code::Text]| texts.iter().map(text).collect();
+        let parts = CodeParts {
             argcount: code.argcount,
             posonlyargcount: code.posonlyargcount,
             kwonlyargcount: code.kwonlyargcount,
             stacksize: code.stacksize,
             flags: code.flags,
-            nlocalsplus: code.localsplusnames.len() as u32,
-            nlocals: count(kind::LOCAL),
-            ncellvars: count(kind::CELL),
-            nfreevars: count(kind::FREE),
+            code: code.code.clone(),
+            consts,
+            names: names(&code.names),
+            localsplusnames: names(&code.localsplusnames),
+            localspluskinds: code.localspluskinds.clone(),
             filename: text(&code.filename),
             name: text(&code.name),
             qualname: text(&code.qualname),
             firstlineno: code.firstlineno,
             linetable: vm.new_bytes(&code.linetable)?,
             exceptiontable: vm.new_bytes(&code.exceptiontable)?,
-            version: Cell::new(0),
-            first_traceable,
-            store_caches: MutCell::new(Vec::new()),
-            global_caches: MutCell::new(Vec::new()),
-            monitoring: MutCell::new(None),
-            extra: MutCell::new(None),
         };
-        vm.new_object(payload)
+        make(vm, parts, true)
     }
 
     /// The number of arguments' slots: positional, keyword-only, `*args`, `**kwargs`.
@@ -176,6 +164,9 @@ impl CodeObject {
     }
 
     fn bytes_with(&self, f: impl Fn(u8) -> u8) -> Vec<u8> {
+        if let Some(bytes) = &self.unsound {
+            return bytes.to_vec();
+        }
         let mut bytes = Vec::with_capacity(self.units.len() * 2);
         let mut at = 0;
         while at < self.units.len() {
@@ -226,6 +217,48 @@ impl CodeObject {
             line => Some(line),
         }
     }
+}
+
+/// The object of parts. What is not `sound` gets an instruction to run that raises SystemError.
+fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
+    let kinds = &parts.localspluskinds;
+    let count = |bits: u8| kinds.iter().filter(|&&k| k & bits != 0).count() as u32;
+    let code = &parts.code;
+    let first_traceable = code.chunks_exact(2).position(|u| u[0] == op::RESUME);
+    let payload = CodeObject {
+        units: if sound {
+            quicken(code)
+        } else {
+            quicken(&[op::RESERVED, 0])
+        },
+        unsound: (!sound).then(|| code.clone().into_boxed_slice()),
+        nlocalsplus: kinds.len() as u32,
+        nlocals: count(kind::LOCAL),
+        ncellvars: count(kind::CELL),
+        nfreevars: count(kind::FREE),
+        consts: parts.consts.into(),
+        names: parts.names.into(),
+        localsplusnames: parts.localsplusnames.into(),
+        localspluskinds: parts.localspluskinds.into(),
+        argcount: parts.argcount,
+        posonlyargcount: parts.posonlyargcount,
+        kwonlyargcount: parts.kwonlyargcount,
+        stacksize: if sound { parts.stacksize } else { parts.stacksize.clamp(1, 1 << 16) },
+        flags: parts.flags,
+        filename: parts.filename,
+        name: parts.name,
+        qualname: parts.qualname,
+        firstlineno: parts.firstlineno,
+        linetable: parts.linetable,
+        exceptiontable: parts.exceptiontable,
+        version: Cell::new(0),
+        first_traceable: if sound { first_traceable.unwrap_or(0) as u32 } else { 0 },
+        store_caches: MutCell::new(Vec::new()),
+        global_caches: MutCell::new(Vec::new()),
+        monitoring: MutCell::new(None),
+        extra: MutCell::new(None),
+    };
+    vm.new_object(payload)
 }
 
 /// Copies bytecode into units, and sets the counters of instructions that specialise.
@@ -302,6 +335,62 @@ pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
 
 #[naja_macros::pymethods]
 impl CodeObject {
+    #[pyslot(
+        sig = "(argcount, posonlyargcount, kwonlyargcount, nlocals, stacksize,\n     flags, codestring, constants, names, varnames, filename, name,\n     qualname, firstlineno, linetable, exceptiontable, freevars=(),\n     cellvars=(), /)"
+    )]
+    fn new(_cls: &Ref<crate::objects::type_::Type>, vm: &Vm, args: Args) -> PyResult {
+        build::new(vm, args)
+    }
+
+    /// Return a copy of the code object with new values for the specified fields.
+    #[pymethod(raw, sig = "($self, /, **changes)")]
+    fn replace(vm: &Vm, args: Args) -> PyResult {
+        match args.args.first().and_then(|zelf| zelf.downcast::<CodeObject>()) {
+            Some(code) => build::replace(vm, code, args),
+            None => Err(vm.type_error("descriptor 'replace' for 'code' objects doesn't apply to another object")),
+        }
+    }
+
+    /// The same as replace().
+    #[pymethod(raw, sig = "($self, /, **changes)")]
+    fn __replace__(vm: &Vm, args: Args) -> PyResult {
+        CodeObject::replace(vm, args)
+    }
+
+    #[pymethod(sig = "($self, /)")]
+    fn co_lines(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        lines::lines(vm, zelf)
+    }
+
+    #[pymethod(sig = "($self, /)")]
+    fn co_branches(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        lines::branches(vm, zelf)
+    }
+
+    #[pymethod(sig = "($self, /)")]
+    fn co_positions(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        lines::positions(vm, zelf)
+    }
+
+    /// (internal-only) Return the local variable name for the given oparg.
+    ///
+    /// WARNING: this method is for internal use only and may change or go
+    /// away.
+    #[pymethod(sig = "($self, /, oparg)")]
+    fn _varname_from_oparg(&self, vm: &Vm, oparg: i32) -> PyResult {
+        Ok(lines::varname(vm, self, oparg)?.into_value())
+    }
+
+    #[pygetter]
+    fn co_lnotab(&self, vm: &Vm) -> PyResult {
+        vm.warn(
+            &vm.types.deprecation_warning,
+            "co_lnotab is deprecated, use co_lines instead.",
+            1,
+        )?;
+        Ok(vm.new_bytes(&lines::lnotab(self))?.into_value())
+    }
+
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let file = crate::protocols::object::repr(vm, zelf.filename.as_value())?;
