@@ -6,6 +6,4 @@ pub mod marshal;
 use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
-pub static MODULES: &[&ModuleDef] = &[
-    &marshal::module::MODULE,
-];
+pub static MODULES: &[&ModuleDef] = &[&marshal::module::MODULE];

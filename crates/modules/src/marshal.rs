@@ -113,7 +113,9 @@ impl Dumper<'_> {
     fn names(&mut self, names: &[Ref<Str>]) -> PyResult<()> {
         let result = self.writer.tuple_head(names.len(), 0);
         self.check(result)?;
-        names.iter().try_for_each(|name| self.value(name.as_value()))
+        names
+            .iter()
+            .try_for_each(|name| self.value(name.as_value()))
     }
 
     fn items(&mut self, items: &[Value]) -> PyResult<()> {
@@ -150,7 +152,11 @@ impl Dumper<'_> {
         if value.is_none() {
             self.writer.byte(code::NONE);
         } else if value.is_bool() {
-            self.writer.byte(if value.is_true() { code::TRUE } else { code::FALSE });
+            self.writer.byte(if value.is_true() {
+                code::TRUE
+            } else {
+                code::FALSE
+            });
         } else if value.is(&Value::ELLIPSIS) {
             self.writer.byte(code::ELLIPSIS);
         } else if value.is(vm.types.stop_iteration.as_value()) {
@@ -158,7 +164,11 @@ impl Dumper<'_> {
         } else if let Some(n) = value.as_small_int() {
             self.writer.int(n, 0);
         } else if let Some(f) = value.as_small_float() {
-            self.writer.byte(if self.version > 1 { code::BINARY_FLOAT } else { code::FLOAT });
+            self.writer.byte(if self.version > 1 {
+                code::BINARY_FLOAT
+            } else {
+                code::FLOAT
+            });
             self.float(f)?;
         } else {
             let Some(flag) = self.flag(value) else {
@@ -190,11 +200,23 @@ impl Dumper<'_> {
             return Ok(());
         }
         if let Some(f) = naja_vm::float::exact(vm, value) {
-            self.writer.byte(flag | if self.version > 1 { code::BINARY_FLOAT } else { code::FLOAT });
+            self.writer.byte(
+                flag | if self.version > 1 {
+                    code::BINARY_FLOAT
+                } else {
+                    code::FLOAT
+                },
+            );
             return self.float(f);
         }
         if let Some(z) = value.downcast::<Complex>().filter(|_| exactly(&t.complex)) {
-            self.writer.byte(flag | if self.version > 1 { code::BINARY_COMPLEX } else { code::COMPLEX });
+            self.writer.byte(
+                flag | if self.version > 1 {
+                    code::BINARY_COMPLEX
+                } else {
+                    code::COMPLEX
+                },
+            );
             let (re, im) = (z.re, z.im);
             self.float(re)?;
             return self.float(im);
@@ -216,7 +238,10 @@ impl Dumper<'_> {
         if let Some(set) = value.downcast::<Set>().filter(|_| exactly(&t.set)) {
             return self.set(set.elements(), code::SET | flag);
         }
-        if let Some(set) = value.downcast::<FrozenSet>().filter(|_| exactly(&t.frozenset)) {
+        if let Some(set) = value
+            .downcast::<FrozenSet>()
+            .filter(|_| exactly(&t.frozenset))
+        {
             return self.set(set.elements(), code::FROZENSET | flag);
         }
         if let Some(code) = value.downcast::<CodeObject>() {
@@ -258,7 +283,9 @@ impl Dumper<'_> {
             keyed.push((dumper.writer.finish(), element));
         }
         keyed.sort_by(|a, b| a.0.cmp(&b.0));
-        keyed.iter().try_for_each(|(_, element)| self.value(element))
+        keyed
+            .iter()
+            .try_for_each(|(_, element)| self.value(element))
     }
 
     fn code(&mut self, code: &Ref<CodeObject>, flag: u8) -> PyResult<()> {
@@ -366,7 +393,11 @@ impl Builder for Loader<'_> {
     fn str(&mut self, text: &[u8], interned: bool) -> Result<Value, Error> {
         debug_assert!(is_wtf8(text));
         if interned {
-            return Ok(self.vm.interp.interner(|i| i.intern_wtf8(text)).into_value());
+            return Ok(self
+                .vm
+                .interp
+                .interner(|i| i.intern_wtf8(text))
+                .into_value());
         }
         made(self.vm.new_str_wtf8(text))
     }
@@ -427,13 +458,34 @@ fn code_object(vm: &Vm, stored: Stored<Value>) -> Result<Value, Error> {
     };
     let texts = |v: &Value| {
         let tuple = v.downcast::<Tuple>().ok_or(MALFORMED)?;
-        tuple.items().iter().map(text).collect::<Result<Vec<_>, Error>>()
+        tuple
+            .items()
+            .iter()
+            .map(text)
+            .collect::<Result<Vec<_>, Error>>()
     };
     let bytes = |v: &Value| v.downcast::<Bytes>().cloned().ok_or(MALFORMED);
     let count = |n: i32| u32::try_from(n).map_err(|_| MALFORMED);
-    let [argcount, posonlyargcount, kwonlyargcount, stacksize, flags, firstlineno] = stored.numbers;
-    let [code, consts, names, locals, kinds, filename, name, qualname, linetable, exceptions] =
-        &stored.objects;
+    let [
+        argcount,
+        posonlyargcount,
+        kwonlyargcount,
+        stacksize,
+        flags,
+        firstlineno,
+    ] = stored.numbers;
+    let [
+        code,
+        consts,
+        names,
+        locals,
+        kinds,
+        filename,
+        name,
+        qualname,
+        linetable,
+        exceptions,
+    ] = &stored.objects;
     let parts = CodeParts {
         argcount: count(argcount)?,
         posonlyargcount: count(posonlyargcount)?,
@@ -441,7 +493,11 @@ fn code_object(vm: &Vm, stored: Stored<Value>) -> Result<Value, Error> {
         stacksize: count(stacksize)?,
         flags: flags as u32,
         code: bytes(code)?.as_bytes().to_vec(),
-        consts: consts.downcast::<Tuple>().ok_or(MALFORMED)?.items().to_vec(),
+        consts: consts
+            .downcast::<Tuple>()
+            .ok_or(MALFORMED)?
+            .items()
+            .to_vec(),
         names: texts(names)?,
         localsplusnames: texts(locals)?,
         localspluskinds: bytes(kinds)?.as_bytes().to_vec(),
@@ -523,7 +579,10 @@ impl Skimmer {
                 code::FLOAT | code::SHORT_ASCII | code::SHORT_ASCII_INTERNED => {
                     length += size as usize
                 }
-                code::STRING | code::INTERNED | code::UNICODE | code::ASCII
+                code::STRING
+                | code::INTERNED
+                | code::UNICODE
+                | code::ASCII
                 | code::ASCII_INTERNED => length += usize::try_from(size).ok()?,
                 code::COMPLEX => {
                     length += size as usize;
@@ -630,12 +689,7 @@ pub mod module {
     /// Raise a ValueError exception if value has (or contains an object that
     /// has) an unsupported type.
     #[pyfunction(sig = "($module, value, version=version, /, *, allow_code=True)")]
-    fn dumps(
-        vm: &Vm,
-        value: &Value,
-        version: Option<i32>,
-        allow_code: Option<bool>,
-    ) -> PyResult {
+    fn dumps(vm: &Vm, value: &Value, version: Option<i32>, allow_code: Option<bool>) -> PyResult {
         let version = check_version(version);
         audit_dump(vm, value, version)?;
         let data = dump_object(vm, value, version, allow_code.unwrap_or(true))?;
@@ -681,7 +735,8 @@ pub mod module {
             if count == 0 {
                 break;
             }
-            Buffer::of(vm, &space)?.with(|bytes| data.extend_from_slice(&bytes[..count.min(bytes.len())]));
+            Buffer::of(vm, &space)?
+                .with(|bytes| data.extend_from_slice(&bytes[..count.min(bytes.len())]));
         }
         load_object(vm, &data, allow_code.unwrap_or(true)).map(|(value, _)| value)
     }
@@ -695,7 +750,10 @@ pub mod module {
     /// Extra bytes in the input are ignored.
     #[pyfunction(sig = "($module, bytes, /, *, allow_code=True)")]
     fn loads(vm: &Vm, bytes: Buffer, allow_code: Option<bool>) -> PyResult {
-        vm.permit(Access::Event("marshal.loads", &[vm.new_bytes(&bytes.to_vec())?.into_value()]))?;
+        vm.permit(Access::Event(
+            "marshal.loads",
+            &[vm.new_bytes(&bytes.to_vec())?.into_value()],
+        ))?;
         let data = bytes.to_vec();
         load_object(vm, &data, allow_code.unwrap_or(true)).map(|(value, _)| value)
     }

@@ -137,7 +137,12 @@ fn localsplus(
                 } else if i < args {
                     kind::ARG_KW
                 } else if i < args + var {
-                    kind::ARG_VAR | if i == args && parts.flags & flags::VARARGS != 0 { kind::ARG_POS } else { kind::ARG_KW }
+                    kind::ARG_VAR
+                        | if i == args && parts.flags & flags::VARARGS != 0 {
+                            kind::ARG_POS
+                        } else {
+                            kind::ARG_KW
+                        }
                 } else {
                     0
                 }
@@ -171,7 +176,11 @@ fn typed<'a, T: naja_heap::Payload>(
     value.downcast::<T>().ok_or_else(|| {
         vm.type_error(format!(
             "{function}() argument {which} must be {wanted}, not {}",
-            if value.is_none() { "None".to_string() } else { vm.type_of(value).full_name() }
+            if value.is_none() {
+                "None".to_string()
+            } else {
+                vm.type_of(value).full_name()
+            }
         ))
     })
 }
@@ -191,7 +200,11 @@ pub fn new(vm: &Vm, args: Args) -> PyResult {
     }
     let given = args.positional();
     if !(16..=18).contains(&given.len()) {
-        let (bound, limit) = if given.len() < 16 { ("least", 16) } else { ("most", 18) };
+        let (bound, limit) = if given.len() < 16 {
+            ("least", 16)
+        } else {
+            ("most", 18)
+        };
         return Err(vm.type_error(format!(
             "code expected at {bound} {limit} arguments, got {}",
             given.len()
@@ -210,7 +223,13 @@ pub fn new(vm: &Vm, args: Args) -> PyResult {
     let (filename, name, qualname) = (text(10)?, text(11)?, text(12)?);
     let firstlineno = number(vm, &given[13])?;
     let (linetable, exceptiontable) = (bytes(14)?, bytes(15)?);
-    let optional = |i: usize| if i < given.len() { tuple(i).map(Some) } else { Ok(None) };
+    let optional = |i: usize| {
+        if i < given.len() {
+            tuple(i).map(Some)
+        } else {
+            Ok(None)
+        }
+    };
     let (freevars, cellvars) = (optional(16)?, optional(17)?);
     let what = ["argcount", "posonlyargcount", "kwonlyargcount", "nlocals"];
     for (name, number) in what.iter().zip(numbers) {
@@ -279,7 +298,9 @@ pub fn replace(vm: &Vm, code: &Ref<CodeObject>, args: Args) -> PyResult {
     let keywords = args.kwnames.map_or(&none[..], |k| k.items());
     let values = &args.args[given.len()..];
     for (key, value) in keywords.iter().zip(values) {
-        let key = str_::of(key).map(|k| k.to_string_lossy().into_owned()).unwrap_or_default();
+        let key = str_::of(key)
+            .map(|k| k.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let which = format!("'{key}'");
         let positive = || match number(vm, value)? {
             n if n < 0 => Err(vm.value_error(format!("{key} must be a positive integer"))),
@@ -316,7 +337,9 @@ pub fn replace(vm: &Vm, code: &Ref<CodeObject>, args: Args) -> PyResult {
     }
     let existing = |bits: u8| -> Vec<Ref<Str>> {
         let all = code.localsplusnames.iter().zip(&*code.localspluskinds);
-        all.filter(|(_, k)| **k & bits != 0).map(|(n, _)| n.clone()).collect()
+        all.filter(|(_, k)| **k & bits != 0)
+            .map(|(n, _)| n.clone())
+            .collect()
     };
     let given = varnames.is_some() || cellvars.is_some() || freevars.is_some();
     let pick = |given: Option<Ref<Tuple>>, bits: u8| match given {
@@ -327,8 +350,21 @@ pub fn replace(vm: &Vm, code: &Ref<CodeObject>, args: Args) -> PyResult {
     if nlocals as usize != count {
         return Err(vm.value_error("code: co_nlocals != len(co_varnames)"));
     }
-    let layout = (parts.argcount, parts.posonlyargcount, parts.kwonlyargcount, parts.flags);
-    if given || layout != (code.argcount, code.posonlyargcount, code.kwonlyargcount, code.flags) {
+    let layout = (
+        parts.argcount,
+        parts.posonlyargcount,
+        parts.kwonlyargcount,
+        parts.flags,
+    );
+    if given
+        || layout
+            != (
+                code.argcount,
+                code.posonlyargcount,
+                code.kwonlyargcount,
+                code.flags,
+            )
+    {
         let hidden: Vec<Ref<Str>> = existing(kind::HIDDEN);
         let varnames = pick(varnames, kind::LOCAL)?;
         let cellvars = pick(cellvars, kind::CELL)?;

@@ -13,7 +13,13 @@ use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
 /// What `co_lines` and `co_branches` give.
-#[pyclass(name = "line_iterator", module = "builtins", doc = "", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "line_iterator",
+    module = "builtins",
+    doc = "",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct LineIterator {
     code: Ref<CodeObject>,
     triples: Box<[(i64, i64, Option<i64>)]>,
@@ -50,7 +56,13 @@ impl LineIterator {
 }
 
 /// What `co_positions` gives: one tuple for each code unit.
-#[pyclass(name = "positions_iterator", module = "builtins", doc = "", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "positions_iterator",
+    module = "builtins",
+    doc = "",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct PositionsIterator {
     code: Ref<CodeObject>,
     positions: Box<[[i32; 4]]>,
@@ -81,7 +93,10 @@ impl PositionsIterator {
             n if n < 0 => Ok(Value::NONE),
             n => vm.new_int(n.into()),
         };
-        let items = position.iter().map(number).collect::<PyResult<Vec<Value>>>()?;
+        let items = position
+            .iter()
+            .map(number)
+            .collect::<PyResult<Vec<Value>>>()?;
         Ok(Some(vm.new_tuple(items)?.into_value()))
     }
 }
@@ -149,7 +164,14 @@ pub fn branch_targets(code: &[u8]) -> Vec<(i64, i64, i64)> {
 /// `co_branches()`.
 pub fn branches(vm: &Vm, code: &Ref<CodeObject>) -> PyResult {
     let triples = branch_targets(&code.original_bytes());
-    iterator(vm, code, triples.into_iter().map(|(a, b, c)| (a, b, Some(c))).collect())
+    iterator(
+        vm,
+        code,
+        triples
+            .into_iter()
+            .map(|(a, b, c)| (a, b, Some(c)))
+            .collect(),
+    )
 }
 
 /// `co_positions()`.

@@ -243,7 +243,11 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         argcount: parts.argcount,
         posonlyargcount: parts.posonlyargcount,
         kwonlyargcount: parts.kwonlyargcount,
-        stacksize: if sound { parts.stacksize } else { parts.stacksize.clamp(1, 1 << 16) },
+        stacksize: if sound {
+            parts.stacksize
+        } else {
+            parts.stacksize.clamp(1, 1 << 16)
+        },
         flags: parts.flags,
         filename: parts.filename,
         name: parts.name,
@@ -252,7 +256,11 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         linetable: parts.linetable,
         exceptiontable: parts.exceptiontable,
         version: Cell::new(0),
-        first_traceable: if sound { first_traceable.unwrap_or(0) as u32 } else { 0 },
+        first_traceable: if sound {
+            first_traceable.unwrap_or(0) as u32
+        } else {
+            0
+        },
         store_caches: MutCell::new(Vec::new()),
         global_caches: MutCell::new(Vec::new()),
         monitoring: MutCell::new(None),
@@ -345,9 +353,15 @@ impl CodeObject {
     /// Return a copy of the code object with new values for the specified fields.
     #[pymethod(raw, sig = "($self, /, **changes)")]
     fn replace(vm: &Vm, args: Args) -> PyResult {
-        match args.args.first().and_then(|zelf| zelf.downcast::<CodeObject>()) {
+        match args
+            .args
+            .first()
+            .and_then(|zelf| zelf.downcast::<CodeObject>())
+        {
             Some(code) => build::replace(vm, code, args),
-            None => Err(vm.type_error("descriptor 'replace' for 'code' objects doesn't apply to another object")),
+            None => Err(vm.type_error(
+                "descriptor 'replace' for 'code' objects doesn't apply to another object",
+            )),
         }
     }
 
