@@ -15,4 +15,4 @@ def fl():
     s=0.5
     for i in range(2000000): s = s*1.0000001+0.25
     return s
-print({'f':lambda: fib(30),'l':loop,'m':meth,'x':fl}[sys.argv[1]]())
+print({'f':lambda: fib(int(sys.argv[2])),'l':loop,'m':meth,'x':fl}[sys.argv[1]]())

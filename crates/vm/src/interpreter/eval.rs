@@ -1,9 +1,10 @@
 //! The evaluation loop: one function, one `match` over all 256 opcode values.
 //!
 //! Each arm does the usual case in place and leaves the rest to an out-of-line function of `ops/`. The form matters to the
-//! machine code that comes out: every opcode value has an arm (no reachable `_`), slow paths are never inlined and
-//! take their state by value, so that the compiler copies the dispatch into each arm and keeps the state in
-//! registers. CI counts the copies. CPython: Python/bytecodes.c, Python/ceval.c.
+//! machine code that comes out: every opcode value has an arm by itself (no `_`, no range: the switch would get a range
+//! check, and the dispatch be merged), slow paths are never inlined and take their state by value, and fast arms end in
+//! `next!('dN)`, at most six to a label (see `copies!`), so that the compiler copies the dispatch into each arm and keeps
+//! the state in registers. `bench/dispatch.sh` counts the copies. CPython: Python/bytecodes.c, Python/ceval.c.
 
 use super::frame::{Frame, locals};
 use super::ops::{self, Fp, Pc, Sp};
@@ -89,11 +90,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
         loop {
             w = *pc as u32;
             'run: loop {
+                'slow: {
+                // The next instruction: through one of the copies of the dispatch.
                 macro_rules! next {
-                    () => {{
-                        w = *pc as u32;
-                        continue 'run;
-                    }};
+                    ($copy:lifetime) => {
+                        break $copy
+                    };
                 }
                 macro_rules! arg {
                     () => {
@@ -109,7 +111,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         pc = p;
                         sp = s;
-                        next!()
+                        break 'slow;
                     }};
                 }
                 // A slow path that may have pushed or popped a frame.
@@ -122,7 +124,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         fp = vm.stack.current.get();
                         pc = p;
                         sp = s;
-                        next!()
+                        break 'slow;
                     }};
                 }
                 macro_rules! push {
@@ -137,7 +139,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     };
                 }
                 macro_rules! float_op {
-                    ($op:tt) => {{
+                    ($op:tt, $copy:lifetime) => {{
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
                         if !both_floats(l, r) {
                             slow!(ops::arith::binary_op_miss)
@@ -147,51 +149,66 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 sp = sp.sub(1);
                                 *sp.sub(1) = Slot(word);
                                 pc = pc.add(6);
-                                next!()
+                                next!($copy)
                             }
                             None => slow!(ops::arith::binary_op_again),
                         }
                     }};
                 }
                 macro_rules! jump_if {
-                    ($wanted:expr, $other:expr, $slow:path) => {{
+                    ($wanted:expr, $taken:lifetime, $not_taken:lifetime) => {{
                         let top = (*sp.sub(1)).0;
                         sp = sp.sub(1);
                         if top == $wanted {
                             pc = pc.add(2 + arg!() as usize);
-                            next!()
+                            next!($taken)
                         }
-                        debug_assert!(top == $other);
+                        debug_assert!(top == TRUE || top == FALSE);
                         pc = pc.add(2);
-                        next!()
+                        next!($not_taken)
                     }};
                 }
-                match w as u8 {
+                // LLVM copies a block that ends in a jump table into at most 16 predecessors. So the arms end in one of
+                // several blocks, which an empty `asm!` keeps apart: the dispatch is copied into those, and those into the
+                // arms. An arm counts for two or three (each way to its end), so a label takes six. Slow paths share one.
+                macro_rules! copies {
+                    ([] $($dispatch:tt)*) => { $($dispatch)* };
+                    ([$copy:lifetime $($more:lifetime)*] $($dispatch:tt)*) => {{
+                        $copy: { copies!([$($more)*] $($dispatch)*) }
+                        std::arch::asm!(
+                            concat!("/* ", stringify!($copy), " */"),
+                            options(nomem, nostack, preserves_flags),
+                        );
+                        w = *pc as u32;
+                        continue 'run;
+                    }};
+                }
+                copies! { ['d0 'd1 'd2 'd3 'd4 'd5 'd6 'd7 'd8 'd9 'd10 'd11] match w as u8 {
                     // ---- locals and constants ----
                     op::LOAD_FAST => {
                         let v = local!(arg!());
                         pc = pc.add(1);
                         push!(Slot::new(v.to_value()));
-                        next!()
+                        next!('d0)
                     }
                     op::LOAD_FAST_BORROW => {
                         pc = pc.add(1);
                         push!(local!(arg!()).borrow());
-                        next!()
+                        next!('d0)
                     }
                     op::LOAD_FAST_BORROW_LOAD_FAST_BORROW => {
                         pc = pc.add(1);
                         *sp = local!(w >> 12).borrow();
                         *sp.add(1) = local!(w >> 8 & 15).borrow();
                         sp = sp.add(2);
-                        next!()
+                        next!('d0)
                     }
                     op::LOAD_FAST_LOAD_FAST => {
                         pc = pc.add(1);
                         *sp = Slot::new(local!(w >> 12).to_value());
                         *sp.add(1) = Slot::new(local!(w >> 8 & 15).to_value());
                         sp = sp.add(2);
-                        next!()
+                        next!('d0)
                     }
                     op::LOAD_FAST_CHECK => {
                         let v = local!(arg!());
@@ -200,13 +217,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         pc = pc.add(1);
                         push!(Slot::new(v.to_value()));
-                        next!()
+                        next!('d0)
                     }
                     op::LOAD_FAST_AND_CLEAR => {
                         pc = pc.add(1);
                         push!(local!(arg!()));
                         local!(arg!()) = Slot::EMPTY;
-                        next!()
+                        next!('d0)
                     }
                     op::STORE_FAST => {
                         pc = pc.add(1);
@@ -216,7 +233,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if old.0 & 15 == 0 && old.0 != 0 {
                             ops::release(old, pc, sp, fp);
                         }
-                        next!()
+                        next!('d1)
                     }
                     op::STORE_FAST_LOAD_FAST => {
                         pc = pc.add(1);
@@ -226,7 +243,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if old.0 & 15 == 0 && old.0 != 0 {
                             ops::release(old, pc, sp, fp);
                         }
-                        next!()
+                        next!('d1)
                     }
                     op::STORE_FAST_STORE_FAST => {
                         pc = pc.add(1);
@@ -243,7 +260,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if old.0 & 15 == 0 && old.0 != 0 {
                             ops::release(old, pc, sp, fp);
                         }
-                        next!()
+                        next!('d1)
                     }
                     op::DELETE_FAST => {
                         let old = local!(arg!());
@@ -255,7 +272,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if old.0 & 15 == 0 {
                             ops::release(old, pc, sp, fp);
                         }
-                        next!()
+                        next!('d1)
                     }
                     op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
                         // The code object keeps its constants alive for longer than the frame.
@@ -263,12 +280,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         let v = Slot(code.consts.get_unchecked(arg!() as usize).bits());
                         pc = pc.add(1);
                         push!(v.borrow());
-                        next!()
+                        next!('d1)
                     }
                     op::LOAD_SMALL_INT => {
                         pc = pc.add(1);
                         push!(Slot((arg!() as u64) << 2 | 1));
-                        next!()
+                        next!('d1)
                     }
                     op::LOAD_COMMON_CONSTANT => slow!(ops::names::load_common_constant),
                     op::LOAD_BUILD_CLASS => slow!(ops::names::load_build_class),
@@ -289,7 +306,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         *sp = Slot::EMPTY;
                         sp = sp.add((arg!() & 1) as usize);
                         pc = pc.add(5);
-                        next!()
+                        next!('d2)
                     }
                     op::LOAD_GLOBAL_BUILTIN => {
                         let cache = &*(*(*fp).code).global_cache(*pc.add(2));
@@ -313,7 +330,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         *sp = Slot::EMPTY;
                         sp = sp.add((arg!() & 1) as usize);
                         pc = pc.add(5);
-                        next!()
+                        next!('d2)
                     }
                     op::STORE_GLOBAL => slow!(ops::names::store_global),
                     op::DELETE_GLOBAL => slow!(ops::names::delete_global),
@@ -329,7 +346,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     // ---- the stack ----
                     op::NOP | op::NOT_TAKEN | op::CACHE => {
                         pc = pc.add(1);
-                        next!()
+                        next!('d2)
                     }
                     op::POP_TOP => {
                         pc = pc.add(1);
@@ -338,7 +355,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if old.0 & 15 == 0 && old.0 != 0 {
                             ops::release(old, pc, sp, fp);
                         }
-                        next!()
+                        next!('d2)
                     }
                     op::POP_ITER | op::END_FOR => {
                         pc = pc.add(1);
@@ -347,7 +364,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if old.0 & 15 == 0 && old.0 != 0 {
                             ops::release(old, pc, sp, fp);
                         }
-                        next!()
+                        next!('d2)
                     }
                     op::END_SEND => {
                         pc = pc.add(1);
@@ -357,12 +374,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if receiver.0 & 15 == 0 && receiver.0 != 0 {
                             ops::release(receiver, pc, sp, fp);
                         }
-                        next!()
+                        next!('d2)
                     }
                     op::PUSH_NULL => {
                         pc = pc.add(1);
                         push!(Slot::EMPTY);
-                        next!()
+                        next!('d3)
                     }
                     op::COPY => {
                         let v = *sp.sub(arg!() as usize);
@@ -372,12 +389,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         } else {
                             Slot::new(v.to_value())
                         });
-                        next!()
+                        next!('d3)
                     }
                     op::SWAP => {
                         pc = pc.add(1);
                         std::ptr::swap(sp.sub(1), sp.sub(arg!() as usize));
-                        next!()
+                        next!('d3)
                     }
 
                     // ---- numbers ----
@@ -392,7 +409,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 sp = sp.sub(1);
                                 *sp.sub(1) = Slot(sum as u64);
                                 pc = pc.add(6);
-                                next!()
+                                next!('d3)
                             }
                             None => slow!(ops::arith::binary_op_again),
                         }
@@ -407,7 +424,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 sp = sp.sub(1);
                                 *sp.sub(1) = Slot(difference as u64);
                                 pc = pc.add(6);
-                                next!()
+                                next!('d3)
                             }
                             None => slow!(ops::arith::binary_op_again),
                         }
@@ -422,14 +439,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 sp = sp.sub(1);
                                 *sp.sub(1) = Slot(product as u64 | 1);
                                 pc = pc.add(6);
-                                next!()
+                                next!('d3)
                             }
                             None => slow!(ops::arith::binary_op_again),
                         }
                     }
-                    op::BINARY_OP_ADD_FLOAT => float_op!(+),
-                    op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-),
-                    op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*),
+                    op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd4),
+                    op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd4),
+                    op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd4),
                     op::BINARY_OP_EXTEND => slow!(ops::arith::binary_op_extend),
                     op::BINARY_OP_ADD_UNICODE => slow!(ops::arith::add_unicode),
                     op::BINARY_OP_INPLACE_ADD_UNICODE => slow!(ops::arith::inplace_add_unicode),
@@ -455,7 +472,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 if !l.is_borrowed() {
                                     ops::release(l, pc, sp, fp);
                                 }
-                                next!()
+                                next!('d4)
                             }
                             None => slow!(ops::arith::binary_op_again),
                         }
@@ -482,7 +499,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 if !l.is_borrowed() {
                                     ops::release(l, pc, sp, fp);
                                 }
-                                next!()
+                                next!('d4)
                             }
                             None => slow!(ops::arith::binary_op_again),
                         }
@@ -519,7 +536,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 if !l.is_borrowed() {
                                     ops::release(l, pc, sp, fp);
                                 }
-                                next!()
+                                next!('d4)
                             }
                             None => slow!(ops::arith::store_subscr_again),
                         }
@@ -533,7 +550,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         let top = (*sp.sub(1)).0;
                         *sp.sub(1) = Slot(if top == TRUE { FALSE } else { TRUE });
                         pc = pc.add(1);
-                        next!()
+                        next!('d5)
                     }
                     op::TO_BOOL => slow!(ops::arith::to_bool),
                     op::TO_BOOL_BOOL => {
@@ -542,7 +559,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             slow!(ops::arith::to_bool_miss)
                         }
                         pc = pc.add(4);
-                        next!()
+                        next!('d5)
                     }
                     op::TO_BOOL_INT => {
                         let top = *sp.sub(1);
@@ -551,7 +568,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         *sp.sub(1) = Slot(if top.0 == 1 { FALSE } else { TRUE });
                         pc = pc.add(4);
-                        next!()
+                        next!('d5)
                     }
                     op::TO_BOOL_NONE => {
                         if (*sp.sub(1)).0 != NONE {
@@ -559,7 +576,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         *sp.sub(1) = Slot(FALSE);
                         pc = pc.add(4);
-                        next!()
+                        next!('d5)
                     }
                     op::TO_BOOL_LIST => {
                         let top = *sp.sub(1);
@@ -572,7 +589,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if !top.is_borrowed() {
                             ops::release(top, pc, sp, fp);
                         }
-                        next!()
+                        next!('d5)
                     }
                     op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
                     op::TO_BOOL_ALWAYS_TRUE => {
@@ -587,7 +604,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if !top.is_borrowed() {
                             ops::release(top, pc, sp, fp);
                         }
-                        next!()
+                        next!('d5)
                     }
                     op::COMPARE_OP => slow!(ops::arith::compare_op),
                     op::COMPARE_OP_INT => {
@@ -606,7 +623,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         sp = sp.sub(1);
                         *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
                         pc = pc.add(2);
-                        next!()
+                        next!('d6)
                     }
                     op::COMPARE_OP_FLOAT => {
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -624,7 +641,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         sp = sp.sub(1);
                         *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
                         pc = pc.add(2);
-                        next!()
+                        next!('d6)
                     }
                     op::COMPARE_OP_STR => slow!(ops::arith::compare_op_str),
                     op::IS_OP => slow!(ops::arith::is_op),
@@ -633,55 +650,55 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     op::CONTAINS_OP_SET => slow!(ops::arith::contains_op_set),
 
                     // ---- jumps ----
-                    op::POP_JUMP_IF_FALSE => jump_if!(FALSE, TRUE, ops::arith::to_bool),
-                    op::POP_JUMP_IF_TRUE => jump_if!(TRUE, FALSE, ops::arith::to_bool),
+                    op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd6, 'd6),
+                    op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd6, 'd6),
                     op::POP_JUMP_IF_NONE => {
                         sp = sp.sub(1);
                         let top = *sp;
                         if top.0 == NONE {
                             pc = pc.add(2 + arg!() as usize);
-                            next!()
+                            next!('d7)
                         }
                         pc = pc.add(2);
                         if top.0 & 15 == 0 {
                             ops::release(top, pc, sp, fp);
                         }
-                        next!()
+                        next!('d7)
                     }
                     op::POP_JUMP_IF_NOT_NONE => {
                         sp = sp.sub(1);
                         let top = *sp;
                         if top.0 == NONE {
                             pc = pc.add(2);
-                            next!()
+                            next!('d7)
                         }
                         pc = pc.add(2 + arg!() as usize);
                         if top.0 & 15 == 0 {
                             ops::release(top, pc, sp, fp);
                         }
-                        next!()
+                        next!('d7)
                     }
                     op::JUMP_FORWARD => {
                         pc = pc.add(1 + arg!() as usize);
-                        next!()
+                        next!('d7)
                     }
                     op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_JIT | op::JUMP_BACKWARD_JIT => {
                         if vm.breaker.load(Ordering::Relaxed) != 0 {
                             slow!(ops::control::jump_backward_check)
                         }
                         pc = pc.add(2).sub(arg!() as usize);
-                        next!()
+                        next!('d7)
                     }
                     op::JUMP_BACKWARD_NO_INTERRUPT => {
                         pc = pc.add(1).sub(arg!() as usize);
-                        next!()
+                        next!('d8)
                     }
                     op::RESUME_CHECK => {
                         if vm.breaker.load(Ordering::Relaxed) != 0 {
                             slow!(ops::control::resume)
                         }
                         pc = pc.add(1);
-                        next!()
+                        next!('d8)
                     }
                     op::RESUME => slow!(ops::control::resume),
 
@@ -702,7 +719,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 it.index.set(index + 1);
                                 push!(Slot::new(item.clone()));
                                 pc = pc.add(2);
-                                next!()
+                                next!('d8)
                             }
                         }
                         slow!(ops::iter::for_iter_end_list)
@@ -719,7 +736,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 it.index.set(index + 1);
                                 push!(Slot::new(item.clone()));
                                 pc = pc.add(2);
-                                next!()
+                                next!('d8)
                             }
                         }
                         slow!(ops::iter::for_iter_end_tuple)
@@ -737,10 +754,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             it.next.set(value.wrapping_add(it.step));
                             push!(Slot((value as u64) << 2 | 1));
                             pc = pc.add(2);
-                            next!()
+                            next!('d8)
                         }
                         pc = pc.add(3 + arg!() as usize);
-                        next!()
+                        next!('d8)
                     }
                     op::FOR_ITER_GEN => {
                         let it = *sp.sub(1);
@@ -761,7 +778,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         pc = (*fp).pc;
                         sp = (*fp).sp;
-                        next!()
+                        next!('d9)
                     }
                     op::SEND => slow!(ops::iter::send),
                     op::SEND_GEN => {
@@ -791,7 +808,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         pc = (*fp).pc;
                         sp = (*fp).sp;
-                        next!()
+                        next!('d9)
                     }
                     op::YIELD_VALUE => {
                         let value = Slot::new((*sp.sub(1)).into_value());
@@ -806,7 +823,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         sp = (*fp).sp;
                         push!(value);
                         pc = (*fp).pc.add(2);
-                        next!()
+                        next!('d9)
                     }
                     op::RETURN_GENERATOR => {
                         let (p, s) = ops::iter::return_generator(pc, sp, fp, vm, 0);
@@ -820,7 +837,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         fp = vm.stack.current.get();
                         pc = p;
                         sp = s;
-                        next!()
+                        next!('d9)
                     }
                     op::RETURN_VALUE => {
                         let value = Slot::new((*sp.sub(1)).into_value());
@@ -841,10 +858,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 ops::control::init_returned(vm, value);
                                 break 'run;
                             }
-                            next!()
+                            next!('d9)
                         }
                         push!(value);
-                        next!()
+                        next!('d9)
                     }
                     op::GET_AITER => slow!(ops::iter::get_aiter),
                     op::GET_ANEXT => slow!(ops::iter::get_anext),
@@ -873,7 +890,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if !owner.is_borrowed() {
                             ops::release(owner, pc, sp, fp);
                         }
-                        next!()
+                        next!('d10)
                     }
                     op::LOAD_ATTR_SLOT => {
                         let owner = *sp.sub(1);
@@ -893,7 +910,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if !owner.is_borrowed() {
                             ops::release(owner, pc, sp, fp);
                         }
-                        next!()
+                        next!('d10)
                     }
                     op::LOAD_ATTR_METHOD_WITH_VALUES => {
                         let owner = *sp.sub(1);
@@ -909,7 +926,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                         push!(owner);
                         pc = pc.add(10);
-                        next!()
+                        next!('d10)
                     }
                     op::LOAD_ATTR_METHOD_NO_DICT | op::LOAD_ATTR_METHOD_LAZY_DICT => {
                         let owner = *sp.sub(1);
@@ -924,7 +941,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                         push!(owner);
                         pc = pc.add(10);
-                        next!()
+                        next!('d10)
                     }
                     op::LOAD_ATTR_MODULE => slow!(ops::attr::load_attr_module),
                     op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => {
@@ -964,7 +981,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if !owner.is_borrowed() {
                             ops::release(owner, pc, sp, fp);
                         }
-                        next!()
+                        next!('d10)
                     }
                     op::STORE_ATTR_SLOT => {
                         let (value, owner) = (*sp.sub(2), *sp.sub(1));
@@ -984,7 +1001,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if !owner.is_borrowed() {
                             ops::release(owner, pc, sp, fp);
                         }
-                        next!()
+                        next!('d10)
                     }
                     op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
                     op::DELETE_ATTR => slow!(ops::attr::delete_attr),
@@ -1040,7 +1057,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         fp = new;
                         pc = (*code).first_unit();
                         sp = to.add(total);
-                        next!()
+                        next!('d11)
                     }
                     op::CALL_BOUND_METHOD_EXACT_ARGS
                     | op::CALL_BOUND_METHOD_GENERAL
@@ -1116,7 +1133,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         if !top.is_borrowed() {
                             ops::release(top, pc, sp, fp);
                         }
-                        next!()
+                        next!('d11)
                     }
                     op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
                         slow!(ops::build::unpack_sequence_fast)
@@ -1179,10 +1196,19 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             Err(Raised) => break 'run,
                         }
                     }
-                    op::RESERVED | op::ENTER_EXECUTOR | 121..=127 | 212..=233 => {
+                    op::RESERVED
+                    | op::ENTER_EXECUTOR
+                    // Single values: a range would leave the switch with a reachable default, and the dispatch merged.
+                    | 121 | 122 | 123 | 124 | 125 | 126 | 127 | 212
+                    | 213 | 214 | 215 | 216 | 217 | 218 | 219 | 220
+                    | 221 | 222 | 223 | 224 | 225 | 226 | 227 | 228
+                    | 229 | 230 | 231 | 232 | 233 => {
                         slow!(ops::control::bad_opcode)
                     }
+                }}
                 }
+                std::arch::asm!("/* slow */", options(nomem, nostack, preserves_flags));
+                w = *pc as u32;
             }
             // An exception has been raised; `pc` and `sp` of the frame are stored.
             fp = vm.stack.current.get();
