@@ -6,4 +6,7 @@ pub mod marshal;
 use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
-pub static MODULES: &[&ModuleDef] = &[&marshal::module::MODULE];
+pub static MODULES: &[&ModuleDef] = &[
+    &marshal::module::MODULE,
+    &naja_vm::builtins::ast::module::MODULE,
+];

@@ -191,13 +191,14 @@ fn source_error(
     }
 }
 
-/// Source text to a code object. Raises SyntaxError and the like.
-pub fn compile_source(
+/// The tree of source text. Raises SyntaxError and the like; sets the flag of `barry_as_FLUFL` where the source does.
+fn parse_source<'a>(
     vm: &Vm,
-    source: &str,
+    source: &'a str,
     filename: &str,
-    options: &Options,
-) -> PyResult<Ref<CodeObject>> {
+    options: &mut Options,
+    arena: &'a Arena,
+) -> PyResult<&'a naja_parser::ast::Mod<'a>> {
     if source.contains('\0') {
         return Err(source_error(
             vm,
@@ -215,28 +216,37 @@ pub fn compile_source(
         dont_imply_dedent: options.flags & flag::DONT_IMPLY_DEDENT != 0,
         int_max_str_digits: vm.interp.state.int_max_str_digits.get(),
     };
-    let arena = Arena::default();
     let mut warnings = Vec::new();
-    let parsed = parse_with_warnings(source, options.mode, &parse, &arena, &mut warnings);
+    let parsed = parse_with_warnings(source, options.mode, &parse, arena, &mut warnings);
     issue(vm, &warnings, filename)?;
     let (tree, flufl) = parsed.map_err(|error| raise_syntax_error(vm, &error, filename))?;
-    let mut features = options.flags & flags::FUTURE_MASK;
     if flufl {
-        features |= flags::FUTURE_BARRY_AS_BDFL;
+        options.flags |= flags::FUTURE_BARRY_AS_BDFL;
     }
+    Ok(tree)
+}
+
+fn optimization(vm: &Vm, options: &Options) -> u8 {
+    options.optimize.unwrap_or(vm.interp.config.optimize.min(2))
+}
+
+/// A tree to a code object. Raises SyntaxError and the like.
+fn compile_tree<'a>(
+    vm: &Vm,
+    tree: &'a naja_parser::ast::Mod<'a>,
+    arena: &'a Arena,
+    filename: &str,
+    options: &Options,
+) -> PyResult<Ref<CodeObject>> {
+    let mut features = options.flags & flags::FUTURE_MASK;
     if options.flags & flag::ALLOW_TOP_LEVEL_AWAIT != 0 {
         features |= ALLOW_TOP_LEVEL_AWAIT;
     }
-    let optimize = options.optimize.unwrap_or(vm.interp.config.optimize.min(2));
-    match naja_compiler::compile(
-        tree,
-        &arena,
-        filename,
-        &CompileOptions {
-            optimize,
-            flags: features,
-        },
-    ) {
+    let settings = CompileOptions {
+        optimize: optimization(vm, options),
+        flags: features,
+    };
+    match naja_compiler::compile(tree, arena, filename, &settings) {
         Ok(compiled) => {
             issue(vm, &compiled.warnings, filename)?;
             CodeObject::from_code(vm, &compiled.code)
@@ -246,6 +256,63 @@ pub fn compile_source(
             Err(raise_syntax_error(vm, &failure.error, filename))
         }
     }
+}
+
+/// Source text to a code object. Raises SyntaxError and the like.
+pub fn compile_source(
+    vm: &Vm,
+    source: &str,
+    filename: &str,
+    options: &Options,
+) -> PyResult<Ref<CodeObject>> {
+    let arena = Arena::default();
+    let mut options = *options;
+    let tree = parse_source(vm, source, filename, &mut options, &arena)?;
+    compile_tree(vm, tree, &arena, filename, &options)
+}
+
+/// A tree as Python's objects; optimised where the flags say so.
+fn tree_object<'a>(
+    vm: &Vm,
+    tree: &'a naja_parser::ast::Mod<'a>,
+    arena: &'a Arena,
+    filename: &str,
+    options: &Options,
+) -> PyResult {
+    let future = naja_compiler::future::from_module(tree)
+        .map_err(|error| raise_syntax_error(vm, &error, filename))?;
+    let features = future.features | options.flags;
+    let steps = naja_parser::preprocess::PreprocessOptions {
+        optimize: optimization(vm, options),
+        future_annotations: features & flags::FUTURE_ANNOTATIONS != 0,
+        syntax_check_only: options.flags & flag::OPTIMIZED_AST == flag::ONLY_AST,
+        enable_warnings: true,
+    };
+    let mut warnings = Vec::new();
+    let result = naja_parser::preprocess::preprocess(tree, steps, arena, &mut warnings);
+    issue(vm, &warnings, filename)?;
+    let tree = result.map_err(|error| raise_syntax_error(vm, &error, filename))?;
+    super::ast::to_object(vm, tree)
+}
+
+/// `compile()` of a tree.
+fn compile_object(vm: &Vm, source: &Value, filename: &str, options: &Options) -> PyResult {
+    use naja_parser::validate::{Invalid, validate};
+    super::ast::check_mode(vm, source, options.mode)?;
+    if options.flags & flag::OPTIMIZED_AST == flag::ONLY_AST {
+        return Ok(source.clone());
+    }
+    let arena = Arena::default();
+    let tree = super::ast::from_object(vm, source, &arena)?;
+    validate(tree).map_err(|invalid| match invalid {
+        Invalid::Value(message) => vm.value_error(message),
+        Invalid::Type(message) => vm.type_error(message),
+        Invalid::Recursion(message) => vm.recursion_error(message),
+    })?;
+    if options.flags & flag::ONLY_AST != 0 {
+        return tree_object(vm, tree, &arena, filename, options);
+    }
+    Ok(compile_tree(vm, tree, &arena, filename, options)?.into_value())
 }
 
 /// The encoding that a comment in the line declares (PEP 263).
@@ -472,27 +539,34 @@ pub fn builtin_compile(
         }
         _ => return Err(vm.value_error("compile() mode must be 'exec', 'eval' or 'single'")),
     };
+    let mut options = Options {
+        mode,
+        flags: bits,
+        optimize: u8::try_from(optimize).ok(),
+        feature_version: u8::try_from(feature_version).ok(),
+    };
+    let audit = |vm: &Vm, source: &Value| {
+        let name = vm.new_str(&filename)?.into_value();
+        vm.permit(Access::Event("compile", &[source.clone(), name]))
+    };
+    if super::ast::is_node(source) {
+        audit(vm, source)?;
+        return compile_object(vm, source, &filename, &options);
+    }
     let text = source_text(
         vm,
         source,
         "compile",
         "string, bytes or AST object",
         &filename,
-        &mut bits,
+        &mut options.flags,
     )?;
-    vm.permit(Access::Event(
-        "compile",
-        &[source.clone(), vm.new_str(&filename)?.into_value()],
-    ))?;
-    if bits & flag::ONLY_AST != 0 {
-        return Err(vm.import_error("compile() to a syntax tree needs the module '_ast', which this build of Naja does not have"));
+    audit(vm, source)?;
+    if options.flags & flag::ONLY_AST != 0 {
+        let arena = Arena::default();
+        let tree = parse_source(vm, &text, &filename, &mut options, &arena)?;
+        return tree_object(vm, tree, &arena, &filename, &options);
     }
-    let options = Options {
-        mode,
-        flags: bits,
-        optimize: u8::try_from(optimize).ok(),
-        feature_version: u8::try_from(feature_version).ok(),
-    };
     Ok(compile_source(vm, &text, &filename, &options)?.into_value())
 }
 

@@ -1,5 +1,6 @@
 //! The modules `builtins` and `sys`, and what belongs to them: compiling, printing, warnings, signals.
 
+pub mod ast;
 pub mod build_class;
 pub mod compile;
 pub mod display;
