@@ -137,6 +137,7 @@ fn make_classes(vm: &Vm, state: &Rc<AstState>) -> PyResult<()> {
     for name in ["_fields", "__match_args__", "_attributes"] {
         root.set_str(vm, &vm.intern(name), vm.new_tuple(Vec::new())?.into_value())?;
     }
+    root.set_str(vm, &vm.intern("__module__"), vm.intern("ast").into_value())?;
     base.modified();
     let (mut rules, mut classes) = (Vec::new(), Vec::new());
     for rule in RULES {
@@ -420,6 +421,27 @@ impl Node {
             attributes::set(vm, zelf, name, Some(value))?;
         }
         fill_defaults(vm, zelf, &missing)
+    }
+
+    /// dictionary for instance variables
+    #[pygetter(name = "__dict__")]
+    fn get_dict(zelf: &Value, vm: &Vm) -> PyResult {
+        Ok(instance::materialize(vm, zelf)?.into_value())
+    }
+
+    #[pysetter(name = "__dict__")]
+    fn set_dict(zelf: &Value, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        match value.map(Value::downcast_into::<Dict>) {
+            Some(Ok(dict)) => instance::set_dict(vm, zelf, Some(dict)),
+            Some(Err(other)) => {
+                return Err(vm.type_error(format!(
+                    "__dict__ must be set to a dictionary, not a '{}'",
+                    vm.type_of(&other).full_name()
+                )));
+            }
+            None => instance::set_dict(vm, zelf, None),
+        }
+        Ok(())
     }
 
     #[pyslot]
