@@ -89,7 +89,8 @@ impl<T: ToObject> ToObject for [T] {
 
 impl<T: ToObject> ToObject for Option<T> {
     fn to_object(&self, w: &Writer) -> PyResult {
-        self.as_ref().map_or(Ok(Value::NONE), |item| item.to_object(w))
+        self.as_ref()
+            .map_or(Ok(Value::NONE), |item| item.to_object(w))
     }
 }
 
@@ -116,7 +117,10 @@ impl ToObject for Constant<'_> {
         let vm = w.vm;
         let all = |items: &[Constant]| {
             vm.check_stack()?;
-            items.iter().map(|item| item.to_object(w)).collect::<PyResult<Vec<Value>>>()
+            items
+                .iter()
+                .map(|item| item.to_object(w))
+                .collect::<PyResult<Vec<Value>>>()
         };
         Ok(match *self {
             Constant::None => Value::NONE,
@@ -229,7 +233,8 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn required(&self, field: &str, owner: &str) -> Raised {
-        self.vm.type_error(format!("required field \"{field}\" missing from {owner}"))
+        self.vm
+            .type_error(format!("required field \"{field}\" missing from {owner}"))
     }
 
     /// The value of a node's field.
@@ -297,7 +302,9 @@ impl<'a> Reader<'a> {
         let vm = self.vm;
         if !object::is_instance(vm, value, vm.types.int.as_value())? {
             let text = object::repr(vm, value)?;
-            return Err(vm.value_error(format!("invalid integer value: {}", text.to_string_lossy())));
+            return Err(
+                vm.value_error(format!("invalid integer value: {}", text.to_string_lossy()))
+            );
         }
         match crate::protocols::number::index_i64(vm, value)?.and_then(|n| i32::try_from(n).ok()) {
             Some(n) => Ok(n),
@@ -319,7 +326,11 @@ impl<'a> Reader<'a> {
             return Ok(Constant::None);
         }
         if value.is_bool() {
-            return Ok(if value.is_true() { Constant::True } else { Constant::False });
+            return Ok(if value.is_true() {
+                Constant::True
+            } else {
+                Constant::False
+            });
         }
         if value.is(&Value::ELLIPSIS) {
             return Ok(Constant::Ellipsis);
@@ -340,7 +351,9 @@ impl<'a> Reader<'a> {
             return Ok(Constant::Complex(z.re, z.im));
         }
         if let Some(text) = str_::of(value).filter(|_| exactly(&t.str)) {
-            return Ok(Constant::Str(self.arena.wtf8(Wtf8::from_bytes(text.as_bytes()))));
+            return Ok(Constant::Str(
+                self.arena.wtf8(Wtf8::from_bytes(text.as_bytes())),
+            ));
         }
         if let Some(bytes) = value.downcast::<Bytes>().filter(|_| exactly(&t.bytes)) {
             return Ok(Constant::Bytes(self.arena.slice(bytes.as_bytes())));
@@ -348,7 +361,10 @@ impl<'a> Reader<'a> {
         if let Some(tuple) = value.downcast::<Tuple>().filter(|_| exactly(&t.tuple)) {
             return Ok(Constant::Tuple(self.constants(tuple.items().to_vec())?));
         }
-        if let Some(set) = value.downcast::<FrozenSet>().filter(|_| exactly(&t.frozenset)) {
+        if let Some(set) = value
+            .downcast::<FrozenSet>()
+            .filter(|_| exactly(&t.frozenset))
+        {
             return Ok(Constant::FrozenSet(self.constants(set.elements())?));
         }
         Err(vm.type_error(format!("got an invalid type in Constant: {}", class.name())))

@@ -345,7 +345,11 @@ impl Constructor {
         if self.fields.is_empty() {
             return self.name.to_string();
         }
-        let fields: Vec<String> = self.fields.iter().map(|(name, spec)| format!("{spec} {name}")).collect();
+        let fields: Vec<String> = self
+            .fields
+            .iter()
+            .map(|(name, spec)| format!("{spec} {name}"))
+            .collect();
         format!("{}({})", self.name, fields.join(", "))
     }
 }

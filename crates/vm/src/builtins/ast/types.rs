@@ -75,31 +75,50 @@ impl AstState {
         if let Some(object) = self.singletons.with(|s| s.get(&number).cloned()) {
             return Ok(object);
         }
-        let object = vm.new_object_of(&self.class(vm, number)?.ty, Node)?.into_value();
-        self.singletons.with_mut(|s| s.insert(number, object.clone()));
+        let object = vm
+            .new_object_of(&self.class(vm, number)?.ty, Node)?
+            .into_value();
+        self.singletons
+            .with_mut(|s| s.insert(number, object.clone()));
         Ok(object)
     }
 
     /// All classes, for the module's namespace.
     pub fn all(&self) -> Vec<(String, Ref<Type>)> {
         let rules = self.rules.get();
-        let classes = self.classes.with(|classes| classes.iter().map(|c| c.ty.clone()).collect::<Vec<_>>());
+        let classes = self
+            .classes
+            .with(|classes| classes.iter().map(|c| c.ty.clone()).collect::<Vec<_>>());
         let rules = rules.into_iter().map(|(_, ty)| ty);
         rules.chain(classes).map(|ty| (ty.name(), ty)).collect()
     }
 
     fn rule(&self, name: &str) -> Option<Ref<Type>> {
-        self.rules.with(|rules| rules.iter().find(|(n, _)| *n == name).map(|(_, ty)| ty.clone()))
+        self.rules.with(|rules| {
+            rules
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, ty)| ty.clone())
+        })
     }
 }
 
 fn names(vm: &Vm, names: &[&str]) -> PyResult<Value> {
-    let names = names.iter().map(|name| vm.intern(name).into_value()).collect();
+    let names = names
+        .iter()
+        .map(|name| vm.intern(name).into_value())
+        .collect();
     Ok(vm.new_tuple(names)?.into_value())
 }
 
 /// A class `name` below `base`, with its documentation and fields.
-fn make_class(vm: &Vm, name: &str, base: &Ref<Type>, fields: &[&str], doc: &str) -> PyResult<(Ref<Type>, Ref<Dict>)> {
+fn make_class(
+    vm: &Vm,
+    name: &str,
+    base: &Ref<Type>,
+    fields: &[&str],
+    doc: &str,
+) -> PyResult<(Ref<Type>, Ref<Dict>)> {
     let dict = vm.new_dict()?;
     let put = |key: &str, value: Value| dict.set_str(vm, &vm.intern(key), value);
     put("_fields", names(vm, fields)?)?;
@@ -112,7 +131,9 @@ fn make_class(vm: &Vm, name: &str, base: &Ref<Type>, fields: &[&str], doc: &str)
         dict.into_value(),
     ];
     let made = vm.call(vm.types.type_.as_value(), &args)?;
-    let ty = made.downcast_into::<Type>().map_err(|_| vm.system_error("not a class"))?;
+    let ty = made
+        .downcast_into::<Type>()
+        .map_err(|_| vm.system_error("not a class"))?;
     let dict = ty.dict(vm)?;
     Ok((ty, dict))
 }
@@ -120,7 +141,11 @@ fn make_class(vm: &Vm, name: &str, base: &Ref<Type>, fields: &[&str], doc: &str)
 const PLACE: [&str; 4] = ["lineno", "col_offset", "end_lineno", "end_col_offset"];
 
 fn set_place(vm: &Vm, dict: &Ref<Dict>, rule: &Rule) -> PyResult<()> {
-    let attributes = if rule.place == Place::None { &[][..] } else { &PLACE[..] };
+    let attributes = if rule.place == Place::None {
+        &[][..]
+    } else {
+        &PLACE[..]
+    };
     dict.set_str(vm, &vm.intern("_attributes"), names(vm, attributes)?)?;
     if rule.place == Place::OptionalEnd {
         for name in &PLACE[2..] {
@@ -142,7 +167,8 @@ fn make_classes(vm: &Vm, state: &Rc<AstState>) -> PyResult<()> {
     let (mut rules, mut classes) = (Vec::new(), Vec::new());
     for rule in RULES {
         let product = rule.constructors.first().filter(|_| !rule.sum);
-        let fields: Vec<&str> = product.map_or(Vec::new(), |p| p.fields.iter().map(|f| f.0).collect());
+        let fields: Vec<&str> =
+            product.map_or(Vec::new(), |p| p.fields.iter().map(|f| f.0).collect());
         let (ty, dict) = make_class(vm, rule.name, &base, &fields, &rule.doc())?;
         set_place(vm, &dict, rule)?;
         rules.push((rule.name, ty.clone()));
@@ -254,10 +280,16 @@ fn fill_defaults(vm: &Vm, zelf: &Value, missing: &[Value]) -> PyResult<()> {
         if field.downcast::<UnionType>().is_some() {
             continue; // the class has None for it
         }
-        let value = if field.downcast::<crate::objects::generic_alias::GenericAlias>().is_some() {
+        let value = if field
+            .downcast::<crate::objects::generic_alias::GenericAlias>()
+            .is_some()
+        {
             vm.new_list(Vec::new())?.into_value()
         } else if context.as_ref().is_some_and(|c| field.is(c.as_value())) {
-            state.singleton(vm, <naja_parser::ast::ExprContext as super::nodes::HasRule>::INDEX)?
+            state.singleton(
+                vm,
+                <naja_parser::ast::ExprContext as super::nodes::HasRule>::INDEX,
+            )?
         } else {
             let text = format!(
                 "{}.__init__ missing 1 required positional argument: {}. This will become an error in Python 3.15.",
@@ -284,7 +316,11 @@ fn repr_node(vm: &Vm, zelf: &Value, depth: usize) -> PyResult<String> {
         for field in class_names(vm, zelf, "_fields")? {
             let field = attributes::name_of(vm, &field)?;
             let value = attributes::get(vm, zelf, field)?;
-            parts.push(format!("{}={}", field.to_string_lossy(), repr_field(vm, &value, depth - 1)?));
+            parts.push(format!(
+                "{}={}",
+                field.to_string_lossy(),
+                repr_field(vm, &value, depth - 1)?
+            ));
         }
         Ok(format!("{name}({})", parts.join(", ")))
     })();
@@ -316,15 +352,23 @@ fn repr_field(vm: &Vm, value: &Value, depth: usize) -> PyResult<String> {
 }
 
 /// Checks the arguments of `__replace__`: all known, and nothing left that only the constructor could miss.
-fn check_replace(vm: &Vm, zelf: &Value, own: Option<&Ref<Dict>>, changes: &[(&Ref<Str>, &Value)]) -> PyResult<()> {
+fn check_replace(
+    vm: &Vm,
+    zelf: &Value,
+    own: Option<&Ref<Dict>>,
+    changes: &[(&Ref<Str>, &Value)],
+) -> PyResult<()> {
     let ty = vm.type_of(zelf).to_ref();
     let optional = |name| attributes::get_optional(vm, ty.as_value(), &vm.intern(name));
-    let collect = |value: Option<Value>| value.map_or(Ok(Vec::new()), |v| sequence::collect(vm, &v));
+    let collect =
+        |value: Option<Value>| value.map_or(Ok(Vec::new()), |v| sequence::collect(vm, &v));
     let fields = collect(optional("_fields")?)?;
     let places = collect(optional("_attributes")?)?;
     let mut expected = Vec::new();
     for field in &fields {
-        let given = changes.iter().any(|(name, _)| str_::of(field).is_some_and(|f| str_::eq(f, name)));
+        let given = changes
+            .iter()
+            .any(|(name, _)| str_::of(field).is_some_and(|f| str_::eq(f, name)));
         let kept = match own {
             Some(dict) => dict.contains(vm, field)?,
             None => false,
@@ -342,10 +386,15 @@ fn check_replace(vm: &Vm, zelf: &Value, own: Option<&Ref<Dict>>, changes: &[(&Re
             )));
         }
     }
-    if let Some(types) = optional("_field_types")?.as_ref().and_then(|t| t.downcast::<Dict>()) {
+    if let Some(types) = optional("_field_types")?
+        .as_ref()
+        .and_then(|t| t.downcast::<Dict>())
+    {
         let mut required = Vec::new();
         for name in expected {
-            let union = types.get(vm, &name)?.is_some_and(|t| t.downcast::<UnionType>().is_some());
+            let union = types
+                .get(vm, &name)?
+                .is_some_and(|t| t.downcast::<UnionType>().is_some());
             if !union {
                 required.push(name);
             }
@@ -355,7 +404,10 @@ fn check_replace(vm: &Vm, zelf: &Value, own: Option<&Ref<Dict>>, changes: &[(&Re
     if expected.is_empty() {
         return Ok(());
     }
-    let mut names = expected.iter().map(|name| repr_of(vm, name)).collect::<PyResult<Vec<_>>>()?;
+    let mut names = expected
+        .iter()
+        .map(|name| repr_of(vm, name))
+        .collect::<PyResult<Vec<_>>>()?;
     names.sort();
     Err(vm.type_error(format!(
         "{}.__replace__ missing {} keyword argument{}: {}.",
@@ -463,7 +515,11 @@ impl Node {
             }
             args.push(Value::NONE);
         }
-        let parts = vec![ty.into_value(), vm.new_tuple(args)?.into_value(), dict.copy(vm)?.into_value()];
+        let parts = vec![
+            ty.into_value(),
+            vm.new_tuple(args)?.into_value(),
+            dict.copy(vm)?.into_value(),
+        ];
         Ok(vm.new_tuple(parts)?.into_value())
     }
 
@@ -512,14 +568,20 @@ pub fn check_mode(vm: &Vm, tree: &Value, wanted: usize) -> PyResult<()> {
     )))
 }
 
-
 #[cfg(test)]
 mod tests {
     #[test]
     fn grammar_texts() {
         let rule = super::RULES[0];
-        assert!(rule.doc().starts_with("mod = Module(stmt* body, type_ignore* type_ignores)\n    | Interactive"));
+        assert!(
+            rule.doc().starts_with(
+                "mod = Module(stmt* body, type_ignore* type_ignores)\n    | Interactive"
+            )
+        );
         let operators = super::RULES.iter().find(|r| r.name == "boolop");
-        assert_eq!(operators.map(|r| r.doc()).as_deref(), Some("boolop = And | Or"));
+        assert_eq!(
+            operators.map(|r| r.doc()).as_deref(),
+            Some("boolop = And | Or")
+        );
     }
 }
