@@ -131,7 +131,7 @@ pub fn raise_syntax_error(vm: &Vm, error: &SyntaxError, filename: &str) -> Raise
 }
 
 /// Issues the front end's warnings; one that a filter makes an error is raised as SyntaxError.
-fn issue(vm: &Vm, warnings: &[Warning], filename: &str) -> PyResult<()> {
+pub fn issue(vm: &Vm, warnings: &[Warning], filename: &str) -> PyResult<()> {
     for warning in warnings {
         let category = match warning.category {
             WarningCategory::Syntax => &vm.types.syntax_warning,
@@ -470,7 +470,7 @@ fn source_text(
 }
 
 /// The path in a `filename` argument: str, bytes or `os.PathLike`.
-fn path_text(vm: &Vm, path: &Value) -> PyResult<String> {
+pub fn path_text(vm: &Vm, path: &Value) -> PyResult<String> {
     if let Some(text) = str_::of(path) {
         return Ok(text.to_string_lossy().into_owned());
     }
@@ -568,6 +568,20 @@ pub fn builtin_compile(
         return tree_object(vm, tree, &arena, &filename, &options);
     }
     Ok(compile_source(vm, &text, &filename, &options)?.into_value())
+}
+
+/// The tree of a source argument of `wanted` (a function and what it takes); `text` keeps the source.
+pub fn source_and_tree<'a>(
+    vm: &Vm,
+    source: &Value,
+    wanted: (&str, &str),
+    filename: &str,
+    options: &mut Options,
+    text: &'a mut String,
+    arena: &'a Arena,
+) -> PyResult<&'a naja_parser::ast::Mod<'a>> {
+    *text = source_text(vm, source, wanted.0, wanted.1, filename, &mut options.flags)?;
+    parse_source(vm, text, filename, options, arena)
 }
 
 /// Whether something can be a namespace.
