@@ -19,6 +19,7 @@ use naja_compiler::{ALLOW_TOP_LEVEL_AWAIT, CompileOptions};
 use naja_heap::{Ref, Value};
 use naja_parser::ast::Arena;
 use naja_parser::error::{SyntaxError, SyntaxErrorKind, Warning, WarningCategory};
+use naja_parser::source::Source;
 use naja_parser::{Mode, ParseOptions, parse_with_warnings};
 
 /// Bits of `compile()`'s flags argument besides the `CO_FUTURE_*` ones (`PyCF_*`).
@@ -80,6 +81,10 @@ fn line_of_file(vm: &Vm, filename: &str, line: i32) -> Option<String> {
 /// Raises what a front end's error stands for.
 #[cold]
 pub fn raise_syntax_error(vm: &Vm, error: &SyntaxError, filename: &str) -> Raised {
+    raise_located(vm, error, Some(filename))
+}
+
+fn raise_located(vm: &Vm, error: &SyntaxError, filename: Option<&str>) -> Raised {
     let t = vm.types;
     let class: &Ref<Type> = match error.kind {
         SyntaxErrorKind::Syntax => &t.syntax_error,
@@ -104,21 +109,22 @@ pub fn raise_syntax_error(vm: &Vm, error: &SyntaxError, filename: &str) -> Raise
     let text = error
         .text
         .clone()
-        .or_else(|| line_of_file(vm, filename, error.lineno));
+        .or_else(|| filename.and_then(|name| line_of_file(vm, name, error.lineno)));
     let args = (|| -> PyResult<[Value; 2]> {
         let int = |n: i32| vm.new_int(n as i64);
         let text = match text {
             Some(text) => vm.new_str(text)?.into_value(),
             None => Value::NONE,
         };
-        let place = vec![
-            vm.new_str(filename)?.into_value(),
-            int(error.lineno)?,
-            int(error.offset)?,
-            text,
-            int(error.end_lineno)?,
-            int(error.end_offset)?,
-        ];
+        let filename = match filename {
+            Some(filename) => vm.new_str(filename)?.into_value(),
+            None => Value::NONE,
+        };
+        let mut place = vec![filename, int(error.lineno)?, int(error.offset)?, text];
+        // An error of the source as a whole has no end.
+        if (error.lineno, error.offset) != (0, -1) {
+            place.extend([int(error.end_lineno)?, int(error.end_offset)?]);
+        }
         Ok([
             vm.new_str(&error.message)?.into_value(),
             vm.new_tuple(place)?.into_value(),
@@ -315,122 +321,40 @@ fn compile_object(vm: &Vm, source: &Value, filename: &str, options: &Options) ->
     Ok(compile_tree(vm, tree, &arena, filename, options)?.into_value())
 }
 
-/// The encoding that a comment in the line declares (PEP 263).
-fn cookie(line: &[u8]) -> Option<String> {
-    let start = line
-        .iter()
-        .position(|b| !matches!(b, b' ' | b'\t' | 0x0c))?;
-    let comment = line[start..].strip_prefix(b"#")?;
-    let at = comment
-        .windows(6)
-        .position(|w| w == b"coding")
-        .map(|at| at + 6)?;
-    let rest = &comment[at..];
-    if !matches!(rest.first(), Some(b':' | b'=')) {
-        // A later "coding" may still be followed by one.
-        let mut line = b"#".to_vec();
-        line.extend_from_slice(rest);
-        return cookie(&line);
-    }
-    let name: Vec<u8> = rest[1..]
-        .iter()
-        .skip_while(|b| matches!(b, b' ' | b'\t'))
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        .copied()
-        .collect();
-    if name.is_empty() {
-        None
-    } else {
-        String::from_utf8(name).ok()
-    }
-}
-
-/// Whether a line holds nothing but space and a comment: only then may a cookie be on the next one.
-fn is_blank(line: &[u8]) -> bool {
-    let first = line.iter().find(|b| !matches!(b, b' ' | b'\t' | 0x0c));
-    matches!(first, None | Some(b'#' | b'\n' | b'\r'))
-}
-
 /// The text of a source file's bytes: by its byte order mark, its coding comment, or as UTF-8. Raises SyntaxError.
 pub fn decode_source(vm: &Vm, data: &[u8], filename: &str) -> PyResult<String> {
-    let (bom, body) = match data.strip_prefix(b"\xef\xbb\xbf") {
-        Some(body) => (true, body),
-        None => (false, data),
+    decode(vm, data, filename, true)
+}
+
+/// As [`decode_source`]; of what comes `from_file` messages tell the name.
+fn decode(vm: &Vm, data: &[u8], filename: &str, from_file: bool) -> PyResult<String> {
+    let (bytes, name) = match naja_parser::source::decode(data, from_file.then_some(filename)) {
+        Ok(Source::Text { text, .. }) => return Ok(text.into_owned()),
+        Ok(Source::Codec { bytes, encoding }) => (bytes, encoding),
+        Err(error) if from_file => return Err(raise_syntax_error(vm, &error, filename)),
+        Err(error) if error.lineno == 0 => return Err(raise_syntax_error(vm, &error, filename)),
+        Err(error) => {
+            raise_located(vm, &error, None);
+            let exception = vm.take_exception();
+            let name = vm.new_str(filename)?.into_value();
+            attributes::set(vm, exception.as_value(), &vm.intern("filename"), Some(&name))?;
+            return Err(vm.raise_value(exception));
+        }
     };
-    let mut lines = body.split(|&b| b == b'\n');
-    let first = lines.next().unwrap_or(b"");
-    let mut found = cookie(first);
-    if found.is_none() && is_blank(first) {
-        found = lines.next().and_then(cookie);
-    }
-    let normal = found
-        .as_ref()
-        .map(|name| name.to_ascii_lowercase().replace('_', "-"));
-    let is_utf8 = normal
-        .as_deref()
-        .is_none_or(|n| n == "utf-8" || n == "utf8" || n.starts_with("utf-8-"));
-    if bom && !is_utf8 {
-        let name = found.unwrap_or_default();
-        return Err(source_error(
-            vm,
-            format!("encoding problem: {name} with BOM"),
-            Some(filename),
-            0,
-            -1,
-        ));
-    }
-    if is_utf8 {
-        return match std::str::from_utf8(body) {
-            Ok(text) => Ok(text.to_string()),
-            Err(error) if found.is_none() => {
-                let at = error.valid_up_to();
-                let line = body[..at].iter().filter(|&&b| b == b'\n').count() as i32 + 1;
-                let byte = body.get(at).copied().unwrap_or(0);
-                let message = format!(
-                    "Non-UTF-8 code starting with '\\x{byte:02x}' on line {line}, but no encoding declared; see https://peps.python.org/pep-0263/ for details"
-                );
-                Err(source_error(vm, message, Some(filename), line, 0))
-            }
-            Err(error) => {
-                let at = error.valid_up_to();
-                let byte = body.get(at).copied().unwrap_or(0);
-                let message = format!(
-                    "(unicode error) 'utf-8' codec can't decode byte 0x{byte:02x} in position {at}: invalid start byte"
-                );
-                Err(source_error(vm, message, Some(filename), 0, 0))
-            }
-        };
-    }
-    let name = found.unwrap_or_default();
     let encoding = vm.new_str(&name)?;
-    match crate::objects::str_::codecs::decode(vm, body, Some(&encoding), None) {
+    let problem = |message: String| source_error(vm, message, Some(filename), 0, -1);
+    match crate::objects::str_::codecs::decode(vm, bytes, Some(&encoding), None) {
         Ok(text) => match str_::of(&text).and_then(|t| t.as_str()) {
             Some(text) => Ok(text.to_string()),
-            None => Err(source_error(
-                vm,
-                format!("encoding problem: {name}"),
-                Some(filename),
-                0,
-                -1,
-            )),
+            None => Err(problem(format!("encoding problem: {name}"))),
         },
-        Err(Raised) if vm.catch(&vm.types.lookup_error) => Err(source_error(
-            vm,
-            format!("unknown encoding: {name}"),
-            Some(filename),
-            0,
-            -1,
-        )),
+        Err(Raised) if vm.catch(&vm.types.lookup_error) => {
+            Err(problem(format!("unknown encoding: {name}")))
+        }
         Err(Raised) if vm.exception_matches(&vm.types.unicode_decode_error) => {
             let error = vm.take_exception();
             let text = object::str(vm, error.as_value())?;
-            Err(source_error(
-                vm,
-                format!("(unicode error) {}", text.to_string_lossy()),
-                Some(filename),
-                0,
-                -1,
-            ))
+            Err(problem(text.to_string_lossy().into_owned()))
         }
         Err(raised) => Err(raised),
     }
@@ -463,7 +387,7 @@ fn source_text(
                     0,
                 ));
             }
-            decode_source(vm, &data, filename)
+            decode(vm, &data, filename, false)
         }
         None => Err(vm.type_error(format!("{function}() arg 1 must be a {wanted}"))),
     }
