@@ -8,7 +8,13 @@ use naja_macros::{pyclass, pymethods, pymodule};
 use naja_vm::{PyResult, Traverse, Visitor, Vm};
 
 /// What the symbol table knows of one block.
-#[pyclass(name = "symtable entry", module = "builtins", doc = "", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "symtable entry",
+    module = "builtins",
+    doc = "",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct Entry {
     id: Value,
     name: Value,
@@ -22,7 +28,13 @@ pub struct Entry {
 
 impl Traverse for Entry {
     fn traverse(&self, v: &mut Visitor) {
-        for value in [&self.id, &self.name, &self.symbols, &self.varnames, &self.children] {
+        for value in [
+            &self.id,
+            &self.name,
+            &self.symbols,
+            &self.varnames,
+            &self.children,
+        ] {
             v.value(value)
         }
     }
@@ -94,8 +106,15 @@ fn entry(vm: &Vm, table: &SymbolTable, id: BlockId, base: i64) -> PyResult<Ref<E
     for (name, flags) in &block.symbols {
         symbols.set_str(vm, &text(*name), vm.new_int((*flags).into())?)?;
     }
-    let varnames = block.varnames.iter().map(|name| text(*name).into_value()).collect();
-    let children = block.children.iter().map(|child| Ok(entry(vm, table, *child, base)?.into_value()));
+    let varnames = block
+        .varnames
+        .iter()
+        .map(|name| text(*name).into_value())
+        .collect();
+    let children = block
+        .children
+        .iter()
+        .map(|child| Ok(entry(vm, table, *child, base)?.into_value()));
     let children = children.collect::<PyResult<Vec<Value>>>()?;
     vm.new_object(Entry {
         id: vm.new_int(base + 16 * i64::from(id.0))?,
@@ -112,9 +131,9 @@ fn entry(vm: &Vm, table: &SymbolTable, id: BlockId, base: i64) -> PyResult<Ref<E
 #[pymodule(name = "_symtable", doc = "")]
 pub mod module {
     use super::*;
-    use naja_vm::builtins::compile::{Options, path_text, raise_syntax_error, source_and_tree};
     use naja_parser::Mode;
     use naja_parser::ast::Arena;
+    use naja_vm::builtins::compile::{Options, path_text, raise_syntax_error, source_and_tree};
 
     /// Return symbol and scope dictionaries used internally by compiler.
     #[pyfunction(sig = "($module, source, filename, startstr, /)")]
@@ -132,7 +151,15 @@ pub mod module {
         let mut options = Options::new(mode);
         let wanted = ("symtable", "string or bytes object");
         let mut text = String::new();
-        let tree = source_and_tree(vm, source, wanted, &filename, &mut options, &mut text, &arena)?;
+        let tree = source_and_tree(
+            vm,
+            source,
+            wanted,
+            &filename,
+            &mut options,
+            &mut text,
+            &arena,
+        )?;
         let future = naja_compiler::future::from_module(tree)
             .map_err(|error| raise_syntax_error(vm, &error, &filename))?;
         let table = naja_compiler::symtable::build(tree, &future, future.features | options.flags)
@@ -152,7 +179,10 @@ pub mod module {
             ("DEF_TYPE_PARAM", flag::DEF_TYPE_PARAM),
             ("DEF_FREE_CLASS", flag::DEF_FREE_CLASS),
             ("DEF_IMPORT", flag::DEF_IMPORT),
-            ("DEF_BOUND", flag::DEF_LOCAL | flag::DEF_PARAM | flag::DEF_IMPORT),
+            (
+                "DEF_BOUND",
+                flag::DEF_LOCAL | flag::DEF_PARAM | flag::DEF_IMPORT,
+            ),
             ("DEF_ANNOT", flag::DEF_ANNOT),
             ("DEF_COMP_ITER", flag::DEF_COMP_ITER),
             ("DEF_COMP_CELL", flag::DEF_COMP_CELL),

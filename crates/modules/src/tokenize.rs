@@ -89,7 +89,10 @@ fn raise(vm: &Vm, error: &SyntaxError) -> Raised {
             _ => &vm.types.syntax_error,
         };
         let message = vm.new_str(&error.message)?.into_value();
-        let (line, offset) = (vm.new_int(error.lineno.into())?, vm.new_int(error.offset.into())?);
+        let (line, offset) = (
+            vm.new_int(error.lineno.into())?,
+            vm.new_int(error.offset.into())?,
+        );
         let file = vm.new_str(FILE)?.into_value();
         if let Some(text) = &error.text {
             let text = vm.new_str(text)?.into_value();
@@ -98,7 +101,12 @@ fn raise(vm: &Vm, error: &SyntaxError) -> Raised {
         }
         let raised = vm.raise_with(class, &[message]);
         let exception = vm.take_exception();
-        for (name, value) in [("filename", file), ("lineno", line.clone()), ("offset", offset), ("end_lineno", line)] {
+        for (name, value) in [
+            ("filename", file),
+            ("lineno", line.clone()),
+            ("offset", offset),
+            ("end_lineno", line),
+        ] {
             attributes::set(vm, exception.as_value(), &vm.intern(name), Some(&value))?;
         }
         vm.raise_value(exception);
@@ -125,7 +133,8 @@ impl TokenizerIter {
         };
         let items = vec![
             vm.new_int(info.kind.into())?,
-            vm.new_str(String::from_utf8_lossy(&info.string))?.into_value(),
+            vm.new_str(String::from_utf8_lossy(&info.string))?
+                .into_value(),
             pair(info.start)?,
             pair(info.end)?,
             line,
@@ -153,7 +162,11 @@ impl TokenizerIter {
                     None => {
                         return Err(vm.type_error(format!(
                             "tokenizeriter() argument 'encoding' must be str, not {}",
-                            if value.is_none() { "None".into() } else { vm.type_of(value).full_name() }
+                            if value.is_none() {
+                                "None".into()
+                            } else {
+                                vm.type_of(value).full_name()
+                            }
                         )));
                     }
                 },
@@ -166,7 +179,9 @@ impl TokenizerIter {
             }
         }
         let Some(extra) = extra else {
-            return Err(vm.type_error("tokenizeriter() missing required argument 'extra_tokens' (pos 2)"));
+            return Err(
+                vm.type_error("tokenizeriter() missing required argument 'extra_tokens' (pos 2)")
+            );
         };
         let iterator = TokenizerIter {
             readline: readline.clone(),

@@ -337,7 +337,12 @@ fn decode(vm: &Vm, data: &[u8], filename: &str, from_file: bool) -> PyResult<Str
             raise_located(vm, &error, None);
             let exception = vm.take_exception();
             let name = vm.new_str(filename)?.into_value();
-            attributes::set(vm, exception.as_value(), &vm.intern("filename"), Some(&name))?;
+            attributes::set(
+                vm,
+                exception.as_value(),
+                &vm.intern("filename"),
+                Some(&name),
+            )?;
             return Err(vm.raise_value(exception));
         }
     };
