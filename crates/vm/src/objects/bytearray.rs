@@ -1,14 +1,23 @@
-//! `bytearray`: its core. CPython: Objects/bytearrayobject.c.
+//! `bytearray`: its core and the methods that change it; those shared with `bytes` are in `bytes/methods.rs`.
+//!
+//! While buffers are lent (`exports`), whatever would change the size raises BufferError; the bytes themselves may
+//! change. Arguments are converted before the array is looked at, for that may run Python, which may change it.
+//! CPython: Objects/bytearrayobject.c.
 
-use crate::function::Args;
 use crate::objects::buffer::{Buffer, BufferOps};
-use crate::objects::bytes;
+use crate::objects::bytes::methods::{BytesLike, byte, room};
+use crate::objects::bytes::{self, methods};
+use crate::objects::iterators::{reduce_empty, reduce_iter};
+use crate::objects::slice::{self, Slice};
+use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
-use crate::protocols::compare::CompareOp;
+use crate::protocols::number;
 use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
+use std::ops::Range;
 
 /// bytearray(iterable_of_ints) -> bytearray
 /// bytearray(string, encoding[, errors]) -> bytearray
@@ -34,6 +43,98 @@ pub struct ByteArray {
 impl ByteArray {
     pub fn to_vec(&self) -> Vec<u8> {
         self.data.get()
+    }
+
+    /// A new `bytearray`. Raises MemoryError.
+    pub fn from_vec(vm: &Vm, data: Vec<u8>) -> PyResult<Ref<ByteArray>> {
+        vm.new_object(ByteArray {
+            data: MutCell::new(data),
+            exports: Cell::new(0),
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.data.with(Vec::len)
+    }
+
+    /// Puts `new` in the place of some bytes. Raises BufferError where the size changes under a buffer, MemoryError.
+    fn splice(&self, vm: &Vm, range: Range<usize>, new: &[u8]) -> PyResult<()> {
+        if new.len() != range.len() {
+            self.check_resizable(vm)?
+        }
+        let done = self.data.with_mut(|data| {
+            let end = range.end.min(data.len());
+            let start = range.start.min(end);
+            if new.len() > end - start && data.try_reserve(new.len() - (end - start)).is_err() {
+                return false;
+            }
+            data.splice(start..end, new.iter().copied());
+            true
+        });
+        if done { Ok(()) } else { Err(vm.memory_error("")) }
+    }
+
+    /// An index that may count from the end; None where it is out of range.
+    fn place(&self, index: isize) -> Option<usize> {
+        let len = self.len();
+        let index = if index < 0 {
+            index + len as isize
+        } else {
+            index
+        };
+        usize::try_from(index).ok().filter(|&i| i < len)
+    }
+
+    /// Takes `step`ed bytes out.
+    fn delete_slice(&self, vm: &Vm, a: slice::Adjusted) -> PyResult<()> {
+        if a.count == 0 {
+            return Ok(());
+        }
+        self.check_resizable(vm)?;
+        let mut gone: Vec<usize> = a.indices().collect();
+        gone.sort_unstable();
+        self.data.with_mut(|data| {
+            let mut next = gone.into_iter().peekable();
+            let mut i = 0;
+            data.retain(|_| {
+                let out = next.next_if_eq(&i).is_some();
+                i += 1;
+                !out
+            })
+        });
+        Ok(())
+    }
+
+    /// `self[slice] = value`, or its deletion.
+    fn set_slice(&self, vm: &Vm, slice: &Slice, value: Option<&Value>) -> PyResult<()> {
+        let (start, stop, step) = slice.unpack(vm)?;
+        let new = match value {
+            None => Vec::new(),
+            Some(value) => slice_content(vm, value)?,
+        };
+        let a = slice::fit(start, stop, step, self.len() as isize);
+        if a.step == 1 {
+            let start = a.start as usize;
+            return self.splice(vm, start..start + a.count, &new);
+        }
+        if new.is_empty() {
+            return self.delete_slice(vm, a);
+        }
+        if new.len() != a.count {
+            return Err(vm.value_error(format!(
+                "attempt to assign bytes of size {} to extended slice of size {}",
+                new.len(),
+                a.count
+            )));
+        }
+        self.data.with_mut(|data| {
+            for (i, byte) in a.indices().zip(new) {
+                if let Some(place) = data.get_mut(i) {
+                    *place = byte
+                }
+            }
+        });
+        Ok(())
     }
 
     fn check_resizable(&self, vm: &Vm) -> PyResult<()> {
@@ -62,24 +163,89 @@ static OPS: BufferOps = BufferOps {
     },
 };
 
-#[pymethods]
+/// What may be assigned to a slice. Raises TypeError.
+fn slice_content(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
+    if let Some(data) = bytes::of_object(vm, value)? {
+        return Ok(data);
+    }
+    let ty = vm.type_of(value);
+    let is_number = ty.slots.index.get().is_some()
+        || ty.slots.int.get().is_some()
+        || ty.slots.float.get().is_some();
+    if is_number || str_::of(value).is_some() {
+        return Err(vm.type_error(
+            "can assign only bytes, buffers, or iterables of ints in range(0, 256)",
+        ));
+    }
+    bytes::from_iterable(vm, value, "bytearray", "byte must be in range(0, 256)")
+}
+
+impl BytesLike for ByteArray {
+    #[inline]
+    fn view<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        self.data.with(|d| f(d))
+    }
+
+    fn make(vm: &Vm, data: Vec<u8>) -> PyResult {
+        Ok(ByteArray::from_vec(vm, data)?.into_value())
+    }
+
+    fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        ByteArray::make(vm, zelf.to_vec())
+    }
+
+    fn size(&self) -> usize {
+        56 + self.__alloc__()
+    }
+}
+
+#[pymethods(with(methods::BYTEARRAY_SHARED))]
 impl ByteArray {
     #[pyslot]
-    fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
+    fn new(cls: &Ref<Type>, vm: &Vm, _args: crate::function::Args) -> PyResult {
         Ok(vm.new_object_of(cls, ByteArray::default())?.into_value())
     }
 
     #[pyslot(sig = "(source=b'', encoding='utf-8', errors='strict')")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
-        let made = vm.call_args(vm.types.bytes.as_value(), args)?;
-        if let Some(data) = bytes::of_object(vm, &made)? {
-            zelf.data.set(data);
+    fn init(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        source: Option<&Value>,
+        encoding: Option<&Ref<Str>>,
+        errors: Option<&Ref<Str>>,
+    ) -> PyResult<()> {
+        if zelf.len() > 0 {
+            zelf.check_resizable(vm)?;
+            drop(zelf.data.take());
         }
+        let data = match (bytes::encoded(vm, source, encoding, errors)?, source) {
+            (Some(data), _) => data,
+            (None, None) => Vec::new(),
+            (None, Some(source)) => {
+                if str_::of(source).is_some() {
+                    return Err(vm.type_error("string argument without an encoding"));
+                }
+                match bytes::zeros(vm, source)? {
+                    Some(zeros) => zeros,
+                    None => match bytes::of_object(vm, source)? {
+                        Some(data) => data,
+                        None => bytes::from_iterable(
+                            vm,
+                            source,
+                            "bytearray",
+                            "byte must be in range(0, 256)",
+                        )?,
+                    },
+                }
+            }
+        };
+        zelf.check_resizable(vm)?;
+        zelf.data.set(data);
         Ok(())
     }
 
     #[pyslot]
-    fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+    pub(crate) fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let name = vm.type_of(zelf.as_value()).name();
         Ok(vm
             .new_str(format!("{name}({})", bytes::repr_text(&zelf.to_vec())))?
@@ -87,32 +253,12 @@ impl ByteArray {
     }
 
     #[pyslot]
-    fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-        match (bytes::of_object(vm, a)?, bytes::of_object(vm, b)?) {
-            (Some(x), Some(y)) => Ok(Value::from_bool(op.holds(x.cmp(&y)))),
-            _ => Ok(Value::NOT_IMPLEMENTED),
-        }
-    }
-
-    #[pyslot]
-    fn sq_len(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<usize> {
-        Ok(zelf.data.with(Vec::len))
-    }
-
-    #[pyslot]
-    fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
-        match usize::try_from(index)
-            .ok()
-            .and_then(|i| zelf.data.with(|d| d.get(i).copied()))
-        {
-            Some(byte) => Ok(Value::small_int(byte as i64)),
-            None => Err(vm.index_error("bytearray index out of range")),
-        }
-    }
-
-    #[pyslot]
-    fn iter(zelf: &Value, vm: &Vm) -> PyResult {
-        crate::objects::iterators::sequence_iterator(vm, zelf)
+    fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let iterator = ByteArrayIterator {
+            array: MutCell::new(Some(zelf.clone())),
+            index: Cell::new(0),
+        };
+        Ok(vm.new_object(iterator)?.into_value())
     }
 
     #[pyslot]
@@ -121,8 +267,92 @@ impl ByteArray {
             return Err(vm.type_error("not a bytearray"));
         };
         array.exports.set(array.exports.get() + 1);
-        let len = array.data.with(Vec::len);
-        Ok(Buffer::export(zelf.clone(), &OPS, len, false))
+        Ok(Buffer::export(zelf.clone(), &OPS, array.len(), false))
+    }
+
+    #[pyslot]
+    fn inplace_concat(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+        let Some(array) = a.downcast::<ByteArray>() else {
+            return Ok(Value::NOT_IMPLEMENTED);
+        };
+        match bytes::of_object(vm, b)? {
+            Some(more) => {
+                let end = array.len();
+                array.splice(vm, end..end, &more)?;
+                Ok(a.clone())
+            }
+            None => Err(vm.type_error(format!(
+                "can't concat {} to {}",
+                vm.type_of(b).full_name(),
+                vm.type_of(a).full_name()
+            ))),
+        }
+    }
+
+    #[pyslot]
+    fn inplace_repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
+        let old = zelf.to_vec();
+        let n = n.max(0) as usize;
+        if n != 1 && !old.is_empty() {
+            let mut data = room(vm, old.len().checked_mul(n).unwrap_or(usize::MAX))?;
+            (0..n).for_each(|_| data.extend_from_slice(&old));
+            zelf.check_resizable(vm)?;
+            zelf.data.set(data);
+        }
+        Ok(zelf.to_value())
+    }
+
+    #[pyslot]
+    fn set_item(zelf: &Ref<Self>, vm: &Vm, index: isize, value: Option<&Value>) -> PyResult<()> {
+        let out_of_range = || vm.index_error("bytearray index out of range");
+        let byte = match value {
+            Some(value) => Some(byte(vm, value)?),
+            None => None,
+        };
+        let Some(at) = usize::try_from(index).ok().filter(|&i| i < zelf.len()) else {
+            return Err(out_of_range());
+        };
+        match byte {
+            Some(byte) => zelf.data.with_mut(|d| d[at] = byte),
+            None => zelf.splice(vm, at..at + 1, &[])?,
+        }
+        Ok(())
+    }
+
+    #[pyslot]
+    fn set_subscript(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        key: &Value,
+        value: Option<&Value>,
+    ) -> PyResult<()> {
+        if number::has_index(vm, key) {
+            let index = number::index_for(vm, key, &vm.types.index_error)?;
+            let byte = match value {
+                Some(value) => {
+                    if zelf.place(index).is_none() {
+                        return Err(vm.index_error("bytearray index out of range"));
+                    }
+                    Some(byte(vm, value)?)
+                }
+                None => None,
+            };
+            let Some(at) = zelf.place(index) else {
+                return Err(vm.index_error("bytearray index out of range"));
+            };
+            match byte {
+                Some(byte) => zelf.data.with_mut(|d| d[at] = byte),
+                None => zelf.splice(vm, at..at + 1, &[])?,
+            }
+            return Ok(());
+        }
+        match key.downcast::<Slice>() {
+            Some(slice) => zelf.set_slice(vm, slice, value),
+            None => Err(vm.type_error(format!(
+                "bytearray indices must be integers or slices, not {}",
+                vm.type_of(key).full_name()
+            ))),
+        }
     }
 
     /// Append a single item to the end of the bytearray.
@@ -131,14 +361,10 @@ impl ByteArray {
     ///     The item to be appended.
     #[pymethod(sig = "($self, item, /)")]
     fn append(&self, vm: &Vm, item: &Value) -> PyResult<()> {
+        let byte = byte(vm, item)?;
         self.check_resizable(vm)?;
-        match crate::protocols::number::index_i64(vm, item)? {
-            Some(n) if (0..256).contains(&n) => {
-                self.data.with_mut(|d| d.push(n as u8));
-                Ok(())
-            }
-            _ => Err(vm.value_error("byte must be in range(0, 256)")),
-        }
+        self.data.with_mut(|d| d.push(byte));
+        Ok(())
     }
 
     /// Append all the items from the iterator or sequence to the end of the bytearray.
@@ -147,9 +373,236 @@ impl ByteArray {
     ///     The iterable of items to append.
     #[pymethod(sig = "($self, iterable_of_ints, /)")]
     fn extend(&self, vm: &Vm, iterable_of_ints: &Value) -> PyResult<()> {
-        let more = bytes::from_object(vm, iterable_of_ints)?;
+        let more = match bytes::of_object(vm, iterable_of_ints)? {
+            Some(more) => more,
+            None => {
+                let ty = vm.type_of(iterable_of_ints);
+                if str_::of(iterable_of_ints).is_some() {
+                    return Err(vm.type_error(format!(
+                        "expected iterable of integers; got: '{}'",
+                        ty.full_name()
+                    )));
+                }
+                if ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() {
+                    return Err(vm.type_error(format!(
+                        "can't extend bytearray with {}",
+                        ty.full_name()
+                    )));
+                }
+                let range = "byte must be in range(0, 256)";
+                bytes::from_iterable(vm, iterable_of_ints, "bytearray", range)?
+            }
+        };
+        let end = self.len();
+        self.splice(vm, end..end, &more)
+    }
+
+    /// Insert a single item into the bytearray before the given index.
+    ///
+    ///   index
+    ///     The index where the value is to be inserted.
+    ///   item
+    ///     The item to be inserted.
+    #[pymethod(sig = "($self, index, item, /)")]
+    fn insert(&self, vm: &Vm, index: isize, item: &Value) -> PyResult<()> {
+        let byte = byte(vm, item)?;
+        let len = self.len() as isize;
+        let at = if index < 0 {
+            (index + len).max(0)
+        } else {
+            index.min(len)
+        } as usize;
+        self.splice(vm, at..at, &[byte])
+    }
+
+    /// Remove and return a single item from B.
+    ///
+    ///   index
+    ///     The index from where to remove the item.
+    ///     -1 (the default value) means remove the last item.
+    ///
+    /// If no index argument is given, will pop the last item.
+    #[pymethod(sig = "($self, index=-1, /)")]
+    fn pop(&self, vm: &Vm, #[default(-1)] index: isize) -> PyResult<u8> {
+        if self.len() == 0 {
+            return Err(vm.index_error("pop from empty bytearray"));
+        }
+        let Some(at) = self.place(index) else {
+            return Err(vm.index_error("pop index out of range"));
+        };
         self.check_resizable(vm)?;
-        self.data.with_mut(|d| d.extend(more));
+        Ok(self.data.with_mut(|d| d.remove(at)))
+    }
+
+    /// Remove the first occurrence of a value in the bytearray.
+    ///
+    ///   value
+    ///     The value to remove.
+    #[pymethod(sig = "($self, value, /)")]
+    fn remove(&self, vm: &Vm, value: &Value) -> PyResult<()> {
+        let byte = byte(vm, value)?;
+        match self.data.with(|d| memchr::memchr(byte, d)) {
+            Some(at) => self.splice(vm, at..at + 1, &[]),
+            None => Err(vm.value_error("value not found in bytearray")),
+        }
+    }
+
+    /// Reverse the order of the values in B in place.
+    #[pymethod]
+    fn reverse(&self) {
+        self.data.with_mut(|d| d.reverse())
+    }
+
+    /// Remove all items from the bytearray.
+    #[pymethod]
+    fn clear(&self, vm: &Vm) -> PyResult<()> {
+        self.check_resizable(vm)?;
+        drop(self.data.take());
+        Ok(())
+    }
+
+    /// Return a copy of B.
+    #[pymethod]
+    fn copy(&self, vm: &Vm) -> PyResult {
+        ByteArray::make(vm, self.to_vec())
+    }
+
+    /// Resize the internal buffer of bytearray to len.
+    ///
+    ///   size
+    ///     New size to resize to.
+    #[pymethod(sig = "($self, size, /)")]
+    fn resize(&self, vm: &Vm, size: isize) -> PyResult<()> {
+        let Ok(size) = usize::try_from(size) else {
+            return Err(vm.value_error(format!("Can only resize to positive sizes, got {size}")));
+        };
+        let len = self.len();
+        if size == len {
+            return Ok(());
+        }
+        self.check_resizable(vm)?;
+        vm.check_size(Some(size))?;
+        let done = self.data.with_mut(|d| {
+            let fits = d.try_reserve_exact(size.saturating_sub(len)).is_ok();
+            if fits {
+                d.resize(size, 0)
+            }
+            fits
+        });
+        if done { Ok(()) } else { Err(vm.memory_error("")) }
+    }
+
+    /// B.__alloc__() -> int
+    ///
+    /// Return the number of bytes actually allocated.
+    #[pymethod]
+    fn __alloc__(&self) -> usize {
+        // One more than Rust knows of: CPython keeps a zero behind the bytes.
+        self.data.with(|d| match d.capacity() {
+            0 => 0,
+            n => n + 1,
+        })
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        reduce(vm, zelf, 2)
+    }
+
+    /// Return state information for pickling.
+    #[pymethod(sig = "($self, proto=0, /)")]
+    fn __reduce_ex__(zelf: &Ref<Self>, vm: &Vm, #[default(0)] proto: i32) -> PyResult {
+        reduce(vm, zelf, proto)
+    }
+}
+
+/// `(class, arguments, state)`.
+fn reduce(vm: &Vm, zelf: &Ref<ByteArray>, proto: i32) -> PyResult {
+    let data = zelf.to_vec();
+    let args = if data.is_empty() {
+        vec![]
+    } else if proto < 3 {
+        let text: String = data.iter().map(|&b| b as char).collect();
+        vec![
+            vm.new_str(text)?.into_value(),
+            vm.new_str("latin-1")?.into_value(),
+        ]
+    } else {
+        vec![vm.new_bytes(&data)?.into_value()]
+    };
+    let state = crate::objects::object::state_of(vm, zelf.as_value())?;
+    let class = vm.type_of(zelf.as_value()).to_ref().into_value();
+    let args = vm.new_tuple(args)?.into_value();
+    Ok(vm.new_tuple(vec![class, args, state])?.into_value())
+}
+
+#[pyclass(name = "bytearray_iterator", module = "builtins", gc, flags(NO_NEW))]
+pub struct ByteArrayIterator {
+    array: MutCell<Option<Ref<ByteArray>>>,
+    index: Cell<usize>,
+}
+
+impl Traverse for ByteArrayIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.array.with(|a| a.iter().for_each(|a| v.reference(a)))
+    }
+    fn clear(&self) {
+        drop(self.array.take())
+    }
+}
+
+#[pymethods]
+impl ByteArrayIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
+        let index = zelf.index.get();
+        let next = zelf
+            .array
+            .with(|a| a.as_ref().map(|a| a.data.with(|d| d.get(index).copied())));
+        match next {
+            Some(Some(byte)) => {
+                zelf.index.set(index + 1);
+                Ok(Some(Value::small_int(byte as i64)))
+            }
+            Some(None) => {
+                drop(zelf.array.take());
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> usize {
+        self.array.with(|a| {
+            a.as_ref()
+                .map_or(0, |a| a.len().saturating_sub(self.index.get()))
+        })
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        match self.array.get() {
+            Some(array) => reduce_iter(vm, array.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+        }
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = number::index_isize(vm, object)?.max(0) as usize;
+        if let Some(array) = self.array.get() {
+            self.index.set(index.min(array.len()))
+        }
         Ok(())
     }
 }

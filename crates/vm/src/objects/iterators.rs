@@ -47,6 +47,21 @@ pub fn sequence_iterator(vm: &Vm, sequence: &Value) -> PyResult {
     Ok(vm.new_object(iterator)?.into_value())
 }
 
+/// What an iterator over `items` says for pickling: `(iter, (items,), index)`.
+pub fn reduce_iter(vm: &Vm, items: Value, index: Option<isize>) -> PyResult {
+    let args = vm.new_tuple(vec![items])?.into_value();
+    let mut parts = vec![vm.builtin("iter")?, args];
+    if let Some(index) = index {
+        parts.push(vm.new_int(index as i64)?)
+    }
+    Ok(vm.new_tuple(parts)?.into_value())
+}
+
+/// What an exhausted iterator says for pickling: `(iter, (empty,))`.
+pub fn reduce_empty(vm: &Vm, empty: Value) -> PyResult {
+    reduce_iter(vm, empty, None)
+}
+
 /// `iter(callable, sentinel)`.
 pub fn callable_iterator(vm: &Vm, callable: &Value, sentinel: &Value) -> PyResult {
     let callable = MutCell::new(Some(callable.clone()));

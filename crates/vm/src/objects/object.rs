@@ -295,6 +295,14 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
     Ok(())
 }
 
+/// The state for an object's `__reduce__`: what its `__getstate__` gives.
+pub(crate) fn state_of(vm: &Vm, object: &Value) -> PyResult {
+    match vm.call_special(object, &vm.names.__getstate__, &[])? {
+        Some(state) => Ok(state),
+        None => get_state(vm, object, false),
+    }
+}
+
 /// `object.__getstate__`: the attributes, with those of `__slots__`.
 fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
     let ty = vm.type_of(object);

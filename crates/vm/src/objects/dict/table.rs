@@ -34,6 +34,8 @@ pub struct Table {
     /// Whether all keys are exact strings.
     only_str: bool,
     len: u32,
+    /// Places that are not "never used": once most are, a search would not end.
+    filled: u32,
     entries: Vec<Entry>,
     version: u32,
     changes: u32,
@@ -242,7 +244,8 @@ impl Table {
         value: Value,
         is_str: bool,
     ) -> Result<(), AllocError> {
-        if self.index.is_empty() || self.entries.len() >= usable(self.bits) {
+        let most = usable(self.bits);
+        if self.index.is_empty() || self.entries.len() >= most || self.filled as usize >= most {
             self.grow(self.len() + 1)?
         }
         self.entries.try_reserve(1).map_err(|_| AllocError)?;
@@ -253,6 +256,9 @@ impl Table {
         let mut probe = self.probe(hash);
         while self.place(probe.place) > DELETED {
             self.step(&mut probe)
+        }
+        if self.place(probe.place) == EMPTY {
+            self.filled += 1
         }
         self.set_place(probe.place, self.entries.len() as u32 + 2);
         self.entries.push(Entry {
@@ -279,8 +285,11 @@ impl Table {
         self.len -= 1;
         if self.len == 0 {
             // No holes to keep: searches and insertions start afresh.
-            self.index.fill(0);
             self.entries.clear();
+            if self.index.len() <= 64 || self.filled as usize >= usable(self.bits) / 2 {
+                self.index.fill(0);
+                self.filled = 0;
+            }
         } else {
             while self.entries.last().is_some_and(|e| e.key.is_none()) {
                 self.entries.pop();
@@ -365,6 +374,7 @@ impl Table {
             }
             self.set_place(probe.place, at as u32 + 2);
         }
+        self.filled = self.entries.len() as u32;
         self.touch();
         Ok(())
     }
@@ -397,6 +407,7 @@ impl Table {
         self.index = Box::default();
         self.bits = 0;
         self.len = 0;
+        self.filled = 0;
         self.touch();
         entries
     }

@@ -5,7 +5,7 @@ use crate::function::Args;
 use crate::objects::int::error::check;
 use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Vm};
-use naja_heap::Ref;
+use naja_heap::{Ref, Value};
 use naja_numbers::strformat::{
     AutoNumber, Key, MAX_DEPTH, Step, Template, split_field_name, unknown_conversion,
 };
@@ -16,7 +16,7 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: Args) -> PyResult {
     render(
         vm,
         template.as_bytes(),
-        &args,
+        &Source::Args(args),
         &mut AutoNumber::default(),
         MAX_DEPTH,
         &mut out,
@@ -24,10 +24,30 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: Args) -> PyResult {
     Ok(vm.new_str_wtf8(&out)?.into_value())
 }
 
+/// `template.format_map(mapping)`.
+pub fn format_map(vm: &Vm, template: &Ref<Str>, mapping: &Value) -> PyResult {
+    let mut out = Vec::with_capacity(template.byte_len());
+    render(
+        vm,
+        template.as_bytes(),
+        &Source::Mapping(mapping),
+        &mut AutoNumber::default(),
+        MAX_DEPTH,
+        &mut out,
+    )?;
+    Ok(vm.new_str_wtf8(&out)?.into_value())
+}
+
+/// Where fields find their values.
+enum Source<'a> {
+    Args(Args<'a>),
+    Mapping(&'a Value),
+}
+
 fn render(
     vm: &Vm,
     template: &[u8],
-    args: &Args,
+    args: &Source,
     numbers: &mut AutoNumber,
     depth: usize,
     out: &mut Vec<u8>,
@@ -69,23 +89,34 @@ fn render(
 }
 
 /// The value of a field name: an argument and what its steps lead to.
-fn lookup(vm: &Vm, name: &[u8], args: &Args, numbers: &mut AutoNumber) -> PyResult {
+fn lookup(vm: &Vm, name: &[u8], source: &Source, numbers: &mut AutoNumber) -> PyResult {
     let (first, steps) = check(vm, split_field_name(name))?;
     let mut value = match check(vm, numbers.resolve(first))? {
-        Key::Index(index) => match args.positional().get(index) {
-            Some(value) => value.clone(),
-            None => {
+        Key::Index(index) => match source {
+            Source::Mapping(_) => {
+                return Err(vm.value_error("Format string contains positional fields"));
+            }
+            Source::Args(args) if index < args.positional().len() => {
+                args.positional()[index].clone()
+            }
+            _ => {
                 return Err(vm.index_error(format!(
                     "Replacement index {index} out of range for positional args tuple"
                 )));
             }
         },
-        Key::Name(name) => match args.keywords().find(|(n, _)| n.as_bytes() == name) {
-            Some((_, value)) => value.clone(),
-            None => {
+        Key::Name(name) => match source {
+            Source::Mapping(mapping) => {
                 let key = vm.new_str_wtf8(name)?.into_value();
-                return Err(vm.key_error(&key));
+                object::get_item(vm, mapping, &key)?
             }
+            Source::Args(args) => match args.keywords().find(|(n, _)| n.as_bytes() == name) {
+                Some((_, value)) => value.clone(),
+                None => {
+                    let key = vm.new_str_wtf8(name)?.into_value();
+                    return Err(vm.key_error(&key));
+                }
+            },
         },
     };
     for step in steps {

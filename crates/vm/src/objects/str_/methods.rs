@@ -1,6 +1,6 @@
 //! The slots and methods of `str`: the most used ones.
 
-use super::{CodePoints, Str, codecs, concat, count_chars, decode_at, push_code_point, utf8_width};
+use super::{CodePoints, Str, codecs, concat, count_chars, decode_at, eq, push_code_point};
 use crate::function::Args;
 use crate::objects::int::error::check;
 use crate::objects::slice::Slice;
@@ -9,11 +9,9 @@ use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{number, object, sequence};
 use crate::vm::{PyResult, Vm};
-use crate::{Traverse, Visitor};
-use naja_heap::{MutCell, Ref, Value};
-use naja_macros::{pyclass, pymethods};
+use naja_heap::{Ref, Value};
+use naja_macros::pymethods;
 use naja_numbers::format_spec;
-use std::cell::Cell;
 
 /// `repr(str)`: quotes, escapes for what is not printable.
 pub fn repr_text(text: &Str) -> Vec<u8> {
@@ -25,6 +23,14 @@ pub fn repr_text(text: &Str) -> Vec<u8> {
     };
     let mut out = Vec::with_capacity(bytes.len() + 2);
     out.push(quote);
+    if bytes
+        .iter()
+        .all(|&b| (b' '..=b'~').contains(&b) && b != b'\\' && b != quote)
+    {
+        out.extend_from_slice(bytes);
+        out.push(quote);
+        return out;
+    }
     for c in text.code_points() {
         match c {
             0x5c => out.extend(b"\\\\"),
@@ -81,29 +87,53 @@ fn want_str<'a>(
     super::of(value).ok_or_else(|| vm.type_error(message(&vm.type_of(value).full_name())))
 }
 
-/// The prefixes or suffixes of `startswith`/`endswith`.
-fn affixes(vm: &Vm, value: &Value, name: &str) -> PyResult<Vec<Ref<Str>>> {
-    let wrong = |v: &Value| {
-        vm.type_error(format!(
-            "{name} first arg must be str or a tuple of str, not {}",
-            vm.type_of(v).full_name()
-        ))
-    };
-    match value.downcast::<Tuple>() {
-        Some(tuple) => tuple
-            .items()
-            .iter()
-            .map(|v| {
-                super::of(v).cloned().ok_or_else(|| {
-                    vm.type_error(format!(
-                        "tuple for {name} must only contain str, not {}",
-                        vm.type_of(v).full_name()
-                    ))
-                })
-            })
-            .collect(),
-        None => Ok(vec![super::of(value).ok_or_else(|| wrong(value))?.clone()]),
+/// `startswith`/`endswith`: whether any of the given affixes `fits`, asked in order.
+fn any_affix(
+    vm: &Vm,
+    value: &Value,
+    name: &str,
+    fits: impl Fn(&[u8]) -> bool,
+) -> PyResult<bool> {
+    if let Some(text) = super::of(value) {
+        return Ok(fits(text.as_bytes()));
     }
+    let Some(tuple) = value.downcast::<Tuple>() else {
+        return Err(vm.type_error(format!(
+            "{name} first arg must be str or a tuple of str, not {}",
+            vm.type_of(value).full_name()
+        )));
+    };
+    for item in tuple.items() {
+        let Some(text) = super::of(item) else {
+            return Err(vm.type_error(format!(
+                "tuple for {name} must only contain str, not {}",
+                vm.type_of(item).full_name()
+            )));
+        };
+        if fits(text.as_bytes()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A part of a string as a string, by byte offsets.
+fn part(vm: &Vm, text: &Str, start: usize, end: usize) -> PyResult {
+    let bytes = &text.as_bytes()[start..end];
+    Ok(if text.is_ascii() {
+        vm.new_ascii_str(bytes)?
+    } else {
+        vm.new_str_wtf8(bytes)?
+    }
+    .into_value())
+}
+
+/// The string itself, or its text where it is of a subclass.
+fn exact(vm: &Vm, text: &Ref<Str>) -> PyResult {
+    if vm.type_of(text.as_value()).is(&vm.types.str) {
+        return Ok(text.to_value());
+    }
+    part(vm, text, 0, text.byte_len())
 }
 
 fn find_at(text: &Str, needle: &Str, from: usize, to: usize, last: bool) -> Option<usize> {
@@ -114,22 +144,6 @@ fn find_at(text: &Str, needle: &Str, from: usize, to: usize, last: bool) -> Opti
         memchr::memmem::find(hay, needle.as_bytes())
     };
     found.map(|at| text.char_index(from + at))
-}
-
-/// Maps every code point.
-fn map(vm: &Vm, text: &Str, ascii: fn(&mut [u8]), f: impl Fn(&mut Vec<u8>, u32)) -> PyResult {
-    if text.is_ascii() {
-        let mut bytes = text.as_bytes().to_vec();
-        ascii(&mut bytes);
-        return Ok(vm.new_ascii_str(&bytes)?.into_value());
-    }
-    let mut out = Vec::with_capacity(text.byte_len());
-    text.code_points().for_each(|c| f(&mut out, c));
-    Ok(vm.new_str_wtf8(&out)?.into_value())
-}
-
-fn push_all(out: &mut Vec<u8>, codes: &[u32]) {
-    codes.iter().for_each(|&c| push_code_point(out, c))
 }
 
 fn is_space(c: u32) -> bool {
@@ -182,10 +196,10 @@ fn strip(
             strip_range(text, left, right, |c| set.contains(&c))
         }
     };
-    if (start, end) == (0, text.len()) && vm.type_of(zelf.as_value()).is(&vm.types.str) {
-        return Ok(zelf.to_value());
+    if (start, end) == (0, text.len()) {
+        return exact(vm, zelf);
     }
-    Ok(vm.new_str_wtf8(&text[start..end])?.into_value())
+    part(vm, zelf, start, end)
 }
 
 /// The pieces of `split`/`rsplit` by white space.
@@ -254,9 +268,7 @@ fn split(
             let mut pieces = Vec::new();
             if from_right {
                 let mut end = text.len();
-                while pieces.len() < max
-                    && let Some(at) = memchr::memmem::rfind(&text[..end], sep)
-                {
+                for at in memchr::memmem::rfind_iter(text, sep).take(max) {
                     pieces.push((at + sep.len(), end));
                     end = at;
                 }
@@ -264,21 +276,26 @@ fn split(
                 pieces.reverse();
             } else {
                 let mut start = 0;
-                while pieces.len() < max
-                    && let Some(at) = memchr::memmem::find(&text[start..], sep)
-                {
-                    pieces.push((start, start + at));
-                    start += at + sep.len();
+                let mut add = |at: usize| {
+                    pieces.push((start, at));
+                    start = at + sep.len();
+                };
+                match sep {
+                    [byte] => memchr::memchr_iter(*byte, text).take(max).for_each(&mut add),
+                    _ => memchr::memmem::find_iter(text, sep).take(max).for_each(&mut add),
                 }
                 pieces.push((start, text.len()));
             }
             pieces
         }
     };
-    let items = pieces
-        .into_iter()
-        .map(|(a, b)| vm.new_str_wtf8(&text[a..b]).map(Ref::into_value))
-        .collect::<PyResult<_>>()?;
+    let items = match pieces.as_slice() {
+        [(0, end)] if *end == text.len() => vec![exact(vm, zelf)?],
+        _ => pieces
+            .into_iter()
+            .map(|(a, b)| part(vm, zelf, a, b))
+            .collect::<PyResult<_>>()?,
+    };
     Ok(vm.new_list(items)?.into_value())
 }
 
@@ -304,33 +321,150 @@ fn pad(
     };
     let missing = (width.max(0) as usize).saturating_sub(zelf.char_len());
     if missing == 0 {
-        return Ok(zelf.to_value());
+        return exact(vm, zelf);
     }
-    let before = left(missing);
-    let mut out = Vec::new();
-    if out
-        .try_reserve_exact(zelf.byte_len() + missing * 4)
-        .is_err()
+    let mut unit = Vec::with_capacity(4);
+    push_code_point(&mut unit, fill);
+    let before = left(missing) * unit.len();
+    let Some(size) = missing
+        .checked_mul(unit.len())
+        .and_then(|n| n.checked_add(zelf.byte_len()))
+    else {
+        return Err(vm.overflow_error("padded string is too long"));
+    };
+    let after = before + zelf.byte_len();
+    let new = Str::build(vm, size, zelf.char_len() + missing, |out| {
+        repeat_into(&mut out[..before], &unit);
+        out[before..after].copy_from_slice(zelf.as_bytes());
+        repeat_into(&mut out[after..], &unit);
+    })?;
+    Ok(new.into_value())
+}
+
+/// Fills `out` with copies of `unit`, whose length divides that of `out`.
+fn repeat_into(out: &mut [u8], unit: &[u8]) {
+    match unit {
+        [] => {}
+        [byte] => out.fill(*byte),
+        _ => {
+            let mut done = unit.len().min(out.len());
+            out[..done].copy_from_slice(&unit[..done]);
+            while done < out.len() {
+                let more = done.min(out.len() - done);
+                out.copy_within(..more, done);
+                done += more;
+            }
+        }
+    }
+}
+
+/// The checks of `str()`'s arguments that a signature would make.
+fn check_new_args(vm: &Vm, args: &Args) -> PyResult<()> {
+    const NAMES: [&str; 3] = ["object", "encoding", "errors"];
+    let (positional, total) = (args.positional().len(), args.args.len());
+    if total > 3 {
+        return Err(vm.type_error(format!(
+            "str() takes at most 3 {}arguments ({total} given)",
+            if positional == 0 { "keyword " } else { "" },
+        )));
+    }
+    for (name, _) in args.keywords() {
+        let at = NAMES.iter().position(|n| n.as_bytes() == name.as_bytes());
+        match at {
+            Some(i) if i < positional => {
+                return Err(vm.type_error(format!(
+                    "argument for str() given by name ('{}') and position ({})",
+                    NAMES[i],
+                    i + 1
+                )));
+            }
+            Some(_) => {}
+            None => {
+                return Err(vm.type_error(format!(
+                    "str() got an unexpected keyword argument '{}'",
+                    name.to_string_lossy()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `text.replace(old, new, max)`; None where nothing changes.
+fn replace(vm: &Vm, text: &Str, old: &Str, new: &Str, max: usize) -> PyResult<Option<Ref<Str>>> {
+    let (bytes, with) = (text.as_bytes(), new.as_bytes());
+    if max == 0 || eq(old, new) || (bytes.is_empty() && old.byte_len() > 0) {
+        return Ok(None);
+    }
+    if let ([from], [to]) = (old.as_bytes(), with)
+        && max >= bytes.len()
     {
-        return Err(vm.memory_error(""));
+        let Some(first) = memchr::memchr(*from, bytes) else {
+            return Ok(None);
+        };
+        let swap = |out: &mut [u8]| {
+            out.copy_from_slice(bytes);
+            for byte in &mut out[first..] {
+                if *byte == *from {
+                    *byte = *to
+                }
+            }
+        };
+        return Str::build(vm, bytes.len(), text.char_len(), swap).map(Some);
     }
-    (0..before).for_each(|_| push_code_point(&mut out, fill));
-    out.extend_from_slice(zelf.as_bytes());
-    (before..missing).for_each(|_| push_code_point(&mut out, fill));
-    Ok(vm.new_str_wtf8(&out)?.into_value())
+    let places: Vec<usize> = match old.as_bytes() {
+        [] => {
+            let starts = (0..bytes.len()).filter(|&i| bytes[i] & 0xc0 != 0x80);
+            starts.chain([bytes.len()]).take(max).collect()
+        }
+        [byte] => memchr::memchr_iter(*byte, bytes).take(max).collect(),
+        old => memchr::memmem::find_iter(bytes, old).take(max).collect(),
+    };
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let n = places.len();
+    let Some(size) = with
+        .len()
+        .checked_mul(n)
+        .and_then(|added| added.checked_add(bytes.len() - old.byte_len() * n))
+        .filter(|&size| size <= isize::MAX as usize)
+    else {
+        return Err(vm.overflow_error("replace string is too long"));
+    };
+    let chars = text.char_len() - old.char_len() * n + new.char_len() * n;
+    let fill = |out: &mut [u8]| {
+        let (mut from, mut to) = (0, 0);
+        let mut put = |piece: &[u8]| {
+            out[to..to + piece.len()].copy_from_slice(piece);
+            to += piece.len();
+        };
+        for at in places {
+            put(&bytes[from..at]);
+            put(with);
+            from = at + old.byte_len();
+        }
+        put(&bytes[from..]);
+    };
+    Str::build(vm, size, chars, fill).map(Some)
 }
 
-fn all(text: &Str, f: impl Fn(u32) -> bool) -> bool {
-    text.char_len() > 0 && text.code_points().all(f)
-}
-
-#[pymethods]
+#[pymethods(with(super::case::STR_CASE, super::translate::STR_TRANSLATE))]
 impl Str {
     #[pyslot(sig = "(object='', encoding='utf-8', errors='strict')")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let positional = args.positional();
+        check_new_args(vm, &args)?;
         let get = |i: usize, name: &str| positional.get(i).or_else(|| args.keyword(name));
         let (source, encoding, errors) = (get(0, "object"), get(1, "encoding"), get(2, "errors"));
+        for (name, value) in [("encoding", encoding), ("errors", errors)] {
+            if let Some(value) = value {
+                want_str(vm, value, |t| {
+                    let t = if value.is_none() { "None" } else { t };
+                    format!("str() argument '{name}' must be str, not {t}")
+                })?;
+            }
+        }
         let text = match source {
             None => vm.interp.empty_str(),
             Some(source) if encoding.is_none() && errors.is_none() => object::str(vm, source)?,
@@ -370,7 +504,7 @@ impl Str {
         if vm.type_of(zelf.as_value()).is(&vm.types.str) {
             return Ok(zelf.to_value());
         }
-        Ok(vm.new_str_wtf8(zelf.as_bytes())?.into_value())
+        exact(vm, zelf)
     }
 
     #[pyslot(name = "hash")]
@@ -382,7 +516,11 @@ impl Str {
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
         let _ = vm;
         match (super::of(a), super::of(b)) {
-            (Some(x), Some(y)) => Ok(Value::from_bool(op.holds(x.as_bytes().cmp(y.as_bytes())))),
+            (Some(x), Some(y)) => Ok(Value::from_bool(match op {
+                CompareOp::Eq => super::eq(x, y),
+                CompareOp::Ne => !super::eq(x, y),
+                _ => op.holds(x.as_bytes().cmp(y.as_bytes())),
+            })),
             _ => Ok(Value::NOT_IMPLEMENTED),
         }
     }
@@ -394,12 +532,7 @@ impl Str {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm
-            .new_object(StrIterator {
-                text: MutCell::new(Some(zelf.clone())),
-                offset: Cell::new(0),
-            })?
-            .into_value())
+        super::iterator::make(vm, zelf)
     }
 
     #[pyslot]
@@ -439,7 +572,15 @@ impl Str {
                 zelf.byte_offset(a.start as usize),
                 zelf.byte_offset(a.stop as usize),
             );
-            return Ok(vm.new_str_wtf8(&zelf.as_bytes()[start..end])?.into_value());
+            if a.count == zelf.char_len() {
+                return exact(vm, zelf);
+            }
+            return part(vm, zelf, start, end);
+        }
+        if zelf.is_ascii() {
+            let text = zelf.as_bytes();
+            let picked: Vec<u8> = a.indices().filter_map(|i| text.get(i).copied()).collect();
+            return Ok(vm.new_ascii_str(&picked)?.into_value());
         }
         let points: Vec<u32> = zelf.code_points().collect();
         let mut out = Vec::new();
@@ -460,6 +601,8 @@ impl Str {
     #[pyslot(name = "concat")]
     fn concat_slot(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         match (super::of(a), super::of(b)) {
+            (Some(x), Some(y)) if y.byte_len() == 0 => exact(vm, x),
+            (Some(x), Some(y)) if x.byte_len() == 0 => exact(vm, y),
             (Some(x), Some(y)) => Ok(concat(vm, x, y)?.into_value()),
             _ => Err(vm.type_error(format!(
                 "can only concatenate str (not \"{}\") to str",
@@ -470,8 +613,21 @@ impl Str {
 
     #[pyslot]
     fn repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
-        let data = crate::objects::bytes::repeat(vm, zelf.as_bytes(), n)?;
-        Ok(vm.new_str_wtf8(&data)?.into_value())
+        let n = n.max(0) as usize;
+        if n == 1 || zelf.byte_len() == 0 {
+            return exact(vm, zelf);
+        }
+        let Some(size) = zelf
+            .byte_len()
+            .checked_mul(n)
+            .filter(|&s| s <= isize::MAX as usize)
+        else {
+            return Err(vm.overflow_error("repeated string is too long"));
+        };
+        let new = Str::build(vm, size, zelf.char_len() * n, |out| {
+            repeat_into(out, zelf.as_bytes())
+        })?;
+        Ok(new.into_value())
     }
 
     #[pyslot]
@@ -547,6 +703,16 @@ impl Str {
     fn splitlines(zelf: &Ref<Self>, vm: &Vm, #[default(false)] keepends: bool) -> PyResult {
         let text = zelf.as_bytes();
         let (mut lines, mut start, mut at) = (Vec::new(), 0, 0);
+        if zelf.is_ascii() {
+            let is_break = |&b: &u8| matches!(b, 0x0a..=0x0d | 0x1c..=0x1e);
+            while let Some(found) = text[at..].iter().position(is_break) {
+                let end = at + found;
+                at = end + 1 + text[end..].starts_with(b"\r\n") as usize;
+                lines.push(part(vm, zelf, start, if keepends { at } else { end })?);
+                start = at;
+            }
+            at = text.len();
+        }
         while at < text.len() {
             let (c, mut width) = decode_at(text, at);
             if naja_unicode::is_linebreak(c) {
@@ -554,13 +720,17 @@ impl Str {
                     width = 2;
                 }
                 let end = if keepends { at + width } else { at };
-                lines.push(vm.new_str_wtf8(&text[start..end])?.into_value());
+                lines.push(part(vm, zelf, start, end)?);
                 start = at + width;
             }
             at += width;
         }
         if start < text.len() {
-            lines.push(vm.new_str_wtf8(&text[start..])?.into_value());
+            if start == 0 {
+                lines.push(exact(vm, zelf)?)
+            } else {
+                lines.push(part(vm, zelf, start, text.len())?)
+            }
         }
         Ok(vm.new_list(lines)?.into_value())
     }
@@ -650,6 +820,27 @@ impl Str {
         found.ok_or_else(|| vm.value_error("substring not found"))
     }
 
+    /// Return the highest index in S where substring sub is found, such that sub is contained within S[start:end].
+    ///
+    /// Optional arguments start and end are interpreted as in slice
+    /// notation.  Raises ValueError when the substring is not found.
+    #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+    fn rindex(
+        &self,
+        vm: &Vm,
+        sub: &Ref<Str>,
+        start: Option<Value>,
+        end: Option<Value>,
+    ) -> PyResult<usize> {
+        let (from, to, fine) = range(vm, self, start, end)?;
+        let found = if fine {
+            find_at(self, sub, from, to, true)
+        } else {
+            None
+        };
+        found.ok_or_else(|| vm.value_error("substring not found"))
+    }
+
     /// Return the number of non-overlapping occurrences of substring sub in string S[start:end].
     ///
     /// Optional arguments start and end are interpreted as in slice notation.
@@ -669,7 +860,10 @@ impl Str {
         if sub.byte_len() == 0 {
             return Ok(count_chars(hay) + 1);
         }
-        Ok(memchr::memmem::find_iter(hay, sub.as_bytes()).count())
+        Ok(match sub.as_bytes() {
+            [byte] => memchr::memchr_iter(*byte, hay).count(),
+            sub => memchr::memmem::find_iter(hay, sub).count(),
+        })
     }
 
     /// Return a copy with all occurrences of substring old replaced by new.
@@ -688,37 +882,11 @@ impl Str {
         new: &Ref<Str>,
         #[default(-1)] count: isize,
     ) -> PyResult {
-        let text = zelf.as_bytes();
-        let max = if count < 0 {
-            usize::MAX
-        } else {
-            count as usize
-        };
-        let mut out = Vec::with_capacity(text.len());
-        if old.byte_len() == 0 {
-            let mut at = 0;
-            let mut done = 0;
-            while done < max {
-                out.extend_from_slice(new.as_bytes());
-                done += 1;
-                if at >= text.len() {
-                    break;
-                }
-                let width = utf8_width(text[at]);
-                out.extend_from_slice(&text[at..at + width]);
-                at += width;
-            }
-            out.extend_from_slice(&text[at..]);
-        } else {
-            let mut start = 0;
-            for at in memchr::memmem::find_iter(text, old.as_bytes()).take(max) {
-                out.extend_from_slice(&text[start..at]);
-                out.extend_from_slice(new.as_bytes());
-                start = at + old.byte_len();
-            }
-            out.extend_from_slice(&text[start..]);
+        let max = usize::try_from(count).unwrap_or(usize::MAX);
+        match replace(vm, zelf, old, new, max)? {
+            Some(new) => Ok(new.into_value()),
+            None => exact(vm, zelf),
         }
-        Ok(vm.new_str_wtf8(&out)?.into_value())
     }
 
     /// Return True if the string starts with the specified prefix, False otherwise.
@@ -730,12 +898,10 @@ impl Str {
         start: Option<Value>,
         end: Option<Value>,
     ) -> PyResult<bool> {
-        let prefixes = affixes(vm, prefix, "startswith")?;
         let (from, to, fine) = range(vm, self, start, end)?;
-        Ok(fine
-            && prefixes
-                .iter()
-                .any(|p| self.as_bytes()[from..to].starts_with(p.as_bytes())))
+        any_affix(vm, prefix, "startswith", |p| {
+            fine && self.as_bytes()[from..to].starts_with(p)
+        })
     }
 
     /// Return True if the string ends with the specified suffix, False otherwise.
@@ -747,74 +913,10 @@ impl Str {
         start: Option<Value>,
         end: Option<Value>,
     ) -> PyResult<bool> {
-        let suffixes = affixes(vm, suffix, "endswith")?;
         let (from, to, fine) = range(vm, self, start, end)?;
-        Ok(fine
-            && suffixes
-                .iter()
-                .any(|p| self.as_bytes()[from..to].ends_with(p.as_bytes())))
-    }
-
-    /// Return a copy of the string converted to lowercase.
-    #[pymethod]
-    fn lower(&self, vm: &Vm) -> PyResult {
-        map(vm, self, <[u8]>::make_ascii_lowercase, |out, c| {
-            push_all(out, naja_unicode::to_lower(c).as_slice())
+        any_affix(vm, suffix, "endswith", |p| {
+            fine && self.as_bytes()[from..to].ends_with(p)
         })
-    }
-
-    /// Return a copy of the string converted to uppercase.
-    #[pymethod]
-    fn upper(&self, vm: &Vm) -> PyResult {
-        map(vm, self, <[u8]>::make_ascii_uppercase, |out, c| {
-            push_all(out, naja_unicode::to_upper(c).as_slice())
-        })
-    }
-
-    /// Return a version of the string suitable for caseless comparisons.
-    #[pymethod]
-    fn casefold(&self, vm: &Vm) -> PyResult {
-        map(vm, self, <[u8]>::make_ascii_lowercase, |out, c| {
-            push_all(out, naja_unicode::to_casefold(c).as_slice())
-        })
-    }
-
-    /// Return a capitalized version of the string.
-    ///
-    /// More specifically, make the first character have upper case and the rest lower
-    /// case.
-    #[pymethod]
-    fn capitalize(&self, vm: &Vm) -> PyResult {
-        let mut out = Vec::with_capacity(self.byte_len());
-        for (i, c) in self.code_points().enumerate() {
-            let mapped = if i == 0 {
-                naja_unicode::to_title(c)
-            } else {
-                naja_unicode::to_lower(c)
-            };
-            push_all(&mut out, mapped.as_slice());
-        }
-        Ok(vm.new_str_wtf8(&out)?.into_value())
-    }
-
-    /// Return a version of the string where each word is titlecased.
-    ///
-    /// More specifically, words start with uppercased characters and all remaining
-    /// cased characters have lower case.
-    #[pymethod]
-    fn title(&self, vm: &Vm) -> PyResult {
-        let mut out = Vec::with_capacity(self.byte_len());
-        let mut inside = false;
-        for c in self.code_points() {
-            let mapped = if inside {
-                naja_unicode::to_lower(c)
-            } else {
-                naja_unicode::to_title(c)
-            };
-            push_all(&mut out, mapped.as_slice());
-            inside = naja_unicode::is_cased(c);
-        }
-        Ok(vm.new_str_wtf8(&out)?.into_value())
     }
 
     /// Return a left-justified string of length width.
@@ -851,17 +953,19 @@ impl Str {
     fn zfill(zelf: &Ref<Self>, vm: &Vm, width: isize) -> PyResult {
         let missing = (width.max(0) as usize).saturating_sub(zelf.char_len());
         if missing == 0 {
-            return Ok(zelf.to_value());
+            return exact(vm, zelf);
         }
         let text = zelf.as_bytes();
         let sign = matches!(text.first(), Some(b'+' | b'-')) as usize;
-        let mut out = text[..sign].to_vec();
-        if out.try_reserve(missing + text.len()).is_err() {
-            return Err(vm.memory_error(""));
-        }
-        out.resize(sign + missing, b'0');
-        out.extend_from_slice(&text[sign..]);
-        Ok(vm.new_str_wtf8(&out)?.into_value())
+        let Some(size) = text.len().checked_add(missing) else {
+            return Err(vm.overflow_error("padded string is too long"));
+        };
+        let new = Str::build(vm, size, zelf.char_len() + missing, |out| {
+            out[..sign].copy_from_slice(&text[..sign]);
+            out[sign..sign + missing].fill(b'0');
+            out[sign + missing..].copy_from_slice(&text[sign..]);
+        })?;
+        Ok(new.into_value())
     }
 
     /// Partition the string into three parts using the given separator.
@@ -881,7 +985,7 @@ impl Str {
     fn removeprefix(zelf: &Ref<Self>, vm: &Vm, prefix: &Ref<Str>) -> PyResult {
         match zelf.as_bytes().strip_prefix(prefix.as_bytes()) {
             Some(rest) => Ok(vm.new_str_wtf8(rest)?.into_value()),
-            None => Ok(zelf.to_value()),
+            None => exact(vm, zelf),
         }
     }
 
@@ -890,7 +994,7 @@ impl Str {
     fn removesuffix(zelf: &Ref<Self>, vm: &Vm, suffix: &Ref<Str>) -> PyResult {
         match zelf.as_bytes().strip_suffix(suffix.as_bytes()) {
             Some(rest) => Ok(vm.new_str_wtf8(rest)?.into_value()),
-            None => Ok(zelf.to_value()),
+            None => exact(vm, zelf),
         }
     }
 
@@ -932,87 +1036,11 @@ impl Str {
         }
     }
 
-    /// Return True if the string is an alphabetic string, False otherwise.
-    #[pymethod]
-    fn isalpha(&self) -> bool {
-        all(self, naja_unicode::is_alpha)
-    }
-
-    /// Return True if the string is an alpha-numeric string, False otherwise.
-    #[pymethod]
-    fn isalnum(&self) -> bool {
-        all(self, naja_unicode::is_alnum)
-    }
-
-    /// Return True if the string is a digit string, False otherwise.
-    #[pymethod]
-    fn isdigit(&self) -> bool {
-        all(self, naja_unicode::is_digit)
-    }
-
-    /// Return True if the string is a decimal string, False otherwise.
-    #[pymethod]
-    fn isdecimal(&self) -> bool {
-        all(self, naja_unicode::is_decimal)
-    }
-
-    /// Return True if the string is a numeric string, False otherwise.
-    #[pymethod]
-    fn isnumeric(&self) -> bool {
-        all(self, naja_unicode::is_numeric)
-    }
-
-    /// Return True if the string is a whitespace string, False otherwise.
-    #[pymethod]
-    fn isspace(&self) -> bool {
-        all(self, is_space)
-    }
-
-    /// Return True if all characters in the string are ASCII, False otherwise.
-    #[pymethod(name = "isascii")]
-    fn is_ascii_method(&self) -> bool {
-        self.is_ascii()
-    }
-
-    /// Return True if all characters in the string are printable, False otherwise.
-    #[pymethod]
-    fn isprintable(&self) -> bool {
-        self.code_points().all(naja_unicode::is_printable)
-    }
-
-    /// Return True if the string is a valid Python identifier, False otherwise.
-    #[pymethod]
-    fn isidentifier(&self) -> bool {
-        let mut points = self.code_points();
-        points
-            .next()
-            .is_some_and(|c| c == b'_' as u32 || naja_unicode::is_xid_start(c))
-            && points.all(naja_unicode::is_xid_continue)
-    }
-
-    /// Return True if the string is a lowercase string, False otherwise.
-    #[pymethod]
-    fn islower(&self) -> bool {
-        self.code_points().any(naja_unicode::is_lower)
-            && !self
-                .code_points()
-                .any(|c| naja_unicode::is_upper(c) || naja_unicode::is_title(c))
-    }
-
-    /// Return True if the string is an uppercase string, False otherwise.
-    #[pymethod]
-    fn isupper(&self) -> bool {
-        self.code_points().any(naja_unicode::is_upper)
-            && !self
-                .code_points()
-                .any(|c| naja_unicode::is_lower(c) || naja_unicode::is_title(c))
-    }
-
-    #[pymethod]
-    fn __getnewargs__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm
-            .new_tuple(vec![vm.new_str_wtf8(zelf.as_bytes())?.into_value()])?
-            .into_value())
+    /// Return a formatted version of the string, using substitutions from mapping.
+    /// The substitutions are identified by braces ('{' and '}').
+    #[pymethod(sig = "($self, mapping, /)")]
+    fn format_map(zelf: &Ref<Self>, vm: &Vm, mapping: &Value) -> PyResult {
+        super::format::format_map(vm, zelf, mapping)
     }
 }
 
@@ -1034,47 +1062,9 @@ impl Str {
                 sep.to_value(),
                 vm.new_str_wtf8(&text[at + sep.byte_len()..])?.into_value(),
             ],
-            None if last => vec![empty(), empty(), zelf.to_value()],
-            None => vec![zelf.to_value(), empty(), empty()],
+            None if last => vec![empty(), empty(), exact(vm, zelf)?],
+            None => vec![exact(vm, zelf)?, empty(), empty()],
         };
         Ok(vm.new_tuple(parts)?.into_value())
-    }
-}
-
-#[pyclass(name = "str_iterator", module = "builtins", gc, flags(NO_NEW))]
-pub struct StrIterator {
-    text: MutCell<Option<Ref<Str>>>,
-    offset: Cell<usize>,
-}
-
-impl Traverse for StrIterator {
-    fn traverse(&self, v: &mut Visitor) {
-        self.text.with(|t| t.iter().for_each(|t| v.reference(t)))
-    }
-    fn clear(&self) {
-        drop(self.text.take())
-    }
-}
-
-#[pymethods]
-impl StrIterator {
-    #[pyslot]
-    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
-        Ok(zelf.clone())
-    }
-
-    #[pyslot]
-    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(text) = zelf.text.get() else {
-            return Ok(None);
-        };
-        let at = zelf.offset.get();
-        if at >= text.byte_len() {
-            drop(zelf.text.take());
-            return Ok(None);
-        }
-        let (c, width) = decode_at(text.as_bytes(), at);
-        zelf.offset.set(at + width);
-        vm.new_char(c).map(|c| Some(c.into_value()))
     }
 }

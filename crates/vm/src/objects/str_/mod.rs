@@ -6,11 +6,14 @@
 //!
 //! CPython: Objects/unicodeobject.c.
 
+pub mod case;
 pub mod codecs;
 pub mod format;
 pub mod interner;
+pub mod iterator;
 pub mod methods;
 pub mod percent;
+pub mod translate;
 
 use crate::objects::type_::Type;
 use crate::vm::{PyResult, Vm};
@@ -84,6 +87,38 @@ impl Str {
         if !std::ptr::eq(ty, &*vm.types.str) {
             crate::objects::instance::init_attrs(new.header())
         }
+        Ok(new)
+    }
+
+    /// Makes a `str` of `byte_len` bytes and `char_len` code points that `fill` writes (well-formed WTF-8 in all).
+    /// Raises MemoryError.
+    pub fn build(
+        vm: &Vm,
+        byte_len: usize,
+        char_len: usize,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> PyResult<Ref<Str>> {
+        if byte_len == 0 {
+            return Ok(vm.interp.empty_str());
+        }
+        if byte_len == 1 {
+            let mut one = [0];
+            fill(&mut one);
+            return Ok(vm.interp.latin1_char(one[0]));
+        }
+        let payload = Str {
+            hash: Cell::new(0),
+            byte_len,
+            char_len,
+            index: Cell::new(std::ptr::null_mut()),
+        };
+        let byte_len = vm.check_size(Some(byte_len))?;
+        let new = vm
+            .heap()
+            .alloc_object(&vm.types.str.layout, byte_len, payload)
+            .map_err(|e| vm.no_memory(e))?;
+        // SAFETY: the object was allocated with `byte_len` extra bytes, zeroed, and nobody else knows it yet.
+        fill(unsafe { std::slice::from_raw_parts_mut(new.data_ptr(), byte_len) });
         Ok(new)
     }
 

@@ -6,12 +6,13 @@ use crate::objects::tuple::Tuple;
 use crate::objects::type_::TypeFlags;
 use crate::protocols::{number, object};
 use crate::vm::{PyResult, Raised, Vm};
+use dashu_int::IBig;
 use naja_heap::{Ref, Value};
 use naja_numbers::NumError;
 use naja_numbers::percent::{self, Arguments, Directive, Parser, Piece};
 
 /// An error of the parser, or an exception already raised.
-enum Failure {
+pub(crate) enum Failure {
     Number(NumError),
     Raised(Raised),
 }
@@ -29,8 +30,10 @@ impl From<Raised> for Failure {
 }
 
 /// Where the arguments come from.
-struct Source<'a> {
+pub(crate) struct Source<'a> {
     vm: &'a Vm,
+    is_bytes: bool,
+    used_keys: bool,
     values: Vec<Value>,
     next: usize,
     mapping: Option<&'a Value>,
@@ -38,8 +41,36 @@ struct Source<'a> {
     selected: Option<Value>,
 }
 
-impl Source<'_> {
-    fn next(&mut self) -> Result<Value, Raised> {
+impl<'a> Source<'a> {
+    /// The right operand of `%`. `is_text`: it is a string, not a mapping, whatever its slots say.
+    pub(crate) fn new(vm: &'a Vm, args: &'a Value, is_bytes: bool, is_text: bool) -> Source<'a> {
+        let ty = vm.type_of(args);
+        let tuple = args.downcast::<Tuple>();
+        let mapping = ty.slots.subscript.get().is_some()
+            && tuple.is_none()
+            && !is_text
+            && !ty.flag(TypeFlags::STR_SUBCLASS);
+        let values = match tuple {
+            Some(tuple) => tuple.items().to_vec(),
+            None => vec![args.clone()],
+        };
+        Source {
+            vm,
+            is_bytes,
+            used_keys: false,
+            values,
+            next: 0,
+            mapping: mapping.then_some(args),
+            selected: None,
+        }
+    }
+
+    /// Whether arguments are left over, which is an error.
+    pub(crate) fn has_unused(&self) -> bool {
+        self.next < self.values.len() && self.mapping.is_none() && !self.used_keys
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Value, Raised> {
         if let Some(value) = self.selected.take() {
             return Ok(value);
         }
@@ -78,7 +109,12 @@ impl Arguments for Source<'_> {
     }
 
     fn select_key(&mut self, key: &[u8]) -> Result<(), Failure> {
-        let key = self.vm.new_str_wtf8(key)?.into_value();
+        self.used_keys = true;
+        let key = if self.is_bytes {
+            self.vm.new_bytes(key)?.into_value()
+        } else {
+            self.vm.new_str_wtf8(key)?.into_value()
+        };
         if let Some(mapping) = self.mapping {
             self.selected = Some(object::get_item(self.vm, mapping, &key)?);
         }
@@ -96,30 +132,14 @@ impl Arguments for Source<'_> {
 
 /// `format % args`.
 pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
-    let ty = vm.type_of(args);
-    let tuple = args.downcast::<Tuple>();
-    let mapping =
-        ty.slots.subscript.get().is_some() && tuple.is_none() && !ty.flag(TypeFlags::STR_SUBCLASS);
-    let values = match tuple {
-        Some(tuple) => tuple.items().to_vec(),
-        None => vec![args.clone()],
-    };
-    let mut source = Source {
-        vm,
-        values,
-        next: 0,
-        mapping: mapping.then_some(args),
-        selected: None,
-    };
+    let mut source = Source::new(vm, args, false, false);
     let mut parser = Parser::new(template.as_bytes());
     let mut out = Vec::with_capacity(template.byte_len());
-    let mut used_keys = false;
     loop {
         match parser.next_piece(&mut source) {
             Ok(None) => break,
             Ok(Some(Piece::Literal(text))) => out.extend_from_slice(text),
             Ok(Some(Piece::Directive(directive))) => {
-                used_keys |= directive.has_key;
                 let value = source.next()?;
                 match one(vm, &parser, &directive, &value) {
                     Ok(text) => out.extend(text),
@@ -131,7 +151,7 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
             Err(Failure::Raised(raised)) => return Err(raised),
         }
     }
-    if source.next < source.values.len() && !mapping && !used_keys {
+    if source.has_unused() {
         return Err(vm.type_error("not all arguments converted during string formatting"));
     }
     Ok(vm.new_str_wtf8(&out)?.into_value())
@@ -158,39 +178,11 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
             false,
         )?),
         b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
-            let integer = if number::is_int(vm, value) {
-                value.clone()
-            } else {
-                let ty = vm.type_of(value);
-                let letter = kind as char;
-                let convertible = if matches!(kind, b'o' | b'x' | b'X') {
-                    ty.slots.index.get().is_some()
-                } else {
-                    ty.slots.int.get().is_some() || ty.slots.index.get().is_some()
-                };
-                if !convertible {
-                    let wanted = if matches!(kind, b'o' | b'x' | b'X') {
-                        "an integer"
-                    } else {
-                        "a real number"
-                    };
-                    return Err(vm
-                        .type_error(format!(
-                            "%{letter} format: {wanted} is required, not {}",
-                            ty.full_name()
-                        ))
-                        .into());
-                }
-                if matches!(kind, b'o' | b'x' | b'X') {
-                    number::index(vm, value)?
-                } else {
-                    int::from_object(vm, value)?
-                }
-            };
-            match int::to_big(&integer) {
-                Some(n) => Ok(percent::format_int(&n, directive, limit)?),
-                None => Err(vm.system_error("an int without a value").into()),
-            }
+            Ok(percent::format_int(
+                &integer(vm, kind, value)?,
+                directive,
+                limit,
+            )?)
         }
         b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => Ok(percent::format_float(
             number::as_f64(vm, value)?,
@@ -231,4 +223,41 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
         }
         _ => Err(parser.unsupported(directive).into()),
     }
+}
+
+/// The number of a `%d` and its like. Raises TypeError.
+pub(crate) fn integer(vm: &Vm, kind: u8, value: &Value) -> PyResult<IBig> {
+    let hexadecimal = matches!(kind, b'o' | b'x' | b'X');
+    let number = if number::is_int(vm, value) {
+        value.clone()
+    } else {
+        let ty = vm.type_of(value);
+        let convertible =
+            ty.slots.index.get().is_some() || (!hexadecimal && ty.slots.int.get().is_some());
+        let wrong = || {
+            let wanted = if hexadecimal {
+                "an integer"
+            } else {
+                "a real number"
+            };
+            vm.type_error(format!(
+                "%{} format: {wanted} is required, not {}",
+                kind as char,
+                ty.full_name()
+            ))
+        };
+        if !convertible {
+            return Err(wrong());
+        }
+        let made = if hexadecimal {
+            number::index(vm, value)
+        } else {
+            int::from_object(vm, value)
+        };
+        match made {
+            Err(_) if vm.catch(&vm.types.type_error) => return Err(wrong()),
+            made => made?,
+        }
+    };
+    int::to_big(&number).ok_or_else(|| vm.system_error("an int without a value"))
 }

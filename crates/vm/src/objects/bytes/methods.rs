@@ -1,0 +1,1419 @@
+//! What `bytes` and `bytearray` have in common: the methods over a run of bytes, written once for both.
+//!
+//! Arguments are converted first, which may run Python; then the bytes are looked at, in place, with no Python in
+//! between ([`BytesLike::view`]). Results are new objects of the same kind. CPython: Objects/bytes_methods.c,
+//! Objects/stringlib.
+
+use super::{Bytes, hex, percent};
+use crate::objects::buffer::Buffer;
+use crate::objects::bytearray::ByteArray;
+use crate::objects::slice::Slice;
+use crate::objects::str_::translate::expand_tabs;
+use crate::objects::str_::{self, Str, codecs};
+use crate::objects::tuple::Tuple;
+use crate::objects::type_::Type;
+use crate::protocols::compare::CompareOp;
+use crate::protocols::{number, sequence};
+use crate::vm::{PyResult, Vm};
+use memchr::memmem;
+use naja_heap::{Payload, Ref, Value};
+use naja_macros::pymethods;
+use std::ops::Range;
+
+/// `bytes` or `bytearray`.
+pub trait BytesLike: Payload {
+    /// Lends the bytes. No Python code may run inside.
+    fn view<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
+    /// A new object of the built-in class itself.
+    fn make(vm: &Vm, data: Vec<u8>) -> PyResult;
+    /// What a method gives back that changes nothing: the object where it cannot change, else a copy.
+    fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult;
+    /// Bytes of an object without those it holds, as CPython counts them.
+    fn size(&self) -> usize;
+}
+
+/// Bytes to look for, or to put in.
+pub enum Part {
+    Byte(u8),
+    Bytes(Ref<Bytes>),
+    Buffer(Buffer),
+}
+
+impl Part {
+    /// A bytes-like object. Raises TypeError.
+    pub fn of(vm: &Vm, value: &Value) -> PyResult<Part> {
+        match value.downcast::<Bytes>() {
+            Some(bytes) => Ok(Part::Bytes(bytes.clone())),
+            None => Buffer::of(vm, value).map(Part::Buffer),
+        }
+    }
+
+    /// A bytes-like object, or None where the value is none.
+    pub fn of_optional(vm: &Vm, value: &Value) -> PyResult<Option<Part>> {
+        if Buffer::supported(vm, value) {
+            Part::of(vm, value).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A bytes-like object or an int.
+    fn needle(vm: &Vm, value: &Value) -> PyResult<Part> {
+        if Buffer::supported(vm, value) {
+            return Part::of(vm, value);
+        }
+        if !number::has_index(vm, value) {
+            return Err(vm.type_error(format!(
+                "argument should be integer or bytes-like object, not '{}'",
+                vm.type_of(value).full_name()
+            )));
+        }
+        byte(vm, value).map(Part::Byte)
+    }
+
+    pub fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            Part::Byte(byte) => f(std::slice::from_ref(byte)),
+            Part::Bytes(bytes) => f(bytes.as_bytes()),
+            Part::Buffer(buffer) => buffer.with(f),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Part::Byte(_) => 1,
+            Part::Bytes(bytes) => bytes.as_bytes().len(),
+            Part::Buffer(buffer) => buffer.len(),
+        }
+    }
+}
+
+/// An int as a byte. Raises TypeError, ValueError.
+pub fn byte(vm: &Vm, value: &Value) -> PyResult<u8> {
+    match number::index_i64(vm, value)?.map(u8::try_from) {
+        Some(Ok(byte)) => Ok(byte),
+        _ => Err(vm.value_error("byte must be in range(0, 256)")),
+    }
+}
+
+/// A vector for `size` bytes. Raises MemoryError.
+pub fn room(vm: &Vm, size: usize) -> PyResult<Vec<u8>> {
+    let mut out = Vec::new();
+    match out.try_reserve_exact(vm.check_size(Some(size))?) {
+        Ok(()) => Ok(out),
+        Err(_) => Err(vm.memory_error("")),
+    }
+}
+
+/// `start` and `end` of a search, not yet fitted to a length.
+pub struct Bounds(isize, isize);
+
+impl Bounds {
+    pub fn of(vm: &Vm, start: Option<&Value>, end: Option<&Value>) -> PyResult<Bounds> {
+        let bound = |v: Option<&Value>, default: isize| match v.filter(|v| !v.is_none()) {
+            Some(v) => {
+                if !number::has_index(vm, v) {
+                    return Err(vm.type_error(
+                        "slice indices must be integers or None or have an __index__ method",
+                    ));
+                }
+                number::index_clipped(vm, v)
+            }
+            None => Ok(default),
+        };
+        Ok(Bounds(bound(start, 0)?, bound(end, isize::MAX)?))
+    }
+
+    /// The part of `len` items meant; None where it starts behind its end.
+    pub fn fit(&self, len: usize) -> Option<Range<usize>> {
+        let len = len as isize;
+        let fit = |n: isize| if n < 0 { (n + len).max(0) } else { n };
+        let (start, end) = (fit(self.0), fit(self.1.min(len)));
+        (start <= end).then_some(start as usize..end as usize)
+    }
+}
+
+/// Where `needle` is in the part of the bytes that is meant.
+fn find<T: BytesLike>(
+    vm: &Vm,
+    zelf: &T,
+    sub: &Value,
+    start: Option<&Value>,
+    end: Option<&Value>,
+    last: bool,
+) -> PyResult<Option<usize>> {
+    let bounds = Bounds::of(vm, start, end)?;
+    let needle = Part::needle(vm, sub)?;
+    Ok(zelf.view(|hay| {
+        let range = bounds.fit(hay.len())?;
+        let at = range.start;
+        needle.with(|needle| search(&hay[range], needle, last).map(|i| i + at))
+    }))
+}
+
+/// The first or last occurrence.
+pub fn search(hay: &[u8], needle: &[u8], last: bool) -> Option<usize> {
+    match needle {
+        [byte] if last => memchr::memrchr(*byte, hay),
+        [byte] => memchr::memchr(*byte, hay),
+        _ if last => memmem::rfind(hay, needle),
+        _ => memmem::find(hay, needle),
+    }
+}
+
+/// Occurrences that do not overlap.
+pub fn count(hay: &[u8], needle: &[u8]) -> usize {
+    match needle {
+        [] => hay.len() + 1,
+        [byte] => memchr::memchr_iter(*byte, hay).count(),
+        _ => memmem::find_iter(hay, needle).count(),
+    }
+}
+
+fn affix<T: BytesLike>(
+    vm: &Vm,
+    zelf: &T,
+    value: &Value,
+    bounds: &Bounds,
+    name: &str,
+    fits: fn(&[u8], &[u8]) -> bool,
+) -> PyResult<bool> {
+    let test = |part: &Part| {
+        zelf.view(|data| match bounds.fit(data.len()) {
+            Some(range) => part.with(|part| fits(&data[range], part)),
+            None => false,
+        })
+    };
+    if let Some(tuple) = value.downcast::<Tuple>() {
+        for item in tuple.items() {
+            if test(&Part::of(vm, item)?) {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    match Part::of_optional(vm, value)? {
+        Some(part) => Ok(test(&part)),
+        None => Err(vm.type_error(format!(
+            "{name} first arg must be bytes or a tuple of bytes, not {}",
+            vm.type_of(value).full_name()
+        ))),
+    }
+}
+
+/// Python's ASCII white space.
+pub fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | 0x09..=0x0d)
+}
+
+/// What is left between stripped ends.
+fn strip_range(
+    data: &[u8],
+    left: bool,
+    right: bool,
+    strip: impl Fn(u8) -> bool,
+) -> (usize, usize) {
+    let (mut start, mut end) = (0, data.len());
+    while left && start < end && strip(data[start]) {
+        start += 1
+    }
+    while right && start < end && strip(data[end - 1]) {
+        end -= 1
+    }
+    (start, end)
+}
+
+fn strip<T: BytesLike>(
+    vm: &Vm,
+    zelf: &Ref<T>,
+    bytes: Option<&Value>,
+    left: bool,
+    right: bool,
+) -> PyResult {
+    let set = match bytes.filter(|b| !b.is_none()) {
+        Some(bytes) => Some(Part::of(vm, bytes)?),
+        None => None,
+    };
+    let rest = zelf.view(|data| {
+        let (start, end) = match &set {
+            None => strip_range(data, left, right, is_space),
+            Some(set) => set.with(|set| strip_range(data, left, right, |b| set.contains(&b))),
+        };
+        (start > 0 || end < data.len()).then(|| data[start..end].to_vec())
+    });
+    match rest {
+        Some(rest) => T::make(vm, rest),
+        None => T::unchanged(zelf, vm),
+    }
+}
+
+/// Words between white space, from the left or from the right.
+fn words(data: &[u8], max: usize, from_right: bool) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    let (mut start, mut end) = strip_range(data, !from_right, from_right, is_space);
+    while start < end {
+        if out.len() == max {
+            let (a, b) = strip_range(&data[start..end], from_right, !from_right, is_space);
+            out.push(start + a..start + b);
+            break;
+        }
+        let rest = &data[start..end];
+        if from_right {
+            let at = rest
+                .iter()
+                .rposition(|&b| is_space(b))
+                .map_or(start, |i| start + i + 1);
+            out.push(at..end);
+            end = start + strip_range(&data[start..at], false, true, is_space).1;
+        } else {
+            let at = rest
+                .iter()
+                .position(|&b| is_space(b))
+                .map_or(end, |i| start + i);
+            out.push(start..at);
+            start = at + strip_range(&data[at..end], true, false, is_space).0;
+        }
+    }
+    if from_right {
+        out.reverse()
+    }
+    out
+}
+
+/// The pieces between separators (at most `max` separators are used).
+fn pieces(data: &[u8], sep: &[u8], max: usize, from_right: bool) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    if from_right {
+        let mut end = data.len();
+        for at in memmem::rfind_iter(data, sep).take(max) {
+            out.push(at + sep.len()..end);
+            end = at;
+        }
+        out.push(0..end);
+        out.reverse();
+        return out;
+    }
+    let mut start = 0;
+    let mut add = |at: usize| {
+        out.push(start..at);
+        start = at + sep.len();
+    };
+    match sep {
+        [byte] => memchr::memchr_iter(*byte, data)
+            .take(max)
+            .for_each(&mut add),
+        _ => memmem::find_iter(data, sep).take(max).for_each(&mut add),
+    }
+    out.push(start..data.len());
+    out
+}
+
+/// Copies of parts as a list.
+fn list_of<T: BytesLike>(
+    vm: &Vm,
+    zelf: &Ref<T>,
+    parts: impl FnOnce(&[u8]) -> Vec<Range<usize>>,
+) -> PyResult {
+    let copies: Option<Vec<Vec<u8>>> = zelf.view(|data| {
+        let parts = parts(data);
+        match parts.as_slice() {
+            [all] if all.len() == data.len() => None,
+            _ => Some(parts.into_iter().map(|r| data[r].to_vec()).collect()),
+        }
+    });
+    let items = match copies {
+        None => vec![T::unchanged(zelf, vm)?],
+        Some(copies) => copies
+            .into_iter()
+            .map(|c| T::make(vm, c))
+            .collect::<PyResult<_>>()?,
+    };
+    Ok(vm.new_list(items)?.into_value())
+}
+
+fn split<T: BytesLike>(
+    vm: &Vm,
+    zelf: &Ref<T>,
+    sep: Option<&Value>,
+    max: isize,
+    from_right: bool,
+) -> PyResult {
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    let Some(sep) = sep.filter(|s| !s.is_none()) else {
+        return list_of(vm, zelf, |data| words(data, max, from_right));
+    };
+    let sep = Part::of(vm, sep)?;
+    if sep.len() == 0 {
+        return Err(vm.value_error("empty separator"));
+    }
+    list_of(vm, zelf, |data| {
+        sep.with(|sep| pieces(data, sep, max, from_right))
+    })
+}
+
+fn lines(data: &[u8], keep: bool) -> Vec<Range<usize>> {
+    let (mut out, mut start) = (Vec::new(), 0);
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', &data[start..]) {
+        let end = start + at;
+        let next = end + 1 + data[end..].starts_with(b"\r\n") as usize;
+        out.push(start..if keep { next } else { end });
+        start = next;
+    }
+    if start < data.len() {
+        out.push(start..data.len())
+    }
+    out
+}
+
+fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> PyResult {
+    let part = Part::of(vm, sep)?;
+    if part.len() == 0 {
+        return Err(vm.value_error("empty separator"));
+    }
+    let found = zelf.view(|data| {
+        part.with(|sep| {
+            let at = search(data, sep, last)?;
+            let middle = sep.to_vec();
+            Some((
+                data[..at].to_vec(),
+                middle,
+                data[at + sep.len()..].to_vec(),
+            ))
+        })
+    });
+    let empty = || T::make(vm, Vec::new());
+    let parts = match found {
+        Some((before, middle, after)) => {
+            let middle = match sep.downcast::<T>() {
+                Some(sep) => T::unchanged(sep, vm)?,
+                None => T::make(vm, middle)?,
+            };
+            vec![T::make(vm, before)?, middle, T::make(vm, after)?]
+        }
+        None if last => vec![empty()?, empty()?, T::unchanged(zelf, vm)?],
+        None => vec![T::unchanged(zelf, vm)?, empty()?, empty()?],
+    };
+    Ok(vm.new_tuple(parts)?.into_value())
+}
+
+/// `data.replace(old, new, max)`. None where nothing changes; Err where the result would be too long.
+fn replaced(data: &[u8], old: &[u8], new: &[u8], max: usize) -> Result<Option<Vec<u8>>, ()> {
+    if max == 0 || old == new || (data.is_empty() && !old.is_empty()) {
+        return Ok(None);
+    }
+    let places: Vec<usize> = match old {
+        [] => (0..=data.len()).take(max).collect(),
+        [byte] => memchr::memchr_iter(*byte, data).take(max).collect(),
+        _ => memmem::find_iter(data, old).take(max).collect(),
+    };
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let size = places
+        .len()
+        .checked_mul(new.len())
+        .and_then(|n| n.checked_add(data.len() - places.len() * old.len()))
+        .ok_or(())?;
+    let mut out = Vec::new();
+    out.try_reserve_exact(size).map_err(|_| ())?;
+    let mut from = 0;
+    for at in places {
+        out.extend_from_slice(&data[from..at]);
+        out.extend_from_slice(new);
+        from = at + old.len();
+    }
+    out.extend_from_slice(&data[from..]);
+    Ok(Some(out))
+}
+
+/// The fill byte of `center` and its like.
+fn fill_byte(vm: &Vm, fill: Option<&Value>, name: &str) -> PyResult<u8> {
+    let Some(fill) = fill else { return Ok(b' ') };
+    let (len, kind) = match (fill.downcast::<Bytes>(), fill.downcast::<ByteArray>()) {
+        (Some(b), _) => (b.as_bytes().to_vec(), "bytes"),
+        (_, Some(b)) => (b.to_vec(), "bytearray"),
+        _ => {
+            let t = vm.type_of(fill).full_name();
+            let t = if fill.is_none() { "None" } else { &t };
+            return Err(vm.type_error(format!(
+                "{name}() argument 2 must be a byte string of length 1, not {t}"
+            )));
+        }
+    };
+    match len.as_slice() {
+        [byte] => Ok(*byte),
+        many => Err(vm.type_error(format!(
+            "{name}(): argument 2 must be a byte string of length 1, not a {kind} object of length {}",
+            many.len()
+        ))),
+    }
+}
+
+/// Pads to `width`; `left` says how many of the missing bytes go before.
+fn pad<T: BytesLike>(
+    vm: &Vm,
+    zelf: &Ref<T>,
+    width: isize,
+    fill: u8,
+    left: impl Fn(usize) -> usize,
+) -> PyResult {
+    let len = zelf.view(<[u8]>::len);
+    let missing = (width.max(0) as usize).saturating_sub(len);
+    if missing == 0 {
+        return T::unchanged(zelf, vm);
+    }
+    let mut out = room(vm, len.saturating_add(missing))?;
+    let before = left(missing);
+    out.resize(before, fill);
+    zelf.view(|data| out.extend_from_slice(data));
+    out.resize(out.len() + missing - before, fill);
+    T::make(vm, out)
+}
+
+fn join<T: BytesLike>(vm: &Vm, zelf: &T, iterable: &Value) -> PyResult {
+    let items = sequence::collect_or(vm, iterable, "can only join an iterable")?;
+    let mut parts = Vec::with_capacity(items.len());
+    let mut size = zelf
+        .view(<[u8]>::len)
+        .saturating_mul(items.len().saturating_sub(1));
+    for (i, item) in items.iter().enumerate() {
+        let Some(part) = Part::of_optional(vm, item)? else {
+            return Err(vm.type_error(format!(
+                "sequence item {i}: expected a bytes-like object, {} found",
+                vm.type_of(item).full_name()
+            )));
+        };
+        size = size.saturating_add(part.len());
+        parts.push(part);
+    }
+    if size > isize::MAX as usize {
+        return Err(vm.overflow_error("join() result is too long"));
+    }
+    let mut out = room(vm, size)?;
+    zelf.view(|sep| {
+        for (i, part) in parts.iter().enumerate() {
+            if i > 0 {
+                out.extend_from_slice(sep)
+            }
+            part.with(|part| out.extend_from_slice(part))
+        }
+    });
+    T::make(vm, out)
+}
+
+fn translate<T: BytesLike>(
+    vm: &Vm,
+    zelf: &Ref<T>,
+    table: &Value,
+    delete: Option<&Value>,
+) -> PyResult {
+    let table = match table.is_none() {
+        true => None,
+        false => {
+            let table = Part::of(vm, table)?;
+            if table.len() != 256 {
+                return Err(vm.value_error("translation table must be 256 characters long"));
+            }
+            Some(table)
+        }
+    };
+    let mut keep = [true; 256];
+    if let Some(delete) = delete {
+        Part::of(vm, delete)?.with(|d| d.iter().for_each(|&b| keep[b as usize] = false))
+    }
+    let mut map: [u8; 256] = std::array::from_fn(|i| i as u8);
+    if let Some(table) = table {
+        table.with(|t| {
+            if let Ok(t) = <[u8; 256]>::try_from(t) {
+                map = t
+            }
+        })
+    }
+    let new = zelf.view(|data| {
+        let new: Vec<u8> = data
+            .iter()
+            .filter(|&&b| keep[b as usize])
+            .map(|&b| map[b as usize])
+            .collect();
+        (new != data).then_some(new)
+    });
+    match new {
+        Some(new) => T::make(vm, new),
+        None => T::unchanged(zelf, vm),
+    }
+}
+
+fn title(data: &mut [u8]) {
+    let mut inside = false;
+    for byte in data {
+        *byte = if inside {
+            byte.to_ascii_lowercase()
+        } else {
+            byte.to_ascii_uppercase()
+        };
+        inside = byte.is_ascii_alphabetic();
+    }
+}
+
+fn swap_case(data: &mut [u8]) {
+    for byte in data {
+        if byte.is_ascii_alphabetic() {
+            *byte ^= 0x20
+        }
+    }
+}
+
+fn capitalize(data: &mut [u8]) {
+    data.make_ascii_lowercase();
+    if let Some(first) = data.first_mut() {
+        first.make_ascii_uppercase()
+    }
+}
+
+/// Title case: capitals only after uncased bytes, small letters only after cased ones, at least one letter.
+fn is_title(data: &[u8]) -> bool {
+    let (mut found, mut inside) = (false, false);
+    for byte in data {
+        match (byte.is_ascii_uppercase(), byte.is_ascii_lowercase(), inside) {
+            (true, _, true) | (_, true, false) => return false,
+            (true, _, _) | (_, true, _) => (found, inside) = (true, true),
+            _ => inside = false,
+        }
+    }
+    found
+}
+
+fn all<T: BytesLike>(zelf: &T, f: fn(&u8) -> bool) -> bool {
+    zelf.view(|data| !data.is_empty() && data.iter().all(f))
+}
+
+fn mapped<T: BytesLike>(vm: &Vm, zelf: &T, f: fn(&mut [u8])) -> PyResult {
+    let mut new = zelf.view(<[u8]>::to_vec);
+    f(&mut new);
+    T::make(vm, new)
+}
+
+fn zfill<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, width: isize) -> PyResult {
+    let len = zelf.view(<[u8]>::len);
+    let missing = (width.max(0) as usize).saturating_sub(len);
+    if missing == 0 {
+        return T::unchanged(zelf, vm);
+    }
+    let mut out = room(vm, len.saturating_add(missing))?;
+    zelf.view(|data| {
+        let sign = matches!(data.first(), Some(b'+' | b'-')) as usize;
+        out.extend_from_slice(&data[..sign]);
+        out.resize(sign + missing, b'0');
+        out.extend_from_slice(&data[sign..]);
+    });
+    T::make(vm, out)
+}
+
+/// `bytes.maketrans`.
+fn make_trans(vm: &Vm, frm: &Value, to: &Value) -> PyResult {
+    let (frm, to) = (Part::of(vm, frm)?, Part::of(vm, to)?);
+    if frm.len() != to.len() {
+        return Err(vm.value_error("maketrans arguments must have same length"));
+    }
+    let mut map: [u8; 256] = std::array::from_fn(|i| i as u8);
+    frm.with(|frm| {
+        to.with(|to| {
+            for (&a, &b) in frm.iter().zip(to) {
+                map[a as usize] = b
+            }
+        })
+    });
+    Ok(vm.new_bytes(&map)?.into_value())
+}
+
+/// `data[key]`.
+fn subscript<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, key: &Value, what: (&str, &str)) -> PyResult {
+    let len = || zelf.view(<[u8]>::len);
+    if number::has_index(vm, key) {
+        let mut index = number::index_for(vm, key, &vm.types.index_error)?;
+        if index < 0 {
+            index += len() as isize
+        }
+        return match usize::try_from(index)
+            .ok()
+            .and_then(|i| zelf.view(|d| d.get(i).copied()))
+        {
+            Some(byte) => Ok(Value::small_int(byte as i64)),
+            None => Err(vm.index_error(what.1)),
+        };
+    }
+    let Some(slice) = key.downcast::<Slice>() else {
+        return Err(vm.type_error(format!(
+            "{} indices must be integers or slices, not {}",
+            what.0,
+            vm.type_of(key).full_name()
+        )));
+    };
+    let (start, stop, step) = slice.unpack(vm)?;
+    let whole = |n: usize| n == len() && step == 1;
+    let a = crate::objects::slice::fit(start, stop, step, len() as isize);
+    if whole(a.count) {
+        return T::unchanged(zelf, vm);
+    }
+    let data = zelf.view(|data| match a.step {
+        1 => data
+            .get(a.start as usize..a.start as usize + a.count)
+            .map(<[u8]>::to_vec)
+            .unwrap_or_default(),
+        _ => a.indices().filter_map(|i| data.get(i).copied()).collect(),
+    });
+    T::make(vm, data)
+}
+
+fn contains<T: BytesLike>(vm: &Vm, zelf: &T, needle: &Value) -> PyResult<bool> {
+    if number::has_index(vm, needle) {
+        let byte = byte(vm, needle)?;
+        return Ok(zelf.view(|d| memchr::memchr(byte, d).is_some()));
+    }
+    let needle = Part::of(vm, needle)?;
+    Ok(zelf.view(|hay| needle.with(|n| search(hay, n, false).is_some())))
+}
+
+/// `a + b` where `a` is of this kind.
+fn concat<T: BytesLike>(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+    let (Some(x), Some(y)) = (Part::of_optional(vm, a)?, Part::of_optional(vm, b)?) else {
+        return Err(vm.type_error(format!(
+            "can't concat {} to {}",
+            vm.type_of(b).full_name(),
+            vm.type_of(a).full_name()
+        )));
+    };
+    let mut out = room(vm, x.len().saturating_add(y.len()))?;
+    x.with(|x| out.extend_from_slice(x));
+    y.with(|y| out.extend_from_slice(y));
+    T::make(vm, out)
+}
+
+/// The comparison with `str` and (for `==`) int that `-b` warns of.
+pub fn warn_comparison(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult<()> {
+    if vm.interp.config.bytes_warning == 0 || !matches!(op, CompareOp::Eq | CompareOp::Ne) {
+        return Ok(());
+    }
+    let is_str = |v: &Value| str_::of(v).is_some();
+    if is_str(a) || is_str(b) {
+        let kind = if a.downcast::<ByteArray>().is_some() {
+            "bytearray"
+        } else {
+            "bytes"
+        };
+        let message = format!("Comparison between {kind} and string");
+        vm.warn(&vm.types.bytes_warning, message, 1)?;
+    } else if a.downcast::<Bytes>().is_some() && number::is_int(vm, b) {
+        vm.warn(&vm.types.bytes_warning, "Comparison between bytes and int", 1)?;
+    }
+    Ok(())
+}
+
+fn compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+    if a.is(b) && a.downcast::<Bytes>().is_some() {
+        return Ok(Value::from_bool(op.holds(std::cmp::Ordering::Equal)));
+    }
+    if !Buffer::supported(vm, a) || !Buffer::supported(vm, b) {
+        warn_comparison(vm, a, b, op)?;
+        return Ok(Value::NOT_IMPLEMENTED);
+    }
+    let (x, y) = match (Part::of(vm, a), Part::of(vm, b)) {
+        (Ok(x), Ok(y)) => (x, y),
+        _ => {
+            vm.clear_exception();
+            return Ok(Value::NOT_IMPLEMENTED);
+        }
+    };
+    Ok(Value::from_bool(x.with(|x| {
+        y.with(|y| match op {
+            CompareOp::Eq => x == y,
+            CompareOp::Ne => x != y,
+            _ => op.holds(x.cmp(y)),
+        })
+    })))
+}
+
+macro_rules! shared_methods {
+    ($ty:ident, $table:literal, $name:literal, $item:literal, $range:literal) => {
+        #[pymethods(extra = $table)]
+        impl $ty {
+            #[pyslot(name = "str")]
+            fn to_str(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+                if vm.interp.config.bytes_warning > 0 {
+                    vm.warn(
+                        &vm.types.bytes_warning,
+                        concat!("str() on a ", $name, " instance"),
+                        1,
+                    )?
+                }
+                $ty::repr(zelf, vm)
+            }
+
+            #[pyslot(name = "richcompare")]
+            fn compare_slot(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+                compare(vm, a, b, op)
+            }
+
+            #[pyslot(name = "sq_len")]
+            fn len_slot(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<usize> {
+                Ok(zelf.view(<[u8]>::len))
+            }
+
+            #[pyslot(name = "concat")]
+            fn concat_slot(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+                concat::<$ty>(vm, a, b)
+            }
+
+            #[pyslot(name = "repeat")]
+            fn repeat_slot(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
+                if n == 1 {
+                    return <$ty as BytesLike>::unchanged(zelf, vm);
+                }
+                let n = n.max(0) as usize;
+                let size = zelf.view(<[u8]>::len).checked_mul(n);
+                let mut out = room(vm, size.unwrap_or(usize::MAX))?;
+                zelf.view(|data| match data {
+                    [byte] => out.resize(n, *byte),
+                    _ => (0..n).for_each(|_| out.extend_from_slice(data)),
+                });
+                <$ty as BytesLike>::make(vm, out)
+            }
+
+            #[pyslot(name = "remainder")]
+            fn remainder_slot(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+                match a.downcast::<$ty>() {
+                    Some(format) => {
+                        let format = format.view(<[u8]>::to_vec);
+                        let text = percent::format(vm, &format, b)?;
+                        <$ty as BytesLike>::make(vm, text)
+                    }
+                    None => Ok(Value::NOT_IMPLEMENTED),
+                }
+            }
+
+            #[pyslot(name = "item")]
+            fn item_slot(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
+                match usize::try_from(index)
+                    .ok()
+                    .and_then(|i| zelf.view(|d| d.get(i).copied()))
+                {
+                    Some(byte) => Ok(Value::small_int(byte as i64)),
+                    None => Err(vm.index_error($range)),
+                }
+            }
+
+            #[pyslot(name = "subscript")]
+            fn subscript_slot(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+                subscript(vm, zelf, key, ($item, $range))
+            }
+
+            #[pyslot(name = "contains")]
+            fn contains_slot(zelf: &Ref<Self>, vm: &Vm, needle: &Value) -> PyResult<bool> {
+                contains(vm, &**zelf, needle)
+            }
+
+            /// B.capitalize() -> copy of B
+            ///
+            /// Return a copy of B with only its first character capitalized (ASCII)
+            /// and the rest lower-cased.
+            #[pymethod]
+            fn capitalize(&self, vm: &Vm) -> PyResult {
+                mapped(vm, self, capitalize)
+            }
+
+            /// B.lower() -> copy of B
+            ///
+            /// Return a copy of B with all ASCII characters converted to lowercase.
+            #[pymethod]
+            fn lower(&self, vm: &Vm) -> PyResult {
+                mapped(vm, self, <[u8]>::make_ascii_lowercase)
+            }
+
+            /// B.upper() -> copy of B
+            ///
+            /// Return a copy of B with all ASCII characters converted to uppercase.
+            #[pymethod]
+            fn upper(&self, vm: &Vm) -> PyResult {
+                mapped(vm, self, <[u8]>::make_ascii_uppercase)
+            }
+
+            /// B.title() -> copy of B
+            ///
+            /// Return a titlecased version of B, i.e. ASCII words start with
+            /// uppercase characters, all remaining cased characters have lowercase.
+            #[pymethod]
+            fn title(&self, vm: &Vm) -> PyResult {
+                mapped(vm, self, title)
+            }
+
+            /// B.swapcase() -> copy of B
+            ///
+            /// Return a copy of B with uppercase ASCII characters converted
+            /// to lowercase ASCII and vice versa.
+            #[pymethod]
+            fn swapcase(&self, vm: &Vm) -> PyResult {
+                mapped(vm, self, swap_case)
+            }
+
+            /// B.isalnum() -> bool
+            ///
+            /// Return True if all characters in B are alphanumeric
+            /// and there is at least one character in B, False otherwise.
+            #[pymethod]
+            fn isalnum(&self) -> bool {
+                all(self, u8::is_ascii_alphanumeric)
+            }
+
+            /// B.isalpha() -> bool
+            ///
+            /// Return True if all characters in B are alphabetic
+            /// and there is at least one character in B, False otherwise.
+            #[pymethod]
+            fn isalpha(&self) -> bool {
+                all(self, u8::is_ascii_alphabetic)
+            }
+
+            /// B.isascii() -> bool
+            ///
+            /// Return True if B is empty or all characters in B are ASCII,
+            /// False otherwise.
+            #[pymethod]
+            fn isascii(&self) -> bool {
+                self.view(<[u8]>::is_ascii)
+            }
+
+            /// B.isdigit() -> bool
+            ///
+            /// Return True if all characters in B are digits
+            /// and there is at least one character in B, False otherwise.
+            #[pymethod]
+            fn isdigit(&self) -> bool {
+                all(self, u8::is_ascii_digit)
+            }
+
+            /// B.isspace() -> bool
+            ///
+            /// Return True if all characters in B are whitespace
+            /// and there is at least one character in B, False otherwise.
+            #[pymethod]
+            fn isspace(&self) -> bool {
+                all(self, |&b| is_space(b))
+            }
+
+            /// B.islower() -> bool
+            ///
+            /// Return True if all cased characters in B are lowercase and there is
+            /// at least one cased character in B, False otherwise.
+            #[pymethod]
+            fn islower(&self) -> bool {
+                self.view(|d| {
+                    d.iter().any(u8::is_ascii_lowercase) && !d.iter().any(u8::is_ascii_uppercase)
+                })
+            }
+
+            /// B.isupper() -> bool
+            ///
+            /// Return True if all cased characters in B are uppercase and there is
+            /// at least one cased character in B, False otherwise.
+            #[pymethod]
+            fn isupper(&self) -> bool {
+                self.view(|d| {
+                    d.iter().any(u8::is_ascii_uppercase) && !d.iter().any(u8::is_ascii_lowercase)
+                })
+            }
+
+            /// B.istitle() -> bool
+            ///
+            /// Return True if B is a titlecased string and there is at least one
+            /// character in B, i.e. uppercase characters may only follow uncased
+            /// characters and lowercase characters only cased ones. Return False
+            /// otherwise.
+            #[pymethod]
+            fn istitle(&self) -> bool {
+                self.view(is_title)
+            }
+
+            /// Return a centered string of length width.
+            ///
+            /// Padding is done using the specified fill character.
+            #[pymethod(sig = "($self, width, fillchar=b' ', /)")]
+            fn center(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                width: isize,
+                fillchar: Option<&Value>,
+            ) -> PyResult {
+                let fill = fill_byte(vm, fillchar, "center")?;
+                let odd = width as usize & 1;
+                pad(vm, zelf, width, fill, |n| n / 2 + (n & odd & 1))
+            }
+
+            /// Return a left-justified string of length width.
+            ///
+            /// Padding is done using the specified fill character.
+            #[pymethod(sig = "($self, width, fillchar=b' ', /)")]
+            fn ljust(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                width: isize,
+                fillchar: Option<&Value>,
+            ) -> PyResult {
+                let fill = fill_byte(vm, fillchar, "ljust")?;
+                pad(vm, zelf, width, fill, |_| 0)
+            }
+
+            /// Return a right-justified string of length width.
+            ///
+            /// Padding is done using the specified fill character.
+            #[pymethod(sig = "($self, width, fillchar=b' ', /)")]
+            fn rjust(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                width: isize,
+                fillchar: Option<&Value>,
+            ) -> PyResult {
+                let fill = fill_byte(vm, fillchar, "rjust")?;
+                pad(vm, zelf, width, fill, |n| n)
+            }
+
+            /// Pad a numeric string with zeros on the left, to fill a field of the given width.
+            ///
+            /// The original string is never truncated.
+            #[pymethod(sig = "($self, width, /)")]
+            fn zfill(zelf: &Ref<Self>, vm: &Vm, width: isize) -> PyResult {
+                zfill(vm, zelf, width)
+            }
+
+            /// Return the number of non-overlapping occurrences of subsection 'sub' in bytes B[start:end].
+            ///
+            ///   start
+            ///     Optional start position. Default: start of the bytes.
+            ///   end
+            ///     Optional stop position. Default: end of the bytes.
+            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            fn count(
+                &self,
+                vm: &Vm,
+                sub: &Value,
+                start: Option<&Value>,
+                end: Option<&Value>,
+            ) -> PyResult<usize> {
+                let bounds = Bounds::of(vm, start, end)?;
+                let needle = Part::needle(vm, sub)?;
+                Ok(self.view(|hay| match bounds.fit(hay.len()) {
+                    Some(range) => needle.with(|n| count(&hay[range], n)),
+                    None => 0,
+                }))
+            }
+
+            /// Return the lowest index in B where subsection 'sub' is found, such that 'sub' is contained within B[start:end].
+            ///
+            ///   start
+            ///     Optional start position. Default: start of the bytes.
+            ///   end
+            ///     Optional stop position. Default: end of the bytes.
+            ///
+            /// Return -1 on failure.
+            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            fn find(
+                &self,
+                vm: &Vm,
+                sub: &Value,
+                start: Option<&Value>,
+                end: Option<&Value>,
+            ) -> PyResult<isize> {
+                Ok(find(vm, self, sub, start, end, false)?.map_or(-1, |i| i as isize))
+            }
+
+            /// Return the highest index in B where subsection 'sub' is found, such that 'sub' is contained within B[start:end].
+            ///
+            ///   start
+            ///     Optional start position. Default: start of the bytes.
+            ///   end
+            ///     Optional stop position. Default: end of the bytes.
+            ///
+            /// Return -1 on failure.
+            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            fn rfind(
+                &self,
+                vm: &Vm,
+                sub: &Value,
+                start: Option<&Value>,
+                end: Option<&Value>,
+            ) -> PyResult<isize> {
+                Ok(find(vm, self, sub, start, end, true)?.map_or(-1, |i| i as isize))
+            }
+
+            /// Return the lowest index in B where subsection 'sub' is found, such that 'sub' is contained within B[start:end].
+            ///
+            ///   start
+            ///     Optional start position. Default: start of the bytes.
+            ///   end
+            ///     Optional stop position. Default: end of the bytes.
+            ///
+            /// Raise ValueError if the subsection is not found.
+            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            fn index(
+                &self,
+                vm: &Vm,
+                sub: &Value,
+                start: Option<&Value>,
+                end: Option<&Value>,
+            ) -> PyResult<usize> {
+                find(vm, self, sub, start, end, false)?
+                    .ok_or_else(|| vm.value_error("subsection not found"))
+            }
+
+            /// Return the highest index in B where subsection 'sub' is found, such that 'sub' is contained within B[start:end].
+            ///
+            ///   start
+            ///     Optional start position. Default: start of the bytes.
+            ///   end
+            ///     Optional stop position. Default: end of the bytes.
+            ///
+            /// Raise ValueError if the subsection is not found.
+            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            fn rindex(
+                &self,
+                vm: &Vm,
+                sub: &Value,
+                start: Option<&Value>,
+                end: Option<&Value>,
+            ) -> PyResult<usize> {
+                find(vm, self, sub, start, end, true)?
+                    .ok_or_else(|| vm.value_error("subsection not found"))
+            }
+
+            /// Return True if the object starts with the specified prefix, False otherwise.
+            ///
+            ///   prefix
+            ///     A bytes or a tuple of bytes to try.
+            ///   start
+            ///     Optional start position. Default: start of the bytes.
+            ///   end
+            ///     Optional stop position. Default: end of the bytes.
+            #[pymethod(sig = "($self, prefix, start=None, end=None, /)")]
+            fn startswith(
+                &self,
+                vm: &Vm,
+                prefix: &Value,
+                start: Option<&Value>,
+                end: Option<&Value>,
+            ) -> PyResult<bool> {
+                let bounds = Bounds::of(vm, start, end)?;
+                affix(vm, self, prefix, &bounds, "startswith", <[u8]>::starts_with)
+            }
+
+            /// Return True if the object ends with the specified suffix, False otherwise.
+            ///
+            ///   suffix
+            ///     A bytes or a tuple of bytes to try.
+            ///   start
+            ///     Optional start position. Default: start of the bytes.
+            ///   end
+            ///     Optional stop position. Default: end of the bytes.
+            #[pymethod(sig = "($self, suffix, start=None, end=None, /)")]
+            fn endswith(
+                &self,
+                vm: &Vm,
+                suffix: &Value,
+                start: Option<&Value>,
+                end: Option<&Value>,
+            ) -> PyResult<bool> {
+                let bounds = Bounds::of(vm, start, end)?;
+                affix(vm, self, suffix, &bounds, "endswith", <[u8]>::ends_with)
+            }
+
+            /// Return a copy where all tab characters are expanded using spaces.
+            ///
+            /// If tabsize is not given, a tab size of 8 characters is assumed.
+            #[pymethod(sig = "($self, /, tabsize=8)")]
+            fn expandtabs(&self, vm: &Vm, #[default(8)] tabsize: i32) -> PyResult {
+                let data = self.view(<[u8]>::to_vec);
+                let new = expand_tabs(vm, &data, tabsize, |_| true)?;
+                <$ty as BytesLike>::make(vm, new.unwrap_or(data))
+            }
+
+            /// Create a string of hexadecimal numbers from a bytes-like object.
+            ///
+            ///   sep
+            ///     An optional single character or byte to separate hex bytes.
+            ///   bytes_per_sep
+            ///     How many bytes between separators.  Positive values count from
+            ///     the right, negative values count from the left.
+            ///
+            /// Example:
+            /// >>> value = b'\xb9\x01\xef'
+            /// >>> value.hex()
+            /// 'b901ef'
+            /// >>> value.hex(':')
+            /// 'b9:01:ef'
+            /// >>> value.hex(':', 2)
+            /// 'b9:01ef'
+            /// >>> value.hex(':', -2)
+            /// 'b901:ef'
+            #[pymethod(sig = "($self, /, sep=<unrepresentable>, bytes_per_sep=1)")]
+            fn hex(
+                &self,
+                vm: &Vm,
+                sep: Option<&Value>,
+                #[default(1)] bytes_per_sep: i32,
+            ) -> PyResult {
+                let sep = hex::separator(vm, sep)?;
+                let text = self.view(|data| hex::encode(data, sep, bytes_per_sep));
+                Ok(vm.new_ascii_str(&text)?.into_value())
+            }
+
+            /// Create an object of this class from a string of hexadecimal numbers.
+            ///
+            /// Spaces between two numbers are accepted.
+            #[pyclassmethod(sig = "($type, string, /)")]
+            fn fromhex(cls: &Ref<Type>, vm: &Vm, string: &Value) -> PyResult {
+                let made = <$ty as BytesLike>::make(vm, hex::decode_object(vm, string)?)?;
+                if vm.type_of(&made).is(cls) {
+                    return Ok(made);
+                }
+                vm.call(cls.as_value(), &[made])
+            }
+
+            /// Concatenate any number of bytes objects.
+            ///
+            /// The object whose method is called is inserted in between each pair.
+            ///
+            /// The result is returned as a new object of the same class.
+            ///
+            /// Example: b'.'.join([b'ab', b'pq', b'rs']) -> b'ab.pq.rs'.
+            #[pymethod(sig = "($self, iterable_of_bytes, /)")]
+            fn join(&self, vm: &Vm, iterable_of_bytes: &Value) -> PyResult {
+                join(vm, self, iterable_of_bytes)
+            }
+
+            /// Partition the object into three parts using the given separator.
+            ///
+            /// This will search for the separator sep in the object. If the separator is
+            /// found, returns a 3-tuple containing the part before the separator, the
+            /// separator itself, and the part after it.
+            ///
+            /// If the separator is not found, returns a 3-tuple containing the original
+            /// and two empty objects.
+            #[pymethod(sig = "($self, sep, /)")]
+            fn partition(zelf: &Ref<Self>, vm: &Vm, sep: &Value) -> PyResult {
+                partition(vm, zelf, sep, false)
+            }
+
+            /// Partition the object into three parts using the given separator.
+            ///
+            /// This will search for the separator sep in the object, starting at the end.
+            /// If the separator is found, returns a 3-tuple containing the part before the
+            /// separator, the separator itself, and the part after it.
+            ///
+            /// If the separator is not found, returns a 3-tuple containing two empty
+            /// objects and the original.
+            #[pymethod(sig = "($self, sep, /)")]
+            fn rpartition(zelf: &Ref<Self>, vm: &Vm, sep: &Value) -> PyResult {
+                partition(vm, zelf, sep, true)
+            }
+
+            /// Return an object with the given prefix removed if present.
+            ///
+            /// If the object starts with the prefix, return object[len(prefix):].
+            /// Otherwise, return a copy of the original.
+            #[pymethod(sig = "($self, prefix, /)")]
+            fn removeprefix(zelf: &Ref<Self>, vm: &Vm, prefix: &Value) -> PyResult {
+                let part = Part::of(vm, prefix)?;
+                let rest = zelf.view(|d| part.with(|p| d.strip_prefix(p).map(<[u8]>::to_vec)));
+                match rest {
+                    Some(rest) if part.len() > 0 => <$ty as BytesLike>::make(vm, rest),
+                    _ => <$ty as BytesLike>::unchanged(zelf, vm),
+                }
+            }
+
+            /// Return an object with the given suffix removed if present.
+            ///
+            /// If the object ends with the suffix and that suffix is not empty,
+            /// return object[:-len(suffix)].  Otherwise, return a copy of the
+            /// original.
+            #[pymethod(sig = "($self, suffix, /)")]
+            fn removesuffix(zelf: &Ref<Self>, vm: &Vm, suffix: &Value) -> PyResult {
+                let part = Part::of(vm, suffix)?;
+                let rest = zelf.view(|d| part.with(|p| d.strip_suffix(p).map(<[u8]>::to_vec)));
+                match rest {
+                    Some(rest) if part.len() > 0 => <$ty as BytesLike>::make(vm, rest),
+                    _ => <$ty as BytesLike>::unchanged(zelf, vm),
+                }
+            }
+
+            /// Return a copy with all occurrences of substring old replaced by new.
+            ///
+            ///   count
+            ///     Maximum number of occurrences to replace.
+            ///     -1 (the default value) means replace all occurrences.
+            ///
+            /// If the optional argument count is given, only the first count occurrences are
+            /// replaced.
+            #[pymethod(sig = "($self, old, new, count=-1, /)")]
+            fn replace(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                old: &Value,
+                new: &Value,
+                #[default(-1)] count: isize,
+            ) -> PyResult {
+                let (old, new) = (Part::of(vm, old)?, Part::of(vm, new)?);
+                let max = usize::try_from(count).unwrap_or(usize::MAX);
+                match zelf.view(|d| old.with(|old| new.with(|new| replaced(d, old, new, max)))) {
+                    Ok(Some(data)) => <$ty as BytesLike>::make(vm, data),
+                    Ok(None) => <$ty as BytesLike>::unchanged(zelf, vm),
+                    Err(()) => Err(vm.overflow_error("replace bytes is too long")),
+                }
+            }
+
+            /// Return a list of the sections in the object, using sep as the delimiter.
+            ///
+            ///   sep
+            ///     The delimiter according which to split the bytes.
+            ///     None (the default value) means split on ASCII whitespace characters
+            ///     (space, tab, return, newline, formfeed, vertical tab).
+            ///   maxsplit
+            ///     Maximum number of splits to do.
+            ///     -1 (the default value) means no limit.
+            #[pymethod(sig = "($self, /, sep=None, maxsplit=-1)")]
+            fn split(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                sep: Option<&Value>,
+                #[default(-1)] maxsplit: isize,
+            ) -> PyResult {
+                split(vm, zelf, sep, maxsplit, false)
+            }
+
+            /// Return a list of the sections in the object, using sep as the delimiter.
+            ///
+            ///   sep
+            ///     The delimiter according which to split the bytes.
+            ///     None (the default value) means split on ASCII whitespace characters
+            ///     (space, tab, return, newline, formfeed, vertical tab).
+            ///   maxsplit
+            ///     Maximum number of splits to do.
+            ///     -1 (the default value) means no limit.
+            ///
+            /// Splitting is done starting at the end of the bytes and working to the front.
+            #[pymethod(sig = "($self, /, sep=None, maxsplit=-1)")]
+            fn rsplit(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                sep: Option<&Value>,
+                #[default(-1)] maxsplit: isize,
+            ) -> PyResult {
+                split(vm, zelf, sep, maxsplit, true)
+            }
+
+            /// Return a list of the lines in the object, breaking at line boundaries.
+            ///
+            /// Line breaks are not included in the resulting list unless keepends is
+            /// given and true.
+            #[pymethod(sig = "($self, /, keepends=False)")]
+            fn splitlines(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                #[default(false)] keepends: bool,
+            ) -> PyResult {
+                if zelf.view(<[u8]>::is_empty) {
+                    return Ok(vm.new_list(Vec::new())?.into_value());
+                }
+                list_of(vm, zelf, |data| lines(data, keepends))
+            }
+
+            /// Strip leading and trailing bytes contained in the argument.
+            ///
+            /// If the argument is omitted or None, strip leading and trailing ASCII
+            /// whitespace.
+            #[pymethod(sig = "($self, bytes=None, /)")]
+            fn strip(zelf: &Ref<Self>, vm: &Vm, bytes: Option<&Value>) -> PyResult {
+                strip(vm, zelf, bytes, true, true)
+            }
+
+            /// Strip leading bytes contained in the argument.
+            ///
+            /// If the argument is omitted or None, strip leading ASCII whitespace.
+            #[pymethod(sig = "($self, bytes=None, /)")]
+            fn lstrip(zelf: &Ref<Self>, vm: &Vm, bytes: Option<&Value>) -> PyResult {
+                strip(vm, zelf, bytes, true, false)
+            }
+
+            /// Strip trailing bytes contained in the argument.
+            ///
+            /// If the argument is omitted or None, strip trailing ASCII whitespace.
+            #[pymethod(sig = "($self, bytes=None, /)")]
+            fn rstrip(zelf: &Ref<Self>, vm: &Vm, bytes: Option<&Value>) -> PyResult {
+                strip(vm, zelf, bytes, false, true)
+            }
+
+            /// Return a copy with each character mapped by the given translation table.
+            ///
+            ///   table
+            ///     Translation table, which must be a bytes object of length 256.
+            ///
+            /// All characters occurring in the optional argument delete are
+            /// removed.  The remaining characters are mapped through the given
+            /// translation table.
+            #[pymethod(sig = "($self, table, /, delete=b'')")]
+            fn translate(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                table: &Value,
+                delete: Option<&Value>,
+            ) -> PyResult {
+                translate(vm, zelf, table, delete)
+            }
+
+            /// Return a translation table usable for the bytes or bytearray translate method.
+            ///
+            /// The returned table will be one where each byte in frm is mapped to
+            /// the byte at the same position in to.
+            ///
+            /// The bytes objects frm and to must be of the same length.
+            #[pystaticmethod(sig = "(frm, to, /)")]
+            fn maketrans(vm: &Vm, frm: &Value, to: &Value) -> PyResult {
+                make_trans(vm, frm, to)
+            }
+
+            /// Decode the bytes using the codec registered for encoding.
+            ///
+            ///   encoding
+            ///     The encoding with which to decode the bytes.
+            ///   errors
+            ///     The error handling scheme to use for the handling of decoding errors.
+            ///     The default is 'strict' meaning that decoding errors raise a
+            ///     UnicodeDecodeError. Other possible values are 'ignore' and 'replace'
+            ///     as well as any other name registered with codecs.register_error that
+            ///     can handle UnicodeDecodeErrors.
+            #[pymethod(sig = "($self, /, encoding='utf-8', errors='strict')")]
+            fn decode(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                encoding: Option<Ref<Str>>,
+                errors: Option<Ref<Str>>,
+            ) -> PyResult {
+                let data = zelf.view(<[u8]>::to_vec);
+                codecs::decode(vm, &data, encoding.as_ref(), errors.as_ref())
+            }
+
+            /// Return the size of the object in memory, in bytes.
+            #[pymethod]
+            fn __sizeof__(&self) -> usize {
+                self.size()
+            }
+        }
+    };
+}
+
+shared_methods!(Bytes, "BYTES_SHARED", "bytes", "byte", "index out of range");
+shared_methods!(
+    ByteArray,
+    "BYTEARRAY_SHARED",
+    "bytearray",
+    "bytearray",
+    "bytearray index out of range"
+);
+

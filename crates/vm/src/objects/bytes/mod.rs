@@ -1,0 +1,377 @@
+//! `bytes`: its core, constructor and iterator; the methods shared with `bytearray` are in `methods.rs`.
+//!
+//! The bytes never change, so they are lent without counting. The hash is that of a `str` of the same UTF-8 (-1: not
+//! computed yet). CPython: Objects/bytesobject.c.
+
+pub mod hex;
+pub mod methods;
+pub mod percent;
+
+use crate::objects::buffer::{self, Buffer};
+use crate::objects::iterators::{reduce_empty, reduce_iter};
+use crate::objects::str_::{self, Str};
+use crate::objects::type_::Type;
+use crate::protocols::{iterator, number};
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use methods::{BytesLike, Part, room};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+/// bytes(iterable_of_ints) -> bytes
+/// bytes(string, encoding[, errors]) -> bytes
+/// bytes(bytes_or_buffer) -> immutable copy of bytes_or_buffer
+/// bytes(int) -> bytes object of size given by the parameter initialized with null bytes
+/// bytes() -> empty bytes object
+///
+/// Construct an immutable array of bytes from:
+///   - an iterable yielding integers in range(256)
+///   - a text string encoded using the specified encoding
+///   - any object implementing the buffer API.
+///   - an integer
+#[pyclass(name = "bytes", module = "builtins", flags(BASETYPE, MATCH_SELF))]
+#[repr(C)]
+pub struct Bytes {
+    data: Box<[u8]>,
+    hash: Cell<i64>,
+}
+
+impl Bytes {
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Vm {
+    /// A new `bytes`. Raises MemoryError.
+    pub fn new_bytes(&self, data: &[u8]) -> PyResult<Ref<Bytes>> {
+        let mut copy = room(self, data.len())?;
+        copy.extend_from_slice(data);
+        self.new_bytes_of(copy)
+    }
+
+    /// A new `bytes` that takes a vector over. Raises MemoryError.
+    pub fn new_bytes_of(&self, data: Vec<u8>) -> PyResult<Ref<Bytes>> {
+        self.new_object(Bytes {
+            data: data.into_boxed_slice(),
+            hash: Cell::new(-1),
+        })
+    }
+}
+
+/// The bytes of a bytes-like object, copied. None for other objects.
+pub fn of_object(vm: &Vm, value: &Value) -> PyResult<Option<Vec<u8>>> {
+    match Part::of_optional(vm, value)? {
+        Some(part) => Ok(Some(part.with(<[u8]>::to_vec))),
+        None => Ok(None),
+    }
+}
+
+/// Zero bytes, as many as an index says. None where the value is no index.
+pub fn zeros(vm: &Vm, value: &Value) -> PyResult<Option<Vec<u8>>> {
+    if !number::has_index(vm, value) {
+        return Ok(None);
+    }
+    let n = match number::index_for(vm, value, &vm.types.overflow_error) {
+        Ok(n) => n,
+        // Perhaps it can be iterated all the same.
+        Err(_) if vm.catch(&vm.types.type_error) => return Ok(None),
+        Err(raised) => return Err(raised),
+    };
+    let n = usize::try_from(n).map_err(|_| vm.value_error("negative count"))?;
+    let mut data = room(vm, n)?;
+    data.resize(n, 0);
+    Ok(Some(data))
+}
+
+/// The bytes that an iterable of ints gives; `kind` is the class to be made.
+pub fn from_iterable(vm: &Vm, value: &Value, kind: &str, range: &str) -> PyResult<Vec<u8>> {
+    let message = format!(
+        "cannot convert '{}' object to {kind}",
+        vm.type_of(value).full_name()
+    );
+    if str_::of(value).is_some() {
+        return Err(vm.type_error(message));
+    }
+    if vm.type_of(value).is(&vm.types.list) || vm.type_of(value).is(&vm.types.tuple) {
+        let mut data = Vec::new();
+        let mut i = 0;
+        // By index: an item's `__index__` may change the list.
+        while let Some(item) = item_at(value, i) {
+            data.push(item_byte(vm, &item, range)?);
+            i += 1;
+        }
+        return Ok(data);
+    }
+    let ty = vm.type_of(value);
+    let it = match iterator::iter(vm, value) {
+        Err(_)
+            if ty.slots.iter.get().is_none()
+                && ty.slots.item.get().is_none()
+                && vm.catch(&vm.types.type_error) =>
+        {
+            return Err(vm.type_error(message));
+        }
+        it => it?,
+    };
+    let mut data = Vec::new();
+    while let Some(item) = iterator::next(vm, &it)? {
+        data.push(item_byte(vm, &item, range)?)
+    }
+    Ok(data)
+}
+
+fn item_at(items: &Value, i: usize) -> Option<Value> {
+    if let Some(list) = items.downcast::<crate::objects::list::List>() {
+        return list.items.with(|v| v.get(i).cloned());
+    }
+    items
+        .downcast::<crate::objects::tuple::Tuple>()
+        .and_then(|t| t.get(i).cloned())
+}
+
+fn item_byte(vm: &Vm, item: &Value, range: &str) -> PyResult<u8> {
+    match number::index_i64(vm, item)?.map(u8::try_from) {
+        Some(Ok(byte)) => Ok(byte),
+        _ => Err(vm.value_error(range)),
+    }
+}
+
+/// The bytes that `bytes(x)` makes of a number, iterable or buffer.
+pub fn from_object(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
+    if let Some(bytes) = of_object(vm, value)? {
+        return Ok(bytes);
+    }
+    if let Some(zeros) = zeros(vm, value)? {
+        return Ok(zeros);
+    }
+    from_iterable(vm, value, "bytes", "bytes must be in range(0, 256)")
+}
+
+/// The text that `bytes` or `bytearray` is given with an encoding; None where neither is a matter of text.
+pub fn encoded(
+    vm: &Vm,
+    source: Option<&Value>,
+    encoding: Option<&Ref<Str>>,
+    errors: Option<&Ref<Str>>,
+) -> PyResult<Option<Vec<u8>>> {
+    let text = source.and_then(str_::of);
+    match (text, encoding) {
+        (Some(text), Some(encoding)) => str_::codecs::encode(vm, text, encoding, errors).map(Some),
+        (None, Some(_)) => Err(vm.type_error("encoding without a string argument")),
+        (Some(_), None) if errors.is_some() => {
+            Err(vm.type_error("string argument without an encoding"))
+        }
+        (None, None) if errors.is_some() => {
+            Err(vm.type_error("errors without a string argument"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// `repr(bytes)`.
+pub fn repr_text(data: &[u8]) -> String {
+    let quote = if data.contains(&b'\'') && !data.contains(&b'"') {
+        b'"'
+    } else {
+        b'\''
+    };
+    let mut out = String::with_capacity(data.len() + 3);
+    out.push('b');
+    out.push(quote as char);
+    for &byte in data {
+        match byte {
+            b'\\' => out += "\\\\",
+            b'\t' => out += "\\t",
+            b'\n' => out += "\\n",
+            b'\r' => out += "\\r",
+            _ if byte == quote => {
+                out.push('\\');
+                out.push(quote as char);
+            }
+            b' '..=b'~' => out.push(byte as char),
+            _ => out += &format!("\\x{byte:02x}"),
+        }
+    }
+    out.push(quote as char);
+    out
+}
+
+impl BytesLike for Bytes {
+    #[inline]
+    fn view<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(&self.data)
+    }
+
+    fn make(vm: &Vm, data: Vec<u8>) -> PyResult {
+        Ok(vm.new_bytes_of(data)?.into_value())
+    }
+
+    fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        if vm.type_of(zelf.as_value()).is(&vm.types.bytes) {
+            return Ok(zelf.to_value());
+        }
+        Ok(vm.new_bytes(&zelf.data)?.into_value())
+    }
+
+    fn size(&self) -> usize {
+        33 + self.data.len()
+    }
+}
+
+#[pymethods(with(methods::BYTES_SHARED))]
+impl Bytes {
+    #[pyslot(sig = "(source=b'', encoding='utf-8', errors='strict')")]
+    fn new(
+        cls: &Ref<Type>,
+        vm: &Vm,
+        source: Option<&Value>,
+        encoding: Option<&Ref<Str>>,
+        errors: Option<&Ref<Str>>,
+    ) -> PyResult {
+        let data = match (encoded(vm, source, encoding, errors)?, source) {
+            (Some(data), _) => data,
+            (None, None) => Vec::new(),
+            (None, Some(source)) => {
+                if let Some(made) = vm.call_special(source, &vm.names.__bytes__, &[])? {
+                    match made.downcast::<Bytes>() {
+                        Some(_) if cls.is(&vm.types.bytes) => return Ok(made),
+                        Some(bytes) => bytes.as_bytes().to_vec(),
+                        None => {
+                            return Err(vm.type_error(format!(
+                                "__bytes__ returned non-bytes (type {})",
+                                vm.type_of(&made).full_name()
+                            )));
+                        }
+                    }
+                } else if str_::of(source).is_some() {
+                    return Err(vm.type_error("string argument without an encoding"));
+                } else {
+                    from_object(vm, source)?
+                }
+            }
+        };
+        if cls.is(&vm.types.bytes) {
+            return Ok(vm.new_bytes_of(data)?.into_value());
+        }
+        let payload = Bytes {
+            data: data.into_boxed_slice(),
+            hash: Cell::new(-1),
+        };
+        Ok(vm.new_object_of(cls, payload)?.into_value())
+    }
+
+    #[pyslot]
+    pub(crate) fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Ok(vm.new_str(repr_text(zelf.as_bytes()))?.into_value())
+    }
+
+    #[pyslot]
+    fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
+        if zelf.hash.get() == -1 {
+            zelf.hash
+                .set(vm.interp.hash_key.hash_bytes(zelf.as_bytes()));
+        }
+        Ok(zelf.hash.get())
+    }
+
+    #[pyslot]
+    fn get_buffer(vm: &Vm, zelf: &Value, flags: u32) -> PyResult<Buffer> {
+        buffer::refuse_writing(vm, flags)?;
+        let len = zelf.downcast::<Bytes>().map_or(0, |b| b.data.len());
+        Ok(Buffer::export(zelf.clone(), &buffer::BYTES_OPS, len, true))
+    }
+
+    #[pyslot]
+    fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let iterator = BytesIterator {
+            bytes: MutCell::new(Some(zelf.clone())),
+            index: Cell::new(0),
+        };
+        Ok(vm.new_object(iterator)?.into_value())
+    }
+
+    /// Convert this value to exact type bytes.
+    #[pymethod]
+    fn __bytes__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        Bytes::unchanged(zelf, vm)
+    }
+
+    #[pymethod]
+    fn __getnewargs__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let copy = vm.new_bytes(zelf.as_bytes())?.into_value();
+        Ok(vm.new_tuple(vec![copy])?.into_value())
+    }
+}
+
+#[pyclass(name = "bytes_iterator", module = "builtins", gc, flags(NO_NEW))]
+pub struct BytesIterator {
+    bytes: MutCell<Option<Ref<Bytes>>>,
+    index: Cell<usize>,
+}
+
+impl Traverse for BytesIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.bytes.with(|b| b.iter().for_each(|b| v.reference(b)))
+    }
+    fn clear(&self) {
+        drop(self.bytes.take())
+    }
+}
+
+#[pymethods]
+impl BytesIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
+        let index = zelf.index.get();
+        let next = zelf
+            .bytes
+            .with(|b| b.as_ref().map(|b| b.data.get(index).copied()));
+        match next {
+            Some(Some(byte)) => {
+                zelf.index.set(index + 1);
+                Ok(Some(Value::small_int(byte as i64)))
+            }
+            Some(None) => {
+                drop(zelf.bytes.take());
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> usize {
+        self.bytes.with(|b| {
+            b.as_ref()
+                .map_or(0, |b| b.data.len().saturating_sub(self.index.get()))
+        })
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        match self.bytes.get() {
+            Some(bytes) => reduce_iter(vm, bytes.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+        }
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = number::index_isize(vm, object)?.max(0) as usize;
+        if let Some(bytes) = self.bytes.get() {
+            self.index.set(index.min(bytes.data.len()))
+        }
+        Ok(())
+    }
+}
