@@ -71,7 +71,11 @@ impl ByteArray {
             data.splice(start..end, new.iter().copied());
             true
         });
-        if done { Ok(()) } else { Err(vm.memory_error("")) }
+        if done {
+            Ok(())
+        } else {
+            Err(vm.memory_error(""))
+        }
     }
 
     /// An index that may count from the end; None where it is out of range.
@@ -173,9 +177,9 @@ fn slice_content(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
         || ty.slots.int.get().is_some()
         || ty.slots.float.get().is_some();
     if is_number || str_::of(value).is_some() {
-        return Err(vm.type_error(
-            "can assign only bytes, buffers, or iterables of ints in range(0, 256)",
-        ));
+        return Err(
+            vm.type_error("can assign only bytes, buffers, or iterables of ints in range(0, 256)")
+        );
     }
     bytes::from_iterable(vm, value, "bytearray", "byte must be in range(0, 256)")
 }
@@ -384,10 +388,9 @@ impl ByteArray {
                     )));
                 }
                 if ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() {
-                    return Err(vm.type_error(format!(
-                        "can't extend bytearray with {}",
-                        ty.full_name()
-                    )));
+                    return Err(
+                        vm.type_error(format!("can't extend bytearray with {}", ty.full_name()))
+                    );
                 }
                 let range = "byte must be in range(0, 256)";
                 bytes::from_iterable(vm, iterable_of_ints, "bytearray", range)?
@@ -489,7 +492,11 @@ impl ByteArray {
             }
             fits
         });
-        if done { Ok(()) } else { Err(vm.memory_error("")) }
+        if done {
+            Ok(())
+        } else {
+            Err(vm.memory_error(""))
+        }
     }
 
     /// B.__alloc__() -> int

@@ -111,8 +111,8 @@ pub fn decode_object(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
         Wrong::Digit(at) => vm.value_error(format!(
             "non-hexadecimal number found in fromhex() arg at position {at}"
         )),
-        Wrong::Odd => vm.value_error(
-            "fromhex() arg must contain an even number of hexadecimal digits",
-        ),
+        Wrong::Odd => {
+            vm.value_error("fromhex() arg must contain an even number of hexadecimal digits")
+        }
     })
 }

@@ -207,12 +207,7 @@ pub fn is_space(byte: u8) -> bool {
 }
 
 /// What is left between stripped ends.
-fn strip_range(
-    data: &[u8],
-    left: bool,
-    right: bool,
-    strip: impl Fn(u8) -> bool,
-) -> (usize, usize) {
+fn strip_range(data: &[u8], left: bool, right: bool, strip: impl Fn(u8) -> bool) -> (usize, usize) {
     let (mut start, mut end) = (0, data.len());
     while left && start < end && strip(data[start]) {
         start += 1
@@ -374,11 +369,7 @@ fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> P
         part.with(|sep| {
             let at = search(data, sep, last)?;
             let middle = sep.to_vec();
-            Some((
-                data[..at].to_vec(),
-                middle,
-                data[at + sep.len()..].to_vec(),
-            ))
+            Some((data[..at].to_vec(), middle, data[at + sep.len()..].to_vec()))
         })
     });
     let empty = || T::make(vm, Vec::new());
@@ -704,7 +695,11 @@ pub fn warn_comparison(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult
         let message = format!("Comparison between {kind} and string");
         vm.warn(&vm.types.bytes_warning, message, 1)?;
     } else if a.downcast::<Bytes>().is_some() && number::is_int(vm, b) {
-        vm.warn(&vm.types.bytes_warning, "Comparison between bytes and int", 1)?;
+        vm.warn(
+            &vm.types.bytes_warning,
+            "Comparison between bytes and int",
+            1,
+        )?;
     }
     Ok(())
 }
@@ -1313,11 +1308,7 @@ macro_rules! shared_methods {
             /// Line breaks are not included in the resulting list unless keepends is
             /// given and true.
             #[pymethod(sig = "($self, /, keepends=False)")]
-            fn splitlines(
-                zelf: &Ref<Self>,
-                vm: &Vm,
-                #[default(false)] keepends: bool,
-            ) -> PyResult {
+            fn splitlines(zelf: &Ref<Self>, vm: &Vm, #[default(false)] keepends: bool) -> PyResult {
                 if zelf.view(<[u8]>::is_empty) {
                     return Ok(vm.new_list(Vec::new())?.into_value());
                 }
@@ -1416,4 +1407,3 @@ shared_methods!(
     "bytearray",
     "bytearray index out of range"
 );
-

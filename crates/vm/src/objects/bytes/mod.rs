@@ -164,9 +164,7 @@ pub fn encoded(
         (Some(_), None) if errors.is_some() => {
             Err(vm.type_error("string argument without an encoding"))
         }
-        (None, None) if errors.is_some() => {
-            Err(vm.type_error("errors without a string argument"))
-        }
+        (None, None) if errors.is_some() => Err(vm.type_error("errors without a string argument")),
         _ => Ok(None),
     }
 }

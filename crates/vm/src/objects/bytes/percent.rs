@@ -12,8 +12,7 @@ use naja_numbers::percent::{self, Directive, Parser, Piece};
 
 /// The text of `format % args`.
 pub fn format(vm: &Vm, template: &[u8], args: &Value) -> PyResult<Vec<u8>> {
-    let is_bytes =
-        args.downcast::<Bytes>().is_some() || args.downcast::<ByteArray>().is_some();
+    let is_bytes = args.downcast::<Bytes>().is_some() || args.downcast::<ByteArray>().is_some();
     let mut source = Source::new(vm, args, true, is_bytes);
     let mut parser = Parser::of_bytes(template);
     let mut out = Vec::with_capacity(template.len());
@@ -129,4 +128,3 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
         _ => Err(parser.unsupported(directive).into()),
     }
 }
-

@@ -194,11 +194,7 @@ impl Str {
     /// alphabetic and there is at least one character in the string.
     #[pymethod]
     fn isalpha(&self) -> bool {
-        all(
-            self,
-            |b| b.is_ascii_alphabetic(),
-            naja_unicode::is_alpha,
-        )
+        all(self, |b| b.is_ascii_alphabetic(), naja_unicode::is_alpha)
     }
 
     /// Return True if the string is an alpha-numeric string, False otherwise.
@@ -207,11 +203,7 @@ impl Str {
     /// alpha-numeric and there is at least one character in the string.
     #[pymethod]
     fn isalnum(&self) -> bool {
-        all(
-            self,
-            |b| b.is_ascii_alphanumeric(),
-            naja_unicode::is_alnum,
-        )
+        all(self, |b| b.is_ascii_alphanumeric(), naja_unicode::is_alnum)
     }
 
     /// Return True if the string is a digit string, False otherwise.

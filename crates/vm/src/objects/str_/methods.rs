@@ -88,12 +88,7 @@ fn want_str<'a>(
 }
 
 /// `startswith`/`endswith`: whether any of the given affixes `fits`, asked in order.
-fn any_affix(
-    vm: &Vm,
-    value: &Value,
-    name: &str,
-    fits: impl Fn(&[u8]) -> bool,
-) -> PyResult<bool> {
+fn any_affix(vm: &Vm, value: &Value, name: &str, fits: impl Fn(&[u8]) -> bool) -> PyResult<bool> {
     if let Some(text) = super::of(value) {
         return Ok(fits(text.as_bytes()));
     }
@@ -281,8 +276,12 @@ fn split(
                     start = at + sep.len();
                 };
                 match sep {
-                    [byte] => memchr::memchr_iter(*byte, text).take(max).for_each(&mut add),
-                    _ => memchr::memmem::find_iter(text, sep).take(max).for_each(&mut add),
+                    [byte] => memchr::memchr_iter(*byte, text)
+                        .take(max)
+                        .for_each(&mut add),
+                    _ => memchr::memmem::find_iter(text, sep)
+                        .take(max)
+                        .for_each(&mut add),
                 }
                 pieces.push((start, text.len()));
             }

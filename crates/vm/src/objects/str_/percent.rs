@@ -177,13 +177,11 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
             directive,
             false,
         )?),
-        b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
-            Ok(percent::format_int(
-                &integer(vm, kind, value)?,
-                directive,
-                limit,
-            )?)
-        }
+        b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Ok(percent::format_int(
+            &integer(vm, kind, value)?,
+            directive,
+            limit,
+        )?),
         b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => Ok(percent::format_float(
             number::as_f64(vm, value)?,
             directive,

@@ -69,9 +69,7 @@ pub fn translate(vm: &Vm, text: &Str, table: &Value) -> PyResult<Ref<Str>> {
 /// The table of `maketrans(dict)`: keys of one character become numbers.
 fn from_dict(vm: &Vm, new: &Ref<Dict>, given: &Value) -> PyResult<()> {
     if !vm.type_of(given).is(&vm.types.dict) {
-        return Err(
-            vm.type_error("if you give only one argument to maketrans it must be a dict")
-        );
+        return Err(vm.type_error("if you give only one argument to maketrans it must be a dict"));
     }
     let Some(given) = given.downcast::<Dict>() else {
         return Ok(());
@@ -119,12 +117,7 @@ impl Str {
     /// argument, it must be a string, whose characters will be mapped to
     /// None in the result.
     #[pystaticmethod(sig = "(x, y=<unrepresentable>, z=<unrepresentable>, /)")]
-    fn maketrans(
-        vm: &Vm,
-        x: &Value,
-        y: Option<&Ref<Str>>,
-        z: Option<&Ref<Str>>,
-    ) -> PyResult {
+    fn maketrans(vm: &Vm, x: &Value, y: Option<&Ref<Str>>, z: Option<&Ref<Str>>) -> PyResult {
         let new = Dict::new(vm)?;
         let Some(y) = y else {
             from_dict(vm, &new, x)?;
@@ -136,9 +129,7 @@ impl Str {
             ));
         };
         if x.char_len() != y.char_len() {
-            return Err(
-                vm.value_error("the first two maketrans arguments must have equal length")
-            );
+            return Err(vm.value_error("the first two maketrans arguments must have equal length"));
         }
         for (from, to) in x.code_points().zip(y.code_points()) {
             new.set(
