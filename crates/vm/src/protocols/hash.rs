@@ -52,3 +52,38 @@ pub fn hash_pointer(value: &Value) -> i64 {
         h => h,
     }
 }
+
+/// The hash of a dict's key. Raises TypeError "cannot use 'list' as a dict key (unhashable type: 'list')".
+#[inline(always)]
+pub fn key_hash(vm: &Vm, key: &Value) -> PyResult<i64> {
+    match hash(vm, key) {
+        Ok(hash) => Ok(hash),
+        Err(_) => Err(refuse(vm, key, "dict key")),
+    }
+}
+
+/// The hash of a set's element. Raises TypeError as [`key_hash`].
+#[inline(always)]
+pub fn element_hash(vm: &Vm, key: &Value) -> PyResult<i64> {
+    match hash(vm, key) {
+        Ok(hash) => Ok(hash),
+        Err(_) => Err(refuse(vm, key, "set element")),
+    }
+}
+
+/// Says what the key was wanted for, if hashing raised exactly TypeError.
+#[cold]
+fn refuse(vm: &Vm, key: &Value, role: &str) -> crate::vm::Raised {
+    let exception = vm.take_exception();
+    if !vm.type_of(exception.as_value()).is(&vm.types.type_error) {
+        return vm.raise_value(exception);
+    }
+    match crate::protocols::object::str(vm, exception.as_value()) {
+        Ok(message) => vm.type_error(format!(
+            "cannot use '{}' as a {role} ({})",
+            vm.type_of(key).full_name(),
+            message.to_string_lossy()
+        )),
+        Err(raised) => raised,
+    }
+}

@@ -148,7 +148,7 @@ impl Dict {
     /// The value of `key`. Raises what hashing and comparing raise (TypeError for unhashable keys).
     #[inline]
     pub fn get(&self, vm: &Vm, key: &Value) -> PyResult<Option<Value>> {
-        let hash = crate::protocols::hash::hash(vm, key)?;
+        let hash = crate::protocols::hash::key_hash(vm, key)?;
         self.get_hashed(vm, key, hash)
     }
 
@@ -168,14 +168,14 @@ impl Dict {
 
     /// Whether there is such a key.
     pub fn contains(&self, vm: &Vm, key: &Value) -> PyResult<bool> {
-        let hash = crate::protocols::hash::hash(vm, key)?;
+        let hash = crate::protocols::hash::key_hash(vm, key)?;
         Ok(self.find(vm, key, hash)?.is_some())
     }
 
     /// Sets `self[key] = value`.
     #[inline]
     pub fn set(&self, vm: &Vm, key: &Value, value: Value) -> PyResult<()> {
-        let hash = crate::protocols::hash::hash(vm, key)?;
+        let hash = crate::protocols::hash::key_hash(vm, key)?;
         self.set_hashed(vm, key, hash, value)
     }
 
@@ -201,7 +201,7 @@ impl Dict {
 
     /// The value of `key`, set to `default` first if there is none.
     pub fn set_default(&self, vm: &Vm, key: &Value, default: Value) -> PyResult<Value> {
-        let hash = crate::protocols::hash::hash(vm, key)?;
+        let hash = crate::protocols::hash::key_hash(vm, key)?;
         if let Some(value) = self.get_hashed(vm, key, hash)? {
             return Ok(value);
         }
@@ -214,7 +214,7 @@ impl Dict {
 
     /// Takes `key` out and gives its value.
     pub fn remove(&self, vm: &Vm, key: &Value) -> PyResult<Option<Value>> {
-        let hash = crate::protocols::hash::hash(vm, key)?;
+        let hash = crate::protocols::hash::key_hash(vm, key)?;
         self.remove_hashed(vm, key, hash)
     }
 

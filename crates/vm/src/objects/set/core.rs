@@ -1,0 +1,390 @@
+//! The operations of sets on their tables, and the algebra of sets.
+//!
+//! A comparison may run Python, which may change any set: loops walk the living table by place, with a copy of the
+//! element in hand, and searches start again when the table has changed. The order in which operations look at their
+//! operands is CPython's, for it decides which of two equal elements stays, and where. CPython: Objects/setobject.c.
+
+use super::table::{Found, SetTable};
+use super::{FrozenSet, Set};
+use crate::objects::dict::Dict;
+use crate::protocols::{compare, hash, iterator};
+use crate::vm::{PyResult, Vm};
+use naja_heap::{MutCell, Value};
+
+/// The table of a set or frozenset.
+#[derive(Default)]
+pub struct Core {
+    pub table: MutCell<SetTable>,
+}
+
+/// The table of a value that is a set or frozenset.
+#[inline]
+pub fn core(value: &Value) -> Option<&Core> {
+    if let Some(set) = value.downcast::<Set>() {
+        return Some(&set.core);
+    }
+    value.downcast::<FrozenSet>().map(|s| &s.core)
+}
+
+/// A value that is exactly a dict, whose keys can be used without iterating in Python's way.
+fn exact_dict<'a>(vm: &Vm, value: &'a Value) -> Option<&'a naja_heap::Ref<Dict>> {
+    value
+        .downcast::<Dict>()
+        .filter(|_| vm.type_of(value).is(&vm.types.dict))
+}
+
+/// The keys of a dict with their hashes.
+fn dict_keys(dict: &Dict) -> Vec<(Value, i64)> {
+    dict.table.with(|t| {
+        t.entries()
+            .iter()
+            .filter_map(|e| Some((e.key.clone()?, e.hash)))
+            .collect()
+    })
+}
+
+impl Core {
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.table.with(SetTable::len)
+    }
+
+    #[inline]
+    fn find(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Found> {
+        'restart: loop {
+            let (mut probe, changes) = self.table.with(|t| (t.probe(hash), t.changes()));
+            loop {
+                match self.table.with(|t| t.search(&mut probe, key, hash, vm)) {
+                    Found::Ask(at) => {
+                        let Some(candidate) = self.table.with(|t| t.key_at(at)) else {
+                            continue 'restart;
+                        };
+                        let equal = compare::eq(vm, &candidate, key)?;
+                        if self.table.with(SetTable::changes) != changes {
+                            continue 'restart;
+                        }
+                        if equal {
+                            return Ok(Found::At(at));
+                        }
+                    }
+                    found => return Ok(found),
+                }
+            }
+        }
+    }
+
+    #[inline]
+    pub fn add_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<()> {
+        match self.find(vm, key, hash)? {
+            Found::Absent(at) => self
+                .table
+                .with_mut(|t| t.insert(at, key.clone(), hash))
+                .map_err(|e| vm.no_memory(e)),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    pub fn contains_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<bool> {
+        Ok(matches!(self.find(vm, key, hash)?, Found::At(_)))
+    }
+
+    /// Takes an element out; says whether it was there.
+    pub fn discard_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<bool> {
+        match self.find(vm, key, hash)? {
+            Found::At(at) => {
+                let old = self.table.with_mut(|t| t.remove(at));
+                Ok(old.is_some())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    #[inline]
+    pub fn add(&self, vm: &Vm, key: &Value) -> PyResult<()> {
+        let hash = hash::element_hash(vm, key)?;
+        self.add_hashed(vm, key, hash)
+    }
+
+    pub fn contains(&self, vm: &Vm, key: &Value) -> PyResult<bool> {
+        let hash = lookup_hash(vm, key)?;
+        self.contains_hashed(vm, key, hash)
+    }
+
+    pub fn discard(&self, vm: &Vm, key: &Value) -> PyResult<bool> {
+        let hash = lookup_hash(vm, key)?;
+        self.discard_hashed(vm, key, hash)
+    }
+
+    pub fn next(&self, position: &mut usize) -> Option<(Value, i64)> {
+        self.table.with(|t| t.next(position))
+    }
+
+    /// Copies of all elements, in order.
+    pub fn elements(&self) -> Vec<Value> {
+        self.table
+            .with(|t| t.slots().iter().filter_map(|s| s.key.clone()).collect())
+    }
+
+    pub fn clear(&self) {
+        drop(self.swap(SetTable::default()))
+    }
+
+    /// Puts another table in the place of this one.
+    pub fn swap(&self, mut new: SetTable) -> SetTable {
+        self.table.with_mut(|table| {
+            new.carry_changes(table);
+            std::mem::replace(table, new)
+        })
+    }
+
+    /// Adds all elements of another set.
+    pub fn merge(&self, vm: &Vm, other: &Core) -> PyResult<()> {
+        if std::ptr::eq(self, other) || other.len() == 0 {
+            return Ok(());
+        }
+        self.table
+            .with_mut(|t| t.reserve_merge(other.len()))
+            .map_err(|e| vm.no_memory(e))?;
+        if self.table.with(SetTable::fill) == 0 {
+            return self
+                .table
+                .with_mut(|t| other.table.with(|o| t.copy_from(o)))
+                .map_err(|e| vm.no_memory(e));
+        }
+        let mut position = 0;
+        while let Some((key, hash)) = other.next(&mut position) {
+            self.add_hashed(vm, &key, hash)?
+        }
+        Ok(())
+    }
+
+    /// Adds all elements of an iterable.
+    pub fn update(&self, vm: &Vm, iterable: &Value) -> PyResult<()> {
+        if let Some(other) = core(iterable) {
+            return self.merge(vm, other);
+        }
+        if let Some(dict) = exact_dict(vm, iterable) {
+            self.table
+                .with_mut(|t| t.reserve_merge(dict.len()))
+                .map_err(|e| vm.no_memory(e))?;
+            for (key, hash) in dict_keys(dict) {
+                self.add_hashed(vm, &key, hash)?
+            }
+            return Ok(());
+        }
+        iterator::for_each(vm, iterable, |key| self.add(vm, &key))
+    }
+
+    pub fn copy(&self, vm: &Vm) -> PyResult<Core> {
+        let new = Core::default();
+        new.merge(vm, self)?;
+        Ok(new)
+    }
+
+    /// `self & other`, other being any iterable.
+    pub fn intersection(&self, vm: &Vm, other: &Value) -> PyResult<Core> {
+        match core(other) {
+            Some(other) => self.intersection_set(vm, other),
+            None => {
+                let result = Core::default();
+                iterator::for_each(vm, other, |key| {
+                    let hash = hash::element_hash(vm, &key)?;
+                    if self.contains_hashed(vm, &key, hash)? {
+                        result.add_hashed(vm, &key, hash)?
+                    }
+                    Ok(())
+                })?;
+                Ok(result)
+            }
+        }
+    }
+
+    fn intersection_set(&self, vm: &Vm, other: &Core) -> PyResult<Core> {
+        if std::ptr::eq(self, other) {
+            return self.copy(vm);
+        }
+        let (large, small) = if other.len() > self.len() {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        let result = Core::default();
+        let mut position = 0;
+        while let Some((key, hash)) = small.next(&mut position) {
+            if large.contains_hashed(vm, &key, hash)? {
+                result.add_hashed(vm, &key, hash)?
+            }
+        }
+        Ok(result)
+    }
+
+    /// Takes out all elements of an iterable.
+    pub fn remove_all(&self, vm: &Vm, other: &Value) -> PyResult<()> {
+        match core(other) {
+            Some(other) if std::ptr::eq(self, other) => {
+                self.clear();
+                return Ok(());
+            }
+            Some(other) => {
+                // Only what both have matters where the other one is much larger.
+                let common;
+                let other = if other.len() >> 3 > self.len() {
+                    common = self.intersection_set(vm, other)?;
+                    &common
+                } else {
+                    other
+                };
+                let mut position = 0;
+                while let Some((key, hash)) = other.next(&mut position) {
+                    self.discard_hashed(vm, &key, hash)?;
+                }
+            }
+            None => iterator::for_each(vm, other, |key| self.discard(vm, &key).map(drop))?,
+        }
+        self.table
+            .with_mut(SetTable::tidy)
+            .map_err(|e| vm.no_memory(e))
+    }
+
+    /// `self - other`, other being any iterable.
+    pub fn difference(&self, vm: &Vm, other: &Value) -> PyResult<Core> {
+        let (set, dict) = (core(other), exact_dict(vm, other));
+        let size = match (set, dict) {
+            (Some(set), _) => Some(set.len()),
+            (_, Some(dict)) => Some(dict.len()),
+            _ => None,
+        };
+        if size.is_none_or(|size| self.len() >> 2 > size) {
+            let result = self.copy(vm)?;
+            result.remove_all(vm, other)?;
+            return Ok(result);
+        }
+        let result = Core::default();
+        let mut position = 0;
+        while let Some((key, hash)) = self.next(&mut position) {
+            let common = match (set, dict) {
+                (Some(set), _) => set.contains_hashed(vm, &key, hash)?,
+                (_, Some(dict)) => dict.get_hashed(vm, &key, hash)?.is_some(),
+                _ => false,
+            };
+            if !common {
+                result.add_hashed(vm, &key, hash)?
+            }
+        }
+        Ok(result)
+    }
+
+    fn toggle(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<()> {
+        if !self.discard_hashed(vm, key, hash)? {
+            self.add_hashed(vm, key, hash)?
+        }
+        Ok(())
+    }
+
+    fn toggle_set(&self, vm: &Vm, other: &Core) -> PyResult<()> {
+        let mut position = 0;
+        while let Some((key, hash)) = other.next(&mut position) {
+            self.toggle(vm, &key, hash)?
+        }
+        Ok(())
+    }
+
+    /// `self ^= other`, other being any iterable.
+    pub fn toggle_all(&self, vm: &Vm, other: &Value) -> PyResult<()> {
+        if let Some(other) = core(other) {
+            if std::ptr::eq(self, other) {
+                self.clear();
+                return Ok(());
+            }
+            return self.toggle_set(vm, other);
+        }
+        if let Some(dict) = exact_dict(vm, other) {
+            for (key, hash) in dict_keys(dict) {
+                self.toggle(vm, &key, hash)?
+            }
+            return Ok(());
+        }
+        self.toggle_set(vm, &Core::of(vm, other)?)
+    }
+
+    /// `self ^ other`, other being any iterable.
+    pub fn symmetric_difference(&self, vm: &Vm, other: &Value) -> PyResult<Core> {
+        let result = Core::of(vm, other)?;
+        result.toggle_set(vm, self)?;
+        Ok(result)
+    }
+
+    /// A table of the elements of any iterable.
+    pub fn of(vm: &Vm, iterable: &Value) -> PyResult<Core> {
+        let new = Core::default();
+        new.update(vm, iterable)?;
+        Ok(new)
+    }
+
+    pub fn is_subset_of(&self, vm: &Vm, other: &Core) -> PyResult<bool> {
+        if self.len() > other.len() {
+            return Ok(false);
+        }
+        let mut position = 0;
+        while let Some((key, hash)) = self.next(&mut position) {
+            if !other.contains_hashed(vm, &key, hash)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub fn is_disjoint(&self, vm: &Vm, other: &Value) -> PyResult<bool> {
+        match core(other) {
+            Some(other) if std::ptr::eq(self, other) => Ok(self.len() == 0),
+            Some(other) => {
+                let (large, small) = if other.len() > self.len() {
+                    (other, self)
+                } else {
+                    (self, other)
+                };
+                let mut position = 0;
+                while let Some((key, hash)) = small.next(&mut position) {
+                    if large.contains_hashed(vm, &key, hash)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            None => {
+                let it = iterator::iter(vm, other)?;
+                while let Some(key) = iterator::next(vm, &it)? {
+                    if self.contains_hashed(vm, &key, hash::element_hash(vm, &key)?)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// The hash of a frozenset of these elements. Does not depend on their order.
+    pub fn hash(&self) -> i64 {
+        let shuffle = |h: u64| ((h ^ 89869747) ^ (h << 16)).wrapping_mul(3644798167);
+        let mut h = self.table.with(|t| {
+            let elements = t.slots().iter().filter(|s| s.key.is_some());
+            elements.fold(0, |h, s| h ^ shuffle(s.hash as u64))
+        });
+        h ^= (self.len() as u64 + 1).wrapping_mul(1927868237);
+        h ^= (h >> 11) ^ (h >> 25);
+        h = h.wrapping_mul(69069).wrapping_add(907133923);
+        if h == u64::MAX { 590923713 } else { h as i64 }
+    }
+}
+
+/// The hash to look `key` up by: a set, which has none, is found as the frozenset equal to it.
+fn lookup_hash(vm: &Vm, key: &Value) -> PyResult<i64> {
+    match hash::element_hash(vm, key) {
+        Err(raised) => match key.downcast::<Set>() {
+            Some(set) if vm.catch(&vm.types.type_error) => Ok(set.core.hash()),
+            _ => Err(raised),
+        },
+        hash => hash,
+    }
+}

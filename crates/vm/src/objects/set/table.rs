@@ -1,0 +1,307 @@
+//! The hash table under `set` and `frozenset`: open addressing, nine places in a row, then a jump.
+//!
+//! The order of elements is that of their places, and programs see it (in `repr`, in loops), so places are chosen as
+//! CPython chooses them: same probes, same moments and sizes of growth, removed elements leave a mark that only a
+//! rebuild takes away. Nothing here runs Python: where two elements must be compared by their types' `__eq__` the search
+//! says so ([`Found::Ask`]) and the caller asks; `changes` tells whether the table is still the same afterwards.
+//! Invariant: some place is unused, so that every search ends. CPython: Objects/setobject.c.
+
+use crate::objects::dict::exact_str;
+use crate::objects::str_;
+use crate::vm::Vm;
+use naja_heap::{AllocError, Value};
+
+/// A place: an element with its hash; unused (hash 0) or removed (hash -1, which no element has) without.
+pub struct Slot {
+    pub hash: i64,
+    pub key: Option<Value>,
+}
+
+const UNUSED: i64 = 0;
+const REMOVED: i64 = -1;
+const LINEAR: usize = 9;
+const SMALLEST: usize = 8;
+
+#[derive(Default)]
+pub struct SetTable {
+    /// A power of two of places, or none at all as long as nothing was put in.
+    slots: Vec<Slot>,
+    /// Elements and marks of removed ones.
+    fill: usize,
+    used: usize,
+    /// Where `pop` goes on looking.
+    finger: usize,
+    changes: u32,
+}
+
+/// What a step of a search found.
+pub enum Found {
+    At(usize),
+    /// It is not there; it would be put at this place.
+    Absent(usize),
+    /// The element here has the same hash: ask whether it is equal.
+    Ask(usize),
+}
+
+/// The state of a search.
+pub struct Probe {
+    start: usize,
+    /// Places of the row still to see after this one.
+    left: usize,
+    at: usize,
+    perturb: u64,
+}
+
+impl Probe {
+    #[inline(always)]
+    fn new(hash: i64, mask: usize) -> Probe {
+        let start = hash as u64 as usize & mask;
+        Probe {
+            start,
+            left: row(start, mask),
+            at: start,
+            perturb: hash as u64,
+        }
+    }
+
+    #[inline(always)]
+    fn step(&mut self, mask: usize) {
+        if self.left > 0 {
+            self.left -= 1;
+            self.at += 1;
+        } else {
+            self.perturb >>= 5;
+            self.start = self
+                .start
+                .wrapping_mul(5)
+                .wrapping_add(1)
+                .wrapping_add(self.perturb as usize)
+                & mask;
+            self.left = row(self.start, mask);
+            self.at = self.start;
+        }
+    }
+}
+
+/// How many places after `start` are looked at one by one.
+#[inline(always)]
+fn row(start: usize, mask: usize) -> usize {
+    if start + LINEAR <= mask { LINEAR } else { 0 }
+}
+
+impl SetTable {
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    #[inline(always)]
+    pub fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    #[inline(always)]
+    pub fn mask(&self) -> usize {
+        self.slots.len().max(SMALLEST) - 1
+    }
+
+    pub fn fill(&self) -> usize {
+        self.fill
+    }
+
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    #[inline(always)]
+    pub fn probe(&self, hash: i64) -> Probe {
+        Probe::new(hash, self.mask())
+    }
+
+    /// Goes on with a search. Identical elements and equal exact strings are found without asking.
+    #[inline]
+    pub fn search(&self, probe: &mut Probe, key: &Value, hash: i64, vm: &Vm) -> Found {
+        let mask = self.mask();
+        loop {
+            let at = probe.at;
+            let Some(slot) = self.slots.get(at) else {
+                return Found::Absent(at);
+            };
+            match &slot.key {
+                None if slot.hash == UNUSED => return Found::Absent(at),
+                None => {}
+                Some(candidate) => {
+                    if slot.hash == hash {
+                        if candidate.is(key) {
+                            return Found::At(at);
+                        }
+                        match (exact_str(vm, candidate), exact_str(vm, key)) {
+                            (Some(a), Some(b)) if str_::eq(a, b) => return Found::At(at),
+                            (Some(_), Some(_)) => {}
+                            _ => {
+                                probe.step(mask);
+                                return Found::Ask(at);
+                            }
+                        }
+                    }
+                }
+            }
+            probe.step(mask);
+        }
+    }
+
+    pub fn key_at(&self, at: usize) -> Option<Value> {
+        self.slots.get(at).and_then(|s| s.key.clone())
+    }
+
+    /// The first element at or after place `*position`, which then stands behind it.
+    #[inline]
+    pub fn next(&self, position: &mut usize) -> Option<(Value, i64)> {
+        while let Some(slot) = self.slots.get(*position) {
+            *position += 1;
+            if let Some(key) = &slot.key {
+                return Some((key.clone(), slot.hash));
+            }
+        }
+        None
+    }
+
+    /// Puts an absent element where a search of this very table ended.
+    pub fn insert(&mut self, at: usize, key: Value, hash: i64) -> Result<(), AllocError> {
+        if self.slots.is_empty() {
+            self.slots = empty_slots(SMALLEST)?
+        }
+        self.changes = self.changes.wrapping_add(1);
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Slot {
+                hash,
+                key: Some(key),
+            };
+            self.fill += 1;
+            self.used += 1;
+        }
+        if self.fill * 5 < self.mask() * 3 {
+            return Ok(());
+        }
+        let target = if self.used > 50000 {
+            self.used * 2
+        } else {
+            self.used * 4
+        };
+        self.resize(target)
+    }
+
+    /// Takes the element at a place out.
+    pub fn remove(&mut self, at: usize) -> Option<Value> {
+        let slot = self.slots.get_mut(at)?;
+        let key = slot.key.take()?;
+        slot.hash = REMOVED;
+        self.used -= 1;
+        self.changes = self.changes.wrapping_add(1);
+        Some(key)
+    }
+
+    /// Takes some element out.
+    pub fn pop(&mut self) -> Option<Value> {
+        if self.used == 0 {
+            return None;
+        }
+        let mask = self.mask();
+        let mut at = self.finger & mask;
+        while self.slots.get(at).is_none_or(|s| s.key.is_none()) {
+            at = (at + 1) & mask
+        }
+        self.finger = at + 1;
+        self.remove(at)
+    }
+
+    /// A new array of more than `target` places, without marks.
+    pub fn resize(&mut self, target: usize) -> Result<(), AllocError> {
+        let mut size = SMALLEST;
+        while size <= target {
+            size = size.checked_mul(2).ok_or(AllocError)?
+        }
+        let mut new = empty_slots(size)?;
+        for slot in self.slots.drain(..) {
+            if let Some(key) = slot.key {
+                place_clean(&mut new, key, slot.hash)
+            }
+        }
+        self.slots = new;
+        self.fill = self.used;
+        self.changes = self.changes.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Makes room for `more` elements that are about to be merged in.
+    pub fn reserve_merge(&mut self, more: usize) -> Result<(), AllocError> {
+        if (self.fill + more) * 5 >= self.mask() * 3 {
+            self.resize((self.used + more) * 2)?
+        }
+        Ok(())
+    }
+
+    /// Drops the marks where they are more than a quarter of the places.
+    pub fn tidy(&mut self) -> Result<(), AllocError> {
+        if self.fill - self.used <= self.mask() / 4 {
+            return Ok(());
+        }
+        let target = if self.used > 50000 {
+            self.used * 2
+        } else {
+            self.used * 4
+        };
+        self.resize(target)
+    }
+
+    /// For a table that is still empty: takes over copies of all elements of another.
+    pub fn copy_from(&mut self, other: &SetTable) -> Result<(), AllocError> {
+        self.changes = self.changes.wrapping_add(1);
+        if self.slots.is_empty() {
+            self.slots = empty_slots(SMALLEST)?
+        }
+        let same = self.slots.len() == other.slots.len() && other.fill == other.used;
+        for (at, slot) in other.slots.iter().enumerate() {
+            let Some(key) = &slot.key else { continue };
+            if same {
+                self.slots[at] = Slot {
+                    hash: slot.hash,
+                    key: Some(key.clone()),
+                }
+            } else {
+                place_clean(&mut self.slots, key.clone(), slot.hash)
+            }
+        }
+        self.fill = other.used;
+        self.used = other.used;
+        Ok(())
+    }
+
+    /// For a table that takes the place of `old` in the same set: interrupted searches must notice.
+    pub fn carry_changes(&mut self, old: &SetTable) {
+        self.changes = old.changes.wrapping_add(1)
+    }
+}
+
+fn empty_slots(size: usize) -> Result<Vec<Slot>, AllocError> {
+    let mut slots = Vec::new();
+    slots.try_reserve_exact(size).map_err(|_| AllocError)?;
+    slots.resize_with(size, || Slot {
+        hash: UNUSED,
+        key: None,
+    });
+    Ok(slots)
+}
+
+/// Puts an element into an array that has no equal one and no marks.
+fn place_clean(slots: &mut [Slot], key: Value, hash: i64) {
+    let mask = slots.len() - 1;
+    let mut probe = Probe::new(hash, mask);
+    while slots[probe.at].key.is_some() {
+        probe.step(mask)
+    }
+    slots[probe.at] = Slot {
+        hash,
+        key: Some(key),
+    };
+}
