@@ -6,6 +6,7 @@
 pub mod core;
 pub mod table;
 
+use self::core::{Core, core};
 use crate::function::Args;
 use crate::objects::iterators::reduce_iter;
 use crate::objects::type_::Type;
@@ -13,7 +14,6 @@ use crate::protocols::compare::CompareOp;
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
-use self::core::{Core, core};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
