@@ -13,8 +13,10 @@ mod options;
 
 use options::{Command, Options};
 
+mod allocator;
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// Bytes of the interpreter thread's stack.
 const STACK: usize = 64 << 20;

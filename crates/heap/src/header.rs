@@ -136,6 +136,23 @@ impl Header {
         );
     }
 
+    /// Counts down, unless this is the last reference: then it says so and leaves the count, for `decref` to end the object.
+    ///
+    /// # Safety
+    /// The caller gives up a reference that it owned.
+    #[inline(always)]
+    pub unsafe fn decref_unless_last(&self) -> bool {
+        #[cfg(naja_paranoid)]
+        self.check();
+        let n = self.refcount.get();
+        if n as i32 > 1 {
+            self.refcount.set(n - 1);
+            false
+        } else {
+            n == 1
+        }
+    }
+
     /// # Safety
     /// The caller gives up a reference that it owned.
     #[inline(always)]

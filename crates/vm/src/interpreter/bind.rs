@@ -25,23 +25,72 @@ pub(super) unsafe fn bind(
     n: usize,
     kwnames: Option<&Ref<Tuple>>,
 ) -> PyResult<()> {
-    // SAFETY: `args` are `n + len(kwnames)` owned slots, `locals` the code's `nlocalsplus`; every slot is moved once.
+    // SAFETY: `args` are `n + len(kwnames)` owned slots, `locals` the code's `nlocalsplus`; what is moved out of `args`
+    // leaves an empty slot.
     unsafe {
         let argcount = code.argcount as usize;
-        let keywords = kwnames.map_or(0, |k| k.len());
-        let total = argcount + code.kwonlyargcount as usize;
         let direct = n.min(argcount);
         for i in 0..direct {
             *locals.add(i) = *args.add(i);
         }
-        let mut rest: Vec<Value> = (direct..n + keywords)
-            .map(|i| (*args.add(i)).into_value())
-            .collect();
-        let keyword_values = rest.split_off(n - direct);
-        let mut at = total;
-        let extra = rest.len();
-        if code.flags & flags::VARARGS != 0 {
-            let tuple = vm.new_tuple(std::mem::take(&mut rest))?;
+        if n == direct
+            && kwnames.is_none()
+            && code.is_simple()
+            && fill_last(function, code, locals, n)
+        {
+            return Ok(());
+        }
+        let result = bind_rest(vm, function, code, locals, args, n, kwnames);
+        if result.is_err() {
+            for i in direct..n + kwnames.map_or(0, |k| k.len()) {
+                (*args.add(i)).release();
+            }
+        }
+        result
+    }
+}
+
+/// The usual case of defaults: the last parameters of a function without other kinds have them. False: not so.
+#[inline(always)]
+unsafe fn fill_last(function: &Ref<Function>, code: &CodeObject, locals: Sp, n: usize) -> bool {
+    let argcount = code.argcount as usize;
+    // SAFETY: nothing runs while the defaults are looked at; the indices are parameters'.
+    unsafe {
+        let Some(defaults) = &*function.defaults.as_ptr() else {
+            return n == argcount;
+        };
+        let items = defaults.items();
+        if items.len() > argcount || n + items.len() < argcount {
+            return false;
+        }
+        for i in n..argcount {
+            *locals.add(i) = Slot::new(items[i + items.len() - argcount].clone());
+        }
+        true
+    }
+}
+
+/// The general case, behind the positional arguments that stand for parameters.
+unsafe fn bind_rest(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    locals: Sp,
+    args: Sp,
+    n: usize,
+    kwnames: Option<&Ref<Tuple>>,
+) -> PyResult<()> {
+    // SAFETY: as in `bind`.
+    unsafe {
+        let argcount = code.argcount as usize;
+        let direct = n.min(argcount);
+        let mut at = argcount + code.kwonlyargcount as usize;
+        let varargs = code.flags & flags::VARARGS != 0;
+        if varargs {
+            let tuple = Tuple::from_iter(vm, n - direct, |i| {
+                let slot = std::ptr::replace(args.add(direct + i), Slot::EMPTY);
+                slot.into_value()
+            })?;
             *locals.add(at) = Slot::new(tuple.into_value());
             at += 1;
         }
@@ -53,17 +102,10 @@ pub(super) unsafe fn bind(
             None
         };
         if let Some(names) = kwnames {
-            bind_keywords(
-                vm,
-                function,
-                code,
-                locals,
-                names,
-                keyword_values,
-                kwdict.as_ref(),
-            )?;
+            let values = args.add(n);
+            bind_keywords(vm, function, code, locals, names, values, kwdict.as_ref())?;
         }
-        if extra > 0 && code.flags & flags::VARARGS == 0 {
+        if n > argcount && !varargs {
             return Err(too_many_positional(vm, function, code, locals, n));
         }
         fill_defaults(vm, function, code, locals, n)
@@ -76,35 +118,38 @@ unsafe fn bind_keywords(
     code: &CodeObject,
     locals: Sp,
     names: &Ref<Tuple>,
-    values: Vec<Value>,
+    values: Sp,
     kwdict: Option<&Ref<Dict>>,
 ) -> PyResult<()> {
     let total = (code.argcount + code.kwonlyargcount) as usize;
     let posonly = code.posonlyargcount as usize;
-    for (name, value) in names.items().iter().zip(values) {
+    let params = &code.localsplusnames[..total];
+    for (at, name) in names.items().iter().enumerate() {
         let Some(text) = str_::of(name) else {
             return Err(vm.type_error(format!("{}() keywords must be strings", qualname(function))));
         };
-        let params = &code.localsplusnames[..total];
         let found = params[posonly..]
             .iter()
             .position(|p| p.as_value().is(name))
             .or_else(|| params[posonly..].iter().position(|p| str_::eq(p, text)))
             .map(|i| i + posonly);
-        match (found, kwdict) {
-            // SAFETY: the index is a parameter's.
-            (Some(index), _) => unsafe {
-                if !(*locals.add(index)).is_empty() {
-                    return Err(vm.type_error(format!(
-                        "{}() got multiple values for argument '{}'",
-                        qualname(function),
-                        text.to_string_lossy()
-                    )));
+        // SAFETY: the index is a parameter's; the value is taken once.
+        unsafe {
+            let take = || std::ptr::replace(values.add(at), Slot::EMPTY).into_value();
+            match (found, kwdict) {
+                (Some(index), _) => {
+                    if !(*locals.add(index)).is_empty() {
+                        return Err(vm.type_error(format!(
+                            "{}() got multiple values for argument '{}'",
+                            qualname(function),
+                            text.to_string_lossy()
+                        )));
+                    }
+                    *locals.add(index) = Slot::new(take());
                 }
-                *locals.add(index) = Slot::new(value);
-            },
-            (None, Some(dict)) => dict.set(vm, name, value)?,
-            (None, None) => return Err(unexpected_keyword(vm, function, code, names, text)),
+                (None, Some(dict)) => dict.set(vm, name, take())?,
+                (None, None) => return Err(unexpected_keyword(vm, function, code, names, text)),
+            }
         }
     }
     Ok(())
@@ -168,14 +213,14 @@ unsafe fn fill_defaults(
     // SAFETY: indices of parameters.
     unsafe {
         let argcount = code.argcount as usize;
-        if n < argcount {
+        if (n..argcount).any(|i| (*locals.add(i)).is_empty()) {
             let defaults = function.defaults.get();
             let count = defaults.as_ref().map_or(0, |d| d.len());
             let first_default = argcount.saturating_sub(count);
-            let missing: Vec<usize> = (n..first_default)
-                .filter(|&i| (*locals.add(i)).is_empty())
-                .collect();
-            if !missing.is_empty() {
+            if (n..first_default).any(|i| (*locals.add(i)).is_empty()) {
+                let missing: Vec<usize> = (n..first_default)
+                    .filter(|&i| (*locals.add(i)).is_empty())
+                    .collect();
                 return Err(missing_arguments(
                     vm,
                     function,

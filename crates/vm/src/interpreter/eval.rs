@@ -127,6 +127,18 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             break 'slow;
                         }};
                     }
+                    // Gives up a reference that a slot owned. Only the last one's end can run Python.
+                    macro_rules! release {
+                        ($slot:expr) => {{
+                            let slot: Slot = $slot;
+                            if slot.0 & 15 == 0
+                                && slot.0 != 0
+                                && (*(slot.0 as *const Header)).decref_unless_last()
+                            {
+                                ops::release_last(slot, pc, sp, fp);
+                            }
+                        }};
+                    }
                     macro_rules! push {
                         ($word:expr) => {{
                             *sp = $word;
@@ -230,9 +242,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             let old = local!(arg!());
                             local!(arg!()) = *sp;
-                            if old.0 & 15 == 0 && old.0 != 0 {
-                                ops::release(old, pc, sp, fp);
-                            }
+                            release!(old);
                             next!('d1)
                         }
                         op::STORE_FAST_LOAD_FAST => {
@@ -240,9 +250,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let old = local!(w >> 12);
                             local!(w >> 12) = *sp.sub(1);
                             *sp.sub(1) = Slot::new(local!(w >> 8 & 15).to_value());
-                            if old.0 & 15 == 0 && old.0 != 0 {
-                                ops::release(old, pc, sp, fp);
-                            }
+                            release!(old);
                             next!('d1)
                         }
                         op::STORE_FAST_STORE_FAST => {
@@ -251,15 +259,16 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let old = local!(w >> 12);
                             local!(w >> 12) = *sp.add(1);
                             let first = *sp;
-                            if old.0 & 15 == 0 && old.0 != 0 {
+                            if old.0 & 15 == 0
+                                && old.0 != 0
+                                && (*(old.0 as *const Header)).decref_unless_last()
+{
                                 // Releasing can run Python: the second value stays on the stack meanwhile.
-                                ops::release(old, pc, sp.add(1), fp);
+                                ops::release_last(old, pc, sp.add(1), fp);
                             }
                             let old = local!(w >> 8 & 15);
                             local!(w >> 8 & 15) = first;
-                            if old.0 & 15 == 0 && old.0 != 0 {
-                                ops::release(old, pc, sp, fp);
-                            }
+                            release!(old);
                             next!('d1)
                         }
                         op::DELETE_FAST => {
@@ -269,9 +278,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             pc = pc.add(1);
                             local!(arg!()) = Slot::EMPTY;
-                            if old.0 & 15 == 0 {
-                                ops::release(old, pc, sp, fp);
-                            }
+                            release!(old);
                             next!('d1)
                         }
                         op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
@@ -352,18 +359,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(1);
                             sp = sp.sub(1);
                             let old = *sp;
-                            if old.0 & 15 == 0 && old.0 != 0 {
-                                ops::release(old, pc, sp, fp);
-                            }
+                            release!(old);
                             next!('d2)
                         }
                         op::POP_ITER | op::END_FOR => {
                             pc = pc.add(1);
                             sp = sp.sub(1);
                             let old = *sp;
-                            if old.0 & 15 == 0 && old.0 != 0 {
-                                ops::release(old, pc, sp, fp);
-                            }
+                            release!(old);
                             next!('d2)
                         }
                         op::END_SEND => {
@@ -371,9 +374,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             let receiver = *sp.sub(1);
                             *sp.sub(1) = *sp;
-                            if receiver.0 & 15 == 0 && receiver.0 != 0 {
-                                ops::release(receiver, pc, sp, fp);
-                            }
+                            release!(receiver);
                             next!('d2)
                         }
                         op::PUSH_NULL => {
@@ -469,9 +470,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
-                                    if !l.is_borrowed() {
-                                        ops::release(l, pc, sp, fp);
-                                    }
+                                    release!(l);
                                     next!('d4)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
@@ -496,9 +495,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
-                                    if !l.is_borrowed() {
-                                        ops::release(l, pc, sp, fp);
-                                    }
+                                    release!(l);
                                     next!('d4)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
@@ -530,12 +527,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     let old = std::mem::replace(item, v.into_value()).into_bits();
                                     sp = sp.sub(3);
                                     pc = pc.add(2);
-                                    if old & 7 == 0 {
-                                        ops::release(Slot(old), pc, sp, fp);
-                                    }
-                                    if !l.is_borrowed() {
-                                        ops::release(l, pc, sp, fp);
-                                    }
+                                    release!(Slot(old));
+                                    release!(l);
                                     next!('d4)
                                 }
                                 None => slow!(ops::arith::store_subscr_again),
@@ -586,9 +579,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let empty = (*payload::<List>(top).items.as_ptr()).is_empty();
                             *sp.sub(1) = Slot(if empty { FALSE } else { TRUE });
                             pc = pc.add(4);
-                            if !top.is_borrowed() {
-                                ops::release(top, pc, sp, fp);
-                            }
+                            release!(top);
                             next!('d5)
                         }
                         op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
@@ -601,9 +592,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             *sp.sub(1) = Slot(TRUE);
                             pc = pc.add(4);
-                            if !top.is_borrowed() {
-                                ops::release(top, pc, sp, fp);
-                            }
+                            release!(top);
                             next!('d5)
                         }
                         op::COMPARE_OP => slow!(ops::arith::compare_op),
@@ -660,9 +649,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 next!('d7)
                             }
                             pc = pc.add(2);
-                            if top.0 & 15 == 0 {
-                                ops::release(top, pc, sp, fp);
-                            }
+                            release!(top);
                             next!('d7)
                         }
                         op::POP_JUMP_IF_NOT_NONE => {
@@ -673,9 +660,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 next!('d7)
                             }
                             pc = pc.add(2 + arg!() as usize);
-                            if top.0 & 15 == 0 {
-                                ops::release(top, pc, sp, fp);
-                            }
+                            release!(top);
                             next!('d7)
                         }
                         op::JUMP_FORWARD => {
@@ -887,9 +872,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            if !owner.is_borrowed() {
-                                ops::release(owner, pc, sp, fp);
-                            }
+                            release!(owner);
                             next!('d10)
                         }
                         op::LOAD_ATTR_SLOT => {
@@ -907,9 +890,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            if !owner.is_borrowed() {
-                                ops::release(owner, pc, sp, fp);
-                            }
+                            release!(owner);
                             next!('d10)
                         }
                         op::LOAD_ATTR_METHOD_WITH_VALUES => {
@@ -975,12 +956,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *(word as *mut u32) = (*cache).new_shape;
                             sp = sp.sub(2);
                             pc = pc.add(5);
-                            if old & 7 == 0 && old != 0 {
-                                ops::release(Slot(old), pc, sp, fp);
-                            }
-                            if !owner.is_borrowed() {
-                                ops::release(owner, pc, sp, fp);
-                            }
+                            release!(Slot(old));
+                            release!(owner);
                             next!('d10)
                         }
                         op::STORE_ATTR_SLOT => {
@@ -995,12 +972,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *place = value.into_value().into_bits();
                             sp = sp.sub(2);
                             pc = pc.add(5);
-                            if old & 7 == 0 && old != 0 {
-                                ops::release(Slot(old), pc, sp, fp);
-                            }
-                            if !owner.is_borrowed() {
-                                ops::release(owner, pc, sp, fp);
-                            }
+                            release!(Slot(old));
+                            release!(owner);
                             next!('d10)
                         }
                         op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
@@ -1060,10 +1033,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!('d11)
                         }
                         op::CALL_BOUND_METHOD_EXACT_ARGS
-                        | op::CALL_BOUND_METHOD_GENERAL
-                        | op::CALL_PY_GENERAL => {
-                            switch!(ops::call::call_again)
-                        }
+                        | op::CALL_BOUND_METHOD_GENERAL => switch!(ops::call::call_again),
+                        op::CALL_PY_GENERAL => switch!(ops::call::call_py_general),
                         op::CALL_ALLOC_AND_ENTER_INIT => switch!(ops::call::call_alloc_and_enter_init),
                         op::CALL_BUILTIN_O
                         | op::CALL_BUILTIN_FAST
@@ -1130,9 +1101,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot::new(items[1].clone());
                             push!(Slot::new(items[0].clone()));
                             pc = pc.add(2);
-                            if !top.is_borrowed() {
-                                ops::release(top, pc, sp, fp);
-                            }
+                            release!(top);
                             next!('d11)
                         }
                         op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {

@@ -86,14 +86,12 @@ pub(crate) fn set_context(vm: &Vm, exception: &Ref<BaseException>) {
 
 /// Adds the frame to the front of the exception's traceback.
 unsafe fn add_traceback(vm: &Vm, exception: &Ref<BaseException>, fp: *mut Frame, offset: usize) {
-    // SAFETY: `fp` is live.
-    let line = unsafe { (*fp).code().line_at(offset) };
     let frame = match crate::objects::frame::frame_object(vm, fp) {
         Ok(frame) => frame,
         Err(Raised) => return vm.clear_exception(),
     };
     let next = exception.traceback();
-    match Traceback::make(vm, next, frame, offset as i32 * 2, line) {
+    match Traceback::make(vm, next, frame, offset as i32 * 2, None) {
         Ok(traceback) => exception.set_traceback(Some(traceback)),
         Err(Raised) => vm.clear_exception(),
     }

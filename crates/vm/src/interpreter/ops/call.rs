@@ -254,6 +254,20 @@ ops! {
         call_any(pc, sp, fp, vm, arg)
     }
 
+    fn call_py_general(pc, sp, fp, vm, arg) {
+        let n = arg as usize;
+        let callable = *sp.sub(n + 2);
+        if !callable.is_pointer() || !vm.type_of(&callable.view()).is(&vm.types.function) {
+            missed(pc, op::CALL);
+            return call_any(pc, sp, fp, vm, arg);
+        }
+        let n = n + !(*sp.sub(n + 1)).is_empty() as usize;
+        (*fp).sp = sp.sub(arg as usize + 2);
+        (*fp).return_offset = 4;
+        let function = Ref::from_raw(callable.into_value().into_bits() as *mut Header);
+        push_exact(vm, fp, function, sp.sub(n), n)
+    }
+
     fn call_builtin(pc, sp, fp, vm, arg) {
         // A built-in function, whose native function is called without looking at its class again.
         let n = arg as usize;
@@ -380,11 +394,19 @@ ops! {
     }
 
     fn call_kw(pc, sp, fp, vm, arg) {
-        // callable, self, arguments, names
+        // callable, self, arguments, names (a constant of the code)
         let n = arg as usize;
-        let names = (*sp.sub(1)).to_value();
-        let Ok(names) = names.downcast_into::<Tuple>() else {
+        let names_slot = *sp.sub(1);
+        let names_view = names_slot.view();
+        let Some(names) = names_view.downcast::<Tuple>() else {
             return Err(vm.system_error("keyword names are not a tuple"));
+        };
+        let kept;
+        let names = if names_slot.is_borrowed() {
+            names
+        } else {
+            kept = names.clone();
+            &kept
         };
         let sp = drop_top(fp, sp, 1);
         let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
@@ -398,14 +420,14 @@ ops! {
             let positional = n + has_self - names.len();
             return match function.downcast_into::<Function>() {
                 Ok(function) => {
-                    let new = push_frame(vm, fp, function, sp.sub(n + has_self), positional, Some(&names))?;
+                    let new = push_frame(vm, fp, function, sp.sub(n + has_self), positional, Some(names))?;
                     Ok(((*new).pc, (*new).sp))
                 }
                 Err(_) => Err(vm.system_error("a function's type without a function")),
             };
         }
         let result = with_values(fp, sp.sub(n + has_self), n + has_self, |args| {
-            crate::interpreter::call::call_native(vm, &view, Args { args, kwnames: Some(&names) })
+            crate::interpreter::call::call_native(vm, &view, Args { args, kwnames: Some(names) })
         });
         let callable_slot = *callable;
         (*fp).sp = callable;

@@ -53,17 +53,12 @@ macro_rules! ops {
 }
 pub(super) use ops;
 
-/// Releases a reference that a slot owned, which may run Python code: the frame's state is stored first.
+/// Releases the last reference to an object, which may run Python code: the frame's state is stored first.
 #[inline(never)]
-pub(super) unsafe fn release(slot: Slot, pc: Pc, sp: Sp, fp: Fp) {
+pub(super) unsafe fn release_last(slot: Slot, pc: Pc, sp: Sp, fp: Fp) {
     // SAFETY: called by the loop with its own state; `pc` is behind the instruction by now, and a finalizer that looks
     // at the frame sees the line of the instruction before.
     unsafe {
-        let count = &*(slot.0 as *const naja_heap::Header);
-        if count.refcount() != 1 {
-            count.decref();
-            return;
-        }
         (*fp).pc = pc.sub(1);
         (*fp).sp = sp;
         slot.release();

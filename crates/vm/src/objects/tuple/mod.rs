@@ -90,17 +90,7 @@ impl Tuple {
     /// A tuple of class `ty` that takes over `items`. Raises MemoryError.
     pub fn of_type(vm: &Vm, ty: &Type, items: Vec<Value>) -> PyResult<Ref<Tuple>> {
         let len = items.len();
-        let new = vm
-            .heap()
-            .alloc_object(
-                &ty.layout,
-                len * 8,
-                Tuple {
-                    len: 0,
-                    hash: Cell::new(-1),
-                },
-            )
-            .map_err(|e| vm.no_memory(e))?;
+        let new = Tuple::blank(vm, ty, len)?;
         // SAFETY: the object has room for `len` words and nobody else has seen it; the vector's items move over, and
         // its buffer is freed without dropping them.
         unsafe {
@@ -116,8 +106,44 @@ impl Tuple {
     }
 
     /// A tuple of copies of `items`. Raises MemoryError.
+    #[inline]
     pub fn from_slice(vm: &Vm, items: &[Value]) -> PyResult<Ref<Tuple>> {
-        vm.new_tuple(items.to_vec())
+        Tuple::from_iter(vm, items.len(), |i| items[i].clone())
+    }
+
+    /// A tuple of `len` items made by `item(0)`, `item(1)`, ..., which must not run Python. Raises MemoryError, without
+    /// having called `item`.
+    #[inline(always)]
+    pub fn from_iter(
+        vm: &Vm,
+        len: usize,
+        mut item: impl FnMut(usize) -> Value,
+    ) -> PyResult<Ref<Tuple>> {
+        if len == 0 {
+            return Ok(vm.interp.empty_tuple());
+        }
+        let new = Tuple::blank(vm, &vm.types.tuple, len)?;
+        // SAFETY: the object has room for `len` words and nobody else has seen it; its length is set when all are.
+        unsafe {
+            let items = new.items_ptr();
+            for i in 0..len {
+                items.add(i).write(item(i));
+            }
+            (*(&raw const *new as *mut Tuple)).len = len;
+        }
+        Ok(new)
+    }
+
+    /// An object with room for `len` items, and none in it.
+    #[inline(always)]
+    fn blank(vm: &Vm, ty: &Type, len: usize) -> PyResult<Ref<Tuple>> {
+        let payload = Tuple {
+            len: 0,
+            hash: Cell::new(-1),
+        };
+        vm.heap()
+            .alloc_object(&ty.layout, len * 8, payload)
+            .map_err(|e| vm.no_memory(e))
     }
 }
 
