@@ -55,6 +55,7 @@ pub struct Interpreter {
     interner: MutCell<Option<Interner>>,
     pub shapes: Shapes,
     pub method_cache: MethodCache,
+    pub(crate) attr_cache: crate::interpreter::attr_cache::AttrCache,
     pub hash_key: HashKey,
     pub config: Config,
     pub gil: Gil,
@@ -85,6 +86,8 @@ pub struct State {
     /// State of native modules, by its type.
     modules_state: MutCell<FxHashMap<TypeId, Rc<dyn Any>>>,
     pub weakrefs: crate::objects::weakref::Table,
+    /// Addresses of the definitions of `len` and `isinstance`, once seen.
+    pub(crate) special_builtins: [Cell<usize>; 2],
     pub int_max_str_digits: Cell<usize>,
     pub recursion_limit: Cell<u32>,
     pub finalizing: Cell<bool>,
@@ -135,6 +138,7 @@ impl Interpreter {
             interner: MutCell::new(Some(interner)),
             shapes: Shapes::default(),
             method_cache: MethodCache::default(),
+            attr_cache: Default::default(),
             hash_key,
             config,
             gil: Gil::default(),

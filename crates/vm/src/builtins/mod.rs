@@ -113,6 +113,22 @@ fn fill_types(vm: &Vm, dict: &Ref<Dict>) -> PyResult<()> {
     Ok(())
 }
 
+/// Built-in functions that calls are specialised for.
+#[derive(Clone, Copy)]
+pub(crate) enum SpecialBuiltin {
+    Len,
+    IsInstance,
+}
+
+impl SpecialBuiltin {
+    fn name(self) -> &'static str {
+        match self {
+            SpecialBuiltin::Len => "len",
+            SpecialBuiltin::IsInstance => "isinstance",
+        }
+    }
+}
+
 impl Vm {
     /// The built-in called `name`, as it stands in `builtins`. Raises AttributeError where it was deleted.
     pub fn builtin(&self, name: &str) -> PyResult {
@@ -136,6 +152,24 @@ impl Vm {
                         .iter()
                         .any(|d| std::ptr::eq(d, f.def))
             })
+    }
+
+    /// As [`Vm::is_common_builtin`] for the functions that calls are specialised for.
+    #[inline(always)]
+    pub(crate) fn is_special_builtin(&self, value: &Value, which: SpecialBuiltin) -> bool {
+        let def = match value.downcast::<crate::function::native::NativeFunction>() {
+            Some(function) => std::ptr::from_ref(function.def) as usize,
+            None => return false,
+        };
+        let known = &self.interp.state.special_builtins[which as usize];
+        if known.get() == def {
+            return true;
+        }
+        if known.get() == 0 && self.is_common_builtin(value, which.name()) {
+            known.set(def);
+            return true;
+        }
+        false
     }
 
     /// Whether a value is the method descriptor `list.append`.

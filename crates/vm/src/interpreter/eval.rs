@@ -9,6 +9,7 @@
 use super::frame::{Frame, locals};
 use super::ops::{self, Fp, Pc, Sp};
 use super::unwind;
+use crate::objects::cell::CellVariable;
 use crate::objects::dict::Dict;
 use crate::objects::float::Float;
 use crate::objects::function::Function;
@@ -180,22 +181,34 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!($not_taken)
                         }};
                     }
-                    // LLVM copies a block that ends in a jump table into at most 16 predecessors. So the arms end in one of
-                    // several blocks, which an empty `asm!` keeps apart: the dispatch is copied into those, and those into the
-                    // arms. An arm counts for two or three (each way to its end), so a label takes six. Slow paths share one.
+                    // LLVM copies a block that ends in a jump table into at most 16 predecessors. So arms end in one of many
+                    // blocks ('d0, ...), those in one of a few ('s0, ...), and only those in the dispatch; an empty `asm!` keeps
+                    // them apart. The dispatch is copied into the few, from there into the many, from there into the arms.
+                    // An arm counts for two or three (each way to its end), so a label takes five; slow paths share one.
                     macro_rules! copies {
-                    ([] $($dispatch:tt)*) => { $($dispatch)* };
-                    ([$copy:lifetime $($more:lifetime)*] $($dispatch:tt)*) => {{
-                        $copy: { copies!([$($more)*] $($dispatch)*) }
-                        std::arch::asm!(
-                            concat!("/* ", stringify!($copy), " */"),
-                            options(nomem, nostack, preserves_flags),
-                        );
-                        w = *pc as u32;
-                        continue 'run;
-                    }};
-                }
-                    copies! { ['d0 'd1 'd2 'd3 'd4 'd5 'd6 'd7 'd8 'd9 'd10 'd11] match w as u8 {
+                        (=> $($dispatch:tt)*) => { $($dispatch)* };
+                        ([$few:lifetime $($many:lifetime)*] $($rest:tt)*) => {{
+                            $few: { copies!(@$few [$($many)*] $($rest)*) }
+                            barrier!($few);
+                            w = *pc as u32;
+                            continue 'run;
+                        }};
+                        (@$few:lifetime [] $($rest:tt)*) => { copies!($($rest)*) };
+                        (@$few:lifetime [$copy:lifetime $($many:lifetime)*] $($rest:tt)*) => {{
+                            $copy: { copies!(@$few [$($many)*] $($rest)*) }
+                            barrier!($copy);
+                            break $few;
+                        }};
+                    }
+                    macro_rules! barrier {
+                        ($name:lifetime) => {
+                            std::arch::asm!(
+                                concat!("/* ", stringify!($name), " */"),
+                                options(nomem, nostack, preserves_flags),
+                            )
+                        };
+                    }
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -235,7 +248,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(1);
                             push!(local!(arg!()));
                             local!(arg!()) = Slot::EMPTY;
-                            next!('d0)
+                            next!('d1)
                         }
                         op::STORE_FAST => {
                             pc = pc.add(1);
@@ -287,12 +300,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let v = Slot(code.consts.get_unchecked(arg!() as usize).bits());
                             pc = pc.add(1);
                             push!(v.borrow());
-                            next!('d1)
+                            next!('d2)
                         }
                         op::LOAD_SMALL_INT => {
                             pc = pc.add(1);
                             push!(Slot((arg!() as u64) << 2 | 1));
-                            next!('d1)
+                            next!('d2)
                         }
                         op::LOAD_COMMON_CONSTANT => slow!(ops::names::load_common_constant),
                         op::LOAD_BUILD_CLASS => slow!(ops::names::load_build_class),
@@ -343,31 +356,69 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::DELETE_GLOBAL => slow!(ops::names::delete_global),
                         op::LOAD_FROM_DICT_OR_GLOBALS => slow!(ops::names::load_from_dict_or_globals),
                         op::LOAD_FROM_DICT_OR_DEREF => slow!(ops::names::load_from_dict_or_deref),
-                        op::LOAD_DEREF => slow!(ops::names::load_deref),
-                        op::STORE_DEREF => slow!(ops::names::store_deref),
+                        op::LOAD_DEREF => {
+                        let cell = local!(arg!());
+                        if !cell.is_pointer() || type_ptr(cell) != &raw const *vm.types.cell {
+                            slow!(ops::names::load_deref)
+                        }
+                        match &*payload::<CellVariable>(cell).value.as_ptr() {
+                            Some(value) => {
+                                push!(Slot::new(value.clone()));
+                                pc = pc.add(1);
+                                next!('d2)
+                            }
+                            None => slow!(ops::names::load_deref),
+                        }
+                    }
+                        op::STORE_DEREF => {
+                        let cell = local!(arg!());
+                        if cell.is_empty() || type_ptr(cell) != &raw const *vm.types.cell {
+                            slow!(ops::names::store_deref)
+                        }
+                        sp = sp.sub(1);
+                        let value = (*sp).into_value();
+                        let old = payload::<CellVariable>(cell).value.replace(Some(value));
+                        pc = pc.add(1);
+                        if let Some(old) = old {
+                            release!(Slot::new(old));
+                        }
+                        next!('d3)
+                    }
                         op::DELETE_DEREF => slow!(ops::names::delete_deref),
                         op::MAKE_CELL => slow!(ops::names::make_cell),
-                        op::COPY_FREE_VARS => slow!(ops::names::copy_free_vars),
+                        op::COPY_FREE_VARS => {
+                        let function = payload::<Function>((*fp).func);
+                        let n = arg!() as usize;
+                        if let Some(closure) = &*function.closure.as_ptr() {
+                            let to = locals(fp).add((*(*fp).code).nlocalsplus as usize - n);
+                            let cells = closure.items();
+                            for i in 0..n.min(cells.len()) {
+                                *to.add(i) = Slot::new(cells.get_unchecked(i).clone());
+                            }
+                        }
+                        pc = pc.add(1);
+                        next!('d3)
+                    }
                         op::SETUP_ANNOTATIONS => slow!(ops::names::setup_annotations),
 
                         // ---- the stack ----
                         op::NOP | op::NOT_TAKEN | op::CACHE => {
                             pc = pc.add(1);
-                            next!('d2)
+                            next!('d3)
                         }
                         op::POP_TOP => {
                             pc = pc.add(1);
                             sp = sp.sub(1);
                             let old = *sp;
                             release!(old);
-                            next!('d2)
+                            next!('d3)
                         }
                         op::POP_ITER | op::END_FOR => {
                             pc = pc.add(1);
                             sp = sp.sub(1);
                             let old = *sp;
                             release!(old);
-                            next!('d2)
+                            next!('d3)
                         }
                         op::END_SEND => {
                             pc = pc.add(1);
@@ -375,12 +426,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let receiver = *sp.sub(1);
                             *sp.sub(1) = *sp;
                             release!(receiver);
-                            next!('d2)
+                            next!('d4)
                         }
                         op::PUSH_NULL => {
                             pc = pc.add(1);
                             push!(Slot::EMPTY);
-                            next!('d3)
+                            next!('d4)
                         }
                         op::COPY => {
                             let v = *sp.sub(arg!() as usize);
@@ -390,12 +441,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 Slot::new(v.to_value())
                             });
-                            next!('d3)
+                            next!('d4)
                         }
                         op::SWAP => {
                             pc = pc.add(1);
                             std::ptr::swap(sp.sub(1), sp.sub(arg!() as usize));
-                            next!('d3)
+                            next!('d4)
                         }
 
                         // ---- numbers ----
@@ -410,7 +461,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot(sum as u64);
                                     pc = pc.add(6);
-                                    next!('d3)
+                                    next!('d4)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
@@ -425,7 +476,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot(difference as u64);
                                     pc = pc.add(6);
-                                    next!('d3)
+                                    next!('d5)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
@@ -440,14 +491,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot(product as u64 | 1);
                                     pc = pc.add(6);
-                                    next!('d3)
+                                    next!('d5)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
                         }
-                        op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd4),
-                        op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd4),
-                        op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd4),
+                        op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd5),
+                        op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd5),
+                        op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd5),
                         op::BINARY_OP_EXTEND => slow!(ops::arith::binary_op_extend),
                         op::BINARY_OP_ADD_UNICODE => slow!(ops::arith::add_unicode),
                         op::BINARY_OP_INPLACE_ADD_UNICODE => slow!(ops::arith::inplace_add_unicode),
@@ -471,7 +522,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
                                     release!(l);
-                                    next!('d4)
+                                    next!('d6)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
@@ -496,7 +547,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
                                     release!(l);
-                                    next!('d4)
+                                    next!('d6)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
@@ -529,7 +580,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     pc = pc.add(2);
                                     release!(Slot(old));
                                     release!(l);
-                                    next!('d4)
+                                    next!('d6)
                                 }
                                 None => slow!(ops::arith::store_subscr_again),
                             }
@@ -543,7 +594,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let top = (*sp.sub(1)).0;
                             *sp.sub(1) = Slot(if top == TRUE { FALSE } else { TRUE });
                             pc = pc.add(1);
-                            next!('d5)
+                            next!('d6)
                         }
                         op::TO_BOOL => slow!(ops::arith::to_bool),
                         op::TO_BOOL_BOOL => {
@@ -552,7 +603,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::arith::to_bool_miss)
                             }
                             pc = pc.add(4);
-                            next!('d5)
+                            next!('d6)
                         }
                         op::TO_BOOL_INT => {
                             let top = *sp.sub(1);
@@ -561,7 +612,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             *sp.sub(1) = Slot(if top.0 == 1 { FALSE } else { TRUE });
                             pc = pc.add(4);
-                            next!('d5)
+                            next!('d7)
                         }
                         op::TO_BOOL_NONE => {
                             if (*sp.sub(1)).0 != NONE {
@@ -569,7 +620,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             *sp.sub(1) = Slot(FALSE);
                             pc = pc.add(4);
-                            next!('d5)
+                            next!('d7)
                         }
                         op::TO_BOOL_LIST => {
                             let top = *sp.sub(1);
@@ -580,7 +631,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot(if empty { FALSE } else { TRUE });
                             pc = pc.add(4);
                             release!(top);
-                            next!('d5)
+                            next!('d7)
                         }
                         op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
                         op::TO_BOOL_ALWAYS_TRUE => {
@@ -593,7 +644,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot(TRUE);
                             pc = pc.add(4);
                             release!(top);
-                            next!('d5)
+                            next!('d7)
                         }
                         op::COMPARE_OP => slow!(ops::arith::compare_op),
                         op::COMPARE_OP_INT => {
@@ -612,7 +663,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
                             pc = pc.add(2);
-                            next!('d6)
+                            next!('d7)
                         }
                         op::COMPARE_OP_FLOAT => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -630,60 +681,69 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
                             pc = pc.add(2);
-                            next!('d6)
+                            next!('d8)
                         }
                         op::COMPARE_OP_STR => slow!(ops::arith::compare_op_str),
-                        op::IS_OP => slow!(ops::arith::is_op),
+                        op::IS_OP => {
+                        let (l, r) = (*sp.sub(2), *sp.sub(1));
+                        let same = l.clean_bits() == r.clean_bits();
+                        sp = sp.sub(1);
+                        *sp.sub(1) = Slot(if same != (arg!() & 1 != 0) { TRUE } else { FALSE });
+                        pc = pc.add(1);
+                        release!(r);
+                        release!(l);
+                        next!('d8)
+                    }
                         op::CONTAINS_OP => slow!(ops::arith::contains_op),
                         op::CONTAINS_OP_DICT => slow!(ops::arith::contains_op_dict),
                         op::CONTAINS_OP_SET => slow!(ops::arith::contains_op_set),
 
                         // ---- jumps ----
-                        op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd6, 'd6),
-                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd6, 'd6),
+                        op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd8, 'd8),
+                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd8, 'd9),
                         op::POP_JUMP_IF_NONE => {
                             sp = sp.sub(1);
                             let top = *sp;
                             if top.0 == NONE {
                                 pc = pc.add(2 + arg!() as usize);
-                                next!('d7)
+                                next!('d9)
                             }
                             pc = pc.add(2);
                             release!(top);
-                            next!('d7)
+                            next!('d9)
                         }
                         op::POP_JUMP_IF_NOT_NONE => {
                             sp = sp.sub(1);
                             let top = *sp;
                             if top.0 == NONE {
                                 pc = pc.add(2);
-                                next!('d7)
+                                next!('d9)
                             }
                             pc = pc.add(2 + arg!() as usize);
                             release!(top);
-                            next!('d7)
+                            next!('d9)
                         }
                         op::JUMP_FORWARD => {
                             pc = pc.add(1 + arg!() as usize);
-                            next!('d7)
+                            next!('d10)
                         }
                         op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_JIT | op::JUMP_BACKWARD_JIT => {
                             if vm.breaker.load(Ordering::Relaxed) != 0 {
                                 slow!(ops::control::jump_backward_check)
                             }
                             pc = pc.add(2).sub(arg!() as usize);
-                            next!('d7)
+                            next!('d10)
                         }
                         op::JUMP_BACKWARD_NO_INTERRUPT => {
                             pc = pc.add(1).sub(arg!() as usize);
-                            next!('d8)
+                            next!('d10)
                         }
                         op::RESUME_CHECK => {
                             if vm.breaker.load(Ordering::Relaxed) != 0 {
                                 slow!(ops::control::resume)
                             }
                             pc = pc.add(1);
-                            next!('d8)
+                            next!('d10)
                         }
                         op::RESUME => slow!(ops::control::resume),
 
@@ -704,7 +764,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     it.index.set(index + 1);
                                     push!(Slot::new(item.clone()));
                                     pc = pc.add(2);
-                                    next!('d8)
+                                    next!('d10)
                                 }
                             }
                             slow!(ops::iter::for_iter_end_list)
@@ -721,7 +781,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     it.index.set(index + 1);
                                     push!(Slot::new(item.clone()));
                                     pc = pc.add(2);
-                                    next!('d8)
+                                    next!('d11)
                                 }
                             }
                             slow!(ops::iter::for_iter_end_tuple)
@@ -739,10 +799,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 it.next.set(value.wrapping_add(it.step));
                                 push!(Slot((value as u64) << 2 | 1));
                                 pc = pc.add(2);
-                                next!('d8)
+                                next!('d11)
                             }
                             pc = pc.add(3 + arg!() as usize);
-                            next!('d8)
+                            next!('d11)
                         }
                         op::FOR_ITER_GEN => {
                             let it = *sp.sub(1);
@@ -763,7 +823,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             pc = (*fp).pc;
                             sp = (*fp).sp;
-                            next!('d9)
+                            next!('d11)
                         }
                         op::SEND => slow!(ops::iter::send),
                         op::SEND_GEN => {
@@ -793,7 +853,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             pc = (*fp).pc;
                             sp = (*fp).sp;
-                            next!('d9)
+                            next!('d11)
                         }
                         op::YIELD_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
@@ -808,7 +868,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = (*fp).sp;
                             push!(value);
                             pc = (*fp).pc.add(2);
-                            next!('d9)
+                            next!('d12)
                         }
                         op::RETURN_GENERATOR => {
                             let (p, s) = ops::iter::return_generator(pc, sp, fp, vm, 0);
@@ -822,7 +882,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             fp = vm.stack.current.get();
                             pc = p;
                             sp = s;
-                            next!('d9)
+                            next!('d12)
                         }
                         op::RETURN_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
@@ -843,10 +903,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     ops::control::init_returned(vm, value);
                                     break 'run;
                                 }
-                                next!('d9)
+                                next!('d12)
                             }
                             push!(value);
-                            next!('d9)
+                            next!('d12)
                         }
                         op::GET_AITER => slow!(ops::iter::get_aiter),
                         op::GET_ANEXT => slow!(ops::iter::get_anext),
@@ -873,7 +933,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release!(owner);
-                            next!('d10)
+                            next!('d12)
                         }
                         op::LOAD_ATTR_SLOT => {
                             let owner = *sp.sub(1);
@@ -891,7 +951,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release!(owner);
-                            next!('d10)
+                            next!('d13)
                         }
                         op::LOAD_ATTR_METHOD_WITH_VALUES => {
                             let owner = *sp.sub(1);
@@ -907,7 +967,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             push!(owner);
                             pc = pc.add(10);
-                            next!('d10)
+                            next!('d13)
                         }
                         op::LOAD_ATTR_METHOD_NO_DICT | op::LOAD_ATTR_METHOD_LAZY_DICT => {
                             let owner = *sp.sub(1);
@@ -922,7 +982,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             push!(owner);
                             pc = pc.add(10);
-                            next!('d10)
+                            next!('d13)
                         }
                         op::LOAD_ATTR_MODULE => slow!(ops::attr::load_attr_module),
                         op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => {
@@ -958,7 +1018,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(5);
                             release!(Slot(old));
                             release!(owner);
-                            next!('d10)
+                            next!('d13)
                         }
                         op::STORE_ATTR_SLOT => {
                             let (value, owner) = (*sp.sub(2), *sp.sub(1));
@@ -974,7 +1034,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(5);
                             release!(Slot(old));
                             release!(owner);
-                            next!('d10)
+                            next!('d13)
                         }
                         op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
                         op::DELETE_ATTR => slow!(ops::attr::delete_attr),
@@ -1030,7 +1090,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             fp = new;
                             pc = (*code).first_unit();
                             sp = to.add(total);
-                            next!('d11)
+                            next!('d14)
                         }
                         op::CALL_BOUND_METHOD_EXACT_ARGS
                         | op::CALL_BOUND_METHOD_GENERAL => switch!(ops::call::call_again),
@@ -1081,7 +1141,17 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::FORMAT_SIMPLE => slow!(ops::build::format_simple),
                         op::FORMAT_WITH_SPEC => slow!(ops::build::format_with_spec),
                         op::CONVERT_VALUE => slow!(ops::build::convert_value),
-                        op::LIST_APPEND => slow!(ops::build::list_append),
+                        op::LIST_APPEND => {
+                        let list = *sp.sub(arg!() as usize + 1);
+                        let items = &mut *payload::<List>(list).items.as_ptr();
+                        if items.len() == items.capacity() {
+                            slow!(ops::build::list_append)
+                        }
+                        sp = sp.sub(1);
+                        items.push((*sp).into_value());
+                        pc = pc.add(1);
+                        next!('d14)
+                    }
                         op::LIST_EXTEND => slow!(ops::build::list_extend),
                         op::SET_ADD => slow!(ops::build::set_add),
                         op::SET_UPDATE => slow!(ops::build::set_update),
@@ -1102,7 +1172,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             push!(Slot::new(items[0].clone()));
                             pc = pc.add(2);
                             release!(top);
-                            next!('d11)
+                            next!('d14)
                         }
                         op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
                             slow!(ops::build::unpack_sequence_fast)

@@ -6,6 +6,7 @@
 //! the general path runs. CPython: Python/specialize.c.
 
 use super::ops::{Fp, Pc, Sp};
+use crate::builtins::SpecialBuiltin;
 use crate::function::descriptor::MemberDescriptor;
 use crate::objects::code::{COOLDOWN, GlobalCache, StoreCache};
 use crate::objects::dict::Dict;
@@ -25,6 +26,39 @@ use naja_heap::{Ref, Value};
 pub(super) fn backoff(counter: u16) -> u16 {
     let step = (counter & 15).min(11) + 1;
     (((1u32 << step) - 1).min(0xfff) as u16) << 4 | step
+}
+
+/// An entry of a code object's side table, which belongs to one instruction.
+trait SideEntry {
+    fn unit(&self) -> u32;
+}
+
+impl SideEntry for GlobalCache {
+    fn unit(&self) -> u32 {
+        self.unit
+    }
+}
+
+impl SideEntry for StoreCache {
+    fn unit(&self) -> u32 {
+        self.unit
+    }
+}
+
+/// Puts an entry into a side table, in the place of an older one of the same instruction; gives its index.
+fn place_in<T: SideEntry>(table: &naja_heap::MutCell<Vec<T>>, entry: T) -> usize {
+    table.with_mut(|table| {
+        match table.iter().position(|old| old.unit() == entry.unit()) {
+            Some(index) => {
+                table[index] = entry;
+                index
+            }
+            None => {
+                table.push(entry);
+                table.len() - 1
+            }
+        }
+    })
 }
 
 /// Writes the specialised opcode.
@@ -359,14 +393,12 @@ pub(super) unsafe fn load_global(vm: &Vm, fp: Fp, pc: Pc, name: &Ref<Str>) {
                 return None;
             }
             let cache = GlobalCache {
+                unit: (*(*fp).code).offset_of(pc) as u32,
                 module_version,
                 builtins_version,
                 index: index as u32,
             };
-            let place = (*(*fp).code).global_caches.with_mut(|c| {
-                c.push(cache);
-                c.len() - 1
-            });
+            let place = place_in(&(*(*fp).code).global_caches, cache);
             if place > u16::MAX as usize {
                 return None;
             }
@@ -430,6 +462,9 @@ unsafe fn load_attr_form(
         let attrs = v.header().and_then(instance::attrs);
         if let Some(descriptor) = &found {
             let dty = vm.type_of(descriptor);
+            if !dty.flag(TypeFlags::IMMUTABLE) {
+                return None; // its class may become a descriptor's, which changes no version of `ty`
+            }
             let has_set = dty.slots.descr_set.get().is_some();
             if let Some(property) = descriptor.downcast::<Property>()
                 && dty.is(&vm.types.property)
@@ -505,6 +540,9 @@ unsafe fn class_attribute(
     }
     let found = class.lookup(vm, name)?;
     let dty = vm.type_of(&found);
+    if !dty.flag(TypeFlags::IMMUTABLE) {
+        return None;
+    }
     if dty.slots.descr_get.get().is_some() && !dty.is(&vm.types.function) {
         return None;
     }
@@ -558,6 +596,9 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
     // SAFETY: in the cache of STORE_ATTR.
     unsafe {
         if let Some(descriptor) = found {
+            if !vm.type_of(&descriptor).flag(TypeFlags::IMMUTABLE) {
+                return None;
+            }
             if let Some(member) = descriptor.downcast::<MemberDescriptor>()
                 && let Some(offset) = member.slot_offset()
                 && crate::objects::type_::is_subtype(ty, &member.objclass)
@@ -576,8 +617,10 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
             write_u32(pc, 2, version);
             return Some(op::STORE_ATTR_WITH_HINT);
         }
+        let unit = (*(*fp).code).offset_of(pc) as u32;
         let cache = match instance::cacheable_offset(vm, owner, name) {
             Some((word, offset)) => StoreCache {
+                unit,
                 type_version: version,
                 word,
                 new_shape: attrs.shape(),
@@ -586,6 +629,7 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
             None => {
                 let (word, new_shape, offset) = instance::cacheable_growth(vm, owner, name)?;
                 StoreCache {
+                    unit,
                     type_version: version,
                     word,
                     new_shape,
@@ -593,10 +637,7 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
                 }
             }
         };
-        let place = (*(*fp).code).store_caches.with_mut(|c| {
-            c.push(cache);
-            c.len() - 1
-        });
+        let place = place_in(&(*(*fp).code).store_caches, cache);
         if place > u16::MAX as usize {
             return None;
         }
@@ -634,10 +675,10 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
         if has_self {
             return Some(op::CALL_NON_PY_GENERAL);
         }
-        if n == 1 && vm.is_common_builtin(callable, "len") {
+        if n == 1 && vm.is_special_builtin(callable, SpecialBuiltin::Len) {
             return Some(op::CALL_LEN);
         }
-        if n == 2 && vm.is_common_builtin(callable, "isinstance") {
+        if n == 2 && vm.is_special_builtin(callable, SpecialBuiltin::IsInstance) {
             return Some(op::CALL_ISINSTANCE);
         }
         return Some(if n == 1 {

@@ -6,6 +6,7 @@
 use super::frame::{Frame, HEAD_SLOTS};
 use naja_heap::slot::Slot;
 use std::cell::{Cell, RefCell};
+use std::mem::MaybeUninit;
 
 const CHUNK_SLOTS: usize = 32 * 1024;
 
@@ -19,7 +20,8 @@ pub struct ThreadStack {
 }
 
 struct Chunk {
-    slots: Box<[Slot]>,
+    /// Never initialised as a whole: frames write what they use.
+    slots: Vec<MaybeUninit<Slot>>,
     /// Where `top` stood in the chunk before.
     before: *mut Slot,
 }
@@ -55,12 +57,12 @@ impl ThreadStack {
         if slots.try_reserve_exact(size).is_err() {
             return std::ptr::null_mut();
         }
-        slots.resize(size, Slot::EMPTY);
         let mut chunk = Chunk {
-            slots: slots.into_boxed_slice(),
+            slots,
             before: self.top.get(),
         };
-        let start = chunk.slots.as_mut_ptr();
+        let start = chunk.slots.as_mut_ptr() as *mut Slot;
+        let size = chunk.slots.capacity();
         self.chunks.borrow_mut().push(chunk);
         self.limit.set(start.wrapping_add(size));
         self.top.set(start.wrapping_add(need));
@@ -93,7 +95,7 @@ impl ThreadStack {
             self.top.set(chunk.before);
             if let Some(last) = chunks.last() {
                 self.limit
-                    .set((last.slots.as_ptr() as *mut Slot).wrapping_add(last.slots.len()))
+                    .set((last.slots.as_ptr() as *mut Slot).wrapping_add(last.slots.capacity()))
             }
         }
     }

@@ -188,6 +188,24 @@ impl Attrs {
         self.shape.get() as u64 | (self.inline.get() as u64) << 32
     }
 
+    /// How many values fit inline.
+    #[inline(always)]
+    pub(crate) fn inline(&self) -> u32 {
+        self.inline.get()
+    }
+
+    /// The storage block.
+    #[inline(always)]
+    pub(crate) fn block(&self) -> *mut u64 {
+        self.storage.get()
+    }
+
+    /// For the interpreter, which has put the value of the new shape's last name in its place.
+    #[inline(always)]
+    pub(crate) fn set_shape(&self, shape: u32) {
+        self.shape.set(shape)
+    }
+
     /// The address of value `index`.
     #[inline(always)]
     fn slot(&self, header: &Header, index: u32) -> *mut Option<Value> {

@@ -1,6 +1,7 @@
 //! The `match` statement's class and mapping patterns. CPython: Python/ceval.c (_PyEval_MatchClass, _PyEval_MatchKeys).
 
-use crate::objects::str_;
+use crate::objects::dict::{Dict, exact_str};
+use crate::objects::str_::{self, StrRef};
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::{attributes, object};
@@ -105,6 +106,16 @@ fn match_attribute(
     attributes::get_optional(vm, subject, name_str)
 }
 
+/// Whether keys are few different interned strings, which a dict finds without running Python.
+fn distinct_strings(vm: &Vm, keys: &Tuple) -> bool {
+    let items = keys.items();
+    items.len() <= 8
+        && items.iter().enumerate().all(|(i, key)| {
+            exact_str(vm, key).is_some_and(StrRef::is_interned)
+                && !items[..i].iter().any(|other| other.is(key))
+        })
+}
+
 /// The values of the keys as a tuple; None where one is missing.
 pub fn match_keys(vm: &Vm, mapping: &Value, keys: &Value) -> PyResult<Option<Value>> {
     let Some(keys) = keys.downcast::<Tuple>() else {
@@ -112,6 +123,18 @@ pub fn match_keys(vm: &Vm, mapping: &Value, keys: &Value) -> PyResult<Option<Val
     };
     let mut values = Vec::with_capacity(keys.len());
     if keys.is_empty() {
+        return Ok(Some(vm.new_tuple(values)?.into_value()));
+    }
+    if let Some(dict) = mapping.downcast::<Dict>()
+        && vm.type_of(mapping).is(&vm.types.dict)
+        && distinct_strings(vm, keys)
+    {
+        for key in keys.items() {
+            match dict.get(vm, key)? {
+                Some(value) => values.push(value),
+                None => return Ok(None),
+            }
+        }
         return Ok(Some(vm.new_tuple(values)?.into_value()));
     }
     let get = attributes::get(vm, mapping, &vm.names.get)?;

@@ -5,9 +5,11 @@ use crate::interpreter::specialize;
 use crate::objects::dict::Dict;
 use crate::objects::float;
 use crate::objects::function::Function;
+use crate::objects::list::List;
 use crate::objects::str_::{self, Str};
+use crate::objects::tuple::Tuple;
 use crate::protocols::{compare, number, object, sequence};
-use crate::vm::Raised;
+use crate::vm::{PyResult, Raised};
 use naja_bytecode::opcode::op;
 
 const SUBSCR: u32 = 26;
@@ -164,7 +166,10 @@ ops! {
 
     fn binary_slice(pc, sp, fp, vm, arg) {
         let (o, start, stop) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
-        let result = sequence::get_slice(vm, &o, &start, &stop)?;
+        let result = match plain_slice(vm, &o, &start, &stop)? {
+            Some(result) => result,
+            None => sequence::get_slice(vm, &o, &start, &stop)?,
+        };
         Ok((pc.add(1), replace_top(fp, sp, 3, result)))
     }
 
@@ -298,11 +303,6 @@ ops! {
         }
     }
 
-    fn is_op(pc, sp, fp, vm, arg) {
-        let same = (*sp.sub(2)).clean_bits() == (*sp.sub(1)).clean_bits();
-        Ok((pc.add(1), replace_top(fp, sp, 2, Value::from_bool(same != (arg != 0)))))
-    }
-
     fn contains_op(pc, sp, fp, vm, arg) {
         if counter_due(pc) {
             specialize::contains_op(vm, pc, *sp.sub(1));
@@ -333,6 +333,60 @@ ops! {
         let found = sequence::contains(vm, &haystack, &needle)?;
         Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
     }
+}
+
+/// The bounds of `[start:stop]` in a sequence of `len` items, where they are small ints or None.
+fn plain_bounds(start: &Value, stop: &Value, len: usize) -> Option<(usize, usize)> {
+    let place = |bound: &Value, absent: usize| match bound.as_small_int() {
+        Some(n) if n < 0 => Some((n + len as i64).max(0) as usize),
+        Some(n) => Some((n as usize).min(len)),
+        None => bound.is_none().then_some(absent),
+    };
+    let (start, stop) = (place(start, 0)?, place(stop, len)?);
+    Some((start, stop.max(start)))
+}
+
+/// `o[start:stop]` of exact lists, tuples and ASCII strings, without making a slice object.
+fn plain_slice(vm: &Vm, o: &Value, start: &Value, stop: &Value) -> PyResult<Option<Value>> {
+    let ty = vm.type_of(o);
+    if ty.is(&vm.types.list)
+        && let Some(list) = o.downcast::<List>()
+        && let Some((start, stop)) = plain_bounds(start, stop, list.len())
+    {
+        let items = list.items.with(|items| items[start..stop].to_vec());
+        return Ok(Some(vm.new_list(items)?.into_value()));
+    }
+    if ty.is(&vm.types.str)
+        && let Some(text) = o.downcast::<Str>()
+        && text.is_ascii()
+        && let Some((start, stop)) = plain_bounds(start, stop, text.byte_len())
+    {
+        if stop - start == 1 {
+            let c = vm.interp.latin1_char(text.as_bytes()[start]);
+            return Ok(Some(c.into_value()));
+        }
+        if stop - start == text.byte_len() {
+            return Ok(Some(o.clone()));
+        }
+        return Ok(Some(Str::from_parts(
+                vm,
+                &vm.types.str,
+                &[&text.as_bytes()[start..stop]],
+                stop - start,
+            )?
+            .into_value()));
+    }
+    if ty.is(&vm.types.tuple)
+        && let Some(tuple) = o.downcast::<Tuple>()
+        && let Some((start, stop)) = plain_bounds(start, stop, tuple.len())
+    {
+        if stop - start == tuple.len() {
+            return Ok(Some(o.clone()));
+        }
+        let items = &tuple.items()[start..stop];
+        return Ok(Some(Tuple::from_slice(vm, items)?.into_value()));
+    }
+    Ok(None)
 }
 
 /// The general comparison.

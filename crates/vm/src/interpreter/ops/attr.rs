@@ -1,7 +1,7 @@
 //! Attributes, methods, `super()`.
 
 use super::*;
-use crate::interpreter::specialize;
+use crate::interpreter::{attr_cache, specialize};
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
 use crate::objects::instance;
@@ -17,6 +17,15 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
     unsafe {
         let name = name(fp, arg >> 1);
         let owner = (*sp.sub(1)).view();
+        if let Some((value, is_method)) = attr_cache::load(vm, &owner, name, arg & 1 != 0) {
+            if is_method {
+                let receiver = *sp.sub(1);
+                *sp.sub(1) = Slot::new(value);
+                *sp = receiver;
+                return Ok((pc.add(10), sp.add(1)));
+            }
+            return loaded(pc, sp, fp, arg, value);
+        }
         if arg & 1 == 0 {
             let value = attribute::get(vm, &owner, name)?;
             return Ok((pc.add(10), replace_top(fp, sp, 1, value)));
@@ -187,14 +196,19 @@ ops! {
             specialize::store_attr(vm, fp, pc, &owner, name);
         }
         let value = (*sp.sub(2)).view();
-        attribute::set(vm, &owner, name, Some(&value))?;
+        if !attr_cache::store(vm, &owner, name, &value) {
+            attribute::set(vm, &owner, name, Some(&value))?;
+        }
         Ok((pc.add(5), drop_top(fp, sp, 2)))
     }
 
     fn store_attr_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::STORE_ATTR);
         let (value, owner) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
-        attribute::set(vm, &owner, name(fp, arg), Some(&value))?;
+        let name = name(fp, arg);
+        if !attr_cache::store(vm, &owner, name, &value) {
+            attribute::set(vm, &owner, name, Some(&value))?;
+        }
         Ok((pc.add(5), drop_top(fp, sp, 2)))
     }
 

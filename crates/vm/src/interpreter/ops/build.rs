@@ -24,10 +24,11 @@ unsafe fn take_top(fp: Fp, sp: Sp, n: usize) -> Vec<Value> {
 
 ops! {
     fn build_tuple(pc, sp, fp, vm, arg) {
-        let values = take_top(fp, sp, arg as usize);
-        let sp = (*fp).sp;
-        *sp = Slot::new(vm.new_tuple(values)?.into_value());
-        Ok((pc.add(1), sp.add(1)))
+        let base = sp.sub(arg as usize);
+        // On an error the items are still on the stack.
+        let tuple = Tuple::from_iter(vm, arg as usize, |i| (*base.add(i)).into_value())?;
+        *base = Slot::new(tuple.into_value());
+        Ok((pc.add(1), base.add(1)))
     }
 
     fn build_list(pc, sp, fp, vm, arg) {
@@ -49,9 +50,13 @@ ops! {
     }
 
     fn build_map(pc, sp, fp, vm, arg) {
+        if arg == 0 {
+            *sp = Slot::new(Dict::new(vm)?.into_value());
+            return Ok((pc.add(1), sp.add(1)));
+        }
         let values = take_top(fp, sp, arg as usize * 2);
         let sp = (*fp).sp;
-        let dict = if arg == 0 { Dict::new(vm)? } else { Dict::with_capacity(vm, arg as usize)? };
+        let dict = Dict::with_capacity(vm, arg as usize)?;
         let mut values = values.into_iter();
         while let (Some(key), Some(value)) = (values.next(), values.next()) {
             dict.set(vm, &key, value)?;
@@ -231,6 +236,21 @@ ops! {
     fn unpack_ex(pc, sp, fp, vm, arg) {
         let (before, after) = ((arg & 0xff) as usize, (arg >> 8) as usize);
         let v = (*sp.sub(1)).view();
+        if let Some(list) = v.downcast::<List>()
+            && vm.type_of(&v).is(&vm.types.list)
+            && list.len() >= before + after
+        {
+            let mut items = list.to_vec();
+            let tail = items.split_off(items.len() - after);
+            let rest = items.split_off(before);
+            let rest = vm.new_list(rest)?.into_value();
+            let mut sp = drop_top(fp, sp, 1);
+            for value in items.into_iter().chain([rest]).chain(tail).rev() {
+                *sp = Slot::new(value);
+                sp = sp.add(1);
+            }
+            return Ok((pc.add(1), sp));
+        }
         let it = unpack_iter(vm, &v)?;
         let mut values = Vec::with_capacity(before + 1 + after);
         while values.len() < before {

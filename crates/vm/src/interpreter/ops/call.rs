@@ -1,6 +1,7 @@
 //! Calls: Python functions push a frame, everything else is called with a slice of the stack.
 
 use super::*;
+use crate::builtins::SpecialBuiltin;
 use crate::function::Args;
 use crate::function::descriptor::MethodDescriptor;
 use crate::function::native::NativeFunction;
@@ -319,7 +320,7 @@ ops! {
 
     fn call_len(pc, sp, fp, vm, arg) {
         let callable = (*sp.sub(3)).view();
-        if arg != 1 || !(*sp.sub(2)).is_empty() || !vm.is_common_builtin(&callable, "len") {
+        if arg != 1 || !(*sp.sub(2)).is_empty() || !vm.is_special_builtin(&callable, SpecialBuiltin::Len) {
             missed(pc, op::CALL);
             return call_any(pc, sp, fp, vm, arg);
         }
@@ -330,7 +331,7 @@ ops! {
 
     fn call_isinstance(pc, sp, fp, vm, arg) {
         let callable = (*sp.sub(4)).view();
-        if arg != 2 || !(*sp.sub(3)).is_empty() || !vm.is_common_builtin(&callable, "isinstance") {
+        if arg != 2 || !(*sp.sub(3)).is_empty() || !vm.is_special_builtin(&callable, SpecialBuiltin::IsInstance) {
             missed(pc, op::CALL);
             return call_any(pc, sp, fp, vm, arg);
         }

@@ -5,7 +5,6 @@ use crate::interpreter::frame::locals;
 use crate::interpreter::specialize;
 use crate::objects::cell::CellVariable;
 use crate::objects::dict::Dict;
-use crate::objects::function::Function;
 use crate::objects::str_::Str;
 use crate::protocols::object;
 use crate::vm::{PyResult, Raised};
@@ -262,18 +261,6 @@ ops! {
         let cell = CellVariable::make(vm, initial)?;
         (*place).release();
         *place = Slot::new(cell.into_value());
-        Ok((pc.add(1), sp))
-    }
-
-    fn copy_free_vars(pc, sp, fp, vm, arg) {
-        let function = (*fp).func.view();
-        let closure = function.downcast::<Function>().and_then(|f| f.closure.get());
-        let first = (*(*fp).code).nlocalsplus as usize - arg as usize;
-        if let Some(closure) = closure {
-            for (i, cell) in closure.items().iter().take(arg as usize).enumerate() {
-                *locals(fp).add(first + i) = Slot::new(cell.clone());
-            }
-        }
         Ok((pc.add(1), sp))
     }
 

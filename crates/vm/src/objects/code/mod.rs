@@ -24,6 +24,8 @@ pub use build::CodeParts;
 /// What `STORE_ATTR` has learnt where its inline cache has no room.
 #[derive(Clone, Copy)]
 pub struct StoreCache {
+    /// The instruction that the entry belongs to.
+    pub unit: u32,
     pub type_version: u32,
     /// The attribute word (shape, inline capacity) before.
     pub word: u64,
@@ -36,6 +38,8 @@ pub struct StoreCache {
 /// What `LOAD_GLOBAL` has learnt of a built-in.
 #[derive(Clone, Copy)]
 pub struct GlobalCache {
+    /// The instruction that the entry belongs to.
+    pub unit: u32,
     pub module_version: u32,
     pub builtins_version: u32,
     pub index: u32,

@@ -622,11 +622,20 @@ impl Builder<'_> {
             dict.set_str(vm, &vm.names.__weakref__, getset)?;
         }
         if ty.flag(TypeFlags::INLINE_VALUES) {
-            let own = match dict.get_str(vm, &vm.names.__static_attributes__)? {
-                Some(names) => names.downcast::<Tuple>().map_or(0, |t| t.len()),
-                None => 0,
-            };
-            let hint = (own as u32).max(base.inline_hint.get()).clamp(1, 30);
+            // The names that the methods of the class and its bases assign to `self`.
+            let mut names = rustc_hash::FxHashSet::default();
+            if let Some(mro) = ty.mro_items() {
+                for class in mro.items().iter().filter_map(|c| c.downcast::<Type>()) {
+                    if class.flag(TypeFlags::HEAPTYPE)
+                        && let Some(found) =
+                            class.dict(vm)?.get_str(vm, &vm.names.__static_attributes__)?
+                        && let Some(found) = found.downcast::<Tuple>()
+                    {
+                        names.extend(found.items().iter().map(Value::bits));
+                    }
+                }
+            }
+            let hint = (names.len() as u32).max(base.inline_hint.get()).clamp(1, 30);
             ty.inline_hint.set(hint);
             ty.layout.size.set(ty.inline_offset.get() + hint * 8);
         }

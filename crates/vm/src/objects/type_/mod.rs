@@ -364,24 +364,16 @@ fn is_subtype_slow(sub: &Type, base: &Type) -> bool {
 
 const CACHE_SIZE: usize = 4096;
 
-struct CacheEntry {
-    version: u32,
-    name: usize,
-    /// The word of the value found, or 0; alive as long as `version` is current, because the type's dictionary holds it.
-    value: u64,
-}
+/// `[version, name, value]`: the value is the word found, or 0; it is alive as long as `version` is current, because the
+/// type's dictionary holds it. (An array, so that the empty cache is memory never touched.)
+type CacheEntry = [u64; 3];
 
 /// The global cache of type lookups, keyed by type version and interned name (CPython's `struct type_cache`).
 pub struct MethodCache(MutCell<Box<[CacheEntry]>>);
 
 impl Default for MethodCache {
     fn default() -> Self {
-        let empty = (0..CACHE_SIZE).map(|_| CacheEntry {
-            version: 0,
-            name: 0,
-            value: 0,
-        });
-        MethodCache(MutCell::new(empty.collect()))
+        MethodCache(MutCell::new(vec![[0; 3]; CACHE_SIZE].into_boxed_slice()))
     }
 }
 
@@ -393,8 +385,8 @@ impl MethodCache {
         let index = (version as usize ^ (address >> 4)) & (CACHE_SIZE - 1);
         if version != 0 {
             let hit = self.0.with(|c| {
-                let entry = &c[index];
-                (entry.version == version && entry.name == address).then_some(entry.value)
+                let [of, named, value] = c[index];
+                (of == version as u64 && named == address as u64).then_some(value)
             });
             if let Some(word) = hit {
                 // SAFETY: the version is current, so the dictionary entry that the word was read from still holds it.
@@ -411,11 +403,7 @@ impl MethodCache {
                 // SAFETY: plain words are written, nothing is dropped.
                 unsafe {
                     self.0.with_mut_no_drop(|c| {
-                        c[index] = CacheEntry {
-                            version,
-                            name: address,
-                            value,
-                        }
+                        c[index] = [version as u64, address as u64, value]
                     })
                 }
             }
