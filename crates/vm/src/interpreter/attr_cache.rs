@@ -133,12 +133,7 @@ pub(crate) fn load(
     }
 }
 
-fn resolve(
-    vm: &Vm,
-    header: &Header,
-    name: &Ref<Str>,
-    wants_method: bool,
-) -> (u64, u64) {
+fn resolve(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64, u64) {
     const GENERAL: (u64, u64) = (kind::GENERAL, 0);
     let ty = Type::of_header(header);
     if ty.flag(TypeFlags::CUSTOM_GETATTR)

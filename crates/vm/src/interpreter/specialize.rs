@@ -47,8 +47,8 @@ impl SideEntry for StoreCache {
 
 /// Puts an entry into a side table, in the place of an older one of the same instruction; gives its index.
 fn place_in<T: SideEntry>(table: &naja_heap::MutCell<Vec<T>>, entry: T) -> usize {
-    table.with_mut(|table| {
-        match table.iter().position(|old| old.unit() == entry.unit()) {
+    table.with_mut(
+        |table| match table.iter().position(|old| old.unit() == entry.unit()) {
             Some(index) => {
                 table[index] = entry;
                 index
@@ -57,8 +57,8 @@ fn place_in<T: SideEntry>(table: &naja_heap::MutCell<Vec<T>>, entry: T) -> usize
                 table.push(entry);
                 table.len() - 1
             }
-        }
-    })
+        },
+    )
 }
 
 /// Writes the specialised opcode.

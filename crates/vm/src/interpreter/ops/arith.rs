@@ -368,13 +368,15 @@ fn plain_slice(vm: &Vm, o: &Value, start: &Value, stop: &Value) -> PyResult<Opti
         if stop - start == text.byte_len() {
             return Ok(Some(o.clone()));
         }
-        return Ok(Some(Str::from_parts(
+        return Ok(Some(
+            Str::from_parts(
                 vm,
                 &vm.types.str,
                 &[&text.as_bytes()[start..stop]],
                 stop - start,
             )?
-            .into_value()));
+            .into_value(),
+        ));
     }
     if ty.is(&vm.types.tuple)
         && let Some(tuple) = o.downcast::<Tuple>()

@@ -627,15 +627,18 @@ impl Builder<'_> {
             if let Some(mro) = ty.mro_items() {
                 for class in mro.items().iter().filter_map(|c| c.downcast::<Type>()) {
                     if class.flag(TypeFlags::HEAPTYPE)
-                        && let Some(found) =
-                            class.dict(vm)?.get_str(vm, &vm.names.__static_attributes__)?
+                        && let Some(found) = class
+                            .dict(vm)?
+                            .get_str(vm, &vm.names.__static_attributes__)?
                         && let Some(found) = found.downcast::<Tuple>()
                     {
                         names.extend(found.items().iter().map(Value::bits));
                     }
                 }
             }
-            let hint = (names.len() as u32).max(base.inline_hint.get()).clamp(1, 30);
+            let hint = (names.len() as u32)
+                .max(base.inline_hint.get())
+                .clamp(1, 30);
             ty.inline_hint.set(hint);
             ty.layout.size.set(ty.inline_offset.get() + hint * 8);
         }

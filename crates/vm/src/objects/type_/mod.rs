@@ -402,9 +402,8 @@ impl MethodCache {
                 // Interned names are immortal or are taken out with the interner, so the address stays the name's.
                 // SAFETY: plain words are written, nothing is dropped.
                 unsafe {
-                    self.0.with_mut_no_drop(|c| {
-                        c[index] = [version as u64, address as u64, value]
-                    })
+                    self.0
+                        .with_mut_no_drop(|c| c[index] = [version as u64, address as u64, value])
                 }
             }
         }
