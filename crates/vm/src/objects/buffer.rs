@@ -8,10 +8,15 @@
 use crate::function::{FromArg, Signature};
 use crate::objects::bytes::Bytes;
 use crate::vm::{PyResult, Vm};
+use crate::Visitor;
+use crate::objects::type_::TypeFlags;
 use naja_heap::Value;
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::rc::Rc;
+
+#[path = "buffer_python.rs"]
+pub mod python;
 
 /// What the consumer of a buffer asks for (`PyBUF_*`).
 pub mod flags {
@@ -103,7 +108,12 @@ impl Buffer {
     /// The buffer of any object, as asked for by `flags`. Raises TypeError "a bytes-like object is required, ...",
     /// BufferError, and what a class's `__buffer__` raises.
     pub fn get(vm: &Vm, value: &Value, flags: u32) -> PyResult<Buffer> {
-        match vm.type_of(value).slots.get_buffer.get() {
+        let ty = vm.type_of(value);
+        match ty.slots.get_buffer.get() {
+            Some(get) if ty.flag(TypeFlags::HEAPTYPE) => {
+                let buffer = get(vm, value, flags)?;
+                python::watch_release(vm, value, buffer)
+            }
             Some(get) => get(vm, value, flags),
             None => Err(vm.type_error(format!(
                 "a bytes-like object is required, not '{}'",
@@ -231,6 +241,46 @@ impl Buffer {
         let mut out = Vec::with_capacity(self.len);
         self.with_owner(|all| self.copy_items(all, 0, self.offset as isize, &mut out));
         out
+    }
+
+    /// As [`Buffer::to_vec`] in Fortran's order, the first dimension varying fastest.
+    pub fn to_vec_fortran(&self) -> Vec<u8> {
+        let mut flipped = self.clone();
+        flipped.shape.reverse();
+        flipped.strides.reverse();
+        flipped.to_vec()
+    }
+
+    /// Writes the items, whose bytes are given in C order, whatever the strides.
+    pub fn write_items(&self, items: &[u8]) {
+        let mut places = Vec::new();
+        self.places(0, self.offset as isize, &mut places);
+        self.with_owner_mut(|all| {
+            for (at, item) in places.into_iter().zip(items.chunks_exact(self.itemsize.max(1))) {
+                if let Some(to) = all.get_mut(at..at + item.len()) {
+                    to.copy_from_slice(item)
+                }
+            }
+        })
+    }
+
+    /// Where each item lies, in C order.
+    fn places(&self, dim: usize, at: isize, out: &mut Vec<usize>) {
+        if dim == self.shape.len() {
+            out.push(at.max(0) as usize);
+            return;
+        }
+        for i in 0..self.shape[dim] {
+            self.places(dim + 1, at + i * self.strides[dim], out)
+        }
+    }
+
+    /// Shows the collector the references held. (The owner's one only if it is this buffer's alone: it counts once.)
+    pub fn traverse(&self, v: &mut Visitor) {
+        v.value(&self.object);
+        if Rc::strong_count(&self.export) == 1 {
+            v.value(&self.export.owner)
+        }
     }
 
     fn copy_items(&self, all: &[u8], dim: usize, at: isize, out: &mut Vec<u8>) {

@@ -169,7 +169,7 @@ static OPS: BufferOps = BufferOps {
 
 /// What may be assigned to a slice. Raises TypeError.
 fn slice_content(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
-    if let Some(data) = bytes::of_object(vm, value)? {
+    if let Some(data) = bytes::copied(vm, value)? {
         return Ok(data);
     }
     let ty = vm.type_of(value);
@@ -231,7 +231,7 @@ impl ByteArray {
                 }
                 match bytes::zeros(vm, source)? {
                     Some(zeros) => zeros,
-                    None => match bytes::of_object(vm, source)? {
+                    None => match bytes::copied(vm, source)? {
                         Some(data) => data,
                         None => bytes::from_iterable(
                             vm,
@@ -509,6 +509,12 @@ impl ByteArray {
             0 => 0,
             n => n + 1,
         })
+    }
+
+    /// Release the buffer object that exposes the underlying memory of the object.
+    #[pymethod(sig = "($self, buffer, /)")]
+    fn __release_buffer__(zelf: &Ref<Self>, vm: &Vm, buffer: &Value) -> PyResult<()> {
+        crate::objects::memoryview::release_buffer(vm, zelf.as_value(), buffer)
     }
 
     /// Return state information for pickling.

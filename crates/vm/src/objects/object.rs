@@ -313,7 +313,14 @@ fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
         return Err(vm.type_error(format!("cannot pickle '{}' object", ty.name())));
     }
     let state = match object.header().and_then(instance::attrs) {
-        Some(_) => instance::materialize(vm, object)?.into_value(),
+        Some(_) => {
+            let dict = instance::materialize(vm, object)?;
+            if dict.is_empty() {
+                Value::NONE
+            } else {
+                dict.into_value()
+            }
+        }
         None => match attributes::get_optional(vm, object, &vm.names.__dict__)? {
             Some(dict) => dict,
             None => Value::NONE,

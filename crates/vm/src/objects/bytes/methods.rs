@@ -708,7 +708,10 @@ fn compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     if a.is(b) && a.downcast::<Bytes>().is_some() {
         return Ok(Value::from_bool(op.holds(std::cmp::Ordering::Equal)));
     }
-    if !Buffer::supported(vm, a) || !Buffer::supported(vm, b) {
+    // Other buffers compare themselves with bytes.
+    let both_bytes = a.downcast::<Bytes>().is_some() && b.downcast::<Bytes>().is_some();
+    let is_array = a.downcast::<ByteArray>().is_some() || b.downcast::<ByteArray>().is_some();
+    if !both_bytes && !(is_array && Buffer::supported(vm, a) && Buffer::supported(vm, b)) {
         warn_comparison(vm, a, b, op)?;
         return Ok(Value::NOT_IMPLEMENTED);
     }

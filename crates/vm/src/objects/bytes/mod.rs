@@ -38,6 +38,11 @@ pub struct Bytes {
 }
 
 impl Bytes {
+    /// [`Bytes::as_bytes`] of a reference, to be named as a function.
+    pub fn as_bytes_of(this: &Ref<Bytes>) -> &[u8] {
+        &this.data
+    }
+
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.data
@@ -67,6 +72,18 @@ pub fn of_object(vm: &Vm, value: &Value) -> PyResult<Option<Vec<u8>>> {
         Some(part) => Ok(Some(part.with(<[u8]>::to_vec))),
         None => Ok(None),
     }
+}
+
+/// As [`of_object`], also of memory that is not contiguous.
+pub fn copied(vm: &Vm, value: &Value) -> PyResult<Option<Vec<u8>>> {
+    if let Some(bytes) = value.downcast::<Bytes>() {
+        return Ok(Some(bytes.as_bytes().to_vec()));
+    }
+    if !Buffer::supported(vm, value) {
+        return Ok(None);
+    }
+    let view = Buffer::get(vm, value, buffer::flags::FULL_RO)?;
+    Ok(Some(view.to_vec()))
 }
 
 /// Zero bytes, as many as an index says. None where the value is no index.
@@ -141,11 +158,11 @@ fn item_byte(vm: &Vm, item: &Value, range: &str) -> PyResult<u8> {
 
 /// The bytes that `bytes(x)` makes of a number, iterable or buffer.
 pub fn from_object(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
-    if let Some(bytes) = of_object(vm, value)? {
-        return Ok(bytes);
-    }
     if let Some(zeros) = zeros(vm, value)? {
         return Ok(zeros);
+    }
+    if let Some(bytes) = copied(vm, value)? {
+        return Ok(bytes);
     }
     from_iterable(vm, value, "bytes", "bytes must be in range(0, 256)")
 }

@@ -230,6 +230,10 @@ impl Dict {
     /// raise a KeyError.
     #[pymethod(sig = "($self, key, default=<unrepresentable>, /)")]
     fn pop(&self, vm: &Vm, key: &Value, default: Option<Value>) -> PyResult {
+        if self.is_empty() {
+            // Not even the hash is asked for.
+            return default.ok_or_else(|| vm.key_error(key));
+        }
         match self.remove(vm, key)?.or(default) {
             Some(value) => Ok(value),
             None => Err(vm.key_error(key)),

@@ -787,6 +787,27 @@ static OTHERS: &[SlotDef] = &[
         wrapper!(unary index "__index__"),
         slot_index
     ),
+    // buffers
+    def!(
+        "__buffer__",
+        "($self, flags, /)\n--\n\nReturn a buffer object that exposes the underlying memory of the object.",
+        get_buffer,
+        |vm, class, args| {
+            let rest = operands(vm, &args, 1, 1, "__buffer__")?;
+            let flags = number::index_isize(vm, &rest[0])?;
+            let Ok(flags) = i32::try_from(flags) else {
+                return Err(vm.overflow_error("buffer flags out of range"));
+            };
+            match class.slots.get_buffer.get() {
+                Some(f) => {
+                    let buffer = f(vm, &args.args[0], flags as u32)?;
+                    Ok(crate::objects::memoryview::MemoryView::make(vm, buffer)?.into_value())
+                }
+                None => Err(missing_slot(vm, "__buffer__")),
+            }
+        },
+        crate::objects::buffer::python::get_buffer
+    ),
     // mappings
     def!(
         "__len__",
