@@ -5,11 +5,11 @@
 //! refuses to change its size while there are any; dropping the last clone of a `Buffer` ends the export.
 //! Invariant: `offset + (extent of shape and strides)` lies within the owner's bytes.
 
+use crate::Visitor;
 use crate::function::{FromArg, Signature};
 use crate::objects::bytes::Bytes;
-use crate::vm::{PyResult, Vm};
-use crate::Visitor;
 use crate::objects::type_::TypeFlags;
+use crate::vm::{PyResult, Vm};
 use naja_heap::Value;
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -256,7 +256,10 @@ impl Buffer {
         let mut places = Vec::new();
         self.places(0, self.offset as isize, &mut places);
         self.with_owner_mut(|all| {
-            for (at, item) in places.into_iter().zip(items.chunks_exact(self.itemsize.max(1))) {
+            for (at, item) in places
+                .into_iter()
+                .zip(items.chunks_exact(self.itemsize.max(1)))
+            {
                 if let Some(to) = all.get_mut(at..at + item.len()) {
                     to.copy_from_slice(item)
                 }

@@ -5,8 +5,8 @@
 
 use super::{MemoryView, format};
 use crate::objects::buffer::{Buffer, flags};
-use crate::protocols::{attributes, compare as protocol};
 use crate::protocols::compare::CompareOp;
+use crate::protocols::{attributes, compare as protocol};
 use crate::vm::{PyResult, Vm};
 use naja_heap::Value;
 
@@ -26,7 +26,11 @@ impl Reader {
         let error = attributes::get_by(vm, &module, "error")?;
         let format = vm.new_str(&*view.format)?.into_value();
         match vm.call_method_str(&module, "Struct", &[format]) {
-            Ok(made) => Ok(Some(Reader::Struct(attributes::get_by(vm, &made, "unpack_from")?))),
+            Ok(made) => Ok(Some(Reader::Struct(attributes::get_by(
+                vm,
+                &made,
+                "unpack_from",
+            )?))),
             Err(raised) => match error.downcast::<crate::objects::type_::Type>() {
                 Some(error) if vm.catch(error) => Ok(None),
                 _ => Err(raised),

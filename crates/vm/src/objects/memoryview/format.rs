@@ -80,7 +80,10 @@ fn explain(vm: &Vm, format: u8, raised: Raised) -> Raised {
 }
 
 fn out_of_range(vm: &Vm, format: u8) -> Raised {
-    vm.value_error(format!("memoryview: invalid value for format '{}'", format as char))
+    vm.value_error(format!(
+        "memoryview: invalid value for format '{}'",
+        format as char
+    ))
 }
 
 fn integer(vm: &Vm, format: u8, value: &Value, range: (i128, i128)) -> PyResult<[u8; 8]> {

@@ -90,10 +90,7 @@ fn place(view: &Buffer, indices: &[isize]) -> Result<usize, Miss> {
 fn fetch(view: &Buffer, at: usize) -> [u8; 8] {
     let mut item = [0; 8];
     view.with_owner(|all| {
-        for (to, from) in item
-            .iter_mut()
-            .zip(all.iter().skip(at).take(view.itemsize))
-        {
+        for (to, from) in item.iter_mut().zip(all.iter().skip(at).take(view.itemsize)) {
             *to = *from
         }
     });
@@ -131,7 +128,11 @@ fn key_of<'a>(vm: &Vm, key: &'a Value) -> PyResult<Key<'a>> {
             .collect::<PyResult<_>>()?;
         return Ok(Key::Indices(indices));
     }
-    if tuple.items().iter().all(|k| k.downcast::<Slice>().is_some()) {
+    if tuple
+        .items()
+        .iter()
+        .all(|k| k.downcast::<Slice>().is_some())
+    {
         return Ok(Key::Slices);
     }
     Ok(Key::Wrong)
@@ -215,9 +216,7 @@ impl MemoryView {
             .unwrap_or_default();
         match miss {
             Miss::Released => MemoryView::released(vm),
-            Miss::Dimension(n) => {
-                vm.index_error(format!("index out of bounds on dimension {n}"))
-            }
+            Miss::Dimension(n) => vm.index_error(format!("index out of bounds on dimension {n}")),
             Miss::Count(n) => vm.type_error(format!(
                 "cannot index {ndim}-dimension view with {n}-element tuple"
             )),
@@ -247,9 +246,7 @@ impl MemoryView {
         match self.look(vm, Buffer::ndim)? {
             0 => Err(self.missed(vm, Miss::NoDims)),
             1 => self.get(vm, &[index]),
-            _ => Err(vm.not_implemented_error(
-                "multi-dimensional sub-views are not implemented",
-            )),
+            _ => Err(vm.not_implemented_error("multi-dimensional sub-views are not implemented")),
         }
     }
 
@@ -523,7 +520,9 @@ impl MemoryView {
             "memory"
         };
         let address = zelf.as_value().bits();
-        Ok(vm.new_str(format!("<{what} at {address:#x}>"))?.into_value())
+        Ok(vm
+            .new_str(format!("<{what} at {address:#x}>"))?
+            .into_value())
     }
 
     #[pyslot]
@@ -537,9 +536,9 @@ impl MemoryView {
             return Err(vm.value_error("cannot hash writable memoryview object"));
         }
         if !format::native(&view.format).is_some_and(format::is_byte) {
-            return Err(vm.value_error(
-                "memoryview: hashing is restricted to formats 'B', 'b' or 'c'",
-            ));
+            return Err(
+                vm.value_error("memoryview: hashing is restricted to formats 'B', 'b' or 'c'")
+            );
         }
         // An owner that cannot be hashed may change its bytes after all.
         hash::hash(vm, &view.object)?;
@@ -677,14 +676,12 @@ impl MemoryView {
         let view = self.buffer(vm)?;
         self.check_unrestricted(vm)?;
         if !view.is_c_contiguous() {
-            return Err(
-                vm.type_error("memoryview: casts are restricted to C-contiguous views")
-            );
+            return Err(vm.type_error("memoryview: casts are restricted to C-contiguous views"));
         }
         if (shape.is_some() || view.ndim() != 1) && view.shape.contains(&0) {
-            return Err(vm.type_error(
-                "memoryview: cannot cast view with zeros in shape or strides",
-            ));
+            return Err(
+                vm.type_error("memoryview: cannot cast view with zeros in shape or strides")
+            );
         }
         let shape = match shape {
             None => None,
@@ -702,9 +699,7 @@ impl MemoryView {
                     )));
                 }
                 if view.ndim() != 1 && dims.len() != 1 {
-                    return Err(
-                        vm.type_error("memoryview: cast must be 1D -> ND or ND -> 1D")
-                    );
+                    return Err(vm.type_error("memoryview: cast must be 1D -> ND or ND -> 1D"));
                 }
                 Some(dims)
             }
@@ -777,9 +772,7 @@ impl MemoryView {
             (1, Some(n)) => n,
             (0, _) => return Err(vm.type_error("invalid lookup on 0-dim memory")),
             _ => {
-                return Err(
-                    vm.not_implemented_error("multi-dimensional lookup is not implemented")
-                );
+                return Err(vm.not_implemented_error("multi-dimensional lookup is not implemented"));
             }
         };
         let fit = |i: isize| if i < 0 { (i + n).max(0) } else { i.min(n) };
