@@ -17,7 +17,18 @@ pub struct Param {
 }
 
 /// The parameters of a text signature, `$self`, `$type` and `$module` left out.
+///
+/// Brackets mark parameters without a default that can be left out: `($self, sub[, start[, end]], /)`.
 pub fn parse(text: &str) -> Result<Vec<Param>, String> {
+    if let Some(at) = text.find("[, ") {
+        let plain = |part: &str| part.replace(['[', ']'], "");
+        let required = parse(&format!("{})", plain(&text[..at])))?;
+        let mut all = parse(&plain(text))?;
+        all.iter_mut()
+            .skip(required.len())
+            .for_each(|p| p.required = false);
+        return Ok(all);
+    }
     let mut params: Vec<Param> = Vec::new();
     let mut kind = Kind::PosOrKw;
     let mut optional = false;
@@ -134,6 +145,16 @@ fn split(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brackets() {
+        let p = parse("($self, sub[, start[, end]], /)").unwrap();
+        assert_eq!(
+            p.iter().map(|p| p.required).collect::<Vec<_>>(),
+            [true, false, false]
+        );
+        assert!(p.iter().all(|p| p.kind == Kind::PosOnly));
+    }
 
     #[test]
     fn kinds_and_defaults() {

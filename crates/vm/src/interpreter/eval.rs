@@ -1099,22 +1099,22 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                             op::CALL_BUILTIN_O
                                             | op::CALL_BUILTIN_FAST
                                             | op::CALL_BUILTIN_FAST_WITH_KEYWORDS => {
-                                                slow!(ops::call::call_builtin)
+                                                switch!(ops::call::call_builtin)
                                             }
                                             op::CALL_METHOD_DESCRIPTOR_O
                                             | op::CALL_METHOD_DESCRIPTOR_NOARGS
                                             | op::CALL_METHOD_DESCRIPTOR_FAST
                                             | op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => {
-                                                slow!(ops::call::call_method_descriptor)
+                                                switch!(ops::call::call_method_descriptor)
                                             }
                                             op::CALL_BUILTIN_CLASS | op::CALL_NON_PY_GENERAL => {
-                                                slow!(ops::call::call_non_py)
+                                                switch!(ops::call::call_non_py)
                                             }
-                                            op::CALL_LEN => slow!(ops::call::call_len),
-                                            op::CALL_ISINSTANCE => slow!(ops::call::call_isinstance),
-                                            op::CALL_LIST_APPEND => slow!(ops::call::call_list_append),
-                                            op::CALL_STR_1 | op::CALL_TUPLE_1 => slow!(ops::call::call_non_py),
-                                            op::CALL_TYPE_1 => slow!(ops::call::call_type_1),
+                                            op::CALL_LEN => switch!(ops::call::call_len),
+                                            op::CALL_ISINSTANCE => switch!(ops::call::call_isinstance),
+                                            op::CALL_LIST_APPEND => switch!(ops::call::call_list_append),
+                                            op::CALL_STR_1 | op::CALL_TUPLE_1 => switch!(ops::call::call_non_py),
+                                            op::CALL_TYPE_1 => switch!(ops::call::call_type_1),
                                             op::CALL_KW
                                             | op::CALL_KW_PY
                                             | op::CALL_KW_BOUND_METHOD

@@ -306,10 +306,8 @@ pub(crate) fn state_of(vm: &Vm, object: &Value) -> PyResult {
 /// `object.__getstate__`: the attributes, with those of `__slots__`.
 fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
     let ty = vm.type_of(object);
-    if required
-        && ty.layout.size.get() as usize > 16 + ty.layout.payload.size
-        && !ty.flag(TypeFlags::HAS_DICT)
-    {
+    if required && ty.layout.payload.size > 0 {
+        // A native part that nobody tells how to save.
         return Err(vm.type_error(format!("cannot pickle '{}' object", ty.name())));
     }
     let state = match object.header().and_then(instance::attrs) {
@@ -349,6 +347,7 @@ fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
 fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
     let class = vm.type_of(object).to_ref();
     let call = |name| vm.call_special(object, name, &[]);
+    let mut required = false;
     let (function, args) = if let Some(pair) = call(&vm.names.__getnewargs_ex__)? {
         let parts = sequence::collect(vm, &pair)?;
         let [args, kwargs] = parts.as_slice() else {
@@ -370,17 +369,27 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
         }
     } else {
         let mut all = vec![class.to_value()];
-        if let Some(args) = call(&vm.names.__getnewargs__)? {
-            all.extend(sequence::collect(vm, &args)?);
+        match call(&vm.names.__getnewargs__)? {
+            Some(args) => all.extend(sequence::collect(vm, &args)?),
+            None => {
+                required = !class.flag(TypeFlags::LIST_SUBCLASS)
+                    && !class.flag(TypeFlags::DICT_SUBCLASS)
+            }
         }
         (
             attributes::get(vm, copyreg, &vm.names.__newobj__)?,
             vm.new_tuple(all)?,
         )
     };
-    let state = match vm.call_special(object, &vm.names.__getstate__, &[])? {
-        Some(state) => state,
-        None => Value::NONE,
+    let inherited = class.lookup(vm, &vm.names.__getstate__);
+    let plain = match (inherited, vm.types.object.lookup(vm, &vm.names.__getstate__)) {
+        (Some(a), Some(b)) => a.is(&b),
+        _ => true,
+    };
+    let state = if plain {
+        get_state(vm, object, required)?
+    } else {
+        state_of(vm, object)?
     };
     let iterator = |wanted: bool, items: Value| -> PyResult {
         if wanted {

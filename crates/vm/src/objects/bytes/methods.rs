@@ -248,8 +248,7 @@ fn words(data: &[u8], max: usize, from_right: bool) -> Vec<Range<usize>> {
     let (mut start, mut end) = strip_range(data, !from_right, from_right, is_space);
     while start < end {
         if out.len() == max {
-            let (a, b) = strip_range(&data[start..end], from_right, !from_right, is_space);
-            out.push(start + a..start + b);
+            out.push(start..end);
             break;
         }
         let rest = &data[start..end];
@@ -375,9 +374,10 @@ fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> P
     let empty = || T::make(vm, Vec::new());
     let parts = match found {
         Some((before, middle, after)) => {
-            let middle = match sep.downcast::<T>() {
-                Some(sep) => T::unchanged(sep, vm)?,
-                None => T::make(vm, middle)?,
+            let middle = if T::NAME == Bytes::NAME {
+                sep.clone()
+            } else {
+                T::make(vm, middle)?
             };
             vec![T::make(vm, before)?, middle, T::make(vm, after)?]
         }
@@ -988,7 +988,7 @@ macro_rules! shared_methods {
             ///     Optional start position. Default: start of the bytes.
             ///   end
             ///     Optional stop position. Default: end of the bytes.
-            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            #[pymethod(sig = "($self, sub[, start[, end]], /)")]
             fn count(
                 &self,
                 vm: &Vm,
@@ -1012,7 +1012,7 @@ macro_rules! shared_methods {
             ///     Optional stop position. Default: end of the bytes.
             ///
             /// Return -1 on failure.
-            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            #[pymethod(sig = "($self, sub[, start[, end]], /)")]
             fn find(
                 &self,
                 vm: &Vm,
@@ -1031,7 +1031,7 @@ macro_rules! shared_methods {
             ///     Optional stop position. Default: end of the bytes.
             ///
             /// Return -1 on failure.
-            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            #[pymethod(sig = "($self, sub[, start[, end]], /)")]
             fn rfind(
                 &self,
                 vm: &Vm,
@@ -1050,7 +1050,7 @@ macro_rules! shared_methods {
             ///     Optional stop position. Default: end of the bytes.
             ///
             /// Raise ValueError if the subsection is not found.
-            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            #[pymethod(sig = "($self, sub[, start[, end]], /)")]
             fn index(
                 &self,
                 vm: &Vm,
@@ -1070,7 +1070,7 @@ macro_rules! shared_methods {
             ///     Optional stop position. Default: end of the bytes.
             ///
             /// Raise ValueError if the subsection is not found.
-            #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+            #[pymethod(sig = "($self, sub[, start[, end]], /)")]
             fn rindex(
                 &self,
                 vm: &Vm,
@@ -1090,7 +1090,7 @@ macro_rules! shared_methods {
             ///     Optional start position. Default: start of the bytes.
             ///   end
             ///     Optional stop position. Default: end of the bytes.
-            #[pymethod(sig = "($self, prefix, start=None, end=None, /)")]
+            #[pymethod(sig = "($self, prefix[, start[, end]], /)")]
             fn startswith(
                 &self,
                 vm: &Vm,
@@ -1110,7 +1110,7 @@ macro_rules! shared_methods {
             ///     Optional start position. Default: start of the bytes.
             ///   end
             ///     Optional stop position. Default: end of the bytes.
-            #[pymethod(sig = "($self, suffix, start=None, end=None, /)")]
+            #[pymethod(sig = "($self, suffix[, start[, end]], /)")]
             fn endswith(
                 &self,
                 vm: &Vm,

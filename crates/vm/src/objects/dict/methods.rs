@@ -1,23 +1,23 @@
 //! The slots and methods of `dict`; its views and iterators.
 
-use super::Dict;
+use super::{Dict, iterators};
 use crate::function::Args;
+use crate::objects::set::Set;
+use crate::objects::set::core::Core as SetCore;
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{attributes, compare, iterator, object, sequence};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
-use naja_heap::{MutCell, Ref, Value};
+use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
-use std::cell::Cell;
 
 /// `dict.update(mapping)`: a dict, or anything with `keys()`. Raises AttributeError where there is no `keys`.
 pub fn update_from_mapping(vm: &Vm, dict: &Ref<Dict>, mapping: &Value) -> PyResult<()> {
-    if let Some(other) = mapping.downcast::<Dict>() {
-        for (key, value) in other.items_vec() {
-            dict.set(vm, &key, value)?;
-        }
-        return Ok(());
+    if let Some(other) = mapping.downcast::<Dict>()
+        && uses_own_iteration(vm, mapping)
+    {
+        return merge(vm, dict, other);
     }
     let keys = attributes::get(vm, mapping, &vm.names.keys)?;
     let keys = vm.call(&keys, &[])?;
@@ -27,13 +27,54 @@ pub fn update_from_mapping(vm: &Vm, dict: &Ref<Dict>, mapping: &Value) -> PyResu
     })
 }
 
+/// Whether a dict's class iterates as `dict` does (a subclass may override it).
+fn uses_own_iteration(vm: &Vm, dict: &Value) -> bool {
+    let address = |f: Option<crate::objects::type_::slots::UnaryFn>| f.map(|f| f as usize);
+    address(vm.type_of(dict).slots.iter.get()) == address(vm.types.dict.slots.iter.get())
+}
+
+/// Adds all items of another dict. Raises RuntimeError where that is changed meanwhile.
+pub fn merge(vm: &Vm, dict: &Ref<Dict>, other: &Ref<Dict>) -> PyResult<()> {
+    if dict.is(other) || other.is_empty() {
+        return Ok(());
+    }
+    if dict.is_empty() {
+        let copy = other
+            .table
+            .with(super::table::Table::try_clone)
+            .map_err(|e| vm.no_memory(e))?;
+        dict.put_table(copy);
+        return Ok(());
+    }
+    let items = other.table.with(|t| t.entries().len());
+    let mut position = 0;
+    while let Some((key, hash, value)) = other.next_hashed(&mut position) {
+        dict.set_hashed(vm, &key, hash, value)?;
+        if other.table.with(|t| t.entries().len()) != items {
+            return Err(vm.runtime_error("dict mutated during update"));
+        }
+    }
+    Ok(())
+}
+
 /// `dict.update(pairs)`.
 fn update_from_pairs(vm: &Vm, dict: &Ref<Dict>, pairs: &Value) -> PyResult<()> {
     let mut i = 0;
     iterator::for_each(vm, pairs, |pair| {
-        let message =
-            format!("cannot convert dictionary update sequence element #{i} to a sequence");
-        let parts = sequence::collect_or(vm, &pair, &message)?;
+        let parts = match sequence::collect_or(vm, &pair, "object is not iterable") {
+            Err(raised) => {
+                if vm.exception_matches(&vm.types.type_error) {
+                    crate::objects::exception::add_note_to_pending(
+                        vm,
+                        &format!(
+                            "Cannot convert dictionary update sequence element #{i} to a sequence"
+                        ),
+                    );
+                }
+                return Err(raised);
+            }
+            parts => parts?,
+        };
         let [key, value] = parts.as_slice() else {
             return Err(vm.value_error(format!(
                 "dictionary update sequence element #{i} has length {}; 2 is required",
@@ -125,9 +166,10 @@ impl Dict {
         vm.check_stack()?;
         let mut equal = x.len() == y.len();
         if equal {
-            for (key, value) in x.items_vec() {
-                let same = match y.get(vm, &key)? {
-                    Some(other) => compare::eq(vm, &value, &other)?,
+            let mut position = 0;
+            while let Some((key, hash, value)) = x.next_hashed(&mut position) {
+                let same = match y.get_hashed(vm, &key, hash)? {
+                    Some(other) => compare::eq(vm, &other, &value)?,
                     None => false,
                 };
                 if !same {
@@ -146,7 +188,7 @@ impl Dict {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        DictIterator::make(vm, zelf, Kind::Keys, false)
+        iterators::keys(vm, zelf)
     }
 
     #[pyslot]
@@ -304,7 +346,7 @@ impl Dict {
     /// Return a reverse iterator over the dict keys.
     #[pymethod]
     fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        DictIterator::make(vm, zelf, Kind::Keys, true)
+        iterators::reverse_keys(vm, zelf)
     }
 
     /// Create a new dictionary with keys from iterable and values set to value.
@@ -312,119 +354,33 @@ impl Dict {
     fn fromkeys(cls: &Ref<Type>, vm: &Vm, iterable: &Value, value: Option<Value>) -> PyResult {
         let value = value.unwrap_or(Value::NONE);
         let made = vm.call(cls.as_value(), &[])?;
+        if vm.type_of(&made).is(&vm.types.dict)
+            && let Some(dict) = made.downcast::<Dict>()
+        {
+            iterator::for_each(vm, iterable, |key| dict.set(vm, &key, value.clone()))?;
+            return Ok(made);
+        }
         iterator::for_each(vm, iterable, |key| {
             object::set_item(vm, &made, &key, &value)
         })?;
         Ok(made)
     }
 
-    /// See PEP 585
+    /// Return the size of the dict in memory.
+    #[pymethod]
+    fn __sizeof__(&self) -> usize {
+        self.table.with(|t| t.cpython_size())
+    }
+
+    /// dicts are generic over two types, signifying (respectively) the types of their keys and values
     #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
     fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
         vm.generic_alias(cls.as_value(), object)
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Keys,
-    Values,
-    Items,
-}
-
-#[pyclass(name = "dict_keyiterator", module = "builtins", gc, flags(NO_NEW))]
-pub struct DictIterator {
-    dict: MutCell<Option<Ref<Dict>>>,
-    position: Cell<usize>,
-    len: usize,
-    kind: Kind,
-    reverse: bool,
-}
-
-impl Traverse for DictIterator {
-    fn traverse(&self, v: &mut Visitor) {
-        self.dict.with(|d| d.iter().for_each(|d| v.reference(d)))
-    }
-    fn clear(&self) {
-        drop(self.dict.take())
-    }
-}
-
-impl DictIterator {
-    fn make(vm: &Vm, dict: &Ref<Dict>, kind: Kind, reverse: bool) -> PyResult {
-        let position = if reverse {
-            dict.table.with(|t| t.entries().len())
-        } else {
-            0
-        };
-        let iterator = DictIterator {
-            dict: MutCell::new(Some(dict.clone())),
-            position: Cell::new(position),
-            len: dict.len(),
-            kind,
-            reverse,
-        };
-        Ok(vm.new_object(iterator)?.into_value())
-    }
-}
-
-#[pymethods]
-impl DictIterator {
-    #[pyslot]
-    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
-        Ok(zelf.clone())
-    }
-
-    #[pyslot]
-    fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(dict) = zelf.dict.get() else {
-            return Ok(None);
-        };
-        if dict.len() != zelf.len {
-            drop(zelf.dict.take());
-            return Err(vm.runtime_error("dictionary changed size during iteration"));
-        }
-        let mut position = zelf.position.get();
-        let next = if zelf.reverse {
-            dict.table.with(|t| {
-                while position > 0 {
-                    position -= 1;
-                    if let Some(entry) = t.entries().get(position)
-                        && let Some(key) = &entry.key
-                    {
-                        return Some((key.clone(), entry.value.clone()));
-                    }
-                }
-                None
-            })
-        } else {
-            dict.next_item(&mut position)
-        };
-        zelf.position.set(position);
-        let Some((key, value)) = next else {
-            drop(zelf.dict.take());
-            return Ok(None);
-        };
-        match zelf.kind {
-            Kind::Keys => Ok(Some(key)),
-            Kind::Values => Ok(Some(value)),
-            Kind::Items => Ok(Some(vm.new_tuple(vec![key, value])?.into_value())),
-        }
-    }
-
-    /// Private method returning an estimate of len(list(it)).
-    #[pymethod]
-    fn __length_hint__(&self) -> usize {
-        if self.dict.with(Option::is_some) {
-            self.len
-        } else {
-            0
-        }
-    }
-}
-
 macro_rules! view {
-    ($ty:ident, $name:literal, $kind:ident) => {
+    ($ty:ident, $name:literal) => {
         #[pyclass(name = $name, module = "builtins", gc, flags(NO_NEW))]
         pub struct $ty {
             dict: Ref<Dict>,
@@ -439,9 +395,9 @@ macro_rules! view {
     };
 }
 
-view!(DictKeys, "dict_keys", Keys);
-view!(DictValues, "dict_values", Values);
-view!(DictItems, "dict_items", Items);
+view!(DictKeys, "dict_keys");
+view!(DictValues, "dict_values");
+view!(DictItems, "dict_items");
 
 /// `dict_keys([...])`.
 fn view_repr(vm: &Vm, zelf: &Value) -> PyResult {
@@ -458,15 +414,10 @@ fn view_repr(vm: &Vm, zelf: &Value) -> PyResult {
         .into_value())
 }
 
-/// The elements of a view or any iterable as a set.
-fn as_set(vm: &Vm, value: &Value) -> PyResult {
-    vm.call(vm.types.set.as_value(), std::slice::from_ref(value))
-}
-
 fn is_set_like(vm: &Vm, value: &Value) -> bool {
     value.downcast::<DictKeys>().is_some()
         || value.downcast::<DictItems>().is_some()
-        || value.downcast::<crate::objects::set::Set>().is_some()
+        || value.downcast::<Set>().is_some()
         || value.downcast::<crate::objects::set::FrozenSet>().is_some()
         || vm.type_of(value).is(&vm.types.set)
 }
@@ -499,11 +450,23 @@ fn view_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     Ok(Value::from_bool(result))
 }
 
-/// `a & b` where at least one is a view: the elements of the other one that the view contains.
+fn is_view(value: &Value) -> bool {
+    value.downcast::<DictKeys>().is_some() || value.downcast::<DictItems>().is_some()
+}
+
+/// `a & b` where at least one is a view: the elements of the smaller one that the other contains.
 fn view_and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-    let is_view = a.downcast::<DictKeys>().is_some() || a.downcast::<DictItems>().is_some();
-    let (view, other) = if is_view { (a, b) } else { (b, a) };
-    let result = crate::objects::set::Set::new(vm)?;
+    let (mut view, mut other) = if is_view(a) { (a, b) } else { (b, a) };
+    let len = object::len(vm, view)?;
+    let exact_set =
+        vm.type_of(other).is(&vm.types.set) || vm.type_of(other).is(&vm.types.frozenset);
+    if exact_set && len <= object::len(vm, other)? {
+        return vm.call_method_str(other, "intersection", std::slice::from_ref(view));
+    }
+    if is_view(other) && object::len(vm, other)? > len {
+        std::mem::swap(&mut view, &mut other)
+    }
+    let result = Set::new(vm)?;
     iterator::for_each(vm, other, |element| {
         if sequence::contains(vm, view, &element)? {
             result.add(vm, &element)?;
@@ -513,20 +476,21 @@ fn view_and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
     Ok(result.into_value())
 }
 
-/// `a op b` of the elements as sets, where either side may be any iterable.
+/// `a op b`: a set of the elements of `a`, changed by those of the iterable `b`.
 fn view_operation(
     vm: &Vm,
     a: &Value,
     b: &Value,
-    operation: fn(&Vm, &Value, &Value) -> PyResult,
+    operation: fn(&SetCore, &Vm, &Value) -> PyResult<()>,
 ) -> PyResult {
-    let a = as_set(vm, a)?;
-    let b = as_set(vm, b)?;
-    operation(vm, &a, &b)
+    let result = Set::new(vm)?;
+    result.core.update(vm, a)?;
+    operation(&result.core, vm, b)?;
+    Ok(result.into_value())
 }
 
 macro_rules! view_methods {
-    ($ty:ident, $kind:ident, $($shared:tt)*) => {
+    ($ty:ident, $kind:ident, $reverse:ident, $($shared:tt)*) => {
         #[pymethods($($shared)*)]
         impl $ty {
             #[pyslot]
@@ -541,13 +505,13 @@ macro_rules! view_methods {
 
             #[pyslot]
             fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-                DictIterator::make(vm, &zelf.dict, Kind::$kind, false)
+                iterators::$kind(vm, &zelf.dict)
             }
 
             /// Return a reverse iterator over the dict's entries.
             #[pymethod]
             fn __reversed__(&self, vm: &Vm) -> PyResult {
-                DictIterator::make(vm, &self.dict, Kind::$kind, true)
+                iterators::$reverse(vm, &self.dict)
             }
 
             /// dictionary that this view refers to
@@ -580,25 +544,35 @@ macro_rules! set_view_methods {
 
             #[pyslot]
             fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-                view_operation(vm, a, b, crate::protocols::number::or)
+                view_operation(vm, a, b, SetCore::update)
             }
 
             #[pyslot]
             fn xor(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-                view_operation(vm, a, b, crate::protocols::number::xor)
+                view_operation(vm, a, b, SetCore::toggle_all)
             }
 
             #[pyslot]
             fn subtract(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-                view_operation(vm, a, b, crate::protocols::number::subtract)
+                view_operation(vm, a, b, SetCore::remove_all)
             }
 
             /// Return True if the view and the given iterable have a null intersection.
-            #[pymethod(sig = "($self, other, /)")]
-            fn isdisjoint(zelf: &Ref<Self>, vm: &Vm, other: &Value) -> PyResult<bool> {
+            #[pymethod(sig = "($self, object, /)")]
+            fn isdisjoint(zelf: &Ref<Self>, vm: &Vm, object: &Value) -> PyResult<bool> {
+                let mut other = object;
+                let own = zelf.as_value();
+                if other.is(own) {
+                    return Ok(zelf.dict.is_empty());
+                }
+                // The smaller one is walked through.
+                let mut view = own;
+                if is_set_like(vm, other) && object::len(vm, other)? > zelf.dict.len() {
+                    std::mem::swap(&mut view, &mut other)
+                }
                 let other = iterator::iter(vm, other)?;
                 while let Some(element) = iterator::next(vm, &other)? {
-                    if $contains(vm, &zelf.dict, &element)? {
+                    if sequence::contains(vm, view, &element)? {
                         return Ok(false);
                     }
                 }
@@ -626,6 +600,6 @@ fn has_item(vm: &Vm, dict: &Ref<Dict>, item: &Value) -> PyResult<bool> {
 
 set_view_methods!(DictKeys, "DICT_KEYS_SET", has_key);
 set_view_methods!(DictItems, "DICT_ITEMS_SET", has_item);
-view_methods!(DictKeys, Keys, with(DICT_KEYS_SET));
-view_methods!(DictValues, Values,);
-view_methods!(DictItems, Items, with(DICT_ITEMS_SET));
+view_methods!(DictKeys, keys, reverse_keys, with(DICT_KEYS_SET));
+view_methods!(DictValues, values, reverse_values,);
+view_methods!(DictItems, items, reverse_items, with(DICT_ITEMS_SET));

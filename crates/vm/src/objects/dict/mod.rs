@@ -7,6 +7,7 @@
 //!
 //! CPython: Objects/dictobject.c; the layout is Raymond Hettinger's.
 
+pub mod iterators;
 pub mod methods;
 pub mod table;
 
@@ -85,6 +86,28 @@ impl Dict {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Puts another table in the place of this one.
+    pub(crate) fn put_table(&self, mut new: Table) {
+        let old = self.table.with_mut(|t| {
+            new.carry_version(t);
+            std::mem::replace(t, new)
+        });
+        drop(old)
+    }
+
+    /// As [`Dict::next_item`], with the key's hash.
+    pub(crate) fn next_hashed(&self, position: &mut usize) -> Option<(Value, i64, Value)> {
+        self.table.with(|t| {
+            while let Some(entry) = t.entries().get(*position) {
+                *position += 1;
+                if let Some(key) = &entry.key {
+                    return Some((key.clone(), entry.hash, entry.value.clone()));
+                }
+            }
+            None
+        })
     }
 
     /// Drops all items.

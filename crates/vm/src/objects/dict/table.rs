@@ -401,6 +401,20 @@ impl Table {
         Ok(copy)
     }
 
+    /// The bytes that CPython's dict of this shape takes.
+    pub fn cpython_size(&self) -> usize {
+        if self.index.is_empty() {
+            return 48;
+        }
+        let entry = if self.only_str { 16 } else { 24 };
+        let index = match self.bits {
+            0..=7 => 1,
+            8..=15 => 2,
+            _ => 4,
+        };
+        80 + (index << self.bits) + usable(self.bits) * entry
+    }
+
     /// Empties the table, giving the entries to the caller to drop.
     pub fn take_entries(&mut self) -> Vec<Entry> {
         let entries = std::mem::take(&mut self.entries);

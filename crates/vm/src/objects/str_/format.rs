@@ -12,6 +12,9 @@ use naja_numbers::strformat::{
 
 /// `template.format(*args, **kwargs)`.
 pub fn format(vm: &Vm, template: &Ref<Str>, args: Args) -> PyResult {
+    if memchr::memchr2(b'{', b'}', template.as_bytes()).is_none() {
+        return Ok(template.to_value());
+    }
     let mut out = Vec::with_capacity(template.byte_len());
     render(
         vm,

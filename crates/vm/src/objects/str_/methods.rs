@@ -59,6 +59,11 @@ fn range(
     let len = text.char_len() as isize;
     let bound = |v: Option<Value>, default: isize| -> PyResult<isize> {
         let n = match v.filter(|v| !v.is_none()) {
+            Some(v) if !number::has_index(vm, &v) => {
+                return Err(vm.type_error(
+                    "slice indices must be integers or None or have an __index__ method",
+                ));
+            }
             Some(v) => number::index_clipped(vm, &v)?,
             None => default,
         };
@@ -203,8 +208,7 @@ fn split_space(text: &[u8], max: usize, from_right: bool) -> Vec<(usize, usize)>
     let (mut start, mut end) = strip_range(text, !from_right, from_right, is_space);
     while start < end {
         if words.len() == max {
-            let (a, b) = strip_range(&text[start..end], from_right, !from_right, is_space);
-            words.push((start + a, start + b));
+            words.push((start, end));
             break;
         }
         let piece = &text[start..end];
@@ -363,8 +367,7 @@ fn check_new_args(vm: &Vm, args: &Args) -> PyResult<()> {
     let (positional, total) = (args.positional().len(), args.args.len());
     if total > 3 {
         return Err(vm.type_error(format!(
-            "str() takes at most 3 {}arguments ({total} given)",
-            if positional == 0 { "keyword " } else { "" },
+            "str expected at most 3 arguments, got {total}"
         )));
     }
     for (name, _) in args.keywords() {
@@ -762,7 +765,7 @@ impl Str {
     ///
     /// Optional arguments start and end are interpreted as in slice notation.
     /// Return -1 on failure.
-    #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+    #[pymethod(sig = "($self, sub[, start[, end]], /)")]
     fn find(
         &self,
         vm: &Vm,
@@ -782,7 +785,7 @@ impl Str {
     ///
     /// Optional arguments start and end are interpreted as in slice notation.
     /// Return -1 on failure.
-    #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+    #[pymethod(sig = "($self, sub[, start[, end]], /)")]
     fn rfind(
         &self,
         vm: &Vm,
@@ -802,7 +805,7 @@ impl Str {
     ///
     /// Optional arguments start and end are interpreted as in slice notation.
     /// Raises ValueError when the substring is not found.
-    #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+    #[pymethod(sig = "($self, sub[, start[, end]], /)")]
     fn index(
         &self,
         vm: &Vm,
@@ -823,7 +826,7 @@ impl Str {
     ///
     /// Optional arguments start and end are interpreted as in slice
     /// notation.  Raises ValueError when the substring is not found.
-    #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+    #[pymethod(sig = "($self, sub[, start[, end]], /)")]
     fn rindex(
         &self,
         vm: &Vm,
@@ -843,7 +846,7 @@ impl Str {
     /// Return the number of non-overlapping occurrences of substring sub in string S[start:end].
     ///
     /// Optional arguments start and end are interpreted as in slice notation.
-    #[pymethod(sig = "($self, sub, start=None, end=None, /)")]
+    #[pymethod(sig = "($self, sub[, start[, end]], /)")]
     fn count(
         &self,
         vm: &Vm,
@@ -889,7 +892,7 @@ impl Str {
     }
 
     /// Return True if the string starts with the specified prefix, False otherwise.
-    #[pymethod(sig = "($self, prefix, start=None, end=None, /)")]
+    #[pymethod(sig = "($self, prefix[, start[, end]], /)")]
     fn startswith(
         &self,
         vm: &Vm,
@@ -904,7 +907,7 @@ impl Str {
     }
 
     /// Return True if the string ends with the specified suffix, False otherwise.
-    #[pymethod(sig = "($self, suffix, start=None, end=None, /)")]
+    #[pymethod(sig = "($self, suffix[, start[, end]], /)")]
     fn endswith(
         &self,
         vm: &Vm,
@@ -969,13 +972,15 @@ impl Str {
 
     /// Partition the string into three parts using the given separator.
     #[pymethod(sig = "($self, sep, /)")]
-    fn partition(zelf: &Ref<Self>, vm: &Vm, sep: &Ref<Str>) -> PyResult {
+    fn partition(zelf: &Ref<Self>, vm: &Vm, sep: &Value) -> PyResult {
+        let sep = want_str(vm, sep, |t| format!("must be str, not {t}"))?;
         Str::parts(zelf, vm, sep, false)
     }
 
     /// Partition the string into three parts using the given separator.
     #[pymethod(sig = "($self, sep, /)")]
-    fn rpartition(zelf: &Ref<Self>, vm: &Vm, sep: &Ref<Str>) -> PyResult {
+    fn rpartition(zelf: &Ref<Self>, vm: &Vm, sep: &Value) -> PyResult {
+        let sep = want_str(vm, sep, |t| format!("must be str, not {t}"))?;
         Str::parts(zelf, vm, sep, true)
     }
 
@@ -1027,7 +1032,7 @@ impl Str {
     /// Return a formatted version of the string, using substitutions from args and kwargs.
     ///
     /// The substitutions are identified by braces ('{' and '}').
-    #[pymethod(raw)]
+    #[pymethod(raw, sig = "($self, /, *args, **kwargs)")]
     fn format(vm: &Vm, args: Args) -> PyResult {
         match args.args.first().and_then(super::of) {
             Some(text) => super::format::format(vm, text, args.rest()),
@@ -1061,8 +1066,8 @@ impl Str {
                 sep.to_value(),
                 vm.new_str_wtf8(&text[at + sep.byte_len()..])?.into_value(),
             ],
-            None if last => vec![empty(), empty(), exact(vm, zelf)?],
-            None => vec![exact(vm, zelf)?, empty(), empty()],
+            None if last => vec![empty(), empty(), zelf.to_value()],
+            None => vec![zelf.to_value(), empty(), empty()],
         };
         Ok(vm.new_tuple(parts)?.into_value())
     }

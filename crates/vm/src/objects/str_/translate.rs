@@ -77,13 +77,13 @@ fn from_dict(vm: &Vm, new: &Ref<Dict>, given: &Value) -> PyResult<()> {
     for (key, value) in given.items_vec() {
         if let Some(text) = super::of(&key) {
             if text.char_len() != 1 {
-                return Err(vm.value_error("string keys in translate table must be of length 1"));
+                return Err(vm.value_error("string keys in translatetable must be of length 1"));
             }
             new.set(vm, &Value::small_int(text.char_at(0) as i64), value)?;
         } else if number::is_int(vm, &key) {
             new.set(vm, &key, value)?;
         } else {
-            return Err(vm.type_error("keys in translate table must be strings or integers"));
+            return Err(vm.type_error("keys in translate table mustbe strings or integers"));
         }
     }
     Ok(())

@@ -1,0 +1,200 @@
+//! The six iterators of `dict`: over keys, values and items, forwards and backwards.
+//!
+//! An iterator remembers the dict's size and how many items it still owes: a change of the size, or an item that was not
+//! owed, is an error. CPython: Objects/dictobject.c (dictiterobject).
+
+use super::Dict;
+use crate::objects::iterators::reduce_iter;
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
+use naja_heap::{MutCell, Ref, Value};
+use naja_macros::{pyclass, pymethods};
+use std::cell::Cell;
+
+/// Where an iterator stands.
+struct Walk {
+    dict: MutCell<Option<Ref<Dict>>>,
+    position: Cell<usize>,
+    /// The dict's size; `usize::MAX` once it has changed.
+    size: Cell<usize>,
+    /// Items not yet given.
+    left: Cell<usize>,
+}
+
+enum Step {
+    Item(Value, Value),
+    End,
+    SizeChanged,
+    KeysChanged,
+}
+
+impl Walk {
+    fn new(dict: &Ref<Dict>, reverse: bool) -> Walk {
+        let end = dict.table.with(|t| t.entries().len());
+        Walk {
+            dict: MutCell::new(Some(dict.clone())),
+            position: Cell::new(if reverse { end } else { 0 }),
+            size: Cell::new(dict.len()),
+            left: Cell::new(dict.len()),
+        }
+    }
+
+    fn step(&self, reverse: bool) -> Step {
+        self.dict.with(|dict| {
+            let Some(dict) = dict else { return Step::End };
+            if dict.len() != self.size.get() {
+                return Step::SizeChanged;
+            }
+            dict.table.with(|table| {
+                let entries = table.entries();
+                let mut at = self.position.get().min(entries.len());
+                let found = if reverse {
+                    loop {
+                        if at == 0 {
+                            break None;
+                        }
+                        at -= 1;
+                        if let Some(key) = &entries[at].key {
+                            break Some((key, &entries[at].value));
+                        }
+                    }
+                } else {
+                    loop {
+                        let Some(entry) = entries.get(at) else {
+                            break None;
+                        };
+                        at += 1;
+                        if let Some(key) = &entry.key {
+                            break Some((key, &entry.value));
+                        }
+                    }
+                };
+                let Some((key, value)) = found else {
+                    return Step::End;
+                };
+                if self.left.get() == 0 && !reverse {
+                    return Step::KeysChanged;
+                }
+                self.left.set(self.left.get().saturating_sub(1));
+                self.position.set(at);
+                Step::Item(key.clone(), value.clone())
+            })
+        })
+    }
+
+    fn next(&self, vm: &Vm, reverse: bool) -> PyResult<Option<(Value, Value)>> {
+        match self.step(reverse) {
+            Step::Item(key, value) => Ok(Some((key, value))),
+            Step::End => {
+                drop(self.dict.take());
+                Ok(None)
+            }
+            Step::SizeChanged => {
+                self.size.set(usize::MAX);
+                Err(vm.runtime_error("dictionary changed size during iteration"))
+            }
+            Step::KeysChanged => {
+                drop(self.dict.take());
+                Err(vm.runtime_error("dictionary keys changed during iteration"))
+            }
+        }
+    }
+
+    fn hint(&self) -> usize {
+        let size = self.dict.with(|d| d.as_ref().map(|d| d.len()));
+        if size == Some(self.size.get()) {
+            self.left.get()
+        } else {
+            0
+        }
+    }
+
+    /// A copy that goes on by itself.
+    fn fork(&self) -> Walk {
+        Walk {
+            dict: MutCell::new(self.dict.get()),
+            position: self.position.clone(),
+            size: self.size.clone(),
+            left: self.left.clone(),
+        }
+    }
+}
+
+type Pick = fn(&Vm, Value, Value) -> PyResult;
+
+fn pick_key(_: &Vm, key: Value, _: Value) -> PyResult {
+    Ok(key)
+}
+
+fn pick_value(_: &Vm, _: Value, value: Value) -> PyResult {
+    Ok(value)
+}
+
+fn pick_item(vm: &Vm, key: Value, value: Value) -> PyResult {
+    Ok(vm.new_tuple(vec![key, value])?.into_value())
+}
+
+fn reduce(vm: &Vm, walk: &Walk, reverse: bool, pick: Pick) -> PyResult {
+    let walk = walk.fork();
+    let mut items = Vec::new();
+    while let Some((key, value)) = walk.next(vm, reverse)? {
+        items.push(pick(vm, key, value)?)
+    }
+    reduce_iter(vm, vm.new_list(items)?.into_value(), None)
+}
+
+macro_rules! dict_iterator {
+    ($ty:ident $name:literal $make:ident $reverse:literal $pick:ident) => {
+        #[pyclass(name = $name, module = "builtins", gc, flags(NO_NEW))]
+        pub struct $ty(Walk);
+
+        impl Traverse for $ty {
+            fn traverse(&self, v: &mut Visitor) {
+                self.0.dict.with(|d| d.iter().for_each(|d| v.reference(d)))
+            }
+            fn clear(&self) {
+                drop(self.0.dict.take())
+            }
+        }
+
+        /// A new iterator of this kind. Raises MemoryError.
+        pub fn $make(vm: &Vm, dict: &Ref<Dict>) -> PyResult {
+            Ok(vm.new_object($ty(Walk::new(dict, $reverse)))?.into_value())
+        }
+
+        #[pymethods]
+        impl $ty {
+            #[pyslot]
+            fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+                Ok(zelf.clone())
+            }
+
+            #[pyslot]
+            fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+                match zelf.0.next(vm, $reverse)? {
+                    Some((key, value)) => $pick(vm, key, value).map(Some),
+                    None => Ok(None),
+                }
+            }
+
+            /// Private method returning an estimate of len(list(it)).
+            #[pymethod]
+            fn __length_hint__(&self) -> usize {
+                self.0.hint()
+            }
+
+            /// Return state information for pickling.
+            #[pymethod]
+            fn __reduce__(&self, vm: &Vm) -> PyResult {
+                reduce(vm, &self.0, $reverse, $pick)
+            }
+        }
+    };
+}
+
+dict_iterator!(DictKeyIterator "dict_keyiterator" keys false pick_key);
+dict_iterator!(DictValueIterator "dict_valueiterator" values false pick_value);
+dict_iterator!(DictItemIterator "dict_itemiterator" items false pick_item);
+dict_iterator!(DictReverseKeyIterator "dict_reversekeyiterator" reverse_keys true pick_key);
+dict_iterator!(DictReverseValueIterator "dict_reversevalueiterator" reverse_values true pick_value);
+dict_iterator!(DictReverseItemIterator "dict_reverseitemiterator" reverse_items true pick_item);
