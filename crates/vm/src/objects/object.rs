@@ -372,8 +372,8 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
         match call(&vm.names.__getnewargs__)? {
             Some(args) => all.extend(sequence::collect(vm, &args)?),
             None => {
-                required = !class.flag(TypeFlags::LIST_SUBCLASS)
-                    && !class.flag(TypeFlags::DICT_SUBCLASS)
+                required =
+                    !class.flag(TypeFlags::LIST_SUBCLASS) && !class.flag(TypeFlags::DICT_SUBCLASS)
             }
         }
         (
@@ -382,7 +382,10 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
         )
     };
     let inherited = class.lookup(vm, &vm.names.__getstate__);
-    let plain = match (inherited, vm.types.object.lookup(vm, &vm.names.__getstate__)) {
+    let plain = match (
+        inherited,
+        vm.types.object.lookup(vm, &vm.names.__getstate__),
+    ) {
         (Some(a), Some(b)) => a.is(&b),
         _ => true,
     };

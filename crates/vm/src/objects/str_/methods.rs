@@ -366,9 +366,7 @@ fn check_new_args(vm: &Vm, args: &Args) -> PyResult<()> {
     const NAMES: [&str; 3] = ["object", "encoding", "errors"];
     let (positional, total) = (args.positional().len(), args.args.len());
     if total > 3 {
-        return Err(vm.type_error(format!(
-            "str expected at most 3 arguments, got {total}"
-        )));
+        return Err(vm.type_error(format!("str expected at most 3 arguments, got {total}")));
     }
     for (name, _) in args.keywords() {
         let at = NAMES.iter().position(|n| n.as_bytes() == name.as_bytes());
