@@ -180,6 +180,34 @@ impl Heap {
         extra: usize,
         payload: T,
     ) -> Result<Ref<T>, AllocError> {
+        // SAFETY: everything is filled.
+        unsafe { self.alloc_with::<T, true>(ty, extra, payload) }
+    }
+
+    /// As [`Heap::alloc_object`], but the `extra` bytes are whatever the memory held.
+    ///
+    /// # Safety
+    /// The caller fills them before anybody can look at the object, the collector and the end of the reference included.
+    #[inline]
+    pub unsafe fn alloc_unfilled<T: Payload>(
+        &self,
+        ty: &TypeLayout,
+        extra: usize,
+        payload: T,
+    ) -> Result<Ref<T>, AllocError> {
+        // SAFETY: by contract.
+        unsafe { self.alloc_with::<T, false>(ty, extra, payload) }
+    }
+
+    /// # Safety
+    /// As for `alloc_unfilled`, if `FILL` is false.
+    #[inline(always)]
+    unsafe fn alloc_with<T: Payload, const FILL: bool>(
+        &self,
+        ty: &TypeLayout,
+        extra: usize,
+        payload: T,
+    ) -> Result<Ref<T>, AllocError> {
         if !ptr::eq(ty.payload, T::INFO) {
             wrong_payload(ty, T::NAME)
         }
@@ -193,18 +221,24 @@ impl Heap {
         // written, the rest is zeroed, before anyone sees the object.
         unsafe {
             let header = block.add(pre) as *mut Header;
-            if pre != 0 {
-                ptr::write_bytes(block, 0, pre);
+            if pre == 32 {
+                (block as *mut [u64; 2]).write([0; 2]);
             }
-            header.write(Header::new(ty, flags));
             (header.add(1) as *mut T).write(payload);
+            let extra = if FILL { extra } else { 0 };
             zero((header as *mut u8).add(filled), fixed + extra - filled);
             if ty.flags.get() & TypeLayout::COUNTED != 0 {
                 (*type_header(ty)).incref();
             }
             if ty.pre.get() & TypeLayout::PRE_GC != 0 {
+                header.write(Header::new(ty, flags | Flags::TRACKED));
                 self.gc.count_new();
-                self.gc.link_young(header);
+                self.gc.append_young(header);
+            } else {
+                header.write(Header::new(ty, flags));
+                if pre != 0 {
+                    (header as *mut [u64; 2]).sub(1).write([0; 2]);
+                }
             }
             Ok(Ref::from_raw(header))
         }

@@ -98,6 +98,22 @@ impl Header {
     }
 
     #[inline(always)]
+    pub(crate) fn set_all_flags(&self, flags: u32) {
+        self.flags.set(flags)
+    }
+
+    /// Ends the object: its last reference, still counted, is given up.
+    ///
+    /// # Safety
+    /// `decref_unless_last` has just said so.
+    #[inline(always)]
+    pub unsafe fn end(&self) {
+        self.refcount.set(0);
+        // SAFETY: by contract.
+        unsafe { crate::release::release(self as *const Header as *mut Header) }
+    }
+
+    #[inline(always)]
     pub fn refcount(&self) -> u32 {
         self.refcount.get()
     }

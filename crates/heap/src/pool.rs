@@ -205,7 +205,9 @@ impl Pools {
             pool.free.set(block);
             let used = pool.used.get() - 1;
             pool.used.set(used);
-            (used == 0 || pool.full.get()).then_some(pool)
+            let settle = pool.full.get()
+                || used == 0 && !ptr::eq(self.current[pool.class.get() as usize].get(), pool);
+            settle.then_some(pool)
         }
     }
 

@@ -93,15 +93,44 @@ pub(crate) unsafe fn release(header: *mut Header) {
         };
         let object = &*header;
         let ty = object.layout();
-        let bare = ty.pre.get() | ty.slot_count.get() == 0
+        let flags = object.all_flags();
+        let pre = ty.pre.get();
+        let plain = pre & TypeLayout::PRE_ATTRS | ty.slot_count.get() == 0
             && ty.flags.get() & (TypeLayout::HAS_FINALIZER | TypeLayout::COUNTED) == 0
-            && !object.has_flag(Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE)
-            && !ty.payload.needs_drop;
-        if bare {
-            heap.free_small(header as *mut u8)
-        } else {
-            release_parts(local, heap, header)
+            && flags & (Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE) == 0;
+        if !plain {
+            return release_parts(local, heap, header);
         }
+        if pre == 0 {
+            if !ty.payload.needs_drop {
+                return heap.free_small(header as *mut u8);
+            }
+        } else if local.guards.get() != 0 {
+            return release_parts(local, heap, header);
+        }
+        // An object that is its payload and nothing else: the usual case, of the steps below.
+        let nesting = local.nesting.get();
+        if nesting >= MAX_NESTING {
+            return put_in_trash(local, heap, header);
+        }
+        local.nesting.set(nesting + 1);
+        if flags & Flags::TRACKED != 0 {
+            GcHead::remove(GcHead::of(header));
+            object.set_all_flags(flags & !Flags::TRACKED);
+        }
+        if ty.payload.needs_drop {
+            (ty.payload.drop)(header.add(1) as *mut u8);
+        }
+        if pre != 0 {
+            heap.gc.count_freed();
+            heap.free_small((header as *mut u8).sub(16));
+        } else {
+            heap.free_small(header as *mut u8);
+        }
+        if nesting == 0 && !local.trash.get().is_null() {
+            empty_trash(local, heap);
+        }
+        local.nesting.set(nesting);
     }
 }
 

@@ -79,7 +79,7 @@ impl GcHead {
     /// # Safety
     /// `entry` is on a ring.
     #[inline(always)]
-    unsafe fn remove(entry: *mut GcHead) {
+    pub(crate) unsafe fn remove(entry: *mut GcHead) {
         // SAFETY: as above.
         unsafe {
             let (next, prev) = ((*entry).next.get(), (*entry).prev.get());
@@ -230,6 +230,16 @@ impl GcState {
             self.generations[0].head.append(GcHead::of(header));
             (*header).set_flag(Flags::TRACKED, true);
         }
+    }
+
+    /// As `link_young`, for a new object whose flags say already that it is linked.
+    ///
+    /// # Safety
+    /// As for `link_young`.
+    #[inline(always)]
+    pub(crate) unsafe fn append_young(&self, header: *mut Header) {
+        // SAFETY: by contract.
+        unsafe { self.generations[0].head.append(GcHead::of(header)) }
     }
 
     /// # Safety

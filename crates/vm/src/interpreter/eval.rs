@@ -15,6 +15,7 @@ use crate::objects::float::Float;
 use crate::objects::function::Function;
 use crate::objects::generator::Generator;
 use crate::objects::list::{List, ListIterator};
+use crate::objects::module::Module;
 use crate::objects::range::RangeIterator;
 use crate::objects::tuple::{Tuple, TupleIterator};
 use crate::objects::type_::Type;
@@ -79,6 +80,7 @@ fn float_word(f: f64) -> Option<u64> {
 /// # Safety
 /// The current frame was pushed by `call.rs` or a generator, with `entry` set.
 #[inline(never)]
+#[rustfmt::skip::macros(copies)]
 pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
     let mut fp: Fp = vm.stack.current.get();
     // SAFETY (of the whole function): `fp` is a live frame; `pc` points into its code's units, which end in an
@@ -208,1042 +210,1096 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14] => match w as u8 {
-                                            // ---- locals and constants ----
-                                            op::LOAD_FAST => {
-                                                let v = local!(arg!());
-                                                pc = pc.add(1);
-                                                push!(Slot::new(v.to_value()));
-                                                next!('d0)
-                                            }
-                                            op::LOAD_FAST_BORROW => {
-                                                pc = pc.add(1);
-                                                push!(local!(arg!()).borrow());
-                                                next!('d0)
-                                            }
-                                            op::LOAD_FAST_BORROW_LOAD_FAST_BORROW => {
-                                                pc = pc.add(1);
-                                                *sp = local!(w >> 12).borrow();
-                                                *sp.add(1) = local!(w >> 8 & 15).borrow();
-                                                sp = sp.add(2);
-                                                next!('d0)
-                                            }
-                                            op::LOAD_FAST_LOAD_FAST => {
-                                                pc = pc.add(1);
-                                                *sp = Slot::new(local!(w >> 12).to_value());
-                                                *sp.add(1) = Slot::new(local!(w >> 8 & 15).to_value());
-                                                sp = sp.add(2);
-                                                next!('d0)
-                                            }
-                                            op::LOAD_FAST_CHECK => {
-                                                let v = local!(arg!());
-                                                if v.is_empty() {
-                                                    slow!(ops::names::unbound_local)
-                                                }
-                                                pc = pc.add(1);
-                                                push!(Slot::new(v.to_value()));
-                                                next!('d0)
-                                            }
-                                            op::LOAD_FAST_AND_CLEAR => {
-                                                pc = pc.add(1);
-                                                push!(local!(arg!()));
-                                                local!(arg!()) = Slot::EMPTY;
-                                                next!('d1)
-                                            }
-                                            op::STORE_FAST => {
-                                                pc = pc.add(1);
-                                                sp = sp.sub(1);
-                                                let old = local!(arg!());
-                                                local!(arg!()) = *sp;
-                                                release!(old);
-                                                next!('d1)
-                                            }
-                                            op::STORE_FAST_LOAD_FAST => {
-                                                pc = pc.add(1);
-                                                let old = local!(w >> 12);
-                                                local!(w >> 12) = *sp.sub(1);
-                                                *sp.sub(1) = Slot::new(local!(w >> 8 & 15).to_value());
-                                                release!(old);
-                                                next!('d1)
-                                            }
-                                            op::STORE_FAST_STORE_FAST => {
-                                                pc = pc.add(1);
-                                                sp = sp.sub(2);
-                                                let old = local!(w >> 12);
-                                                local!(w >> 12) = *sp.add(1);
-                                                let first = *sp;
-                                                if old.0 & 15 == 0
-                                                    && old.0 != 0
-                                                    && (*(old.0 as *const Header)).decref_unless_last()
-                    {
-                                                    // Releasing can run Python: the second value stays on the stack meanwhile.
-                                                    ops::release_last(old, pc, sp.add(1), fp);
-                                                }
-                                                let old = local!(w >> 8 & 15);
-                                                local!(w >> 8 & 15) = first;
-                                                release!(old);
-                                                next!('d1)
-                                            }
-                                            op::DELETE_FAST => {
-                                                let old = local!(arg!());
-                                                if old.is_empty() {
-                                                    slow!(ops::names::unbound_local)
-                                                }
-                                                pc = pc.add(1);
-                                                local!(arg!()) = Slot::EMPTY;
-                                                release!(old);
-                                                next!('d1)
-                                            }
-                                            op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
-                                                // The code object keeps its constants alive for longer than the frame.
-                                                let code = &*(*fp).code;
-                                                let v = Slot(code.consts.get_unchecked(arg!() as usize).bits());
-                                                pc = pc.add(1);
-                                                push!(v.borrow());
-                                                next!('d2)
-                                            }
-                                            op::LOAD_SMALL_INT => {
-                                                pc = pc.add(1);
-                                                push!(Slot((arg!() as u64) << 2 | 1));
-                                                next!('d2)
-                                            }
-                                            op::LOAD_COMMON_CONSTANT => slow!(ops::names::load_common_constant),
-                                            op::LOAD_BUILD_CLASS => slow!(ops::names::load_build_class),
-                                            op::LOAD_LOCALS => slow!(ops::names::load_locals),
-                                            op::LOAD_NAME => slow!(ops::names::load_name),
-                                            op::STORE_NAME => slow!(ops::names::store_name),
-                                            op::DELETE_NAME => slow!(ops::names::delete_name),
-                                            op::LOAD_GLOBAL => slow!(ops::names::load_global),
-                                            op::LOAD_GLOBAL_MODULE => {
-                                                let dict = &(*((*fp).globals as *const Obj<Dict>)).payload;
-                                                let table = &*dict.table.as_ptr();
-                                                if table.current_version() != cache_u32(pc.add(2)) {
-                                                    slow!(ops::names::load_global_miss)
-                                                }
-                                                let index = *pc.add(4) as usize;
-                                                let v = Slot(table.entries().get_unchecked(index).value.bits()).to_value();
-                                                push!(Slot::new(v));
-                                                *sp = Slot::EMPTY;
-                                                sp = sp.add((arg!() & 1) as usize);
-                                                pc = pc.add(5);
-                                                next!('d2)
-                                            }
-                                            op::LOAD_GLOBAL_BUILTIN => {
-                                                let cache = &*(*(*fp).code).global_cache(*pc.add(2));
-                                                let globals = &(*((*fp).globals as *const Obj<Dict>)).payload;
-                                                let builtins = &(*((*fp).builtins as *const Obj<Dict>)).payload;
-                                                let table = &*builtins.table.as_ptr();
-                                                if (*globals.table.as_ptr()).current_version() != cache.module_version
-                                                    || table.current_version() != cache.builtins_version
-                                                {
-                                                    slow!(ops::names::load_global_miss)
-                                                }
-                                                let v = Slot(
-                                                    table
-                                                        .entries()
-                                                        .get_unchecked(cache.index as usize)
-                                                        .value
-                                                        .bits(),
-                                                )
-                                                .to_value();
-                                                push!(Slot::new(v));
-                                                *sp = Slot::EMPTY;
-                                                sp = sp.add((arg!() & 1) as usize);
-                                                pc = pc.add(5);
-                                                next!('d2)
-                                            }
-                                            op::STORE_GLOBAL => slow!(ops::names::store_global),
-                                            op::DELETE_GLOBAL => slow!(ops::names::delete_global),
-                                            op::LOAD_FROM_DICT_OR_GLOBALS => slow!(ops::names::load_from_dict_or_globals),
-                                            op::LOAD_FROM_DICT_OR_DEREF => slow!(ops::names::load_from_dict_or_deref),
-                                            op::LOAD_DEREF => {
-                                            let cell = local!(arg!());
-                                            if !cell.is_pointer() || type_ptr(cell) != &raw const *vm.types.cell {
-                                                slow!(ops::names::load_deref)
-                                            }
-                                            match &*payload::<CellVariable>(cell).value.as_ptr() {
-                                                Some(value) => {
-                                                    push!(Slot::new(value.clone()));
-                                                    pc = pc.add(1);
-                                                    next!('d2)
-                                                }
-                                                None => slow!(ops::names::load_deref),
-                                            }
-                                        }
-                                            op::STORE_DEREF => {
-                                            let cell = local!(arg!());
-                                            if cell.is_empty() || type_ptr(cell) != &raw const *vm.types.cell {
-                                                slow!(ops::names::store_deref)
-                                            }
-                                            sp = sp.sub(1);
-                                            let value = (*sp).into_value();
-                                            let old = payload::<CellVariable>(cell).value.replace(Some(value));
-                                            pc = pc.add(1);
-                                            if let Some(old) = old {
-                                                release!(Slot::new(old));
-                                            }
-                                            next!('d3)
-                                        }
-                                            op::DELETE_DEREF => slow!(ops::names::delete_deref),
-                                            op::MAKE_CELL => slow!(ops::names::make_cell),
-                                            op::COPY_FREE_VARS => {
-                                            let function = payload::<Function>((*fp).func);
-                                            let n = arg!() as usize;
-                                            if let Some(closure) = &*function.closure.as_ptr() {
-                                                let to = locals(fp).add((*(*fp).code).nlocalsplus as usize - n);
-                                                let cells = closure.items();
-                                                for i in 0..n.min(cells.len()) {
-                                                    *to.add(i) = Slot::new(cells.get_unchecked(i).clone());
-                                                }
-                                            }
-                                            pc = pc.add(1);
-                                            next!('d3)
-                                        }
-                                            op::SETUP_ANNOTATIONS => slow!(ops::names::setup_annotations),
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] => match w as u8 {
+                        // ---- locals and constants ----
+                        op::LOAD_FAST => {
+                            let v = local!(arg!());
+                            pc = pc.add(1);
+                            push!(Slot::new(v.to_value()));
+                            next!('d0)
+                        }
+                        op::LOAD_FAST_BORROW => {
+                            pc = pc.add(1);
+                            push!(local!(arg!()).borrow());
+                            next!('d0)
+                        }
+                        op::LOAD_FAST_BORROW_LOAD_FAST_BORROW => {
+                            pc = pc.add(1);
+                            *sp = local!(w >> 12).borrow();
+                            *sp.add(1) = local!(w >> 8 & 15).borrow();
+                            sp = sp.add(2);
+                            next!('d0)
+                        }
+                        op::LOAD_FAST_LOAD_FAST => {
+                            pc = pc.add(1);
+                            *sp = Slot::new(local!(w >> 12).to_value());
+                            *sp.add(1) = Slot::new(local!(w >> 8 & 15).to_value());
+                            sp = sp.add(2);
+                            next!('d0)
+                        }
+                        op::LOAD_FAST_CHECK => {
+                            let v = local!(arg!());
+                            if v.is_empty() {
+                                slow!(ops::names::unbound_local)
+                            }
+                            pc = pc.add(1);
+                            push!(Slot::new(v.to_value()));
+                            next!('d0)
+                        }
+                        op::LOAD_FAST_AND_CLEAR => {
+                            pc = pc.add(1);
+                            push!(local!(arg!()));
+                            local!(arg!()) = Slot::EMPTY;
+                            next!('d1)
+                        }
+                        op::STORE_FAST => {
+                            pc = pc.add(1);
+                            sp = sp.sub(1);
+                            let old = local!(arg!());
+                            local!(arg!()) = *sp;
+                            release!(old);
+                            next!('d1)
+                        }
+                        op::STORE_FAST_LOAD_FAST => {
+                            pc = pc.add(1);
+                            let old = local!(w >> 12);
+                            local!(w >> 12) = *sp.sub(1);
+                            *sp.sub(1) = Slot::new(local!(w >> 8 & 15).to_value());
+                            release!(old);
+                            next!('d1)
+                        }
+                        op::STORE_FAST_STORE_FAST => {
+                            pc = pc.add(1);
+                            sp = sp.sub(2);
+                            let old = local!(w >> 12);
+                            local!(w >> 12) = *sp.add(1);
+                            let first = *sp;
+                            if old.0 & 15 == 0
+                                && old.0 != 0
+                                && (*(old.0 as *const Header)).decref_unless_last()
+{
+                                // Releasing can run Python: the second value stays on the stack meanwhile.
+                                ops::release_last(old, pc, sp.add(1), fp);
+                            }
+                            let old = local!(w >> 8 & 15);
+                            local!(w >> 8 & 15) = first;
+                            release!(old);
+                            next!('d1)
+                        }
+                        op::DELETE_FAST => {
+                            let old = local!(arg!());
+                            if old.is_empty() {
+                                slow!(ops::names::unbound_local)
+                            }
+                            pc = pc.add(1);
+                            local!(arg!()) = Slot::EMPTY;
+                            release!(old);
+                            next!('d1)
+                        }
+                        op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
+                            // The code object keeps its constants alive for longer than the frame.
+                            let code = &*(*fp).code;
+                            let v = Slot(code.consts.get_unchecked(arg!() as usize).bits());
+                            pc = pc.add(1);
+                            push!(v.borrow());
+                            next!('d2)
+                        }
+                        op::LOAD_SMALL_INT => {
+                            pc = pc.add(1);
+                            push!(Slot((arg!() as u64) << 2 | 1));
+                            next!('d2)
+                        }
+                        op::LOAD_COMMON_CONSTANT => slow!(ops::names::load_common_constant),
+                        op::LOAD_BUILD_CLASS => slow!(ops::names::load_build_class),
+                        op::LOAD_LOCALS => slow!(ops::names::load_locals),
+                        op::LOAD_NAME => slow!(ops::names::load_name),
+                        op::STORE_NAME => slow!(ops::names::store_name),
+                        op::DELETE_NAME => slow!(ops::names::delete_name),
+                        op::LOAD_GLOBAL => slow!(ops::names::load_global),
+                        op::LOAD_GLOBAL_MODULE => {
+                            let dict = &(*((*fp).globals as *const Obj<Dict>)).payload;
+                            let table = &*dict.table.as_ptr();
+                            if table.current_version() != cache_u32(pc.add(2)) {
+                                slow!(ops::names::load_global_miss)
+                            }
+                            let index = *pc.add(4) as usize;
+                            let v = Slot(table.entries().get_unchecked(index).value.bits()).to_value();
+                            push!(Slot::new(v));
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(5);
+                            next!('d2)
+                        }
+                        op::LOAD_GLOBAL_BUILTIN => {
+                            let cache = &*(*(*fp).code).global_cache(*pc.add(2));
+                            let globals = &(*((*fp).globals as *const Obj<Dict>)).payload;
+                            let builtins = &(*((*fp).builtins as *const Obj<Dict>)).payload;
+                            let table = &*builtins.table.as_ptr();
+                            if (*globals.table.as_ptr()).current_version() != cache.module_version
+                                || table.current_version() != cache.builtins_version
+                            {
+                                slow!(ops::names::load_global_miss)
+                            }
+                            let v = Slot(
+                                table
+                                    .entries()
+                                    .get_unchecked(cache.index as usize)
+                                    .value
+                                    .bits(),
+                            )
+                            .to_value();
+                            push!(Slot::new(v));
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(5);
+                            next!('d2)
+                        }
+                        op::STORE_GLOBAL => slow!(ops::names::store_global),
+                        op::DELETE_GLOBAL => slow!(ops::names::delete_global),
+                        op::LOAD_FROM_DICT_OR_GLOBALS => slow!(ops::names::load_from_dict_or_globals),
+                        op::LOAD_FROM_DICT_OR_DEREF => slow!(ops::names::load_from_dict_or_deref),
+                        op::LOAD_DEREF => {
+                        let cell = local!(arg!());
+                        if !cell.is_pointer() || type_ptr(cell) != &raw const *vm.types.cell {
+                            slow!(ops::names::load_deref)
+                        }
+                        match &*payload::<CellVariable>(cell).value.as_ptr() {
+                            Some(value) => {
+                                push!(Slot::new(value.clone()));
+                                pc = pc.add(1);
+                                next!('d2)
+                            }
+                            None => slow!(ops::names::load_deref),
+                        }
+                    }
+                        op::STORE_DEREF => {
+                        let cell = local!(arg!());
+                        if cell.is_empty() || type_ptr(cell) != &raw const *vm.types.cell {
+                            slow!(ops::names::store_deref)
+                        }
+                        sp = sp.sub(1);
+                        let value = (*sp).into_value();
+                        let old = payload::<CellVariable>(cell).value.replace(Some(value));
+                        pc = pc.add(1);
+                        if let Some(old) = old {
+                            release!(Slot::new(old));
+                        }
+                        next!('d3)
+                    }
+                        op::DELETE_DEREF => slow!(ops::names::delete_deref),
+                        op::MAKE_CELL => slow!(ops::names::make_cell),
+                        op::COPY_FREE_VARS => {
+                        let function = payload::<Function>((*fp).func);
+                        let n = arg!() as usize;
+                        if let Some(closure) = &*function.closure.as_ptr() {
+                            let to = locals(fp).add((*(*fp).code).nlocalsplus as usize - n);
+                            let cells = closure.items();
+                            for i in 0..n.min(cells.len()) {
+                                *to.add(i) = Slot::new(cells.get_unchecked(i).clone());
+                            }
+                        }
+                        pc = pc.add(1);
+                        next!('d3)
+                    }
+                        op::SETUP_ANNOTATIONS => slow!(ops::names::setup_annotations),
 
-                                            // ---- the stack ----
-                                            op::NOP | op::NOT_TAKEN | op::CACHE => {
-                                                pc = pc.add(1);
-                                                next!('d3)
-                                            }
-                                            op::POP_TOP => {
-                                                pc = pc.add(1);
-                                                sp = sp.sub(1);
-                                                let old = *sp;
-                                                release!(old);
-                                                next!('d3)
-                                            }
-                                            op::POP_ITER | op::END_FOR => {
-                                                pc = pc.add(1);
-                                                sp = sp.sub(1);
-                                                let old = *sp;
-                                                release!(old);
-                                                next!('d3)
-                                            }
-                                            op::END_SEND => {
-                                                pc = pc.add(1);
-                                                sp = sp.sub(1);
-                                                let receiver = *sp.sub(1);
-                                                *sp.sub(1) = *sp;
-                                                release!(receiver);
-                                                next!('d4)
-                                            }
-                                            op::PUSH_NULL => {
-                                                pc = pc.add(1);
-                                                push!(Slot::EMPTY);
-                                                next!('d4)
-                                            }
-                                            op::COPY => {
-                                                let v = *sp.sub(arg!() as usize);
-                                                pc = pc.add(1);
-                                                push!(if v.is_empty() {
-                                                    v
-                                                } else {
-                                                    Slot::new(v.to_value())
-                                                });
-                                                next!('d4)
-                                            }
-                                            op::SWAP => {
-                                                pc = pc.add(1);
-                                                std::ptr::swap(sp.sub(1), sp.sub(arg!() as usize));
-                                                next!('d4)
-                                            }
+                        // ---- the stack ----
+                        op::NOP | op::NOT_TAKEN | op::CACHE => {
+                            pc = pc.add(1);
+                            next!('d3)
+                        }
+                        op::POP_TOP => {
+                            pc = pc.add(1);
+                            sp = sp.sub(1);
+                            let old = *sp;
+                            release!(old);
+                            next!('d3)
+                        }
+                        op::POP_ITER | op::END_FOR => {
+                            pc = pc.add(1);
+                            sp = sp.sub(1);
+                            let old = *sp;
+                            release!(old);
+                            next!('d3)
+                        }
+                        op::END_SEND => {
+                            pc = pc.add(1);
+                            sp = sp.sub(1);
+                            let receiver = *sp.sub(1);
+                            *sp.sub(1) = *sp;
+                            release!(receiver);
+                            next!('d4)
+                        }
+                        op::PUSH_NULL => {
+                            pc = pc.add(1);
+                            push!(Slot::EMPTY);
+                            next!('d4)
+                        }
+                        op::COPY => {
+                            let v = *sp.sub(arg!() as usize);
+                            pc = pc.add(1);
+                            push!(if v.is_empty() {
+                                v
+                            } else {
+                                Slot::new(v.to_value())
+                            });
+                            next!('d4)
+                        }
+                        op::SWAP => {
+                            pc = pc.add(1);
+                            std::ptr::swap(sp.sub(1), sp.sub(arg!() as usize));
+                            next!('d4)
+                        }
 
-                                            // ---- numbers ----
-                                            op::BINARY_OP => slow!(ops::arith::binary_op),
-                                            op::BINARY_OP_ADD_INT => {
-                                                let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                                if !both_ints(l, r) {
-                                                    slow!(ops::arith::binary_op_miss)
-                                                }
-                                                match (l.0 as i64).checked_add(r.0 as i64 - 1) {
-                                                    Some(sum) => {
-                                                        sp = sp.sub(1);
-                                                        *sp.sub(1) = Slot(sum as u64);
-                                                        pc = pc.add(6);
-                                                        next!('d4)
-                                                    }
-                                                    None => slow!(ops::arith::binary_op_again),
-                                                }
-                                            }
-                                            op::BINARY_OP_SUBTRACT_INT => {
-                                                let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                                if !both_ints(l, r) {
-                                                    slow!(ops::arith::binary_op_miss)
-                                                }
-                                                match (l.0 as i64).checked_sub(r.0 as i64 - 1) {
-                                                    Some(difference) => {
-                                                        sp = sp.sub(1);
-                                                        *sp.sub(1) = Slot(difference as u64);
-                                                        pc = pc.add(6);
-                                                        next!('d5)
-                                                    }
-                                                    None => slow!(ops::arith::binary_op_again),
-                                                }
-                                            }
-                                            op::BINARY_OP_MULTIPLY_INT => {
-                                                let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                                if !both_ints(l, r) {
-                                                    slow!(ops::arith::binary_op_miss)
-                                                }
-                                                match (l.0 as i64 >> 2).checked_mul(r.0 as i64 - 1) {
-                                                    Some(product) => {
-                                                        sp = sp.sub(1);
-                                                        *sp.sub(1) = Slot(product as u64 | 1);
-                                                        pc = pc.add(6);
-                                                        next!('d5)
-                                                    }
-                                                    None => slow!(ops::arith::binary_op_again),
-                                                }
-                                            }
-                                            op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd5),
-                                            op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd5),
-                                            op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd5),
-                                            op::BINARY_OP_EXTEND => slow!(ops::arith::binary_op_extend),
-                                            op::BINARY_OP_ADD_UNICODE => slow!(ops::arith::add_unicode),
-                                            op::BINARY_OP_INPLACE_ADD_UNICODE => slow!(ops::arith::inplace_add_unicode),
-                                            op::BINARY_OP_SUBSCR_LIST_INT => {
-                                                let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                                if !l.is_pointer()
-                                                    || r.0 & 3 != 1
-                                                    || type_ptr(l) != &raw const *vm.types.list
-                                                {
-                                                    slow!(ops::arith::binary_op_miss)
-                                                }
-                                                let items = &*payload::<List>(l).items.as_ptr();
-                                                let mut index = r.0 as i64 >> 2;
-                                                if index < 0 {
-                                                    index += items.len() as i64;
-                                                }
-                                                match items.get(index as usize) {
-                                                    Some(item) => {
-                                                        let item = item.clone();
-                                                        sp = sp.sub(1);
-                                                        *sp.sub(1) = Slot::new(item);
-                                                        pc = pc.add(6);
-                                                        release!(l);
-                                                        next!('d6)
-                                                    }
-                                                    None => slow!(ops::arith::binary_op_again),
-                                                }
-                                            }
-                                            op::BINARY_OP_SUBSCR_TUPLE_INT => {
-                                                let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                                if !l.is_pointer()
-                                                    || r.0 & 3 != 1
-                                                    || type_ptr(l) != &raw const *vm.types.tuple
-                                                {
-                                                    slow!(ops::arith::binary_op_miss)
-                                                }
-                                                let items = payload::<Tuple>(l).items();
-                                                let mut index = r.0 as i64 >> 2;
-                                                if index < 0 {
-                                                    index += items.len() as i64;
-                                                }
-                                                match items.get(index as usize) {
-                                                    Some(item) => {
-                                                        let item = item.clone();
-                                                        sp = sp.sub(1);
-                                                        *sp.sub(1) = Slot::new(item);
-                                                        pc = pc.add(6);
-                                                        release!(l);
-                                                        next!('d6)
-                                                    }
-                                                    None => slow!(ops::arith::binary_op_again),
-                                                }
-                                            }
-                                            op::BINARY_OP_SUBSCR_DICT => slow!(ops::arith::subscr_dict),
-                                            op::BINARY_OP_SUBSCR_STR_INT => slow!(ops::arith::subscr_str_int),
-                                            op::BINARY_OP_SUBSCR_LIST_SLICE => slow!(ops::arith::binary_op_again),
-                                            op::BINARY_OP_SUBSCR_GETITEM => switch!(ops::arith::subscr_getitem),
-                                            op::BINARY_SLICE => slow!(ops::arith::binary_slice),
-                                            op::STORE_SLICE => slow!(ops::arith::store_slice),
-                                            op::STORE_SUBSCR => slow!(ops::arith::store_subscr),
-                                            op::STORE_SUBSCR_LIST_INT => {
-                                                // value, container, index
-                                                let (v, l, r) = (*sp.sub(3), *sp.sub(2), *sp.sub(1));
-                                                if !l.is_pointer()
-                                                    || r.0 & 3 != 1
-                                                    || type_ptr(l) != &raw const *vm.types.list
-                                                {
-                                                    slow!(ops::arith::store_subscr_miss)
-                                                }
-                                                let items = &mut *payload::<List>(l).items.as_ptr();
-                                                let mut index = r.0 as i64 >> 2;
-                                                if index < 0 {
-                                                    index += items.len() as i64;
-                                                }
-                                                match items.get_mut(index as usize) {
-                                                    Some(item) => {
-                                                        let old = std::mem::replace(item, v.into_value()).into_bits();
-                                                        sp = sp.sub(3);
-                                                        pc = pc.add(2);
-                                                        release!(Slot(old));
-                                                        release!(l);
-                                                        next!('d6)
-                                                    }
-                                                    None => slow!(ops::arith::store_subscr_again),
-                                                }
-                                            }
-                                            op::STORE_SUBSCR_DICT => slow!(ops::arith::store_subscr_dict),
-                                            op::DELETE_SUBSCR => slow!(ops::arith::delete_subscr),
-                                            op::UNARY_NEGATIVE => slow!(ops::arith::unary_negative),
-                                            op::UNARY_INVERT => slow!(ops::arith::unary_invert),
-                                            op::UNARY_NOT => {
-                                                // The compiler puts TO_BOOL before.
-                                                let top = (*sp.sub(1)).0;
-                                                *sp.sub(1) = Slot(if top == TRUE { FALSE } else { TRUE });
-                                                pc = pc.add(1);
-                                                next!('d6)
-                                            }
-                                            op::TO_BOOL => slow!(ops::arith::to_bool),
-                                            op::TO_BOOL_BOOL => {
-                                                let top = (*sp.sub(1)).0;
-                                                if top != TRUE && top != FALSE {
-                                                    slow!(ops::arith::to_bool_miss)
-                                                }
-                                                pc = pc.add(4);
-                                                next!('d6)
-                                            }
-                                            op::TO_BOOL_INT => {
-                                                let top = *sp.sub(1);
-                                                if top.0 & 3 != 1 {
-                                                    slow!(ops::arith::to_bool_miss)
-                                                }
-                                                *sp.sub(1) = Slot(if top.0 == 1 { FALSE } else { TRUE });
-                                                pc = pc.add(4);
-                                                next!('d7)
-                                            }
-                                            op::TO_BOOL_NONE => {
-                                                if (*sp.sub(1)).0 != NONE {
-                                                    slow!(ops::arith::to_bool_miss)
-                                                }
-                                                *sp.sub(1) = Slot(FALSE);
-                                                pc = pc.add(4);
-                                                next!('d7)
-                                            }
-                                            op::TO_BOOL_LIST => {
-                                                let top = *sp.sub(1);
-                                                if !top.is_pointer() || type_ptr(top) != &raw const *vm.types.list {
-                                                    slow!(ops::arith::to_bool_miss)
-                                                }
-                                                let empty = (*payload::<List>(top).items.as_ptr()).is_empty();
-                                                *sp.sub(1) = Slot(if empty { FALSE } else { TRUE });
-                                                pc = pc.add(4);
-                                                release!(top);
-                                                next!('d7)
-                                            }
-                                            op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
-                                            op::TO_BOOL_ALWAYS_TRUE => {
-                                                let top = *sp.sub(1);
-                                                if !top.is_pointer()
-                                                    || (*type_ptr(top)).version.get() != cache_u32(pc.add(2))
-                                                {
-                                                    slow!(ops::arith::to_bool_miss)
-                                                }
-                                                *sp.sub(1) = Slot(TRUE);
-                                                pc = pc.add(4);
-                                                release!(top);
-                                                next!('d7)
-                                            }
-                                            op::COMPARE_OP => slow!(ops::arith::compare_op),
-                                            op::COMPARE_OP_INT => {
-                                                let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                                if !both_ints(l, r) {
-                                                    slow!(ops::arith::compare_op_miss)
-                                                }
-                                                let (l, r) = (l.0 as i64, r.0 as i64);
-                                                let outcome = if l < r {
-                                                    2
-                                                } else if l > r {
-                                                    4
-                                                } else {
-                                                    8
-                                                };
-                                                sp = sp.sub(1);
-                                                *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
-                                                pc = pc.add(2);
-                                                next!('d7)
-                                            }
-                                            op::COMPARE_OP_FLOAT => {
-                                                let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                                if !both_floats(l, r) {
-                                                    slow!(ops::arith::compare_op_float)
-                                                }
-                                                let (l, r) = (float_of(l), float_of(r)); // no NaN is self-tagged
-                                                let outcome = if l < r {
-                                                    2
-                                                } else if l > r {
-                                                    4
-                                                } else {
-                                                    8
-                                                };
-                                                sp = sp.sub(1);
-                                                *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
-                                                pc = pc.add(2);
-                                                next!('d8)
-                                            }
-                                            op::COMPARE_OP_STR => slow!(ops::arith::compare_op_str),
-                                            op::IS_OP => {
-                                            let (l, r) = (*sp.sub(2), *sp.sub(1));
-                                            let same = l.clean_bits() == r.clean_bits();
-                                            sp = sp.sub(1);
-                                            *sp.sub(1) = Slot(if same != (arg!() & 1 != 0) { TRUE } else { FALSE });
-                                            pc = pc.add(1);
-                                            release!(r);
-                                            release!(l);
-                                            next!('d8)
-                                        }
-                                            op::CONTAINS_OP => slow!(ops::arith::contains_op),
-                                            op::CONTAINS_OP_DICT => slow!(ops::arith::contains_op_dict),
-                                            op::CONTAINS_OP_SET => slow!(ops::arith::contains_op_set),
+                        // ---- numbers ----
+                        op::BINARY_OP => slow!(ops::arith::binary_op),
+                        op::BINARY_OP_ADD_INT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if !both_ints(l, r) {
+                                slow!(ops::arith::binary_op_miss)
+                            }
+                            match (l.0 as i64).checked_add(r.0 as i64 - 1) {
+                                Some(sum) => {
+                                    sp = sp.sub(1);
+                                    *sp.sub(1) = Slot(sum as u64);
+                                    pc = pc.add(6);
+                                    next!('d4)
+                                }
+                                None => slow!(ops::arith::binary_op_again),
+                            }
+                        }
+                        op::BINARY_OP_SUBTRACT_INT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if !both_ints(l, r) {
+                                slow!(ops::arith::binary_op_miss)
+                            }
+                            match (l.0 as i64).checked_sub(r.0 as i64 - 1) {
+                                Some(difference) => {
+                                    sp = sp.sub(1);
+                                    *sp.sub(1) = Slot(difference as u64);
+                                    pc = pc.add(6);
+                                    next!('d5)
+                                }
+                                None => slow!(ops::arith::binary_op_again),
+                            }
+                        }
+                        op::BINARY_OP_MULTIPLY_INT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if !both_ints(l, r) {
+                                slow!(ops::arith::binary_op_miss)
+                            }
+                            match (l.0 as i64 >> 2).checked_mul(r.0 as i64 - 1) {
+                                Some(product) => {
+                                    sp = sp.sub(1);
+                                    *sp.sub(1) = Slot(product as u64 | 1);
+                                    pc = pc.add(6);
+                                    next!('d5)
+                                }
+                                None => slow!(ops::arith::binary_op_again),
+                            }
+                        }
+                        op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd5),
+                        op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd5),
+                        op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd5),
+                        op::BINARY_OP_EXTEND => slow!(ops::arith::binary_op_extend),
+                        op::BINARY_OP_ADD_UNICODE => slow!(ops::arith::add_unicode),
+                        op::BINARY_OP_INPLACE_ADD_UNICODE => slow!(ops::arith::inplace_add_unicode),
+                        op::BINARY_OP_SUBSCR_LIST_INT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if !l.is_pointer()
+                                || r.0 & 3 != 1
+                                || type_ptr(l) != &raw const *vm.types.list
+                            {
+                                slow!(ops::arith::binary_op_miss)
+                            }
+                            let items = &*payload::<List>(l).items.as_ptr();
+                            let mut index = r.0 as i64 >> 2;
+                            if index < 0 {
+                                index += items.len() as i64;
+                            }
+                            match items.get(index as usize) {
+                                Some(item) => {
+                                    let item = item.clone();
+                                    sp = sp.sub(1);
+                                    *sp.sub(1) = Slot::new(item);
+                                    pc = pc.add(6);
+                                    release!(l);
+                                    next!('d6)
+                                }
+                                None => slow!(ops::arith::binary_op_again),
+                            }
+                        }
+                        op::BINARY_OP_SUBSCR_TUPLE_INT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if !l.is_pointer()
+                                || r.0 & 3 != 1
+                                || type_ptr(l) != &raw const *vm.types.tuple
+                            {
+                                slow!(ops::arith::binary_op_miss)
+                            }
+                            let items = payload::<Tuple>(l).items();
+                            let mut index = r.0 as i64 >> 2;
+                            if index < 0 {
+                                index += items.len() as i64;
+                            }
+                            match items.get(index as usize) {
+                                Some(item) => {
+                                    let item = item.clone();
+                                    sp = sp.sub(1);
+                                    *sp.sub(1) = Slot::new(item);
+                                    pc = pc.add(6);
+                                    release!(l);
+                                    next!('d6)
+                                }
+                                None => slow!(ops::arith::binary_op_again),
+                            }
+                        }
+                        op::BINARY_OP_SUBSCR_DICT => slow!(ops::arith::subscr_dict),
+                        op::BINARY_OP_SUBSCR_STR_INT => slow!(ops::arith::subscr_str_int),
+                        op::BINARY_OP_SUBSCR_LIST_SLICE => slow!(ops::arith::binary_op_again),
+                        op::BINARY_OP_SUBSCR_GETITEM => switch!(ops::arith::subscr_getitem),
+                        op::BINARY_SLICE => slow!(ops::arith::binary_slice),
+                        op::STORE_SLICE => slow!(ops::arith::store_slice),
+                        op::STORE_SUBSCR => slow!(ops::arith::store_subscr),
+                        op::STORE_SUBSCR_LIST_INT => {
+                            // value, container, index
+                            let (v, l, r) = (*sp.sub(3), *sp.sub(2), *sp.sub(1));
+                            if !l.is_pointer()
+                                || r.0 & 3 != 1
+                                || type_ptr(l) != &raw const *vm.types.list
+                            {
+                                slow!(ops::arith::store_subscr_miss)
+                            }
+                            let items = &mut *payload::<List>(l).items.as_ptr();
+                            let mut index = r.0 as i64 >> 2;
+                            if index < 0 {
+                                index += items.len() as i64;
+                            }
+                            match items.get_mut(index as usize) {
+                                Some(item) => {
+                                    let old = std::mem::replace(item, v.into_value()).into_bits();
+                                    sp = sp.sub(3);
+                                    pc = pc.add(2);
+                                    release!(Slot(old));
+                                    release!(l);
+                                    next!('d6)
+                                }
+                                None => slow!(ops::arith::store_subscr_again),
+                            }
+                        }
+                        op::STORE_SUBSCR_DICT => slow!(ops::arith::store_subscr_dict),
+                        op::DELETE_SUBSCR => slow!(ops::arith::delete_subscr),
+                        op::UNARY_NEGATIVE => slow!(ops::arith::unary_negative),
+                        op::UNARY_INVERT => slow!(ops::arith::unary_invert),
+                        op::UNARY_NOT => {
+                            // The compiler puts TO_BOOL before.
+                            let top = (*sp.sub(1)).0;
+                            *sp.sub(1) = Slot(if top == TRUE { FALSE } else { TRUE });
+                            pc = pc.add(1);
+                            next!('d6)
+                        }
+                        op::TO_BOOL => slow!(ops::arith::to_bool),
+                        op::TO_BOOL_BOOL => {
+                            let top = (*sp.sub(1)).0;
+                            if top != TRUE && top != FALSE {
+                                slow!(ops::arith::to_bool_miss)
+                            }
+                            pc = pc.add(4);
+                            next!('d6)
+                        }
+                        op::TO_BOOL_INT => {
+                            let top = *sp.sub(1);
+                            if top.0 & 3 != 1 {
+                                slow!(ops::arith::to_bool_miss)
+                            }
+                            *sp.sub(1) = Slot(if top.0 == 1 { FALSE } else { TRUE });
+                            pc = pc.add(4);
+                            next!('d7)
+                        }
+                        op::TO_BOOL_NONE => {
+                            if (*sp.sub(1)).0 != NONE {
+                                slow!(ops::arith::to_bool_miss)
+                            }
+                            *sp.sub(1) = Slot(FALSE);
+                            pc = pc.add(4);
+                            next!('d7)
+                        }
+                        op::TO_BOOL_LIST => {
+                            let top = *sp.sub(1);
+                            if !top.is_pointer() || type_ptr(top) != &raw const *vm.types.list {
+                                slow!(ops::arith::to_bool_miss)
+                            }
+                            let empty = (*payload::<List>(top).items.as_ptr()).is_empty();
+                            *sp.sub(1) = Slot(if empty { FALSE } else { TRUE });
+                            pc = pc.add(4);
+                            release!(top);
+                            next!('d7)
+                        }
+                        op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
+                        op::TO_BOOL_ALWAYS_TRUE => {
+                            let top = *sp.sub(1);
+                            if !top.is_pointer()
+                                || (*type_ptr(top)).version.get() != cache_u32(pc.add(2))
+                            {
+                                slow!(ops::arith::to_bool_miss)
+                            }
+                            *sp.sub(1) = Slot(TRUE);
+                            pc = pc.add(4);
+                            release!(top);
+                            next!('d7)
+                        }
+                        op::COMPARE_OP => slow!(ops::arith::compare_op),
+                        op::COMPARE_OP_INT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if !both_ints(l, r) {
+                                slow!(ops::arith::compare_op_miss)
+                            }
+                            let (l, r) = (l.0 as i64, r.0 as i64);
+                            let outcome = if l < r {
+                                2
+                            } else if l > r {
+                                4
+                            } else {
+                                8
+                            };
+                            sp = sp.sub(1);
+                            *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
+                            pc = pc.add(2);
+                            next!('d7)
+                        }
+                        op::COMPARE_OP_FLOAT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if !both_floats(l, r) {
+                                slow!(ops::arith::compare_op_float)
+                            }
+                            let (l, r) = (float_of(l), float_of(r)); // no NaN is self-tagged
+                            let outcome = if l < r {
+                                2
+                            } else if l > r {
+                                4
+                            } else {
+                                8
+                            };
+                            sp = sp.sub(1);
+                            *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
+                            pc = pc.add(2);
+                            next!('d8)
+                        }
+                        op::COMPARE_OP_STR => slow!(ops::arith::compare_op_str),
+                        op::IS_OP => {
+                        let (l, r) = (*sp.sub(2), *sp.sub(1));
+                        let same = l.clean_bits() == r.clean_bits();
+                        sp = sp.sub(1);
+                        *sp.sub(1) = Slot(if same != (arg!() & 1 != 0) { TRUE } else { FALSE });
+                        pc = pc.add(1);
+                        release!(r);
+                        release!(l);
+                        next!('d8)
+                    }
+                        op::CONTAINS_OP => slow!(ops::arith::contains_op),
+                        op::CONTAINS_OP_DICT => slow!(ops::arith::contains_op_dict),
+                        op::CONTAINS_OP_SET => slow!(ops::arith::contains_op_set),
 
-                                            // ---- jumps ----
-                                            op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd8, 'd8),
-                                            op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd8, 'd9),
-                                            op::POP_JUMP_IF_NONE => {
-                                                sp = sp.sub(1);
-                                                let top = *sp;
-                                                if top.0 == NONE {
-                                                    pc = pc.add(2 + arg!() as usize);
-                                                    next!('d9)
-                                                }
-                                                pc = pc.add(2);
-                                                release!(top);
-                                                next!('d9)
-                                            }
-                                            op::POP_JUMP_IF_NOT_NONE => {
-                                                sp = sp.sub(1);
-                                                let top = *sp;
-                                                if top.0 == NONE {
-                                                    pc = pc.add(2);
-                                                    next!('d9)
-                                                }
-                                                pc = pc.add(2 + arg!() as usize);
-                                                release!(top);
-                                                next!('d9)
-                                            }
-                                            op::JUMP_FORWARD => {
-                                                pc = pc.add(1 + arg!() as usize);
-                                                next!('d10)
-                                            }
-                                            op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_JIT | op::JUMP_BACKWARD_JIT => {
-                                                if vm.breaker.load(Ordering::Relaxed) != 0 {
-                                                    slow!(ops::control::jump_backward_check)
-                                                }
-                                                pc = pc.add(2).sub(arg!() as usize);
-                                                next!('d10)
-                                            }
-                                            op::JUMP_BACKWARD_NO_INTERRUPT => {
-                                                pc = pc.add(1).sub(arg!() as usize);
-                                                next!('d10)
-                                            }
-                                            op::RESUME_CHECK => {
-                                                if vm.breaker.load(Ordering::Relaxed) != 0 {
-                                                    slow!(ops::control::resume)
-                                                }
-                                                pc = pc.add(1);
-                                                next!('d10)
-                                            }
-                                            op::RESUME => slow!(ops::control::resume),
+                        // ---- jumps ----
+                        op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd8, 'd8),
+                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd8, 'd9),
+                        op::POP_JUMP_IF_NONE => {
+                            sp = sp.sub(1);
+                            let top = *sp;
+                            if top.0 == NONE {
+                                pc = pc.add(2 + arg!() as usize);
+                                next!('d9)
+                            }
+                            pc = pc.add(2);
+                            release!(top);
+                            next!('d9)
+                        }
+                        op::POP_JUMP_IF_NOT_NONE => {
+                            sp = sp.sub(1);
+                            let top = *sp;
+                            if top.0 == NONE {
+                                pc = pc.add(2);
+                                next!('d9)
+                            }
+                            pc = pc.add(2 + arg!() as usize);
+                            release!(top);
+                            next!('d9)
+                        }
+                        op::JUMP_FORWARD => {
+                            pc = pc.add(1 + arg!() as usize);
+                            next!('d10)
+                        }
+                        op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_JIT | op::JUMP_BACKWARD_JIT => {
+                            if vm.breaker.load(Ordering::Relaxed) != 0 {
+                                slow!(ops::control::jump_backward_check)
+                            }
+                            pc = pc.add(2).sub(arg!() as usize);
+                            next!('d10)
+                        }
+                        op::JUMP_BACKWARD_NO_INTERRUPT => {
+                            pc = pc.add(1).sub(arg!() as usize);
+                            next!('d10)
+                        }
+                        op::RESUME_CHECK => {
+                            if vm.breaker.load(Ordering::Relaxed) != 0 {
+                                slow!(ops::control::resume)
+                            }
+                            pc = pc.add(1);
+                            next!('d10)
+                        }
+                        op::RESUME => slow!(ops::control::resume),
 
-                                            // ---- iteration ----
-                                            op::GET_ITER => slow!(ops::iter::get_iter),
-                                            op::GET_YIELD_FROM_ITER => slow!(ops::iter::get_yield_from_iter),
-                                            op::FOR_ITER => slow!(ops::iter::for_iter),
-                                            op::FOR_ITER_LIST => {
-                                                let it = *sp.sub(1);
-                                                if type_ptr(it) != &raw const *vm.types.list_iterator {
-                                                    slow!(ops::iter::for_iter_miss)
-                                                }
-                                                let it = payload::<ListIterator>(it);
-                                                if let Some(list) = &*it.list.as_ptr() {
-                                                    let items = &*list.items.as_ptr();
-                                                    let index = it.index.get();
-                                                    if let Some(item) = items.get(index) {
-                                                        it.index.set(index + 1);
-                                                        push!(Slot::new(item.clone()));
-                                                        pc = pc.add(2);
-                                                        next!('d10)
-                                                    }
-                                                }
-                                                slow!(ops::iter::for_iter_end_list)
-                                            }
-                                            op::FOR_ITER_TUPLE => {
-                                                let it = *sp.sub(1);
-                                                if type_ptr(it) != &raw const *vm.types.tuple_iterator {
-                                                    slow!(ops::iter::for_iter_miss)
-                                                }
-                                                let it = payload::<TupleIterator>(it);
-                                                if let Some(tuple) = &*it.tuple.as_ptr() {
-                                                    let index = it.index.get();
-                                                    if let Some(item) = tuple.items().get(index) {
-                                                        it.index.set(index + 1);
-                                                        push!(Slot::new(item.clone()));
-                                                        pc = pc.add(2);
-                                                        next!('d11)
-                                                    }
-                                                }
-                                                slow!(ops::iter::for_iter_end_tuple)
-                                            }
-                                            op::FOR_ITER_RANGE => {
-                                                let it = *sp.sub(1);
-                                                if type_ptr(it) != &raw const *vm.types.range_iterator {
-                                                    slow!(ops::iter::for_iter_miss)
-                                                }
-                                                let it = payload::<RangeIterator>(it);
-                                                let left = it.left.get();
-                                                if left > 0 {
-                                                    let value = it.next.get();
-                                                    it.left.set(left - 1);
-                                                    it.next.set(value.wrapping_add(it.step));
-                                                    push!(Slot((value as u64) << 2 | 1));
-                                                    pc = pc.add(2);
-                                                    next!('d11)
-                                                }
-                                                pc = pc.add(3 + arg!() as usize);
-                                                next!('d11)
-                                            }
-                                            op::FOR_ITER_GEN => {
-                                                let it = *sp.sub(1);
-                                                if type_ptr(it) != &raw const *vm.types.generator {
-                                                    slow!(ops::iter::for_iter_miss)
-                                                }
-                                                let generator = payload::<Generator>(it);
-                                                if !generator.is_suspended() {
-                                                    slow!(ops::iter::for_iter_again)
-                                                }
-                                                (*fp).pc = pc;
-                                                (*fp).sp = sp;
-                                                // A return lands on END_FOR, which drops the value; a yield goes on behind this instruction.
-                                                (*fp).return_offset = 2 + arg!() as u16;
-                                                fp = generator.enter(vm, fp, Slot(NONE));
-                                                if fp.is_null() {
-                                                    break 'run;
-                                                }
-                                                pc = (*fp).pc;
-                                                sp = (*fp).sp;
-                                                next!('d11)
-                                            }
-                                            op::SEND => slow!(ops::iter::send),
-                                            op::SEND_GEN => {
-                                                let receiver = *sp.sub(2);
-                                                let ty = if receiver.is_pointer() {
-                                                    type_ptr(receiver)
-                                                } else {
-                                                    std::ptr::null()
-                                                };
-                                                if ty != &raw const *vm.types.generator
-                                                    && ty != &raw const *vm.types.coroutine
-                                                {
-                                                    slow!(ops::iter::send_miss)
-                                                }
-                                                let generator = payload::<Generator>(receiver);
-                                                if !generator.is_suspended() {
-                                                    slow!(ops::iter::send_again)
-                                                }
-                                                let value = Slot::new((*sp.sub(1)).into_value());
-                                                sp = sp.sub(1);
-                                                (*fp).pc = pc;
-                                                (*fp).sp = sp;
-                                                (*fp).return_offset = 2 + arg!() as u16;
-                                                fp = generator.enter(vm, fp, value);
-                                                if fp.is_null() {
-                                                    break 'run;
-                                                }
-                                                pc = (*fp).pc;
-                                                sp = (*fp).sp;
-                                                next!('d11)
-                                            }
-                                            op::YIELD_VALUE => {
-                                                let value = Slot::new((*sp.sub(1)).into_value());
-                                                sp = sp.sub(1);
-                                                (*fp).pc = pc.add(1);
-                                                (*fp).sp = sp;
-                                                let entry = (*fp).entry;
-                                                fp = ops::iter::leave_generator(vm, fp);
-                                                if entry {
-                                                    return Ok(value.into_value());
-                                                }
-                                                sp = (*fp).sp;
-                                                push!(value);
-                                                pc = (*fp).pc.add(2);
-                                                next!('d12)
-                                            }
-                                            op::RETURN_GENERATOR => {
-                                                let (p, s) = ops::iter::return_generator(pc, sp, fp, vm, 0);
-                                                if p.is_null() {
-                                                    break 'run;
-                                                }
-                                                // The generator took the frame: this is the caller's, or the call came from native code.
-                                                if s.is_null() {
-                                                    return Ok(Slot(p as u64).into_value());
-                                                }
-                                                fp = vm.stack.current.get();
-                                                pc = p;
-                                                sp = s;
-                                                next!('d12)
-                                            }
-                                            op::RETURN_VALUE => {
-                                                let value = Slot::new((*sp.sub(1)).into_value());
-                                                sp = sp.sub(1);
-                                                (*fp).pc = pc;
-                                                (*fp).sp = sp;
-                                                let entry = (*fp).entry;
-                                                let init_call = (*fp).init_call;
-                                                fp = ops::control::pop_frame(vm, fp);
-                                                if entry {
-                                                    return Ok(value.into_value());
-                                                }
-                                                pc = (*fp).pc.add((*fp).return_offset as usize);
-                                                sp = (*fp).sp;
-                                                if init_call {
-                                                    // The constructor's object is on the caller's stack already; `__init__` must give None.
-                                                    if value.0 != NONE {
-                                                        ops::control::init_returned(vm, value);
-                                                        break 'run;
-                                                    }
-                                                    next!('d12)
-                                                }
-                                                push!(value);
-                                                next!('d12)
-                                            }
-                                            op::GET_AITER => slow!(ops::iter::get_aiter),
-                                            op::GET_ANEXT => slow!(ops::iter::get_anext),
-                                            op::GET_AWAITABLE => slow!(ops::iter::get_awaitable),
-                                            op::END_ASYNC_FOR => slow!(ops::iter::end_async_for),
-                                            op::CLEANUP_THROW => slow!(ops::iter::cleanup_throw),
+                        // ---- iteration ----
+                        op::GET_ITER => slow!(ops::iter::get_iter),
+                        op::GET_YIELD_FROM_ITER => slow!(ops::iter::get_yield_from_iter),
+                        op::FOR_ITER => slow!(ops::iter::for_iter),
+                        op::FOR_ITER_LIST => {
+                            let it = *sp.sub(1);
+                            if type_ptr(it) != &raw const *vm.types.list_iterator {
+                                slow!(ops::iter::for_iter_miss)
+                            }
+                            let it = payload::<ListIterator>(it);
+                            if let Some(list) = &*it.list.as_ptr() {
+                                let items = &*list.items.as_ptr();
+                                let index = it.index.get();
+                                if let Some(item) = items.get(index) {
+                                    it.index.set(index + 1);
+                                    push!(Slot::new(item.clone()));
+                                    pc = pc.add(2);
+                                    next!('d10)
+                                }
+                            }
+                            slow!(ops::iter::for_iter_end_list)
+                        }
+                        op::FOR_ITER_TUPLE => {
+                            let it = *sp.sub(1);
+                            if type_ptr(it) != &raw const *vm.types.tuple_iterator {
+                                slow!(ops::iter::for_iter_miss)
+                            }
+                            let it = payload::<TupleIterator>(it);
+                            if let Some(tuple) = &*it.tuple.as_ptr() {
+                                let index = it.index.get();
+                                if let Some(item) = tuple.items().get(index) {
+                                    it.index.set(index + 1);
+                                    push!(Slot::new(item.clone()));
+                                    pc = pc.add(2);
+                                    next!('d11)
+                                }
+                            }
+                            slow!(ops::iter::for_iter_end_tuple)
+                        }
+                        op::FOR_ITER_RANGE => {
+                            let it = *sp.sub(1);
+                            if type_ptr(it) != &raw const *vm.types.range_iterator {
+                                slow!(ops::iter::for_iter_miss)
+                            }
+                            let it = payload::<RangeIterator>(it);
+                            let left = it.left.get();
+                            if left > 0 {
+                                let value = it.next.get();
+                                it.left.set(left - 1);
+                                it.next.set(value.wrapping_add(it.step));
+                                push!(Slot((value as u64) << 2 | 1));
+                                pc = pc.add(2);
+                                next!('d11)
+                            }
+                            pc = pc.add(3 + arg!() as usize);
+                            next!('d11)
+                        }
+                        op::FOR_ITER_GEN => {
+                            let it = *sp.sub(1);
+                            if type_ptr(it) != &raw const *vm.types.generator {
+                                slow!(ops::iter::for_iter_miss)
+                            }
+                            let generator = payload::<Generator>(it);
+                            if !generator.is_suspended() {
+                                slow!(ops::iter::for_iter_again)
+                            }
+                            (*fp).pc = pc;
+                            (*fp).sp = sp;
+                            // A return lands on END_FOR, which drops the value; a yield goes on behind this instruction.
+                            (*fp).return_offset = 2 + arg!() as u16;
+                            fp = generator.enter(vm, fp, Slot(NONE));
+                            if fp.is_null() {
+                                break 'run;
+                            }
+                            pc = (*fp).pc;
+                            sp = (*fp).sp;
+                            next!('d11)
+                        }
+                        op::SEND => slow!(ops::iter::send),
+                        op::SEND_GEN => {
+                            let receiver = *sp.sub(2);
+                            let ty = if receiver.is_pointer() {
+                                type_ptr(receiver)
+                            } else {
+                                std::ptr::null()
+                            };
+                            if ty != &raw const *vm.types.generator
+                                && ty != &raw const *vm.types.coroutine
+                            {
+                                slow!(ops::iter::send_miss)
+                            }
+                            let generator = payload::<Generator>(receiver);
+                            if !generator.is_suspended() {
+                                slow!(ops::iter::send_again)
+                            }
+                            let value = Slot::new((*sp.sub(1)).into_value());
+                            sp = sp.sub(1);
+                            (*fp).pc = pc;
+                            (*fp).sp = sp;
+                            (*fp).return_offset = 2 + arg!() as u16;
+                            fp = generator.enter(vm, fp, value);
+                            if fp.is_null() {
+                                break 'run;
+                            }
+                            pc = (*fp).pc;
+                            sp = (*fp).sp;
+                            next!('d11)
+                        }
+                        op::YIELD_VALUE => {
+                            let value = Slot::new((*sp.sub(1)).into_value());
+                            sp = sp.sub(1);
+                            (*fp).pc = pc.add(1);
+                            (*fp).sp = sp;
+                            let entry = (*fp).entry;
+                            fp = ops::iter::leave_generator(vm, fp);
+                            if entry {
+                                return Ok(value.into_value());
+                            }
+                            sp = (*fp).sp;
+                            push!(value);
+                            pc = (*fp).pc.add(2);
+                            next!('d12)
+                        }
+                        op::RETURN_GENERATOR => {
+                            let (p, s) = ops::iter::return_generator(pc, sp, fp, vm, 0);
+                            if p.is_null() {
+                                break 'run;
+                            }
+                            // The generator took the frame: this is the caller's, or the call came from native code.
+                            if s.is_null() {
+                                return Ok(Slot(p as u64).into_value());
+                            }
+                            fp = vm.stack.current.get();
+                            pc = p;
+                            sp = s;
+                            next!('d12)
+                        }
+                        op::RETURN_VALUE => {
+                            let value = Slot::new((*sp.sub(1)).into_value());
+                            sp = sp.sub(1);
+                            (*fp).pc = pc;
+                            (*fp).sp = sp;
+                            let entry = (*fp).entry;
+                            let init_call = (*fp).init_call;
+                            fp = ops::control::pop_frame(vm, fp);
+                            if entry {
+                                return Ok(value.into_value());
+                            }
+                            pc = (*fp).pc.add((*fp).return_offset as usize);
+                            sp = (*fp).sp;
+                            if init_call {
+                                // The constructor's object is on the caller's stack already; `__init__` must give None.
+                                if value.0 != NONE {
+                                    ops::control::init_returned(vm, value);
+                                    break 'run;
+                                }
+                                next!('d12)
+                            }
+                            push!(value);
+                            next!('d12)
+                        }
+                        op::GET_AITER => slow!(ops::iter::get_aiter),
+                        op::GET_ANEXT => slow!(ops::iter::get_anext),
+                        op::GET_AWAITABLE => slow!(ops::iter::get_awaitable),
+                        op::END_ASYNC_FOR => slow!(ops::iter::end_async_for),
+                        op::CLEANUP_THROW => slow!(ops::iter::cleanup_throw),
 
-                                            // ---- attributes ----
-                                            op::LOAD_ATTR => slow!(ops::attr::load_attr),
-                                            op::LOAD_ATTR_INSTANCE_VALUE => {
-                                                let owner = *sp.sub(1);
-                                                if !owner.is_pointer() {
-                                                    slow!(ops::attr::load_attr_miss)
-                                                }
-                                                let address = owner.clean_bits();
-                                                if (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
-                                                    || *((address - 32) as *const u64) != cache_u64(pc.add(6))
-                                                {
-                                                    slow!(ops::attr::load_attr_miss)
-                                                }
-                                                let v = Slot(*((address + *pc.add(4) as u64) as *const u64)).to_value();
-                                                *sp.sub(1) = Slot::new(v);
-                                                *sp = Slot::EMPTY;
-                                                sp = sp.add((arg!() & 1) as usize);
-                                                pc = pc.add(10);
-                                                release!(owner);
-                                                next!('d12)
-                                            }
-                                            op::LOAD_ATTR_SLOT => {
-                                                let owner = *sp.sub(1);
-                                                if !owner.is_pointer()
-                                                    || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
-                                                {
-                                                    slow!(ops::attr::load_attr_miss)
-                                                }
-                                                let v = Slot(*((owner.clean_bits() + *pc.add(4) as u64) as *const u64));
-                                                if v.is_empty() {
-                                                    slow!(ops::attr::load_attr_again)
-                                                }
-                                                *sp.sub(1) = Slot::new(v.to_value());
-                                                *sp = Slot::EMPTY;
-                                                sp = sp.add((arg!() & 1) as usize);
-                                                pc = pc.add(10);
-                                                release!(owner);
-                                                next!('d13)
-                                            }
-                                            op::LOAD_ATTR_METHOD_WITH_VALUES => {
-                                                let owner = *sp.sub(1);
-                                                if !owner.is_pointer()
-                                                    || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
-                                                {
-                                                    slow!(ops::attr::load_attr_miss)
-                                                }
-                                                // The instance has no attribute of that name: its shape is the one seen.
-                                                if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
-                                                    slow!(ops::attr::load_method_other_shape)
-                                                }
-                                                *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
-                                                push!(owner);
-                                                pc = pc.add(10);
-                                                next!('d13)
-                                            }
-                                            op::LOAD_ATTR_METHOD_NO_DICT | op::LOAD_ATTR_METHOD_LAZY_DICT => {
-                                                let owner = *sp.sub(1);
-                                                let ty = if owner.is_pointer() {
-                                                    type_ptr(owner)
-                                                } else {
-                                                    &raw const *vm.type_of(&owner.view())
-                                                };
-                                                if (*ty).version.get() != cache_u32(pc.add(2)) {
-                                                    slow!(ops::attr::load_attr_miss)
-                                                }
-                                                *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
-                                                push!(owner);
-                                                pc = pc.add(10);
-                                                next!('d13)
-                                            }
-                                            op::LOAD_ATTR_MODULE => slow!(ops::attr::load_attr_module),
-                                            op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => {
-                                                slow!(ops::attr::load_attr_class)
-                                            }
-                                            op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT
-                                            | op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
-                                                slow!(ops::attr::load_attr_nondescriptor)
-                                            }
-                                            op::LOAD_ATTR_WITH_HINT => slow!(ops::attr::load_attr_with_hint),
-                                            op::LOAD_ATTR_PROPERTY => switch!(ops::attr::load_attr_property),
-                                            op::LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN => slow!(ops::attr::load_attr_again),
-                                            op::STORE_ATTR => slow!(ops::attr::store_attr),
-                                            op::STORE_ATTR_INSTANCE_VALUE => {
-                                                // value, owner
-                                                let (value, owner) = (*sp.sub(2), *sp.sub(1));
-                                                let cache = (*(*fp).code).store_cache(*pc.add(4));
-                                                if !owner.is_pointer()
-                                                    || (*type_ptr(owner)).version.get() != (*cache).type_version
-                                                {
-                                                    slow!(ops::attr::store_attr_miss)
-                                                }
-                                                let address = owner.clean_bits();
-                                                let word = (address - 32) as *mut u64;
-                                                if *word != (*cache).word {
-                                                    slow!(ops::attr::store_attr_miss)
-                                                }
-                                                let place = (address + (*cache).offset as u64) as *mut u64;
-                                                let old = *place;
-                                                *place = value.into_value().into_bits();
-                                                *(word as *mut u32) = (*cache).new_shape;
-                                                sp = sp.sub(2);
-                                                pc = pc.add(5);
-                                                release!(Slot(old));
-                                                release!(owner);
-                                                next!('d13)
-                                            }
-                                            op::STORE_ATTR_SLOT => {
-                                                let (value, owner) = (*sp.sub(2), *sp.sub(1));
-                                                if !owner.is_pointer()
-                                                    || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
-                                                {
-                                                    slow!(ops::attr::store_attr_miss)
-                                                }
-                                                let place = (owner.clean_bits() + *pc.add(4) as u64) as *mut u64;
-                                                let old = *place;
-                                                *place = value.into_value().into_bits();
-                                                sp = sp.sub(2);
-                                                pc = pc.add(5);
-                                                release!(Slot(old));
-                                                release!(owner);
-                                                next!('d13)
-                                            }
-                                            op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
-                                            op::DELETE_ATTR => slow!(ops::attr::delete_attr),
-                                            op::LOAD_SUPER_ATTR | op::LOAD_SUPER_ATTR_ATTR | op::LOAD_SUPER_ATTR_METHOD => {
-                                                slow!(ops::attr::load_super_attr)
-                                            }
-                                            op::LOAD_SPECIAL => slow!(ops::attr::load_special),
+                        // ---- attributes ----
+                        op::LOAD_ATTR => slow!(ops::attr::load_attr),
+                        op::LOAD_ATTR_INSTANCE_VALUE => {
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer() {
+                                slow!(ops::attr::load_attr_miss)
+                            }
+                            let address = owner.clean_bits();
+                            if (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                                || *((address - 32) as *const u64) != cache_u64(pc.add(6))
+                            {
+                                slow!(ops::attr::load_attr_miss)
+                            }
+                            let v = Slot(*((address + *pc.add(4) as u64) as *const u64)).to_value();
+                            *sp.sub(1) = Slot::new(v);
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(10);
+                            release!(owner);
+                            next!('d12)
+                        }
+                        op::LOAD_ATTR_SLOT => {
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer()
+                                || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                            {
+                                slow!(ops::attr::load_attr_miss)
+                            }
+                            let v = Slot(*((owner.clean_bits() + *pc.add(4) as u64) as *const u64));
+                            if v.is_empty() {
+                                slow!(ops::attr::load_attr_again)
+                            }
+                            *sp.sub(1) = Slot::new(v.to_value());
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(10);
+                            release!(owner);
+                            next!('d13)
+                        }
+                        op::LOAD_ATTR_METHOD_WITH_VALUES => {
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer()
+                                || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                            {
+                                slow!(ops::attr::load_attr_miss)
+                            }
+                            // The instance has no attribute of that name: its shape is the one seen.
+                            if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
+                                slow!(ops::attr::load_method_other_shape)
+                            }
+                            *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
+                            push!(owner);
+                            pc = pc.add(10);
+                            next!('d13)
+                        }
+                        op::LOAD_ATTR_METHOD_NO_DICT | op::LOAD_ATTR_METHOD_LAZY_DICT => {
+                            let owner = *sp.sub(1);
+                            let ty = if owner.is_pointer() {
+                                type_ptr(owner)
+                            } else {
+                                &raw const *vm.type_of(&owner.view())
+                            };
+                            if (*ty).version.get() != cache_u32(pc.add(2)) {
+                                slow!(ops::attr::load_attr_miss)
+                            }
+                            *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
+                            push!(owner);
+                            pc = pc.add(10);
+                            next!('d13)
+                        }
+                        op::LOAD_ATTR_MODULE => {
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer() || type_ptr(owner) != &raw const *vm.types.module {
+                                slow!(ops::attr::load_attr_module)
+                            }
+                            let dict = payload::<Module>(owner).dict_ptr();
+                            let table = &*(*dict).table.as_ptr();
+                            if table.current_version() != cache_u32(pc.add(2)) {
+                                slow!(ops::attr::load_attr_module)
+                            }
+                            let entry = table.entries().get_unchecked(*pc.add(4) as usize);
+                            let v = entry.value.clone();
+                            *sp.sub(1) = Slot::new(v);
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(10);
+                            release!(owner);
+                            next!('d13)
+                        }
+                        op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => {
+                            // The metaclass's version says that the owner is a class.
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer()
+                                || (*type_ptr(owner)).version.get() != cache_u32(pc.add(4))
+                                || payload::<Type>(owner).version.get() != cache_u32(pc.add(2))
+                            {
+                                slow!(ops::attr::load_attr_class)
+                            }
+                            *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(10);
+                            release!(owner);
+                            next!('d13)
+                        }
+                        op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT
+                        | op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
+                            slow!(ops::attr::load_attr_nondescriptor)
+                        }
+                        op::LOAD_ATTR_WITH_HINT => slow!(ops::attr::load_attr_with_hint),
+                        op::LOAD_ATTR_PROPERTY => switch!(ops::attr::load_attr_property),
+                        op::LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN => slow!(ops::attr::load_attr_again),
+                        op::STORE_ATTR => slow!(ops::attr::store_attr),
+                        op::STORE_ATTR_INSTANCE_VALUE => {
+                            // value, owner
+                            let (value, owner) = (*sp.sub(2), *sp.sub(1));
+                            let cache = (*(*fp).code).store_cache(*pc.add(4));
+                            if !owner.is_pointer()
+                                || (*type_ptr(owner)).version.get() != (*cache).type_version
+                            {
+                                slow!(ops::attr::store_attr_miss)
+                            }
+                            let address = owner.clean_bits();
+                            let word = (address - 32) as *mut u64;
+                            if *word != (*cache).word {
+                                slow!(ops::attr::store_attr_miss)
+                            }
+                            let place = (address + (*cache).offset as u64) as *mut u64;
+                            let old = *place;
+                            *place = value.into_value().into_bits();
+                            *(word as *mut u32) = (*cache).new_shape;
+                            sp = sp.sub(2);
+                            pc = pc.add(5);
+                            release!(Slot(old));
+                            release!(owner);
+                            next!('d14)
+                        }
+                        op::STORE_ATTR_SLOT => {
+                            let (value, owner) = (*sp.sub(2), *sp.sub(1));
+                            if !owner.is_pointer()
+                                || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                            {
+                                slow!(ops::attr::store_attr_miss)
+                            }
+                            let place = (owner.clean_bits() + *pc.add(4) as u64) as *mut u64;
+                            let old = *place;
+                            *place = value.into_value().into_bits();
+                            sp = sp.sub(2);
+                            pc = pc.add(5);
+                            release!(Slot(old));
+                            release!(owner);
+                            next!('d14)
+                        }
+                        op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
+                        op::DELETE_ATTR => slow!(ops::attr::delete_attr),
+                        op::LOAD_SUPER_ATTR | op::LOAD_SUPER_ATTR_ATTR | op::LOAD_SUPER_ATTR_METHOD => {
+                            slow!(ops::attr::load_super_attr)
+                        }
+                        op::LOAD_SPECIAL => slow!(ops::attr::load_special),
 
-                                            // ---- calls ----
-                                            op::CALL => switch!(ops::call::call),
-                                            op::CALL_PY_EXACT_ARGS => {
-                                                let n = arg!() as usize;
-                                                let callable = *sp.sub(n + 2);
-                                                let receiver = *sp.sub(n + 1);
-                                                if !callable.is_pointer()
-                                                    || type_ptr(callable) != &raw const *vm.types.function
-                                                {
-                                                    switch!(ops::call::call_miss)
-                                                }
-                                                let function = payload::<Function>(callable);
-                                                if function.version.get() != cache_u32(pc.add(2)) {
-                                                    switch!(ops::call::call_miss)
-                                                }
-                                                // The version vouches for the code: no keyword-only, variable or missing arguments.
-                                                let has_self = !receiver.is_empty() as usize;
-                                                let code = function.code_ptr();
-                                                if (*code).argcount as usize != n + has_self
-                                                    || vm.depth.get() >= vm.interp.recursion_limit()
-                                                {
-                                                    switch!(ops::call::call_miss)
-                                                }
-                                                let new = vm.stack.push((*code).frame_slots());
-                                                if new.is_null() {
-                                                    switch!(ops::call::call_miss)
-                                                }
-                                                let args = sp.sub(n + has_self);
-                                                let count = n + has_self;
-                                                let to = locals(new);
-                                                for i in 0..count {
-                                                    *to.add(i) = *args.add(i);
-                                                }
-                                                let total = (*code).nlocalsplus as usize;
-                                                for i in count..total {
-                                                    *to.add(i) = Slot::EMPTY;
-                                                }
-                                                sp = sp.sub(n + 2);
-                                                (*fp).pc = pc;
-                                                (*fp).sp = sp;
-                                                (*fp).return_offset = 4;
-                                                ops::call::fill_frame(new, fp, code, callable, function);
-                                                vm.depth.set(vm.depth.get() + 1);
-                                                vm.stack.current.set(new);
-                                                fp = new;
-                                                pc = (*code).first_unit();
-                                                sp = to.add(total);
-                                                next!('d14)
-                                            }
-                                            op::CALL_BOUND_METHOD_EXACT_ARGS
-                                            | op::CALL_BOUND_METHOD_GENERAL => switch!(ops::call::call_again),
-                                            op::CALL_PY_GENERAL => switch!(ops::call::call_py_general),
-                                            op::CALL_ALLOC_AND_ENTER_INIT => switch!(ops::call::call_alloc_and_enter_init),
-                                            op::CALL_BUILTIN_O
-                                            | op::CALL_BUILTIN_FAST
-                                            | op::CALL_BUILTIN_FAST_WITH_KEYWORDS => {
-                                                switch!(ops::call::call_builtin)
-                                            }
-                                            op::CALL_METHOD_DESCRIPTOR_O
-                                            | op::CALL_METHOD_DESCRIPTOR_NOARGS
-                                            | op::CALL_METHOD_DESCRIPTOR_FAST
-                                            | op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => {
-                                                switch!(ops::call::call_method_descriptor)
-                                            }
-                                            op::CALL_BUILTIN_CLASS | op::CALL_NON_PY_GENERAL => {
-                                                switch!(ops::call::call_non_py)
-                                            }
-                                            op::CALL_LEN => switch!(ops::call::call_len),
-                                            op::CALL_ISINSTANCE => switch!(ops::call::call_isinstance),
-                                            op::CALL_LIST_APPEND => switch!(ops::call::call_list_append),
-                                            op::CALL_STR_1 | op::CALL_TUPLE_1 => switch!(ops::call::call_non_py),
-                                            op::CALL_TYPE_1 => switch!(ops::call::call_type_1),
-                                            op::CALL_KW
-                                            | op::CALL_KW_PY
-                                            | op::CALL_KW_BOUND_METHOD
-                                            | op::CALL_KW_NON_PY => {
-                                                switch!(ops::call::call_kw)
-                                            }
-                                            op::CALL_FUNCTION_EX => switch!(ops::call::call_function_ex),
-                                            op::CALL_INTRINSIC_1 => slow!(ops::call::call_intrinsic_1),
-                                            op::CALL_INTRINSIC_2 => slow!(ops::call::call_intrinsic_2),
-                                            op::MAKE_FUNCTION => slow!(ops::call::make_function),
-                                            op::SET_FUNCTION_ATTRIBUTE => slow!(ops::call::set_function_attribute),
-                                            op::EXIT_INIT_CHECK => slow!(ops::call::exit_init_check),
-                                            op::INTERPRETER_EXIT => slow!(ops::control::bad_opcode),
+                        // ---- calls ----
+                        op::CALL => switch!(ops::call::call),
+                        op::CALL_PY_EXACT_ARGS => {
+                            let n = arg!() as usize;
+                            let callable = *sp.sub(n + 2);
+                            let receiver = *sp.sub(n + 1);
+                            if !callable.is_pointer()
+                                || type_ptr(callable) != &raw const *vm.types.function
+                            {
+                                switch!(ops::call::call_miss)
+                            }
+                            let function = payload::<Function>(callable);
+                            if function.version.get() != cache_u32(pc.add(2)) {
+                                switch!(ops::call::call_miss)
+                            }
+                            // The version vouches for the code: no keyword-only, variable or missing arguments.
+                            let has_self = !receiver.is_empty() as usize;
+                            let code = function.code_ptr();
+                            if (*code).argcount as usize != n + has_self
+                                || vm.depth.get() >= vm.interp.recursion_limit()
+                            {
+                                switch!(ops::call::call_miss)
+                            }
+                            let new = vm.stack.push((*code).frame_slots());
+                            if new.is_null() {
+                                switch!(ops::call::call_miss)
+                            }
+                            let args = sp.sub(n + has_self);
+                            let count = n + has_self;
+                            let to = locals(new);
+                            for i in 0..count {
+                                *to.add(i) = *args.add(i);
+                            }
+                            let total = (*code).nlocalsplus as usize;
+                            for i in count..total {
+                                *to.add(i) = Slot::EMPTY;
+                            }
+                            sp = sp.sub(n + 2);
+                            (*fp).pc = pc;
+                            (*fp).sp = sp;
+                            (*fp).return_offset = 4;
+                            ops::call::fill_frame(new, fp, code, callable, function);
+                            vm.depth.set(vm.depth.get() + 1);
+                            vm.stack.current.set(new);
+                            fp = new;
+                            pc = (*code).first_unit();
+                            sp = to.add(total);
+                            next!('d14)
+                        }
+                        op::CALL_BOUND_METHOD_EXACT_ARGS
+                        | op::CALL_BOUND_METHOD_GENERAL => switch!(ops::call::call_again),
+                        op::CALL_PY_GENERAL => switch!(ops::call::call_py_general),
+                        op::CALL_ALLOC_AND_ENTER_INIT => switch!(ops::call::call_alloc_and_enter_init),
+                        op::CALL_BUILTIN_O
+                        | op::CALL_BUILTIN_FAST
+                        | op::CALL_BUILTIN_FAST_WITH_KEYWORDS => {
+                            switch!(ops::call::call_builtin)
+                        }
+                        op::CALL_METHOD_DESCRIPTOR_O
+                        | op::CALL_METHOD_DESCRIPTOR_NOARGS
+                        | op::CALL_METHOD_DESCRIPTOR_FAST
+                        | op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => {
+                            switch!(ops::call::call_method_descriptor)
+                        }
+                        op::CALL_BUILTIN_CLASS => switch!(ops::call::call_builtin_class),
+                        op::CALL_NON_PY_GENERAL => {
+                            switch!(ops::call::call_non_py)
+                        }
+                        op::CALL_LEN => switch!(ops::call::call_len),
+                        op::CALL_ISINSTANCE => switch!(ops::call::call_isinstance),
+                        op::CALL_LIST_APPEND => switch!(ops::call::call_list_append),
+                        op::CALL_STR_1 | op::CALL_TUPLE_1 => switch!(ops::call::call_builtin_class),
+                        op::CALL_TYPE_1 => switch!(ops::call::call_type_1),
+                        op::CALL_KW
+                        | op::CALL_KW_PY
+                        | op::CALL_KW_BOUND_METHOD
+                        | op::CALL_KW_NON_PY => {
+                            switch!(ops::call::call_kw)
+                        }
+                        op::CALL_FUNCTION_EX => switch!(ops::call::call_function_ex),
+                        op::CALL_INTRINSIC_1 => slow!(ops::call::call_intrinsic_1),
+                        op::CALL_INTRINSIC_2 => slow!(ops::call::call_intrinsic_2),
+                        op::MAKE_FUNCTION => slow!(ops::call::make_function),
+                        op::SET_FUNCTION_ATTRIBUTE => slow!(ops::call::set_function_attribute),
+                        op::EXIT_INIT_CHECK => slow!(ops::call::exit_init_check),
+                        op::INTERPRETER_EXIT => slow!(ops::control::bad_opcode),
 
-                                            // ---- containers ----
-                                            op::BUILD_TUPLE => slow!(ops::build::build_tuple),
-                                            op::BUILD_LIST => slow!(ops::build::build_list),
-                                            op::BUILD_SET => slow!(ops::build::build_set),
-                                            op::BUILD_MAP => slow!(ops::build::build_map),
-                                            op::BUILD_SLICE => slow!(ops::build::build_slice),
-                                            op::BUILD_STRING => slow!(ops::build::build_string),
-                                            op::BUILD_TEMPLATE => slow!(ops::build::build_template),
-                                            op::BUILD_INTERPOLATION => slow!(ops::build::build_interpolation),
-                                            op::FORMAT_SIMPLE => slow!(ops::build::format_simple),
-                                            op::FORMAT_WITH_SPEC => slow!(ops::build::format_with_spec),
-                                            op::CONVERT_VALUE => slow!(ops::build::convert_value),
-                                            op::LIST_APPEND => {
-                                            let list = *sp.sub(arg!() as usize + 1);
-                                            let items = &mut *payload::<List>(list).items.as_ptr();
-                                            if items.len() == items.capacity() {
-                                                slow!(ops::build::list_append)
-                                            }
-                                            sp = sp.sub(1);
-                                            items.push((*sp).into_value());
-                                            pc = pc.add(1);
-                                            next!('d14)
-                                        }
-                                            op::LIST_EXTEND => slow!(ops::build::list_extend),
-                                            op::SET_ADD => slow!(ops::build::set_add),
-                                            op::SET_UPDATE => slow!(ops::build::set_update),
-                                            op::MAP_ADD => slow!(ops::build::map_add),
-                                            op::DICT_MERGE => slow!(ops::build::dict_merge),
-                                            op::DICT_UPDATE => slow!(ops::build::dict_update),
-                                            op::UNPACK_SEQUENCE => slow!(ops::build::unpack_sequence),
-                                            op::UNPACK_SEQUENCE_TWO_TUPLE => {
-                                                let top = *sp.sub(1);
-                                                if !top.is_pointer() || type_ptr(top) != &raw const *vm.types.tuple {
-                                                    slow!(ops::build::unpack_sequence_miss)
-                                                }
-                                                let items = payload::<Tuple>(top).items();
-                                                if items.len() != 2 {
-                                                    slow!(ops::build::unpack_sequence_miss)
-                                                }
-                                                *sp.sub(1) = Slot::new(items[1].clone());
-                                                push!(Slot::new(items[0].clone()));
-                                                pc = pc.add(2);
-                                                release!(top);
-                                                next!('d14)
-                                            }
-                                            op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
-                                                slow!(ops::build::unpack_sequence_fast)
-                                            }
-                                            op::UNPACK_EX => slow!(ops::build::unpack_ex),
-                                            op::GET_LEN => slow!(ops::build::get_len),
-                                            op::MATCH_CLASS => slow!(ops::build::match_class),
-                                            op::MATCH_KEYS => slow!(ops::build::match_keys),
-                                            op::MATCH_MAPPING => slow!(ops::build::match_mapping),
-                                            op::MATCH_SEQUENCE => slow!(ops::build::match_sequence),
+                        // ---- containers ----
+                        op::BUILD_TUPLE => slow!(ops::build::build_tuple),
+                        op::BUILD_LIST => slow!(ops::build::build_list),
+                        op::BUILD_SET => slow!(ops::build::build_set),
+                        op::BUILD_MAP => slow!(ops::build::build_map),
+                        op::BUILD_SLICE => slow!(ops::build::build_slice),
+                        op::BUILD_STRING => slow!(ops::build::build_string),
+                        op::BUILD_TEMPLATE => slow!(ops::build::build_template),
+                        op::BUILD_INTERPOLATION => slow!(ops::build::build_interpolation),
+                        op::FORMAT_SIMPLE => slow!(ops::build::format_simple),
+                        op::FORMAT_WITH_SPEC => slow!(ops::build::format_with_spec),
+                        op::CONVERT_VALUE => slow!(ops::build::convert_value),
+                        op::LIST_APPEND => {
+                        let list = *sp.sub(arg!() as usize + 1);
+                        let items = &mut *payload::<List>(list).items.as_ptr();
+                        if items.len() == items.capacity() {
+                            slow!(ops::build::list_append)
+                        }
+                        sp = sp.sub(1);
+                        items.push((*sp).into_value());
+                        pc = pc.add(1);
+                        next!('d14)
+                    }
+                        op::LIST_EXTEND => slow!(ops::build::list_extend),
+                        op::SET_ADD => slow!(ops::build::set_add),
+                        op::SET_UPDATE => slow!(ops::build::set_update),
+                        op::MAP_ADD => slow!(ops::build::map_add),
+                        op::DICT_MERGE => slow!(ops::build::dict_merge),
+                        op::DICT_UPDATE => slow!(ops::build::dict_update),
+                        op::UNPACK_SEQUENCE => slow!(ops::build::unpack_sequence),
+                        op::UNPACK_SEQUENCE_TWO_TUPLE => {
+                            let top = *sp.sub(1);
+                            if !top.is_pointer() || type_ptr(top) != &raw const *vm.types.tuple {
+                                slow!(ops::build::unpack_sequence_miss)
+                            }
+                            let items = payload::<Tuple>(top).items();
+                            if items.len() != 2 {
+                                slow!(ops::build::unpack_sequence_miss)
+                            }
+                            *sp.sub(1) = Slot::new(items[1].clone());
+                            push!(Slot::new(items[0].clone()));
+                            pc = pc.add(2);
+                            release!(top);
+                            next!('d14)
+                        }
+                        op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
+                            let top = *sp.sub(1);
+                            if !top.is_pointer() {
+                                slow!(ops::build::unpack_sequence_miss)
+                            }
+                            let ty = type_ptr(top);
+                            let items: &[Value] = if ty == &raw const *vm.types.tuple {
+                                payload::<Tuple>(top).items()
+                            } else if ty == &raw const *vm.types.list {
+                                &*payload::<List>(top).items.as_ptr()
+                            } else {
+                                slow!(ops::build::unpack_sequence_miss)
+                            };
+                            let n = arg!() as usize;
+                            if items.len() != n || n == 0 {
+                                slow!(ops::build::unpack_sequence_miss)
+                            }
+                            for i in 0..n {
+                                *sp.add(n).sub(2 + i) = Slot::new(items.get_unchecked(i).clone());
+                            }
+                            sp = sp.add(n).sub(1);
+                            pc = pc.add(2);
+                            release!(top);
+                            next!('d15)
+                        }
+                        op::UNPACK_EX => slow!(ops::build::unpack_ex),
+                        op::GET_LEN => slow!(ops::build::get_len),
+                        op::MATCH_CLASS => slow!(ops::build::match_class),
+                        op::MATCH_KEYS => slow!(ops::build::match_keys),
+                        op::MATCH_MAPPING => slow!(ops::build::match_mapping),
+                        op::MATCH_SEQUENCE => slow!(ops::build::match_sequence),
 
-                                            // ---- exceptions, imports ----
-                                            op::RAISE_VARARGS => slow!(ops::control::raise_varargs),
-                                            op::RERAISE => slow!(ops::control::reraise),
-                                            op::PUSH_EXC_INFO => slow!(ops::control::push_exc_info),
-                                            op::POP_EXCEPT => slow!(ops::control::pop_except),
-                                            op::CHECK_EXC_MATCH => slow!(ops::control::check_exc_match),
-                                            op::CHECK_EG_MATCH => slow!(ops::control::check_eg_match),
-                                            op::WITH_EXCEPT_START => slow!(ops::control::with_except_start),
-                                            op::IMPORT_NAME => slow!(ops::control::import_name),
-                                            op::IMPORT_FROM => slow!(ops::control::import_from),
+                        // ---- exceptions, imports ----
+                        op::RAISE_VARARGS => slow!(ops::control::raise_varargs),
+                        op::RERAISE => slow!(ops::control::reraise),
+                        op::PUSH_EXC_INFO => slow!(ops::control::push_exc_info),
+                        op::POP_EXCEPT => slow!(ops::control::pop_except),
+                        op::CHECK_EXC_MATCH => slow!(ops::control::check_exc_match),
+                        op::CHECK_EG_MATCH => slow!(ops::control::check_eg_match),
+                        op::WITH_EXCEPT_START => slow!(ops::control::with_except_start),
+                        op::IMPORT_NAME => slow!(ops::control::import_name),
+                        op::IMPORT_FROM => slow!(ops::control::import_from),
 
-                                            op::EXTENDED_ARG => {
-                                                pc = pc.add(1);
-                                                let unit = *pc as u32;
-                                                w = (unit & 255) | ((w & !255) | (unit >> 8)) << 8;
-                                                continue 'run;
-                                            }
+                        op::EXTENDED_ARG => {
+                            pc = pc.add(1);
+                            let unit = *pc as u32;
+                            w = (unit & 255) | ((w & !255) | (unit >> 8)) << 8;
+                            continue 'run;
+                        }
 
-                                            // ---- instrumented forms: run by trace.rs, which then runs the plain one ----
-                                            op::INSTRUMENTED_END_FOR
-                                            | op::INSTRUMENTED_POP_ITER
-                                            | op::INSTRUMENTED_END_SEND
-                                            | op::INSTRUMENTED_FOR_ITER
-                                            | op::INSTRUMENTED_INSTRUCTION
-                                            | op::INSTRUMENTED_JUMP_FORWARD
-                                            | op::INSTRUMENTED_NOT_TAKEN
-                                            | op::INSTRUMENTED_POP_JUMP_IF_TRUE
-                                            | op::INSTRUMENTED_POP_JUMP_IF_FALSE
-                                            | op::INSTRUMENTED_POP_JUMP_IF_NONE
-                                            | op::INSTRUMENTED_POP_JUMP_IF_NOT_NONE
-                                            | op::INSTRUMENTED_RESUME
-                                            | op::INSTRUMENTED_RETURN_VALUE
-                                            | op::INSTRUMENTED_YIELD_VALUE
-                                            | op::INSTRUMENTED_END_ASYNC_FOR
-                                            | op::INSTRUMENTED_LOAD_SUPER_ATTR
-                                            | op::INSTRUMENTED_CALL
-                                            | op::INSTRUMENTED_CALL_KW
-                                            | op::INSTRUMENTED_CALL_FUNCTION_EX
-                                            | op::INSTRUMENTED_JUMP_BACKWARD
-                                            | op::INSTRUMENTED_LINE => {
-                                                (*fp).pc = pc;
-                                                (*fp).sp = sp;
-                                                match super::trace::instrumented(vm, fp, w) {
-                                                    Ok((p, plain)) => {
-                                                        pc = p;
-                                                        w = plain;
-                                                        continue 'run;
-                                                    }
-                                                    Err(Raised) => break 'run,
-                                                }
-                                            }
-                                            op::RESERVED
-                                            | op::ENTER_EXECUTOR
-                                            // Single values: a range would leave the switch with a reachable default, and the dispatch merged.
-                                            | 121 | 122 | 123 | 124 | 125 | 126 | 127 | 212
-                                            | 213 | 214 | 215 | 216 | 217 | 218 | 219 | 220
-                                            | 221 | 222 | 223 | 224 | 225 | 226 | 227 | 228
-                                            | 229 | 230 | 231 | 232 | 233 => {
-                                                slow!(ops::control::bad_opcode)
-                                            }
+                        // ---- instrumented forms: run by trace.rs, which then runs the plain one ----
+                        op::INSTRUMENTED_END_FOR
+                        | op::INSTRUMENTED_POP_ITER
+                        | op::INSTRUMENTED_END_SEND
+                        | op::INSTRUMENTED_FOR_ITER
+                        | op::INSTRUMENTED_INSTRUCTION
+                        | op::INSTRUMENTED_JUMP_FORWARD
+                        | op::INSTRUMENTED_NOT_TAKEN
+                        | op::INSTRUMENTED_POP_JUMP_IF_TRUE
+                        | op::INSTRUMENTED_POP_JUMP_IF_FALSE
+                        | op::INSTRUMENTED_POP_JUMP_IF_NONE
+                        | op::INSTRUMENTED_POP_JUMP_IF_NOT_NONE
+                        | op::INSTRUMENTED_RESUME
+                        | op::INSTRUMENTED_RETURN_VALUE
+                        | op::INSTRUMENTED_YIELD_VALUE
+                        | op::INSTRUMENTED_END_ASYNC_FOR
+                        | op::INSTRUMENTED_LOAD_SUPER_ATTR
+                        | op::INSTRUMENTED_CALL
+                        | op::INSTRUMENTED_CALL_KW
+                        | op::INSTRUMENTED_CALL_FUNCTION_EX
+                        | op::INSTRUMENTED_JUMP_BACKWARD
+                        | op::INSTRUMENTED_LINE => {
+                            (*fp).pc = pc;
+                            (*fp).sp = sp;
+                            match super::trace::instrumented(vm, fp, w) {
+                                Ok((p, plain)) => {
+                                    pc = p;
+                                    w = plain;
+                                    continue 'run;
+                                }
+                                Err(Raised) => break 'run,
+                            }
+                        }
+                        op::RESERVED
+                        | op::ENTER_EXECUTOR
+                        // Single values: a range would leave the switch with a reachable default, and the dispatch merged.
+                        | 121 | 122 | 123 | 124 | 125 | 126 | 127 | 212
+                        | 213 | 214 | 215 | 216 | 217 | 218 | 219 | 220
+                        | 221 | 222 | 223 | 224 | 225 | 226 | 227 | 228
+                        | 229 | 230 | 231 | 232 | 233 => {
+                            slow!(ops::control::bad_opcode)
+                        }
                                         }}
                 }
                 std::arch::asm!("/* slow */", options(nomem, nostack, preserves_flags));

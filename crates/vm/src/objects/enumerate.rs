@@ -1,5 +1,6 @@
 //! `enumerate`. CPython: Objects/enumobject.c.
 
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::protocols::{iterator, number};
 use crate::vm::{PyResult, Vm};
@@ -63,9 +64,12 @@ impl Enumerate {
             return Ok(None);
         };
         let index = zelf.index.get();
-        zelf.index
-            .set(number::add(vm, &index, &Value::small_int(1))?);
-        Ok(Some(vm.new_tuple(vec![index, value])?.into_value()))
+        let next = match index.as_small_int().and_then(|n| Value::try_int(n + 1)) {
+            Some(next) => next,
+            None => number::add(vm, &index, &Value::small_int(1))?,
+        };
+        zelf.index.set(next);
+        Tuple::pair(vm, index, value).map(Some)
     }
 
     /// See PEP 585

@@ -496,6 +496,16 @@ impl Generator {
         self.throw_pending(vm)
     }
 
+    /// Whether the generator is suspended at a yield inside of nothing but the handler that every generator has, so that
+    /// GeneratorExit would just end it.
+    fn has_no_handler(&self) -> bool {
+        // SAFETY: a suspended generator's frame; see `delegate`.
+        let unit = unsafe { *(*self.frame.get()).pc };
+        matches!(unit as u8, op::RESUME | op::RESUME_CHECK)
+            && unit >> 8 & naja_bytecode::opcode::resume::DEPTH1_MASK as u16 != 0
+            && self.delegate().is_none()
+    }
+
     /// `close()`: throws GeneratorExit; gives what the generator returned.
     pub fn close(&self, vm: &Vm) -> PyResult {
         match self.state.get() {
@@ -504,6 +514,10 @@ impl Generator {
                 return Ok(Value::NONE);
             }
             State::Finished => return Ok(Value::NONE),
+            State::Suspended if self.has_no_handler() => {
+                self.release_frame();
+                return Ok(Value::NONE);
+            }
             _ => {}
         }
         let exit = crate::objects::exception::instantiate(vm, &vm.types.generator_exit, &[])?;

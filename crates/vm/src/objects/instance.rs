@@ -472,6 +472,40 @@ pub fn traverse_attrs(header: &Header, visitor: &mut Visitor) {
     }
 }
 
+/// For the heap: drops the attributes of a dead object, which nobody can reach any more.
+pub fn drop_attrs(header: &Header) {
+    let Some(attrs) = attrs(header) else { return };
+    if attrs.shape.get() == ROOT {
+        return;
+    }
+    if attrs.shape.get() == DICT {
+        // SAFETY: the storage word owns a dict.
+        return drop(unsafe { Value::from_bits(attrs.storage.get() as u64) });
+    }
+    let first = Type::of_header(header).inline_offset.get() as usize;
+    let inline = (header as *const Header as *mut u8).wrapping_add(first) as *mut Option<Value>;
+    // SAFETY: the inline part, whose unset words are zero, and all of whose set words come first; likewise the block.
+    unsafe {
+        for i in 0..attrs.inline.get() as usize {
+            match (*inline.add(i)).take() {
+                Some(value) => drop(value),
+                None => return,
+            }
+        }
+        let block = attrs.storage.get();
+        if !block.is_null() {
+            let values = block.add(1) as *mut Option<Value>;
+            for i in 0..*block as usize {
+                match (*values.add(i)).take() {
+                    Some(value) => drop(value),
+                    None => break,
+                }
+            }
+            libc::free(block.cast());
+        }
+    }
+}
+
 /// For the heap: drops all attributes.
 pub fn clear_attrs(header: &Header) {
     let Some(attrs) = attrs(header) else { return };

@@ -64,6 +64,12 @@ impl Map {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        if let [it] = &*zelf.iterators {
+            return match iterator::next(vm, it)? {
+                Some(value) => vm.call(&zelf.function, &[value]).map(Some),
+                None => Ok(None),
+            };
+        }
         match next_row(vm, &zelf.iterators, zelf.strict, "map")? {
             Some(row) => vm.call(&zelf.function, &row).map(Some),
             None => Ok(None),

@@ -56,6 +56,11 @@ impl Module {
         Ok(())
     }
 
+    #[inline(always)]
+    pub(crate) fn dict_ptr(&self) -> *const Dict {
+        self.dict.with(|d| &raw const **d)
+    }
+
     #[inline]
     pub fn dict(&self) -> Ref<Dict> {
         self.dict.get()

@@ -64,6 +64,25 @@ fn big(vm: &Vm, value: &Value) -> PyResult<IBig> {
 impl Range {
     /// The range of these bounds, which are ints. Raises ValueError for step 0.
     pub fn make(vm: &Vm, start: Value, stop: Value, step: Value) -> PyResult<Ref<Range>> {
+        if let (Some(a), Some(b), Some(s)) = (
+            start.as_small_int(),
+            stop.as_small_int(),
+            step.as_small_int(),
+        ) && s != 0
+        {
+            // Differences of 62-bit numbers fit 63.
+            let len = match s {
+                1 => b - a,
+                s if s > 0 => (b - a + s - 1) / s,
+                s => (b - a + s + 1) / s,
+            };
+            return vm.new_object(Range {
+                start,
+                stop,
+                step,
+                len: IBig::from(len.max(0)),
+            });
+        }
         let (a, b, s) = (big(vm, &start)?, big(vm, &stop)?, big(vm, &step)?);
         if s == IBig::ZERO {
             return Err(vm.value_error("range() arg 3 must not be zero"));
@@ -197,6 +216,22 @@ impl Range {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        if let (Some(start), Some(step), Some(n)) = (
+            zelf.start.as_small_int(),
+            zelf.step.as_small_int(),
+            bigint::to_small(&zelf.len),
+        ) && step
+            .checked_mul(n)
+            .and_then(|way| way.checked_add(start))
+            .is_some_and(|last| Value::try_int(last).is_some())
+        {
+            let iterator = RangeIterator {
+                next: Cell::new(start),
+                step,
+                left: Cell::new(n),
+            };
+            return Ok(vm.new_object(iterator)?.into_value());
+        }
         Range::iterate(
             vm,
             big(vm, &zelf.start)?,

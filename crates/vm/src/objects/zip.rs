@@ -1,12 +1,14 @@
 //! `zip`. CPython: Python/bltinmodule.c.
 
 use crate::function::Args;
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::protocols::{iterator, object};
 use crate::vm::{PyResult, Raised, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
+use smallvec::SmallVec;
 
 /// The zip object yields n-length tuples, where n is the number of iterables
 /// passed as positional arguments to zip().  The i-th element in every tuple
@@ -53,8 +55,8 @@ pub(crate) fn next_row(
     iterators: &[Value],
     strict: bool,
     name: &str,
-) -> PyResult<Option<Vec<Value>>> {
-    let mut row = Vec::with_capacity(iterators.len());
+) -> PyResult<Option<SmallVec<[Value; 4]>>> {
+    let mut row = SmallVec::with_capacity(iterators.len());
     for (i, it) in iterators.iter().enumerate() {
         match iterator::next(vm, it)? {
             Some(value) => row.push(value),
@@ -124,7 +126,11 @@ impl Zip {
             return Ok(None);
         }
         match next_row(vm, &zelf.iterators, zelf.strict, "zip")? {
-            Some(row) => Ok(Some(vm.new_tuple(row)?.into_value())),
+            Some(row) => {
+                let (n, mut row) = (row.len(), row.into_iter());
+                let tuple = Tuple::from_iter(vm, n, |_| row.next().unwrap_or(Value::NONE))?;
+                Ok(Some(tuple.into_value()))
+            }
             None => Ok(None),
         }
     }

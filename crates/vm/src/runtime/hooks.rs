@@ -21,7 +21,7 @@ pub(super) fn hooks() -> Hooks {
         call_weakref: |value: Value| with_current(|vm| weakref::call_callback(vm, value)),
         traverse_attrs: instance::traverse_attrs,
         clear_attrs: instance::clear_attrs,
-        drop_attrs: instance::clear_attrs,
+        drop_attrs: instance::drop_attrs,
         ..Hooks::default()
     }
 }

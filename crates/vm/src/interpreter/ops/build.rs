@@ -229,10 +229,6 @@ ops! {
         unpack_any(pc, sp, fp, vm, arg)
     }
 
-    fn unpack_sequence_fast(pc, sp, fp, vm, arg) {
-        unpack_any(pc, sp, fp, vm, arg)
-    }
-
     fn unpack_ex(pc, sp, fp, vm, arg) {
         let (before, after) = ((arg & 0xff) as usize, (arg >> 8) as usize);
         let v = (*sp.sub(1)).view();

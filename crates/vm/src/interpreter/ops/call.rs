@@ -15,6 +15,7 @@ use crate::objects::list::List;
 use crate::objects::method::Method;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
+use crate::objects::type_::attributes::construct;
 use crate::protocols::object;
 use crate::vm::PyResult;
 use naja_bytecode::opcode::op;
@@ -253,6 +254,25 @@ ops! {
 
     fn call_non_py(pc, sp, fp, vm, arg) {
         call_any(pc, sp, fp, vm, arg)
+    }
+
+    fn call_builtin_class(pc, sp, fp, vm, arg) {
+        let n = arg as usize;
+        let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
+        let view = (*callable).view();
+        let Some(ty) = view.downcast::<Type>().filter(|ty| {
+            (*receiver).is_empty() && vm.type_of(&view).is(&vm.types.type_) && !ty.is(&vm.types.type_)
+        }) else {
+            missed(pc, op::CALL);
+            return call_any(pc, sp, fp, vm, arg);
+        };
+        let result = with_values(fp, sp.sub(n), n, |args| construct(vm, ty, Args { args, kwnames: None }));
+        let callable_slot = *callable;
+        (*fp).sp = callable;
+        callable_slot.release();
+        *callable = Slot::new(result?);
+        after_call(vm, fp, callable.add(1))?;
+        Ok((pc.add(4), callable.add(1)))
     }
 
     fn call_py_general(pc, sp, fp, vm, arg) {

@@ -61,7 +61,7 @@ pub(super) unsafe fn release_last(slot: Slot, pc: Pc, sp: Sp, fp: Fp) {
     unsafe {
         (*fp).pc = pc.sub(1);
         (*fp).sp = sp;
-        slot.release();
+        (*(slot.0 as *const naja_heap::Header)).end();
     }
 }
 

@@ -131,7 +131,7 @@ fn pick_value(_: &Vm, _: Value, value: Value) -> PyResult {
 }
 
 fn pick_item(vm: &Vm, key: Value, value: Value) -> PyResult {
-    Ok(vm.new_tuple(vec![key, value])?.into_value())
+    crate::objects::tuple::Tuple::pair(vm, key, value)
 }
 
 fn reduce(vm: &Vm, walk: &Walk, reverse: bool, pick: Pick) -> PyResult {

@@ -289,7 +289,7 @@ impl Dict {
     #[pymethod]
     fn popitem(&self, vm: &Vm) -> PyResult {
         match self.table.with_mut(|t| t.pop_last()) {
-            Some((key, value)) => Ok(vm.new_tuple(vec![key, value])?.into_value()),
+            Some((key, value)) => crate::objects::tuple::Tuple::pair(vm, key, value),
             None => {
                 let message = vm.new_str("popitem(): dictionary is empty")?.into_value();
                 Err(vm.key_error(&message))

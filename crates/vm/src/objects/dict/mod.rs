@@ -139,6 +139,12 @@ impl Dict {
                 Found::Absent => return Ok(None),
                 Found::Ask(_) => {}
             }
+        } else if key.is_small_int() {
+            match self.table.with(|t| t.find_word(key, hash)) {
+                Found::At(index) => return Ok(Some(index)),
+                Found::Absent => return Ok(None),
+                Found::Ask(_) => {}
+            }
         }
         self.find_general(vm, key, hash)
     }

@@ -26,8 +26,11 @@ pub enum Found {
 
 #[derive(Default)]
 pub struct Table {
+    /// The index of a table of 8 places, which needs no memory of its own.
+    small: [u8; 1 << MIN_BITS],
+    /// That of a larger one.
     index: Box<[u8]>,
-    /// log2 of the number of places; the index is empty while there are no entries.
+    /// log2 of the number of places; 0 while there is no index.
     bits: u8,
     /// log2 of the bytes of one place.
     width: u8,
@@ -112,6 +115,9 @@ impl Table {
 
     #[inline(always)]
     fn place(&self, at: usize) -> u32 {
+        if self.bits <= MIN_BITS {
+            return self.small[at & (self.small.len() - 1)] as u32;
+        }
         match self.width {
             0 => self.index[at] as u32,
             1 => u16::from_ne_bytes([self.index[at * 2], self.index[at * 2 + 1]]) as u32,
@@ -124,6 +130,10 @@ impl Table {
 
     #[inline(always)]
     fn set_place(&mut self, at: usize, to: u32) {
+        if self.bits <= MIN_BITS {
+            self.small[at & (self.small.len() - 1)] = to as u8;
+            return;
+        }
         match self.width {
             0 => self.index[at] = to as u8,
             1 => self.index[at * 2..at * 2 + 2].copy_from_slice(&(to as u16).to_ne_bytes()),
@@ -135,7 +145,7 @@ impl Table {
     pub fn probe(&self, hash: i64) -> Probe {
         let perturb = hash as u64;
         Probe {
-            place: if self.index.is_empty() {
+            place: if self.bits == 0 {
                 0
             } else {
                 perturb as usize & self.mask()
@@ -158,7 +168,7 @@ impl Table {
     /// Goes on with a search to the next entry of the same hash. An identical key is found without asking.
     #[inline]
     pub fn next_candidate(&self, probe: &mut Probe, key: &Value, hash: i64) -> Found {
-        if self.index.is_empty() {
+        if self.bits == 0 {
             return Found::Absent;
         }
         loop {
@@ -186,7 +196,7 @@ impl Table {
     /// The whole search for an exact string; asks only where another kind of key has the same hash.
     #[inline]
     pub fn find_str(&self, key: &Ref<Str>, hash: i64, vm: &Vm) -> Found {
-        if self.index.is_empty() {
+        if self.bits == 0 {
             return Found::Absent;
         }
         let mut probe = self.probe(hash);
@@ -214,6 +224,15 @@ impl Table {
             }
             self.step(&mut probe);
         }
+    }
+
+    /// As [`Table::next_candidate`] from the start, for a key that equals no other unboxed value than itself.
+    #[inline]
+    pub fn find_word(&self, key: &Value, hash: i64) -> Found {
+        if self.bits == 0 {
+            return Found::Absent;
+        }
+        self.next_candidate(&mut self.probe(hash), key, hash)
     }
 
     #[inline(always)]
@@ -245,7 +264,7 @@ impl Table {
         is_str: bool,
     ) -> Result<(), AllocError> {
         let most = usable(self.bits);
-        if self.index.is_empty() || self.entries.len() >= most || self.filled as usize >= most {
+        if self.bits == 0 || self.entries.len() >= most || self.filled as usize >= most {
             self.grow(self.len() + 1)?
         }
         self.entries.try_reserve(1).map_err(|_| AllocError)?;
@@ -286,7 +305,8 @@ impl Table {
         if self.len == 0 {
             // No holes to keep: searches and insertions start afresh.
             self.entries.clear();
-            if self.index.len() <= 64 || self.filled as usize >= usable(self.bits) / 2 {
+            if self.bits <= 6 || self.filled as usize >= usable(self.bits) / 2 {
+                self.small.fill(0);
                 self.index.fill(0);
                 self.filled = 0;
             }
@@ -307,7 +327,7 @@ impl Table {
 
     /// Makes room for `capacity` items in all.
     pub fn reserve(&mut self, capacity: usize) -> Result<(), AllocError> {
-        if capacity > usable(self.bits) || self.index.is_empty() {
+        if capacity > usable(self.bits) || self.bits == 0 {
             self.rebuild(capacity)
         } else {
             Ok(())
@@ -350,7 +370,11 @@ impl Table {
         } else {
             2
         };
-        let bytes = 1usize << (bits + width);
+        let bytes = if bits <= MIN_BITS {
+            0
+        } else {
+            1usize << (bits + width)
+        };
         let mut index = Vec::new();
         index.try_reserve_exact(bytes).map_err(|_| AllocError)?;
         index.resize(bytes, 0);
@@ -365,6 +389,7 @@ impl Table {
                 .map_err(|_| AllocError)?;
         }
         self.index = index.into_boxed_slice();
+        self.small.fill(0);
         self.bits = bits;
         self.width = width;
         for at in 0..self.entries.len() {
@@ -385,6 +410,24 @@ impl Table {
             only_str: self.only_str,
             ..Table::default()
         };
+        if self.entries.len() == self.len() && self.filled as usize == self.len() {
+            // Nothing was ever deleted: the index serves the copy too.
+            copy.entries
+                .try_reserve_exact(self.entries.len())
+                .map_err(|_| AllocError)?;
+            copy.entries.extend(self.entries.iter().map(|e| Entry {
+                hash: e.hash,
+                key: e.key.clone(),
+                value: e.value.clone(),
+            }));
+            copy.index = self.index.clone();
+            copy.small = self.small;
+            copy.bits = self.bits;
+            copy.width = self.width;
+            copy.len = self.len;
+            copy.filled = self.filled;
+            return Ok(copy);
+        }
         copy.rebuild(self.len())?;
         for entry in &self.entries {
             if let Some(key) = &entry.key {
@@ -419,6 +462,7 @@ impl Table {
     pub fn take_entries(&mut self) -> Vec<Entry> {
         let entries = std::mem::take(&mut self.entries);
         self.index = Box::default();
+        self.small.fill(0);
         self.bits = 0;
         self.len = 0;
         self.filled = 0;

@@ -102,9 +102,18 @@ impl List {
         };
         let (start, stop, step) = slice.unpack(vm)?;
         let a = crate::objects::slice::fit(start, stop, step, List::len(zelf) as isize);
-        let items = zelf
-            .items
-            .with(|items| a.indices().filter_map(|i| items.get(i).cloned()).collect());
+        let items = zelf.items.with(|items| {
+            if a.step == 1 {
+                let start = a.start.max(0) as usize;
+                return items
+                    .get(start..start + a.count)
+                    .map(<[Value]>::to_vec)
+                    .unwrap_or_default();
+            }
+            let mut part = Vec::with_capacity(a.count);
+            part.extend(a.indices().filter_map(|i| items.get(i).cloned()));
+            part
+        });
         Ok(vm.new_list(items)?.into_value())
     }
 
@@ -191,8 +200,13 @@ impl List {
                 vm.type_of(b).full_name()
             )));
         };
-        let mut items = x.to_vec();
-        items.extend(y.to_vec());
+        let mut items = Vec::new();
+        let total = vm.check_size((x.len() + y.len()).checked_mul(8))? / 8;
+        if items.try_reserve_exact(total).is_err() {
+            return Err(vm.memory_error(""));
+        }
+        x.items.with(|x| items.extend_from_slice(x));
+        y.items.with(|y| items.extend_from_slice(y));
         Ok(vm.new_list(items)?.into_value())
     }
 

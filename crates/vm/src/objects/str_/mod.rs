@@ -72,9 +72,8 @@ impl Str {
             char_len,
             index: Cell::new(std::ptr::null_mut()),
         };
-        let new = vm
-            .heap()
-            .alloc_object(&ty.layout, byte_len, payload)
+        // SAFETY: the text is filled in here.
+        let new = unsafe { vm.heap().alloc_unfilled(&ty.layout, byte_len, payload) }
             .map_err(|e| vm.no_memory(e))?;
         let mut at = new.data_ptr();
         for part in parts {

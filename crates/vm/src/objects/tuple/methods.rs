@@ -45,6 +45,10 @@ pub(crate) fn repeat_items(vm: &Vm, items: &[Value], n: isize) -> PyResult<Vec<V
     if out.try_reserve_exact(size).is_err() {
         return Err(vm.memory_error(""));
     }
+    if let [one] = items {
+        out.resize(n, one.clone());
+        return Ok(out);
+    }
     for _ in 0..n {
         out.extend_from_slice(items);
     }

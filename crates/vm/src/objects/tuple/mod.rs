@@ -134,6 +134,20 @@ impl Tuple {
         Ok(new)
     }
 
+    /// `(a, b)`. Raises MemoryError.
+    #[inline]
+    pub fn pair(vm: &Vm, a: Value, b: Value) -> PyResult {
+        let new = Tuple::blank(vm, &vm.types.tuple, 2)?;
+        // SAFETY: as in `from_iter`.
+        unsafe {
+            let items = new.items_ptr();
+            items.write(a);
+            items.add(1).write(b);
+            (*(&raw const *new as *mut Tuple)).len = 2;
+        }
+        Ok(new.into_value())
+    }
+
     /// An object with room for `len` items, and none in it.
     #[inline(always)]
     fn blank(vm: &Vm, ty: &Type, len: usize) -> PyResult<Ref<Tuple>> {
@@ -141,8 +155,8 @@ impl Tuple {
             len: 0,
             hash: Cell::new(-1),
         };
-        vm.heap()
-            .alloc_object(&ty.layout, len * 8, payload)
+        // SAFETY: the callers fill in the items, of which the tuple knows nothing before.
+        unsafe { vm.heap().alloc_unfilled(&ty.layout, len * 8, payload) }
             .map_err(|e| vm.no_memory(e))
     }
 }

@@ -165,6 +165,26 @@ fn check_mutable(vm: &Vm, ty: &Type, name: &str, value: Option<&Value>) -> PyRes
     Ok(())
 }
 
+/// Makes an instance of `ty` as `type.__call__` does: `__new__`, then `__init__`.
+#[inline]
+pub(crate) fn construct(vm: &Vm, ty: &Ref<Type>, args: Args) -> PyResult {
+    let Some(new) = ty.slots.new.get().filter(|_| !ty.flag(TypeFlags::NO_NEW)) else {
+        return Err(vm.type_error(format!("cannot create '{}' instances", ty.full_name())));
+    };
+    let made = new(vm, ty, args)?;
+    let made_type = vm.type_of(&made);
+    let plain = vm.types.object.slots.init.get();
+    if let Some(init) = made_type.slots.init.get()
+        // What `object.__init__` checks is that arguments are somebody's business: here they are `__new__`'s.
+        && (made_type.slots.init.get() != plain
+            || made_type.slots.new.get() == vm.types.object.slots.new.get())
+        && is_subtype(made_type, ty)
+    {
+        init(vm, &made, args)?;
+    }
+    Ok(made)
+}
+
 #[pymethods]
 impl Type {
     #[pyslot(sig = "(object_or_name, bases, dict, **kwds)")]
@@ -195,17 +215,7 @@ impl Type {
         if ty.is(&vm.types.type_) && args.positional().len() != 3 {
             return Err(vm.type_error("type() takes 1 or 3 arguments"));
         }
-        let Some(new) = ty.slots.new.get().filter(|_| !ty.flag(TypeFlags::NO_NEW)) else {
-            return Err(vm.type_error(format!("cannot create '{}' instances", ty.full_name())));
-        };
-        let made = new(vm, ty, args)?;
-        let made_type = vm.type_of(&made);
-        if is_subtype(made_type, ty)
-            && let Some(init) = made_type.slots.init.get()
-        {
-            init(vm, &made, args)?;
-        }
-        Ok(made)
+        construct(vm, ty, args)
     }
 
     #[pyslot]
