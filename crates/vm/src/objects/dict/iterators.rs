@@ -47,7 +47,10 @@ impl Walk {
             }
             dict.table.with(|table| {
                 let entries = table.entries();
-                let mut at = self.position.get().min(entries.len());
+                let mut at = self.position.get();
+                if reverse && at > entries.len() {
+                    return Step::End;
+                }
                 let found = if reverse {
                     loop {
                         if at == 0 {
@@ -72,10 +75,10 @@ impl Walk {
                 let Some((key, value)) = found else {
                     return Step::End;
                 };
-                if self.left.get() == 0 && !reverse {
+                if self.left.get() == 0 {
                     return Step::KeysChanged;
                 }
-                self.left.set(self.left.get().saturating_sub(1));
+                self.left.set(self.left.get() - 1);
                 self.position.set(at);
                 Step::Item(key.clone(), value.clone())
             })

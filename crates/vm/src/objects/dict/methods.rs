@@ -112,6 +112,29 @@ fn update(vm: &Vm, dict: &Ref<Dict>, args: &Args, name: &str) -> PyResult<()> {
     Ok(())
 }
 
+/// Sets every key of an iterable to the same value. Dicts and sets know their keys' hashes.
+fn fill(vm: &Vm, dict: &Ref<Dict>, keys: &Value, value: &Value) -> PyResult<()> {
+    let mut position = 0;
+    if let Some(other) = keys.downcast::<Dict>()
+        && vm.type_of(keys).is(&vm.types.dict)
+    {
+        while let Some((key, hash, _)) = other.next_hashed(&mut position) {
+            dict.set_hashed(vm, &key, hash, value.clone())?
+        }
+        return Ok(());
+    }
+    let exact = vm.type_of(keys).is(&vm.types.set) || vm.type_of(keys).is(&vm.types.frozenset);
+    if let Some(set) = crate::objects::set::core::core(keys)
+        && exact
+    {
+        while let Some((key, hash)) = set.next(&mut position) {
+            dict.set_hashed(vm, &key, hash, value.clone())?
+        }
+        return Ok(());
+    }
+    iterator::for_each(vm, keys, |key| dict.set(vm, &key, value.clone()))
+}
+
 /// `{...}` of items. "{...}" where the dict is being shown already.
 fn repr_text(vm: &Vm, zelf: &Ref<Dict>) -> PyResult<String> {
     if zelf.is_empty() {
@@ -357,7 +380,7 @@ impl Dict {
         if vm.type_of(&made).is(&vm.types.dict)
             && let Some(dict) = made.downcast::<Dict>()
         {
-            iterator::for_each(vm, iterable, |key| dict.set(vm, &key, value.clone()))?;
+            fill(vm, dict, iterable, &value)?;
             return Ok(made);
         }
         iterator::for_each(vm, iterable, |key| {
@@ -458,9 +481,7 @@ fn is_view(value: &Value) -> bool {
 fn view_and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
     let (mut view, mut other) = if is_view(a) { (a, b) } else { (b, a) };
     let len = object::len(vm, view)?;
-    let exact_set =
-        vm.type_of(other).is(&vm.types.set) || vm.type_of(other).is(&vm.types.frozenset);
-    if exact_set && len <= object::len(vm, other)? {
+    if vm.type_of(other).is(&vm.types.set) && len <= object::len(vm, other)? {
         return vm.call_method_str(other, "intersection", std::slice::from_ref(view));
     }
     if is_view(other) && object::len(vm, other)? > len {

@@ -302,19 +302,6 @@ impl Table {
         }
         self.set_place(probe.place, DELETED);
         self.len -= 1;
-        if self.len == 0 {
-            // No holes to keep: searches and insertions start afresh.
-            self.entries.clear();
-            if self.bits <= 6 || self.filled as usize >= usable(self.bits) / 2 {
-                self.small.fill(0);
-                self.index.fill(0);
-                self.filled = 0;
-            }
-        } else {
-            while self.entries.last().is_some_and(|e| e.key.is_none()) {
-                self.entries.pop();
-            }
-        }
         self.touch();
         Some((key, value))
     }
@@ -322,7 +309,10 @@ impl Table {
     /// Takes out the last item.
     pub fn pop_last(&mut self) -> Option<(Value, Value)> {
         let index = self.entries.iter().rposition(|e| e.key.is_some())?;
-        self.remove(index)
+        let item = self.remove(index);
+        // Only here holes go away by themselves: the last ones are not searched again.
+        self.entries.truncate(index);
+        item
     }
 
     /// Makes room for `capacity` items in all.
@@ -446,7 +436,7 @@ impl Table {
 
     /// The bytes that CPython's dict of this shape takes.
     pub fn cpython_size(&self) -> usize {
-        if self.index.is_empty() {
+        if self.bits == 0 {
             return 48;
         }
         let entry = if self.only_str { 16 } else { 24 };

@@ -310,7 +310,7 @@ macro_rules! shared_methods {
             #[pymethod(sig = "($self, /, *others)")]
             fn intersection(zelf: &Value, vm: &Vm, others: &[Value]) -> PyResult {
                 let Some((first, rest)) = others.split_first() else {
-                    return $ty::copy(zelf, vm);
+                    return make(vm, zelf, own(vm, zelf)?.copy(vm)?);
                 };
                 let mut result = own(vm, zelf)?.intersection(vm, first)?;
                 for other in rest {
@@ -323,7 +323,7 @@ macro_rules! shared_methods {
             #[pymethod(sig = "($self, /, *others)")]
             fn difference(zelf: &Value, vm: &Vm, others: &[Value]) -> PyResult {
                 let Some((first, rest)) = others.split_first() else {
-                    return $ty::copy(zelf, vm);
+                    return make(vm, zelf, own(vm, zelf)?.copy(vm)?);
                 };
                 let result = own(vm, zelf)?.difference(vm, first)?;
                 for other in rest {
