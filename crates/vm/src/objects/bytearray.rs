@@ -198,6 +198,10 @@ impl BytesLike for ByteArray {
         ByteArray::make(vm, zelf.to_vec())
     }
 
+    fn exports(&self) -> Option<&Cell<usize>> {
+        Some(&self.exports)
+    }
+
     fn size(&self) -> usize {
         56 + self.__alloc__()
     }
@@ -229,17 +233,21 @@ impl ByteArray {
                 if str_::of(source).is_some() {
                     return Err(vm.type_error("string argument without an encoding"));
                 }
-                match bytes::zeros(vm, source)? {
-                    Some(zeros) => zeros,
-                    None => match bytes::copied(vm, source)? {
-                        Some(data) => data,
-                        None => bytes::from_iterable(
-                            vm,
-                            source,
-                            "bytearray",
-                            "byte must be in range(0, 256)",
-                        )?,
-                    },
+                let known = match bytes::zeros(vm, source)? {
+                    Some(zeros) => Some(zeros),
+                    None => bytes::copied(vm, source)?,
+                };
+                match known {
+                    Some(data) => data,
+                    None => {
+                        // Whoever makes the items can see those already here.
+                        let range = "byte must be in range(0, 256)";
+                        return bytes::for_each_byte(vm, source, "bytearray", range, |byte| {
+                            zelf.check_resizable(vm)?;
+                            zelf.data.with_mut(|d| d.push(byte));
+                            Ok(())
+                        });
+                    }
                 }
             }
         };
@@ -252,7 +260,7 @@ impl ByteArray {
     pub(crate) fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let name = vm.type_of(zelf.as_value()).name();
         Ok(vm
-            .new_str(format!("{name}({})", bytes::repr_text(&zelf.to_vec())))?
+            .new_str(format!("{name}({})", bytes::repr_quoting(&zelf.to_vec(), true)))?
             .into_value())
     }
 
@@ -377,6 +385,7 @@ impl ByteArray {
     ///     The iterable of items to append.
     #[pymethod(sig = "($self, iterable_of_ints, /)")]
     fn extend(&self, vm: &Vm, iterable_of_ints: &Value) -> PyResult<()> {
+        let end = self.len();
         let more = match bytes::of_object(vm, iterable_of_ints)? {
             Some(more) => more,
             None => {
@@ -396,7 +405,7 @@ impl ByteArray {
                 bytes::from_iterable(vm, iterable_of_ints, "bytearray", range)?
             }
         };
-        let end = self.len();
+        let end = end.min(self.len());
         self.splice(vm, end..end, &more)
     }
 

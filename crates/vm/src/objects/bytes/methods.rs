@@ -7,6 +7,7 @@
 use super::{Bytes, hex, percent};
 use crate::objects::buffer::Buffer;
 use crate::objects::bytearray::ByteArray;
+use crate::objects::list::List;
 use crate::objects::slice::Slice;
 use crate::objects::str_::translate::expand_tabs;
 use crate::objects::str_::{self, Str, codecs};
@@ -18,6 +19,7 @@ use crate::vm::{PyResult, Vm};
 use memchr::memmem;
 use naja_heap::{Payload, Ref, Value};
 use naja_macros::pymethods;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// `bytes` or `bytearray`.
@@ -28,8 +30,33 @@ pub trait BytesLike: Payload {
     fn make(vm: &Vm, data: Vec<u8>) -> PyResult;
     /// What a method gives back that changes nothing: the object where it cannot change, else a copy.
     fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult;
+    /// The count of buffers lent, where there is one.
+    fn exports(&self) -> Option<&Cell<usize>> {
+        None
+    }
     /// Bytes of an object without those it holds, as CPython counts them.
     fn size(&self) -> usize;
+}
+
+/// As long as this lives the size of the bytes cannot change, whatever Python code runs meanwhile.
+pub struct Hold<'a>(Option<&'a Cell<usize>>);
+
+impl<'a> Hold<'a> {
+    pub fn of<T: BytesLike>(zelf: &'a T) -> Hold<'a> {
+        let exports = zelf.exports();
+        if let Some(n) = exports {
+            n.set(n.get() + 1)
+        }
+        Hold(exports)
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if let Some(n) = self.0 {
+            n.set(n.get().saturating_sub(1))
+        }
+    }
 }
 
 /// Bytes to look for, or to put in.
@@ -142,6 +169,7 @@ fn find<T: BytesLike>(
     end: Option<&Value>,
     last: bool,
 ) -> PyResult<Option<usize>> {
+    let _hold = Hold::of(zelf);
     let bounds = Bounds::of(vm, start, end)?;
     let needle = Part::needle(vm, sub)?;
     Ok(zelf.view(|hay| {
@@ -178,6 +206,7 @@ fn affix<T: BytesLike>(
     name: &str,
     fits: fn(&[u8], &[u8]) -> bool,
 ) -> PyResult<bool> {
+    let _hold = Hold::of(zelf);
     let test = |part: &Part| {
         zelf.view(|data| match bounds.fit(data.len()) {
             Some(range) => part.with(|part| fits(&data[range], part)),
@@ -336,6 +365,7 @@ fn split<T: BytesLike>(
     let Some(sep) = sep.filter(|s| !s.is_none()) else {
         return list_of(vm, zelf, |data| words(data, max, from_right));
     };
+    let _hold = Hold::of(&**zelf);
     let sep = Part::of(vm, sep)?;
     if sep.len() == 0 {
         return Err(vm.value_error("empty separator"));
@@ -476,6 +506,11 @@ fn join<T: BytesLike>(vm: &Vm, zelf: &T, iterable: &Value) -> PyResult {
         };
         size = size.saturating_add(part.len());
         parts.push(part);
+        if let Some(list) = iterable.downcast::<List>()
+            && list.items.with(Vec::len) != items.len()
+        {
+            return Err(vm.runtime_error("sequence changed size during iteration"));
+        }
     }
     if size > isize::MAX as usize {
         return Err(vm.overflow_error("join() result is too long"));
@@ -657,6 +692,7 @@ fn subscript<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, key: &Value, what: (&str, &st
 }
 
 fn contains<T: BytesLike>(vm: &Vm, zelf: &T, needle: &Value) -> PyResult<bool> {
+    let _hold = Hold::of(zelf);
     if number::has_index(vm, needle) {
         let byte = byte(vm, needle)?;
         return Ok(zelf.view(|d| memchr::memchr(byte, d).is_some()));
@@ -781,6 +817,7 @@ macro_rules! shared_methods {
             fn remainder_slot(vm: &Vm, a: &Value, b: &Value) -> PyResult {
                 match a.downcast::<$ty>() {
                     Some(format) => {
+                        let _hold = Hold::of(&**format);
                         let format = format.view(<[u8]>::to_vec);
                         let text = percent::format(vm, &format, b)?;
                         <$ty as BytesLike>::make(vm, text)
@@ -996,6 +1033,7 @@ macro_rules! shared_methods {
                 start: Option<&Value>,
                 end: Option<&Value>,
             ) -> PyResult<usize> {
+                let _hold = Hold::of(self);
                 let bounds = Bounds::of(vm, start, end)?;
                 let needle = Part::needle(vm, sub)?;
                 Ok(self.view(|hay| match bounds.fit(hay.len()) {
@@ -1157,6 +1195,7 @@ macro_rules! shared_methods {
                 sep: Option<&Value>,
                 #[default(1)] bytes_per_sep: i32,
             ) -> PyResult {
+                let _hold = Hold::of(self);
                 let sep = hex::separator(vm, sep)?;
                 let text = self.view(|data| hex::encode(data, sep, bytes_per_sep));
                 Ok(vm.new_ascii_str(&text)?.into_value())

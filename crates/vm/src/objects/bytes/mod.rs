@@ -105,6 +105,22 @@ pub fn zeros(vm: &Vm, value: &Value) -> PyResult<Option<Vec<u8>>> {
 
 /// The bytes that an iterable of ints gives; `kind` is the class to be made.
 pub fn from_iterable(vm: &Vm, value: &Value, kind: &str, range: &str) -> PyResult<Vec<u8>> {
+    let mut data = Vec::new();
+    for_each_byte(vm, value, kind, range, |byte| {
+        data.push(byte);
+        Ok(())
+    })?;
+    Ok(data)
+}
+
+/// As [`from_iterable`], byte by byte.
+pub fn for_each_byte(
+    vm: &Vm,
+    value: &Value,
+    kind: &str,
+    range: &str,
+    mut push: impl FnMut(u8) -> PyResult<()>,
+) -> PyResult<()> {
     let message = format!(
         "cannot convert '{}' object to {kind}",
         vm.type_of(value).full_name()
@@ -113,14 +129,13 @@ pub fn from_iterable(vm: &Vm, value: &Value, kind: &str, range: &str) -> PyResul
         return Err(vm.type_error(message));
     }
     if vm.type_of(value).is(&vm.types.list) || vm.type_of(value).is(&vm.types.tuple) {
-        let mut data = Vec::new();
         let mut i = 0;
         // By index: an item's `__index__` may change the list.
         while let Some(item) = item_at(value, i) {
-            data.push(item_byte(vm, &item, range)?);
+            push(item_byte(vm, &item, range)?)?;
             i += 1;
         }
-        return Ok(data);
+        return Ok(());
     }
     let ty = vm.type_of(value);
     let it = match iterator::iter(vm, value) {
@@ -133,11 +148,10 @@ pub fn from_iterable(vm: &Vm, value: &Value, kind: &str, range: &str) -> PyResul
         }
         it => it?,
     };
-    let mut data = Vec::new();
     while let Some(item) = iterator::next(vm, &it)? {
-        data.push(item_byte(vm, &item, range)?)
+        push(item_byte(vm, &item, range)?)?
     }
-    Ok(data)
+    Ok(())
 }
 
 fn item_at(items: &Value, i: usize) -> Option<Value> {
@@ -188,6 +202,11 @@ pub fn encoded(
 
 /// `repr(bytes)`.
 pub fn repr_text(data: &[u8]) -> String {
+    repr_quoting(data, false)
+}
+
+/// As [`repr_text`]; `always`: apostrophes are escaped in any quotes, as in the repr of `bytearray`.
+pub fn repr_quoting(data: &[u8], always: bool) -> String {
     let quote = if data.contains(&b'\'') && !data.contains(&b'"') {
         b'"'
     } else {
@@ -206,6 +225,7 @@ pub fn repr_text(data: &[u8]) -> String {
                 out.push('\\');
                 out.push(quote as char);
             }
+            b'\'' if always => out += "\\'",
             b' '..=b'~' => out.push(byte as char),
             _ => out += &format!("\\x{byte:02x}"),
         }

@@ -4,6 +4,7 @@
 //! subclasses are [`Float`] objects. CPython: Objects/floatobject.c.
 
 use crate::function::Args;
+use crate::objects::buffer::Buffer;
 use crate::objects::int::{self, error::check};
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
@@ -384,8 +385,8 @@ fn truncated(vm: &Vm, f: f64) -> PyResult {
 pub fn from_object(vm: &Vm, x: &Value) -> PyResult<f64> {
     let bytes = if let Some(text) = str_::of(x) {
         wtf8::ascii_number(text.as_bytes()).into_owned()
-    } else if let Some(bytes) = x.downcast::<crate::objects::bytes::Bytes>() {
-        bytes.as_bytes().to_vec()
+    } else if Buffer::supported(vm, x) && vm.type_of(x).slots.float.get().is_none() {
+        Buffer::of(vm, x)?.to_vec()
     } else {
         return match number::as_f64(vm, x) {
             Err(raised)

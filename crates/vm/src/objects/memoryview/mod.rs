@@ -528,7 +528,6 @@ impl MemoryView {
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
         if zelf.hash.get() != -1 {
-            zelf.look(vm, |_| ())?;
             return Ok(zelf.hash.get());
         }
         let view = zelf.buffer(vm)?;
@@ -541,7 +540,10 @@ impl MemoryView {
             );
         }
         // An owner that cannot be hashed may change its bytes after all.
-        hash::hash(vm, &view.object)?;
+        zelf.exports.set(zelf.exports.get() + 1);
+        let owner = hash::hash(vm, &view.object);
+        zelf.exports.set(zelf.exports.get().saturating_sub(1));
+        owner?;
         let hash = vm.interp.hash_key.hash_bytes(&view.to_vec());
         zelf.hash.set(hash);
         Ok(hash)
@@ -663,7 +665,11 @@ impl MemoryView {
     #[pymethod(sig = "($self, /, sep=<unrepresentable>, bytes_per_sep=1)")]
     fn hex(&self, vm: &Vm, sep: Option<&Value>, #[default(1)] bytes_per_sep: i32) -> PyResult {
         self.look(vm, |_| ())?;
-        let sep = hex::separator(vm, sep)?;
+        // The separator's `__len__` must not release the view.
+        self.exports.set(self.exports.get() + 1);
+        let sep = hex::separator(vm, sep);
+        self.exports.set(self.exports.get().saturating_sub(1));
+        let sep = sep?;
         let data = self.buffer(vm)?.to_vec();
         Ok(vm
             .new_ascii_str(&hex::encode(&data, sep, bytes_per_sep))?

@@ -1019,6 +1019,9 @@ impl Str {
     /// Return a formatted version of the string as described by format_spec.
     #[pymethod(sig = "($self, format_spec, /)")]
     fn __format__(zelf: &Ref<Self>, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
+        if format_spec.byte_len() == 0 {
+            return Ok(object::str(vm, zelf.as_value())?.into_value());
+        }
         let name = vm.type_of(zelf.as_value()).full_name();
         let text = check(
             vm,
