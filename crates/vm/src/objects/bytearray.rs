@@ -260,7 +260,10 @@ impl ByteArray {
     pub(crate) fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let name = vm.type_of(zelf.as_value()).name();
         Ok(vm
-            .new_str(format!("{name}({})", bytes::repr_quoting(&zelf.to_vec(), true)))?
+            .new_str(format!(
+                "{name}({})",
+                bytes::repr_quoting(&zelf.to_vec(), true)
+            ))?
             .into_value())
     }
 
