@@ -164,7 +164,78 @@ fn fixed_exponent(x: f64, precision: usize, layout: Layout, out: &mut String) {
     );
 }
 
+/// 10 ** n for n up to 22, which are exact in 128 bits with a mantissa's 53 to spare.
+fn small_power_of_ten(n: usize) -> Option<u128> {
+    (n <= 22).then(|| 10u128.pow(n as u32))
+}
+
+/// Appends finite, non-negative `x` with `precision` decimals, correctly rounded (halves to even); false, with nothing
+/// appended, where 128 bits are not enough.
+///
+/// `x * 10**precision` is computed as an exact fraction with a power of two below it.
+pub fn push_fixed(x: f64, precision: usize, out: &mut String) -> bool {
+    let bits = x.to_bits();
+    let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
+    // x = mantissa / 2**shift
+    let (mantissa, shift) = match exponent {
+        0 => (fraction, 1074),
+        _ => (fraction | 1 << 52, 1075 - exponent),
+    };
+    let Some(power) = small_power_of_ten(precision) else {
+        return false;
+    };
+    let scaled = match shift {
+        ..=-11 => return false,
+        -10..=0 => match (mantissa as u128).checked_shl(-shift as u32) {
+            Some(whole) => match whole.checked_mul(power) {
+                Some(scaled) => scaled,
+                None => return false,
+            },
+            None => return false,
+        },
+        1..=127 => {
+            let product = mantissa as u128 * power; // below 2**53 * 2**74
+            let (whole, rest) = (product >> shift, product & ((1 << shift) - 1));
+            let half = 1u128 << (shift - 1);
+            whole + u128::from(rest > half || rest == half && whole & 1 == 1)
+        }
+        _ => 0,
+    };
+    let mut digits = [b'0'; 48];
+    let mut at = digits.len();
+    let mut rest = scaled;
+    while rest > u64::MAX as u128 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut rest = rest as u64;
+    while rest > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    at = at.min(digits.len() - precision - 1);
+    let point = digits.len() - precision;
+    // Only ASCII digits were written.
+    out.extend(digits[at..point].iter().map(|&d| d as char));
+    if precision > 0 {
+        out.push('.');
+        out.extend(digits[point..].iter().map(|&d| d as char));
+    }
+    true
+}
+
 fn fixed_decimals(x: f64, precision: usize, layout: Layout, out: &mut String) {
+    if !layout.no_negative_zero && !layout.alternate {
+        if x.is_sign_negative() {
+            out.push('-');
+        }
+        if push_fixed(x.abs(), precision, out) {
+            return;
+        }
+        out.clear();
+    }
     let text = format!("{:.*}", precision.min(MAX_DECIMALS), x.abs());
     push_sign(x, text.bytes().all(|b| b == b'0' || b == b'.'), layout, out);
     out.push_str(&text);

@@ -153,9 +153,50 @@ impl Vm {
     }
 }
 
+/// The frame of a call that needs no argument processing, its arguments borrowed from the caller's values; None: not so.
+#[inline(always)]
+fn push_plain(vm: &Vm, function: &Ref<Function>, args: &[Value]) -> Option<*mut Frame> {
+    // SAFETY: the function is kept alive by the frame, the values by the caller; all slots up to `sp` are set.
+    unsafe {
+        let code = function.code_ptr();
+        let depth = vm.depth.get();
+        if !(*code).is_simple()
+            || args.len() != (*code).argcount as usize
+            || depth >= vm.interp.recursion_limit()
+        {
+            return None;
+        }
+        let new = vm.stack.push((*code).frame_slots());
+        if new.is_null() {
+            return None;
+        }
+        let to = super::frame::locals(new);
+        for (i, value) in args.iter().enumerate() {
+            *to.add(i) = Slot(value.bits()).borrow();
+        }
+        for i in args.len()..(*code).nlocalsplus as usize {
+            *to.add(i) = Slot::EMPTY;
+        }
+        let func = Slot::new(function.to_value());
+        super::ops::call::fill_frame(new, vm.stack.current.get(), code, func, function);
+        vm.depth.set(depth + 1);
+        vm.stack.current.set(new);
+        Some(new)
+    }
+}
+
 /// Calls a Python function from native code: an entry frame, and the loop.
 pub(crate) fn call_function(vm: &Vm, function: &Ref<Function>, args: Args) -> PyResult {
     vm.check_stack()?;
+    if args.kwnames.is_none()
+        && let Some(frame) = push_plain(vm, function, args.args)
+    {
+        // SAFETY: the frame just pushed is the current one.
+        unsafe {
+            (*frame).entry = true;
+            return super::eval::run(vm);
+        }
+    }
     let mut slots: SmallVec<[Slot; 8]> =
         args.args.iter().map(|v| Slot(v.bits()).borrow()).collect();
     // SAFETY: the slots borrow the caller's values, which outlive the call.

@@ -125,6 +125,15 @@ impl Zip {
         if zelf.iterators.is_empty() {
             return Ok(None);
         }
+        if let ([first, second], false) = (&*zelf.iterators, zelf.strict) {
+            let Some(a) = iterator::next(vm, first)? else {
+                return Ok(None);
+            };
+            let Some(b) = iterator::next(vm, second)? else {
+                return Ok(None);
+            };
+            return Tuple::pair(vm, a, b).map(Some);
+        }
         match next_row(vm, &zelf.iterators, zelf.strict, "zip")? {
             Some(row) => {
                 let (n, mut row) = (row.len(), row.into_iter());

@@ -99,6 +99,9 @@ pub fn str(vm: &Vm, value: &Value) -> PyResult<Ref<Str>> {
     {
         return Ok(text.clone());
     }
+    if let Some(n) = value.as_small_int() {
+        return crate::objects::int::small_text(vm, n);
+    }
     vm.check_stack()?;
     match vm.type_of(value).slots.str.get() {
         Some(f) => f(vm, value)?.downcast_into::<Str>().map_err(|v| {
@@ -150,6 +153,14 @@ pub fn format(vm: &Vm, value: &Value, spec: Option<&Value>) -> PyResult {
         }
         if ty.is(&vm.types.int) || ty.is(&vm.types.float) {
             return Ok(str(vm, value)?.into_value());
+        }
+    } else if let Some(spec) = spec.and_then(str_::of) {
+        // Subclasses may override `__format__`; the classes themselves do not change.
+        let ty = vm.type_of(value);
+        if ty.is(&vm.types.int) {
+            return crate::objects::int::Int::__format__(value, vm, spec);
+        } else if ty.is(&vm.types.float) {
+            return crate::objects::float::Float::__format__(value, vm, spec);
         }
     }
     let spec = match spec {

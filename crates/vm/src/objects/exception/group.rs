@@ -6,7 +6,7 @@ use crate::function::{Args, AttrDef, GetSetDef, MethodDef, MethodKind, MethodTab
 use crate::objects::list::List;
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::{Type, is_subtype};
+use crate::objects::type_::{Type, TypeFlags, is_subtype};
 use crate::protocols::{attributes, object, sequence};
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
@@ -299,7 +299,7 @@ fn subgroup(vm: &Vm, args: Args) -> PyResult {
 pub fn check_catchable(vm: &Vm, wanted: &Value) -> PyResult<()> {
     let ok = |v: &Value| {
         v.downcast::<Type>()
-            .is_some_and(|t| is_subtype(t, &vm.types.base_exception))
+            .is_some_and(|t| t.flag(TypeFlags::EXCEPTION_SUBCLASS))
     };
     let fine = match wanted.downcast::<Tuple>() {
         Some(classes) => classes.items().iter().all(ok),

@@ -306,7 +306,7 @@ impl BaseException {
         let exception = vm.new_object_of(cls, BaseException::blank())?;
         exception
             .args
-            .set(Some(vm.new_tuple(args.positional().to_vec())?));
+            .set(Some(Tuple::from_slice(vm, args.positional())?));
         types::fill_new(vm, cls, &exception, args)?;
         Ok(exception.into_value())
     }

@@ -7,7 +7,7 @@ use super::{BaseException, base_def};
 use crate::function::{Args, DefId, GetSetDef, MethodTable, TypeDef};
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::{Type, class_new, is_subtype};
+use crate::objects::type_::{Type, TypeFlags, class_new, is_subtype};
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Heap, Ref, Value};
@@ -177,6 +177,15 @@ macro_rules! exceptions {
                 })
             }
 
+            /// Marks the classes whose table has attributes, and their subclasses.
+            pub(crate) fn mark_special(&self) {
+                $(if defs::$field::DEF.tables.iter().any(|t| !t.getset.is_empty())
+                    || self.$field.base().is_some_and(|b| b.flag(TypeFlags::SPECIAL_EXCEPTION))
+                {
+                    self.$field.set_flag(TypeFlags::SPECIAL_EXCEPTION, true);
+                })*
+            }
+
             pub(crate) fn each(&self, f: &mut dyn FnMut(&Ref<Type>, &'static TypeDef)) {
                 f(&self.base_exception, defs::base_exception::def());
                 $(f(&self.$field, defs::$field::def());)*
@@ -263,6 +272,9 @@ pub fn fill_new(
     exception: &Ref<BaseException>,
     args: Args,
 ) -> PyResult<()> {
+    if !cls.flag(TypeFlags::SPECIAL_EXCEPTION) {
+        return Ok(());
+    }
     let t = &vm.types.exceptions;
     if is_subtype(cls, &t.base_exception_group) {
         return super::group::fill(vm, cls, exception, args);
@@ -325,6 +337,9 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
     let t = &vm.types.exceptions;
     let ty = vm.type_of(exception.as_value());
     let positional = args.positional();
+    if !ty.flag(TypeFlags::SPECIAL_EXCEPTION) && args.keyword_count() == 0 {
+        return set_args(vm, exception, positional);
+    }
     let keyworded: &[(&str, usize)] = if is_subtype(ty, &t.attribute_error) {
         &[("name", attribute::NAME), ("obj", attribute::OBJ)]
     } else if is_subtype(ty, &t.name_error) {
@@ -354,7 +369,7 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
         }
     }
     if !is_subtype(ty, &t.os_error) && !is_subtype(ty, &t.base_exception_group) {
-        exception.args.set(Some(vm.new_tuple(positional.to_vec())?));
+        set_args(vm, exception, positional)?;
     }
     if is_subtype(ty, &t.stop_iteration) {
         exception.set_field(STOP_VALUE, positional.first().cloned());
@@ -373,6 +388,19 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
         init_syntax(vm, exception, positional)?;
     } else if is_subtype(ty, &t.unicode_error) && !ty.is(&t.unicode_error) {
         init_unicode(vm, exception, ty, positional)?;
+    }
+    Ok(())
+}
+
+/// Sets `args`, unless `__new__` has set the same.
+fn set_args(vm: &Vm, exception: &Ref<BaseException>, args: &[Value]) -> PyResult<()> {
+    let same = exception.args.with(|old| {
+        old.as_ref().is_some_and(|old| {
+            old.len() == args.len() && old.items().iter().zip(args).all(|(a, b)| a.is(b))
+        })
+    });
+    if !same {
+        exception.args.set(Some(Tuple::from_slice(vm, args)?));
     }
     Ok(())
 }

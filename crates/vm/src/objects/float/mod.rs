@@ -343,7 +343,19 @@ impl Float {
 
     /// Formats the float according to format_spec.
     #[pymethod(sig = "($self, format_spec, /)")]
-    fn __format__(zelf: &Value, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
+    pub(crate) fn __format__(zelf: &Value, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
+        // The most usual: `.2f`.
+        if let [b'.', digit @ b'0'..=b'9', b'f'] = format_spec.as_bytes()
+            && let Some(x) = zelf.as_small_float()
+        {
+            let mut text = String::with_capacity(32);
+            if x < 0.0 {
+                text.push('-');
+            }
+            if naja_numbers::float::push_fixed(x.abs(), (digit - b'0') as usize, &mut text) {
+                return Ok(vm.new_ascii_str(text.as_bytes())?.into_value());
+            }
+        }
         if format_spec.byte_len() == 0 {
             return Ok(object::str(vm, zelf)?.into_value());
         }

@@ -422,7 +422,7 @@ impl Int {
 
     /// Convert to a string according to format_spec.
     #[pymethod(sig = "($self, format_spec, /)")]
-    fn __format__(zelf: &Value, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
+    pub(crate) fn __format__(zelf: &Value, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
         let name = vm.type_of(zelf).full_name();
         if format_spec.byte_len() == 0 {
             return Ok(crate::protocols::object::str(vm, zelf)?.into_value());

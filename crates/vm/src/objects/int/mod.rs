@@ -207,3 +207,23 @@ fn exact(vm: &Vm, value: Value) -> PyResult {
         None => Err(vm.system_error("an int without a value")),
     }
 }
+
+/// The decimal digits of a small int as a str. Raises MemoryError.
+pub(crate) fn small_text(vm: &Vm, n: i64) -> PyResult<naja_heap::Ref<crate::objects::str_::Str>> {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = n.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if n < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    vm.new_ascii_str(&digits[at..])
+}

@@ -436,20 +436,15 @@ impl ListIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(list) = zelf.list.get() else {
-            return Ok(None);
-        };
         let index = zelf.index.get();
-        match list.get(index) {
-            Some(item) => {
-                zelf.index.set(index + 1);
-                Ok(Some(item))
-            }
-            None => {
-                drop(zelf.list.take());
-                Ok(None)
-            }
+        let item = zelf
+            .list
+            .with(|list| list.as_ref().and_then(|list| list.get(index)));
+        match &item {
+            Some(_) => zelf.index.set(index + 1),
+            None => drop(zelf.list.take()),
         }
+        Ok(item)
     }
 
     /// Private method returning an estimate of len(list(it)).

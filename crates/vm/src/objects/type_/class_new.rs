@@ -132,6 +132,7 @@ pub(crate) fn link_core_types(vm: &Vm) {
             std::process::exit(1)
         }
     });
+    vm.types.exceptions.mark_special();
     if link_exception_group(vm).is_err() {
         eprintln!("naja: out of memory while starting");
         std::process::exit(1)

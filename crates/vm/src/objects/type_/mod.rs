@@ -60,8 +60,11 @@ impl TypeFlags {
     /// The class or a base defines `__getattr__` or overrides `__getattribute__`/`__setattr__`.
     pub const CUSTOM_GETATTR: u64 = 1 << 34;
     pub const CUSTOM_SETATTR: u64 = 1 << 35;
+    /// An exception class with attributes of its own, or a subclass of one.
+    pub const SPECIAL_EXCEPTION: u64 = 1 << 36;
     /// What a subclass inherits of these bits.
-    pub const INHERITED: u64 = Self::SEQUENCE
+    pub const INHERITED: u64 = Self::SPECIAL_EXCEPTION
+        | Self::SEQUENCE
         | Self::MAPPING
         | Self::MATCH_SELF
         | (0xff << 24)
