@@ -2,6 +2,7 @@
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
 pub mod marshal;
+pub mod sre;
 pub mod symtable;
 pub mod tokenize;
 
@@ -10,6 +11,7 @@ use naja_vm::ModuleDef;
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
     &marshal::module::MODULE,
+    &sre::module::MODULE,
     &symtable::module::MODULE,
     &tokenize::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,

@@ -208,23 +208,11 @@ impl Str {
         let bytes = self.as_bytes();
         let (mut at, mut left) = (0, index);
         if self.byte_len >= 2 * INDEX_STEP {
-            let index_ptr = self.index.get();
-            if index_ptr.is_null() {
-                let mut offsets = Vec::with_capacity(self.char_len / INDEX_STEP + 1);
-                let mut seen = 0;
-                for (offset, &byte) in bytes.iter().enumerate() {
-                    if byte & 0xC0 != 0x80 {
-                        if seen % INDEX_STEP == 0 {
-                            offsets.push(offset)
-                        }
-                        seen += 1;
-                    }
-                }
-                self.index.set(Box::into_raw(Box::new(offsets)));
-            }
-            // SAFETY: the index lives as long as the string, and is never changed once made.
-            let offsets = unsafe { &*self.index.get() };
-            at = offsets.get(index / INDEX_STEP).copied().unwrap_or(0);
+            at = self
+                .offsets()
+                .get(index / INDEX_STEP)
+                .copied()
+                .unwrap_or(0);
             left = index % INDEX_STEP;
         }
         while left > 0 {
@@ -238,9 +226,33 @@ impl Str {
     pub fn char_index(&self, offset: usize) -> usize {
         if self.is_ascii() {
             offset
-        } else {
+        } else if self.byte_len < 4 * INDEX_STEP {
             count_chars(&self.as_bytes()[..offset])
+        } else {
+            let offsets = self.offsets();
+            let before = offsets.partition_point(|&o| o <= offset).saturating_sub(1);
+            let start = offsets.get(before).copied().unwrap_or(0);
+            before * INDEX_STEP + count_chars(&self.as_bytes()[start..offset])
         }
+    }
+
+    /// The index of every 64th code point's offset, made on first use.
+    fn offsets(&self) -> &[usize] {
+        if self.index.get().is_null() {
+            let mut offsets = Vec::with_capacity(self.char_len / INDEX_STEP + 1);
+            let mut seen = 0;
+            for (offset, &byte) in self.as_bytes().iter().enumerate() {
+                if byte & 0xC0 != 0x80 {
+                    if seen % INDEX_STEP == 0 {
+                        offsets.push(offset)
+                    }
+                    seen += 1;
+                }
+            }
+            self.index.set(Box::into_raw(Box::new(offsets)));
+        }
+        // SAFETY: the index lives as long as the string, and is never changed once made.
+        unsafe { &*self.index.get() }
     }
 
     /// The code point at `index`, which must be below the length.
