@@ -118,7 +118,8 @@ fn custom(vm: &Vm, class: &Ref<Type>, meta: &Type) -> PyResult<Vec<Value>> {
                 vm.type_of(item).full_name()
             )));
         };
-        if !class.layout.payload.extends(base.layout.payload)
+        if !std::ptr::eq(base.layout.payload, vm.types.object.layout.payload)
+            && !class.layout.payload.extends(base.layout.payload)
             && !std::ptr::eq(class.layout.payload, base.layout.payload)
         {
             return Err(vm.type_error(format!(
