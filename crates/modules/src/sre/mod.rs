@@ -32,11 +32,7 @@ fn code_words(vm: &Vm, code: &Ref<List>) -> PyResult<Vec<u32>> {
         .collect()
 }
 
-#[pymodule(
-    name = "_sre",
-    doc = "",
-    classes(Pattern, Match, Scanner, Template)
-)]
+#[pymodule(name = "_sre", doc = "", classes(Pattern, Match, Scanner, Template))]
 pub mod module {
     use super::*;
 
@@ -92,9 +88,7 @@ pub mod module {
         naja_sre::unicode_to_lower(character as u32)
     }
 
-    #[pyfunction(
-        sig = "($module, /, pattern, flags, code, groups, groupindex, indexgroup)"
-    )]
+    #[pyfunction(sig = "($module, /, pattern, flags, code, groups, groupindex, indexgroup)")]
     fn compile(
         vm: &Vm,
         pattern: Value,

@@ -97,14 +97,10 @@ impl Run {
         let held = Held::of(vm, string)?;
         match pattern.is_bytes {
             Some(true) if !held.is_bytes() => {
-                return Err(
-                    vm.type_error("cannot use a bytes pattern on a string-like object")
-                );
+                return Err(vm.type_error("cannot use a bytes pattern on a string-like object"));
             }
             Some(false) if held.is_bytes() => {
-                return Err(
-                    vm.type_error("cannot use a string pattern on a bytes-like object")
-                );
+                return Err(vm.type_error("cannot use a string pattern on a bytes-like object"));
             }
             _ => {}
         }
@@ -517,12 +513,7 @@ impl Pattern {
 
     /// Split string by the occurrences of pattern.
     #[pymethod(sig = "($self, /, string, maxsplit=0)")]
-    fn split(
-        zelf: &Ref<Self>,
-        vm: &Vm,
-        string: &Value,
-        #[default(0)] maxsplit: isize,
-    ) -> PyResult {
+    fn split(zelf: &Ref<Self>, vm: &Vm, string: &Value, #[default(0)] maxsplit: isize) -> PyResult {
         let mut run = Run::new(vm, zelf, string, 0, isize::MAX)?;
         let mut parts = Vec::new();
         let (mut done, mut n) = (0, 0);
@@ -665,12 +656,12 @@ impl Scan {
             },
             ..*run
         });
-        let result = self.pattern.with_state(|state| {
-            match run.next(vm, &self.pattern, state, how)? {
-                Some(_) => run.new_match(vm, &self.pattern, state).map(Some),
-                None => Ok(None),
-            }
-        });
+        let result =
+            self.pattern
+                .with_state(|state| match run.next(vm, &self.pattern, state, how)? {
+                    Some(_) => run.new_match(vm, &self.pattern, state).map(Some),
+                    None => Ok(None),
+                });
         self.busy.set(false);
         match &result {
             Ok(Some(_)) => {
@@ -719,7 +710,13 @@ impl Scanner {
 }
 
 /// What `finditer` gives: in CPython an iterator that calls a scanner's `search`.
-#[pyclass(name = "callable_iterator", module = "builtins", doc = "", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "callable_iterator",
+    module = "builtins",
+    doc = "",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct MatchIterator {
     scan: Scan,
 }

@@ -45,7 +45,11 @@ impl Template {
     }
 
     /// The template that `re` compiles (and caches) for a replacement.
-    pub fn compile(vm: &Vm, pattern: &Ref<Pattern>, replacement: &Value) -> PyResult<Ref<Template>> {
+    pub fn compile(
+        vm: &Vm,
+        pattern: &Ref<Pattern>,
+        replacement: &Value,
+    ) -> PyResult<Ref<Template>> {
         let re = naja_vm::import::import_simple(vm, "re")?;
         let compile = attributes::get_by(vm, &re, "_compile_template")?;
         let made = vm.call(&compile, &[pattern.to_value(), replacement.clone()])?;

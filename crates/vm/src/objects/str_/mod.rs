@@ -208,11 +208,7 @@ impl Str {
         let bytes = self.as_bytes();
         let (mut at, mut left) = (0, index);
         if self.byte_len >= 2 * INDEX_STEP {
-            at = self
-                .offsets()
-                .get(index / INDEX_STEP)
-                .copied()
-                .unwrap_or(0);
+            at = self.offsets().get(index / INDEX_STEP).copied().unwrap_or(0);
             left = index % INDEX_STEP;
         }
         while left > 0 {
