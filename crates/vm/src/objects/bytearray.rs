@@ -239,6 +239,12 @@ impl ByteArray {
                 };
                 match known {
                     Some(data) => data,
+                    None if vm.type_of(source).is(&vm.types.list)
+                        || vm.type_of(source).is(&vm.types.tuple) =>
+                    {
+                        let range = "byte must be in range(0, 256)";
+                        bytes::from_iterable(vm, source, "bytearray", range)?
+                    }
                     None => {
                         // Whoever makes the items can see those already here.
                         let range = "byte must be in range(0, 256)";

@@ -77,4 +77,13 @@ impl Enumerate {
     fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
         vm.generic_alias(cls.as_value(), object)
     }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let class = vm.type_of(zelf.as_value()).to_ref().into_value();
+        let args = vm.new_tuple(vec![zelf.iterator.clone(), zelf.index.get()])?;
+        let parts = vec![class, args.into_value()];
+        Ok(vm.new_tuple(parts)?.into_value())
+    }
 }

@@ -54,4 +54,13 @@ impl Filter {
         }
         Ok(None)
     }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let class = vm.type_of(zelf.as_value()).to_ref().into_value();
+        let args = vm.new_tuple(vec![zelf.function.clone(), zelf.iterator.clone()])?;
+        let parts = vec![class, args.into_value()];
+        Ok(vm.new_tuple(parts)?.into_value())
+    }
 }

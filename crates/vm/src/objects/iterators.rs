@@ -108,6 +108,25 @@ impl SequenceIterator {
             None => Ok(0),
         }
     }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        match self.sequence.get() {
+            Some(items) => reduce_iter(vm, items, Some(self.index.get())),
+            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+        }
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = crate::protocols::number::index_isize(vm, object)?;
+        if self.sequence.with(Option::is_some) {
+            self.index.set(index.max(0))
+        }
+        Ok(())
+    }
 }
 
 #[pymethods]
@@ -128,5 +147,16 @@ impl CallableIterator {
             return Ok(None);
         }
         Ok(Some(value))
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let Some(callable) = self.callable.get() else {
+            return reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value());
+        };
+        let args = vm.new_tuple(vec![callable, self.sentinel.clone()])?;
+        let parts = vec![vm.builtin("iter")?, args.into_value()];
+        Ok(vm.new_tuple(parts)?.into_value())
     }
 }

@@ -19,7 +19,7 @@ use naja_macros::{pyclass, pymethods};
 pub struct Map {
     function: Value,
     iterators: Vec<Value>,
-    strict: bool,
+    strict: std::cell::Cell<bool>,
 }
 
 impl Traverse for Map {
@@ -51,7 +51,7 @@ impl Map {
                 Map {
                     function: function.clone(),
                     iterators,
-                    strict,
+                    strict: strict.into(),
                 },
             )?
             .into_value())
@@ -70,9 +70,29 @@ impl Map {
                 None => Ok(None),
             };
         }
-        match next_row(vm, &zelf.iterators, zelf.strict, "map")? {
+        match next_row(vm, &zelf.iterators, zelf.strict.get(), "map")? {
             Some(row) => vm.call(&zelf.function, &row).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let class = vm.type_of(zelf.as_value()).to_ref().into_value();
+        let mut args = vec![zelf.function.clone()];
+        args.extend(zelf.iterators.iter().cloned());
+        let mut parts = vec![class, vm.new_tuple(args)?.into_value()];
+        if zelf.strict.get() {
+            parts.push(Value::TRUE)
+        }
+        Ok(vm.new_tuple(parts)?.into_value())
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        self.strict.set(crate::protocols::object::is_true(vm, object)?);
+        Ok(())
     }
 }

@@ -57,6 +57,20 @@ pub struct LongRangeIterator {
     left: MutCell<IBig>,
 }
 
+/// What an iterator says for pickling: `(iter, (range(...),), None)`.
+fn reduce(vm: &Vm, next: IBig, step: IBig, left: IBig) -> PyResult {
+    let stop = &next + &step * left;
+    let range = Range::make(
+        vm,
+        vm.new_bigint(next)?,
+        vm.new_bigint(stop)?,
+        vm.new_bigint(step)?,
+    )?;
+    let args = vm.new_tuple(vec![range.into_value()])?.into_value();
+    let parts = vec![vm.builtin("iter")?, args, Value::NONE];
+    Ok(vm.new_tuple(parts)?.into_value())
+}
+
 fn big(vm: &Vm, value: &Value) -> PyResult<IBig> {
     int::to_big(value).ok_or_else(|| vm.system_error("a range's bound is not an int"))
 }
@@ -267,11 +281,11 @@ impl Range {
                 vm.type_of(key).full_name()
             )));
         };
-        let a = slice.adjust(vm, zelf.len_usize(vm)?)?;
+        let (from, to, by) = crate::objects::slice::fit_big(vm, slice, &zelf.len)?;
         let (start, step) = (big(vm, &zelf.start)?, big(vm, &zelf.step)?);
-        let new_step = &step * IBig::from(a.step);
-        let new_start = &start + &step * IBig::from(a.start);
-        let new_stop = &start + &step * IBig::from(a.stop);
+        let new_step = &step * by;
+        let new_start = &start + &step * from;
+        let new_stop = &start + &step * to;
         let range = Range::make(
             vm,
             vm.new_bigint(new_start)?,
@@ -417,7 +431,24 @@ impl RangeIterator {
     /// Private method returning an estimate of len(list(it)).
     #[pymethod]
     fn __length_hint__(&self) -> i64 {
-        self.left.get()
+        self.left.get().max(0)
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let (next, step) = (IBig::from(self.next.get()), IBig::from(self.step));
+        reduce(vm, next, step, IBig::from(self.left.get().max(0)))
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = (number::index_isize(vm, object)? as i64).clamp(0, self.left.get().max(0));
+        self.next
+            .set(self.next.get().wrapping_add(index.wrapping_mul(self.step)));
+        self.left.set(self.left.get() - index);
+        Ok(())
     }
 }
 
@@ -444,5 +475,28 @@ impl LongRangeIterator {
     #[pymethod]
     fn __length_hint__(&self, vm: &Vm) -> PyResult {
         vm.new_bigint(self.left.get())
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        reduce(vm, self.next.get(), self.step.clone(), self.left.get())
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        if !number::is_int(vm, object) {
+            return Err(vm.type_error(format!(
+                "state must be an int, not {}",
+                vm.type_of(object).full_name()
+            )));
+        }
+        let index = number::index_big(vm, object)?
+            .max(IBig::ZERO)
+            .min(self.left.get());
+        self.next.set(self.next.get() + &index * &self.step);
+        self.left.set(self.left.get() - index);
+        Ok(())
     }
 }

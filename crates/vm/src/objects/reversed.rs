@@ -97,11 +97,37 @@ impl Reversed {
 
     /// Private method returning an estimate of len(list(it)).
     #[pymethod]
-    fn __length_hint__(&self) -> isize {
-        if self.sequence.with(Option::is_some) {
-            self.index.get() + 1
-        } else {
-            0
+    fn __length_hint__(&self, vm: &Vm) -> PyResult<isize> {
+        let left = self.index.get() + 1;
+        match self.sequence.get() {
+            Some(items) if object::len(vm, &items)? as isize >= left => Ok(left),
+            _ => Ok(0),
         }
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let class = vm.type_of(zelf.as_value()).to_ref().into_value();
+        let (items, index) = match zelf.sequence.get() {
+            Some(items) => (items, Some(zelf.index.get())),
+            None => (vm.new_tuple(Vec::new())?.into_value(), None),
+        };
+        let mut parts = vec![class, vm.new_tuple(vec![items])?.into_value()];
+        if let Some(index) = index {
+            parts.push(vm.new_int(index as i64)?)
+        }
+        Ok(vm.new_tuple(parts)?.into_value())
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = crate::protocols::number::index_isize(vm, object)?;
+        if let Some(items) = self.sequence.get() {
+            let len = object::len(vm, &items)? as isize;
+            self.index.set(index.clamp(-1, len - 1))
+        }
+        Ok(())
     }
 }

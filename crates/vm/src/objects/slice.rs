@@ -6,6 +6,7 @@ use crate::protocols::compare::CompareOp;
 use crate::protocols::{hash, number, object};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
+use dashu_int::IBig;
 use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
 
@@ -128,6 +129,44 @@ pub fn fit(mut start: isize, mut stop: isize, step: isize, len: isize) -> Adjust
     }
 }
 
+/// Start, stop and step fitted to a length of any size (_PySlice_GetLongIndices). Raises TypeError, ValueError.
+pub fn fit_big(vm: &Vm, slice: &Slice, len: &IBig) -> PyResult<(IBig, IBig, IBig)> {
+    let part = |value: &Value| -> PyResult<Option<IBig>> {
+        if value.is_none() {
+            return Ok(None);
+        }
+        if !number::has_index(vm, value) {
+            return Err(vm.type_error(
+                "slice indices must be integers or None or have an __index__ method",
+            ));
+        }
+        number::index_big(vm, value).map(Some)
+    };
+    let step = part(&slice.step)?.unwrap_or(IBig::ONE);
+    if step == IBig::ZERO {
+        return Err(vm.value_error("slice step cannot be zero"));
+    }
+    let backwards = step < IBig::ZERO;
+    let (lower, upper) = if backwards {
+        (-IBig::ONE, len - IBig::ONE)
+    } else {
+        (IBig::ZERO, len.clone())
+    };
+    let bound = |value: Option<IBig>, default: &IBig| match value {
+        None => default.clone(),
+        Some(n) if n < IBig::ZERO => (n + len).max(lower.clone()),
+        Some(n) => n.min(upper.clone()),
+    };
+    let (first, last) = if backwards {
+        (&upper, &lower)
+    } else {
+        (&lower, &upper)
+    };
+    let start = bound(part(&slice.start)?, first);
+    let stop = bound(part(&slice.stop)?, last);
+    Ok((start, stop, step))
+}
+
 #[pymethods]
 impl Slice {
     #[pyslot]
@@ -193,14 +232,17 @@ impl Slice {
     /// handling of normal slices.
     #[pymethod(sig = "($self, object, /)")]
     fn indices(&self, vm: &Vm, object: &Value) -> PyResult {
-        let len = number::index_for(vm, object, &vm.types.overflow_error)?;
-        if len < 0 {
+        let len = number::index_big(vm, object)?;
+        if len < IBig::ZERO {
             return Err(vm.value_error("length should not be negative"));
         }
-        let a = self.adjust(vm, len as usize)?;
-        let parts = [a.start, a.stop, a.step].map(|n| vm.new_int(n as i64));
-        let [start, stop, step] = parts;
-        Ok(vm.new_tuple(vec![start?, stop?, step?])?.into_value())
+        let (start, stop, step) = fit_big(vm, self, &len)?;
+        let parts = vec![
+            vm.new_bigint(start)?,
+            vm.new_bigint(stop)?,
+            vm.new_bigint(step)?,
+        ];
+        Ok(vm.new_tuple(parts)?.into_value())
     }
 
     #[pymethod]

@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 #[repr(C)]
 pub struct Zip {
     iterators: Vec<Value>,
-    strict: bool,
+    strict: std::cell::Cell<bool>,
 }
 
 impl Traverse for Zip {
@@ -111,7 +111,7 @@ impl Zip {
             }
         }
         Ok(vm
-            .new_object_of(cls, Zip { iterators, strict })?
+            .new_object_of(cls, Zip { iterators, strict: strict.into() })?
             .into_value())
     }
 
@@ -125,7 +125,7 @@ impl Zip {
         if zelf.iterators.is_empty() {
             return Ok(None);
         }
-        if let ([first, second], false) = (&*zelf.iterators, zelf.strict) {
+        if let ([first, second], false) = (&*zelf.iterators, zelf.strict.get()) {
             let Some(a) = iterator::next(vm, first)? else {
                 return Ok(None);
             };
@@ -134,7 +134,7 @@ impl Zip {
             };
             return Tuple::pair(vm, a, b).map(Some);
         }
-        match next_row(vm, &zelf.iterators, zelf.strict, "zip")? {
+        match next_row(vm, &zelf.iterators, zelf.strict.get(), "zip")? {
             Some(row) => {
                 let (n, mut row) = (row.len(), row.into_iter());
                 let tuple = Tuple::from_iter(vm, n, |_| row.next().unwrap_or(Value::NONE))?;
@@ -142,5 +142,24 @@ impl Zip {
             }
             None => Ok(None),
         }
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let class = vm.type_of(zelf.as_value()).to_ref().into_value();
+        let args = vm.new_tuple(zelf.iterators.clone())?.into_value();
+        let mut parts = vec![class, args];
+        if zelf.strict.get() {
+            parts.push(Value::TRUE)
+        }
+        Ok(vm.new_tuple(parts)?.into_value())
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        self.strict.set(crate::protocols::object::is_true(vm, object)?);
+        Ok(())
     }
 }

@@ -60,7 +60,7 @@ pub fn length_hint(vm: &Vm, value: &Value, default: usize) -> PyResult<usize> {
     if hint.is_not_implemented() {
         return Ok(default);
     }
-    match hint.as_small_int() {
+    match crate::objects::int::as_i64(&hint) {
         Some(n) if n >= 0 => Ok(n as usize),
         Some(_) => Err(vm.value_error("__length_hint__() should return >= 0")),
         None if number::is_int(vm, &hint) => {

@@ -2,6 +2,7 @@
 
 use super::{List, sort};
 use crate::function::Args;
+use crate::objects::iterators::{reduce_empty, reduce_iter};
 use crate::objects::slice::Slice;
 use crate::objects::tuple::{compare_items, repeat_items, repr_items};
 use crate::objects::type_::Type;
@@ -24,12 +25,17 @@ impl List {
 
     #[pyslot(sig = "(iterable=(), /)")]
     fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
-        if args.keyword_count() > 0 {
+        // A subclass's own `__new__` may take keywords.
+        let own_new = |ty: &Type| ty.slots.new.get().map(|f| f as usize);
+        let ty = vm.type_of(zelf.as_value());
+        if args.keyword_count() > 0
+            && (ty.is(&vm.types.list) || own_new(ty) == own_new(&vm.types.list))
+        {
             return Err(vm.type_error("list() takes no keyword arguments"));
         }
-        let items = match args.args {
-            [] => Vec::new(),
-            [one] => sequence::collect(vm, one)?,
+        let iterable = match args.positional() {
+            [] => None,
+            [one] => Some(one),
             many => {
                 return Err(vm.type_error(format!(
                     "list expected at most 1 argument, got {}",
@@ -37,17 +43,20 @@ impl List {
                 )));
             }
         };
-        zelf.items.set(items);
-        Ok(())
+        drop(zelf.items.take());
+        match iterable {
+            Some(iterable) => sequence::list_extend(vm, zelf, iterable),
+            None => Ok(()),
+        }
     }
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let text = match repr_items(vm, zelf.as_value(), |i| zelf.get(i))? {
-            Some(text) => format!("[{text}]"),
-            None => "[...]".to_string(),
+            Some(text) => [b"[", text.as_slice(), b"]"].concat(),
+            None => b"[...]".to_vec(),
         };
-        Ok(vm.new_str(text)?.into_value())
+        Ok(vm.new_str_wtf8(&text)?.into_value())
     }
 
     #[pyslot]
@@ -55,7 +64,12 @@ impl List {
         let (Some(x), Some(y)) = (a.downcast::<List>(), b.downcast::<List>()) else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
-        compare_items(vm, (x.len(), y.len()), |i| Some((x.get(i)?, y.get(i)?)), op)
+        compare_items(
+            vm,
+            || (x.len(), y.len()),
+            |i| Some((x.get(i)?, y.get(i)?)),
+            op,
+        )
     }
 
     #[pyslot]
@@ -173,9 +187,15 @@ impl List {
         if value.is_none() {
             let mut doomed: Vec<usize> = a.indices().collect();
             doomed.sort_unstable();
-            let old: Vec<Value> = zelf
-                .items
-                .with_mut(|items| doomed.iter().rev().map(|&i| items.remove(i)).collect());
+            let old: Vec<Value> = zelf.items.with_mut(|items| {
+                let mut next = doomed.into_iter().peekable();
+                let mut at = 0;
+                let is_doomed = |_: &mut Value| {
+                    at += 1;
+                    next.next_if_eq(&(at - 1)).is_some()
+                };
+                items.extract_if(.., is_doomed).collect()
+            });
             drop(old);
             return Ok(());
         }
@@ -401,7 +421,17 @@ impl List {
     /// Return a reverse iterator over the list.
     #[pymethod]
     fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        crate::objects::reversed::Reversed::make(vm, zelf.to_value())
+        let iterator = ListReverseIterator {
+            index: Cell::new(List::len(zelf) as isize - 1),
+            list: MutCell::new(Some(zelf.clone())),
+        };
+        Ok(vm.new_object(iterator)?.into_value())
+    }
+
+    /// Return the size of the list in memory, in bytes.
+    #[pymethod]
+    fn __sizeof__(&self) -> usize {
+        40 + 8 * self.items.with(Vec::capacity)
     }
 
     /// See PEP 585
@@ -454,5 +484,102 @@ impl ListIterator {
             l.as_ref()
                 .map_or(0, |l| l.len().saturating_sub(self.index.get()))
         })
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        match self.list.get() {
+            Some(items) => reduce_iter(vm, items.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, vm.new_list(Vec::new())?.into_value()),
+        }
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = number::index_isize(vm, object)?.max(0) as usize;
+        if let Some(items) = self.list.get() {
+            self.index.set(index.min(items.len()))
+        }
+        Ok(())
+    }
+}
+
+#[pyclass(name = "list_reverseiterator", module = "builtins", gc, flags(NO_NEW))]
+pub struct ListReverseIterator {
+    list: MutCell<Option<Ref<List>>>,
+    index: Cell<isize>,
+}
+
+impl Traverse for ListReverseIterator {
+    fn traverse(&self, v: &mut Visitor) {
+        self.list.with(|l| l.iter().for_each(|l| v.reference(l)))
+    }
+    fn clear(&self) {
+        drop(self.list.take())
+    }
+}
+
+#[pymethods]
+impl ListReverseIterator {
+    #[pyslot]
+    fn iter(zelf: &Value, _vm: &Vm) -> PyResult {
+        Ok(zelf.clone())
+    }
+
+    #[pyslot]
+    fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
+        let index = zelf.index.get();
+        let item = zelf.list.with(|list| {
+            let list = list.as_ref()?;
+            list.get(usize::try_from(index).ok()?)
+        });
+        match item {
+            Some(item) => {
+                zelf.index.set(index - 1);
+                Ok(Some(item))
+            }
+            None => {
+                zelf.index.set(-1);
+                drop(zelf.list.take());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Private method returning an estimate of len(list(it)).
+    #[pymethod]
+    fn __length_hint__(&self) -> usize {
+        let left = (self.index.get() + 1).max(0) as usize;
+        self.list.with(|l| match l {
+            Some(l) if l.len() >= left => left,
+            _ => 0,
+        })
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let class = vm.class::<crate::objects::reversed::Reversed>().to_value();
+        let (list, index) = match self.list.get() {
+            Some(list) => (list, Some(self.index.get())),
+            None => (vm.new_list(Vec::new())?, None),
+        };
+        let mut parts = vec![class, vm.new_tuple(vec![list.into_value()])?.into_value()];
+        if let Some(index) = index {
+            parts.push(vm.new_int(index as i64)?)
+        }
+        Ok(vm.new_tuple(parts)?.into_value())
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = number::index_isize(vm, object)?;
+        if let Some(list) = self.list.get() {
+            self.index.set(index.clamp(-1, list.len() as isize - 1))
+        }
+        Ok(())
     }
 }

@@ -19,11 +19,21 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: Args) -> PyResult {
     render(
         vm,
         template.as_bytes(),
-        &Source::Args(args),
+        &Source::Args(Args {
+            args: args.args,
+            kwnames: args.kwnames,
+        }),
         &mut AutoNumber::default(),
         MAX_DEPTH,
         &mut out,
     )?;
+    // A template of one field that shows a string gives that string.
+    if let [only] = args.positional()
+        && vm.type_of(only).is(&vm.types.str)
+        && super::of(only).is_some_and(|t| t.as_bytes() == out)
+    {
+        return Ok(only.clone());
+    }
     Ok(vm.new_str_wtf8(&out)?.into_value())
 }
 

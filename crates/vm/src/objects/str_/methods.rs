@@ -1027,6 +1027,9 @@ impl Str {
             vm,
             format_spec::format_str(zelf.as_bytes(), format_spec.as_bytes(), &name),
         )?;
+        if text == zelf.as_bytes() {
+            return exact(vm, zelf);
+        }
         Ok(vm.new_str_wtf8(&text)?.into_value())
     }
 

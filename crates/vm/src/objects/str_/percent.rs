@@ -83,16 +83,16 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn star(&mut self) -> Result<i64, Failure> {
+    fn star(&mut self, most: i64, c: &str) -> Result<i64, Failure> {
         let value = self.next()?;
         if !number::is_int(self.vm, &value) {
             return Err(self.vm.type_error("* wants int").into());
         }
         match int::as_i64(&value) {
-            Some(n) => Ok(n),
-            None => Err(self
+            Some(n) if n.unsigned_abs() <= most as u64 => Ok(n),
+            _ => Err(self
                 .vm
-                .overflow_error("Python int too large to convert to C ssize_t")
+                .overflow_error(format!("Python int too large to convert to C {c}"))
                 .into()),
         }
     }
@@ -122,17 +122,20 @@ impl Arguments for Source<'_> {
     }
 
     fn star_width(&mut self) -> Result<i64, Failure> {
-        self.star()
+        self.star(i64::MAX, "ssize_t")
     }
 
     fn star_precision(&mut self) -> Result<i64, Failure> {
-        self.star()
+        self.star(i32::MAX as i64, "int")
     }
 }
 
 /// `format % args`.
 pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
+    let exact = |v: &Value| vm.type_of(v).is(&vm.types.str);
     let mut source = Source::new(vm, args, false, false);
+    // A string that may turn out to be the whole result, which it then is itself.
+    let mut whole = exact(template.as_value()).then(|| template.to_value());
     let mut parser = Parser::new(template.as_bytes());
     let mut out = Vec::with_capacity(template.byte_len());
     loop {
@@ -141,6 +144,7 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
             Ok(Some(Piece::Literal(text))) => out.extend_from_slice(text),
             Ok(Some(Piece::Directive(directive))) => {
                 let value = source.next()?;
+                whole = (out.is_empty() && exact(&value)).then(|| value.clone());
                 match one(vm, &parser, &directive, &value) {
                     Ok(text) => out.extend(text),
                     Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
@@ -153,6 +157,11 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
     }
     if source.has_unused() {
         return Err(vm.type_error("not all arguments converted during string formatting"));
+    }
+    if let Some(whole) = whole
+        && super::of(&whole).is_some_and(|w| w.as_bytes() == out)
+    {
+        return Ok(whole);
     }
     Ok(vm.new_str_wtf8(&out)?.into_value())
 }

@@ -2,6 +2,7 @@
 
 use super::Tuple;
 use crate::function::Args;
+use crate::objects::iterators::{reduce_empty, reduce_iter};
 use crate::objects::slice::Slice;
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
@@ -15,11 +16,12 @@ use std::cell::Cell;
 /// Compares two sequences item by item: the first difference decides, else the lengths.
 pub(crate) fn compare_items(
     vm: &Vm,
-    len: (usize, usize),
+    len: impl Fn() -> (usize, usize),
     get: impl Fn(usize) -> Option<(Value, Value)>,
     op: CompareOp,
 ) -> PyResult {
-    if len.0 != len.1 && matches!(op, CompareOp::Eq | CompareOp::Ne) {
+    let (n, m) = len();
+    if n != m && matches!(op, CompareOp::Eq | CompareOp::Ne) {
         return Ok(Value::from_bool(op == CompareOp::Ne));
     }
     vm.check_stack()?;
@@ -34,7 +36,9 @@ pub(crate) fn compare_items(
         }
         i += 1;
     }
-    Ok(Value::from_bool(op.holds(len.0.cmp(&len.1))))
+    // The lengths as they are now: comparing can have changed them.
+    let (n, m) = len();
+    Ok(Value::from_bool(op.holds(n.cmp(&m))))
 }
 
 /// `a * n` of items. Raises MemoryError.
@@ -60,18 +64,18 @@ pub(crate) fn repr_items(
     vm: &Vm,
     zelf: &Value,
     get: impl Fn(usize) -> Option<Value>,
-) -> PyResult<Option<String>> {
+) -> PyResult<Option<Vec<u8>>> {
     if object::repr_enter(vm, zelf) {
         return Ok(None);
     }
     let result = (|| {
-        let mut out = String::new();
+        let mut out = Vec::new();
         let mut i = 0;
         while let Some(item) = get(i) {
             if i > 0 {
-                out += ", ";
+                out.extend_from_slice(b", ");
             }
-            out += &object::repr(vm, &item)?.to_string_lossy();
+            out.extend_from_slice(object::repr(vm, &item)?.as_bytes());
             i += 1;
         }
         Ok(Some(out))
@@ -84,10 +88,14 @@ pub(crate) fn repr_items(
 impl Tuple {
     #[pyslot(sig = "(iterable=(), /)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
-        if args.keyword_count() > 0 {
+        // A subclass's own `__init__` may take keywords.
+        let own_init = |ty: &Type| ty.slots.init.get().map(|f| f as usize);
+        if args.keyword_count() > 0
+            && (cls.is(&vm.types.tuple) || own_init(cls) == own_init(&vm.types.tuple))
+        {
             return Err(vm.type_error("tuple() takes no keyword arguments"));
         }
-        let items = match args.args {
+        let items = match args.positional() {
             [] => Vec::new(),
             [one] if cls.is(&vm.types.tuple) && vm.type_of(one).is(&vm.types.tuple) => {
                 return Ok(one.clone());
@@ -112,11 +120,11 @@ impl Tuple {
             return Ok(vm.new_str("()")?.into_value());
         }
         let text = match repr_items(vm, zelf.as_value(), |i| zelf.get(i).cloned())? {
-            Some(text) if zelf.len() == 1 => format!("({text},)"),
-            Some(text) => format!("({text})"),
-            None => "(...)".to_string(),
+            Some(text) if zelf.len() == 1 => [b"(", text.as_slice(), b",)"].concat(),
+            Some(text) => [b"(", text.as_slice(), b")"].concat(),
+            None => b"(...)".to_vec(),
         };
-        Ok(vm.new_str(text)?.into_value())
+        Ok(vm.new_str_wtf8(&text)?.into_value())
     }
 
     #[pyslot]
@@ -154,7 +162,7 @@ impl Tuple {
         };
         compare_items(
             vm,
-            (x.len(), y.len()),
+            || (x.len(), y.len()),
             |i| Some((x.get(i)?.clone(), y.get(i)?.clone())),
             op,
         )
@@ -219,6 +227,13 @@ impl Tuple {
                 vm.type_of(b).full_name()
             )));
         };
+        let exact = |v: &Value| vm.type_of(v).is(&vm.types.tuple);
+        if y.is_empty() && exact(a) {
+            return Ok(a.clone());
+        }
+        if x.is_empty() && exact(b) {
+            return Ok(b.clone());
+        }
         let mut items = x.items().to_vec();
         items.extend_from_slice(y.items());
         Ok(vm.new_tuple(items)?.into_value())
@@ -226,6 +241,9 @@ impl Tuple {
 
     #[pyslot]
     fn repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
+        if (n == 1 || zelf.is_empty()) && vm.type_of(zelf.as_value()).is(&vm.types.tuple) {
+            return Ok(zelf.to_value());
+        }
         Ok(vm
             .new_tuple(repeat_items(vm, zelf.items(), n)?)?
             .into_value())
@@ -289,6 +307,11 @@ impl Tuple {
         Ok(vm.new_tuple(vec![copy])?.into_value())
     }
 
+    #[pymethod]
+    fn __sizeof__(&self) -> usize {
+        32 + 8 * self.len()
+    }
+
     /// See PEP 585
     #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
     fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
@@ -344,5 +367,24 @@ impl TupleIterator {
             t.as_ref()
                 .map_or(0, |t| t.len().saturating_sub(self.index.get()))
         })
+    }
+
+    /// Return state information for pickling.
+    #[pymethod]
+    fn __reduce__(&self, vm: &Vm) -> PyResult {
+        match self.tuple.get() {
+            Some(items) => reduce_iter(vm, items.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+        }
+    }
+
+    /// Set state information for unpickling.
+    #[pymethod(sig = "($self, object, /)")]
+    fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
+        let index = number::index_isize(vm, object)?.max(0) as usize;
+        if let Some(items) = self.tuple.get() {
+            self.index.set(index.min(items.len()))
+        }
+        Ok(())
     }
 }

@@ -351,7 +351,11 @@ impl Type {
 
     #[pygetter]
     fn __itemsize__(&self) -> u32 {
-        if self.flag(TypeFlags::TUPLE_SUBCLASS | TypeFlags::TYPE_SUBCLASS) {
+        if self.flag(TypeFlags::INT_SUBCLASS) {
+            4
+        } else if self.flag(TypeFlags::BYTES_SUBCLASS) {
+            1
+        } else if self.flag(TypeFlags::TUPLE_SUBCLASS | TypeFlags::TYPE_SUBCLASS) {
             8
         } else {
             0
