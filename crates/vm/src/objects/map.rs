@@ -92,7 +92,8 @@ impl Map {
     /// Set state information for unpickling.
     #[pymethod(sig = "($self, object, /)")]
     fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
-        self.strict.set(crate::protocols::object::is_true(vm, object)?);
+        self.strict
+            .set(crate::protocols::object::is_true(vm, object)?);
         Ok(())
     }
 }

@@ -136,9 +136,9 @@ pub fn fit_big(vm: &Vm, slice: &Slice, len: &IBig) -> PyResult<(IBig, IBig, IBig
             return Ok(None);
         }
         if !number::has_index(vm, value) {
-            return Err(vm.type_error(
-                "slice indices must be integers or None or have an __index__ method",
-            ));
+            return Err(
+                vm.type_error("slice indices must be integers or None or have an __index__ method")
+            );
         }
         number::index_big(vm, value).map(Some)
     };

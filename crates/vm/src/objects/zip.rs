@@ -111,7 +111,13 @@ impl Zip {
             }
         }
         Ok(vm
-            .new_object_of(cls, Zip { iterators, strict: strict.into() })?
+            .new_object_of(
+                cls,
+                Zip {
+                    iterators,
+                    strict: strict.into(),
+                },
+            )?
             .into_value())
     }
 
@@ -159,7 +165,8 @@ impl Zip {
     /// Set state information for unpickling.
     #[pymethod(sig = "($self, object, /)")]
     fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
-        self.strict.set(crate::protocols::object::is_true(vm, object)?);
+        self.strict
+            .set(crate::protocols::object::is_true(vm, object)?);
         Ok(())
     }
 }
