@@ -90,6 +90,7 @@ pub struct State {
     pub(crate) special_builtins: [Cell<usize>; 2],
     pub int_max_str_digits: Cell<usize>,
     pub recursion_limit: Cell<u32>,
+    pub monitoring: crate::interpreter::monitor::Monitoring,
     pub finalizing: Cell<bool>,
     /// The states of the interpreter's threads.
     pub threads: MutCell<Vec<*const Vm>>,

@@ -932,7 +932,41 @@ pub mod module {
     /// Call func(*args), while tracing is enabled.
     #[pyfunction(sig = "(func, args, /)")]
     fn call_tracing(vm: &Vm, func: &Value, args: &Ref<crate::objects::tuple::Tuple>) -> PyResult {
-        vm.call(func, args.items())
+        vm.trace.loudly(|| vm.call(func, args.items()))
+    }
+
+    /// Set the global debug tracing function.
+    ///
+    /// It will be called on each function call.  See the debugger chapter
+    /// in the library manual.
+    #[pyfunction(sig = "(function, /)")]
+    fn settrace(vm: &Vm, function: Value) -> PyResult<()> {
+        crate::interpreter::trace::set_trace(vm, Some(function).filter(|f| !f.is_none()))
+    }
+
+    /// Return the global debug tracing function set with sys.settrace.
+    ///
+    /// See the debugger chapter in the library manual.
+    #[pyfunction(sig = "()")]
+    fn gettrace(vm: &Vm) -> Option<Value> {
+        vm.trace.function.get()
+    }
+
+    /// Set the profiling function.
+    ///
+    /// It will be called on each function call and return.  See the profiler
+    /// chapter in the library manual.
+    #[pyfunction(sig = "(function, /)")]
+    fn setprofile(vm: &Vm, function: Value) -> PyResult<()> {
+        crate::interpreter::trace::set_profile(vm, Some(function).filter(|f| !f.is_none()))
+    }
+
+    /// Return the profiling function set with sys.setprofile.
+    ///
+    /// See the profiler chapter in the library manual.
+    #[pyfunction(sig = "()")]
+    fn getprofile(vm: &Vm) -> Option<Value> {
+        vm.trace.profile.get()
     }
 
     /// Clear the internal type cache.

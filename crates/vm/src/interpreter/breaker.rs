@@ -35,6 +35,9 @@ impl Vm {
         if bits & Breaker::GIL_DROP != 0 {
             self.switch_threads();
         }
+        if bits & Breaker::TRACE != 0 {
+            super::monitor::check_current(self);
+        }
         if bits & Breaker::STOP != 0 {
             return Err(self.raise(&self.types.system_exit, "the interpreter is ending"));
         }

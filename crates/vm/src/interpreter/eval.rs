@@ -1280,11 +1280,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         | op::INSTRUMENTED_CALL_FUNCTION_EX
                         | op::INSTRUMENTED_JUMP_BACKWARD
                         | op::INSTRUMENTED_LINE => {
-                            (*fp).pc = pc;
-                            (*fp).sp = sp;
-                            match super::trace::instrumented(vm, fp, w) {
-                                Ok((p, plain)) => {
+                            match super::monitor::instrumented(vm, fp, pc, sp, w) {
+                                Ok((p, s, plain)) => {
+                                    fp = vm.stack.current.get();
                                     pc = p;
+                                    sp = s;
                                     w = plain;
                                     continue 'run;
                                 }

@@ -23,6 +23,7 @@ pub mod frame;
 mod ops;
 pub(crate) mod specialize;
 pub mod thread_stack;
+pub mod monitor;
 pub mod trace;
 pub mod unwind;
 

@@ -34,8 +34,9 @@ pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
             if !exception.is_reraised() && (*fp).is_complete() {
                 add_traceback(vm, &exception, fp, offset);
             }
+            let again = exception.is_reraised();
             exception.set_reraised(false);
-            let exception = match super::trace::exception_raised(vm, fp, exception) {
+            let exception = match super::trace::exception_raised(vm, fp, exception, again) {
                 Ok(exception) => exception,
                 Err(Raised) => vm.take_exception(),
             };
@@ -52,10 +53,12 @@ pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
                     *sp = Slot::new(Value::small_int(offset as i64));
                     sp = sp.add(1);
                 }
-                *sp = Slot::new(exception.into_value());
+                *sp = Slot::new(exception.to_value());
                 (*fp).sp = sp.add(1);
                 (*fp).pc = code.first_unit().add(handler.target as usize);
-                super::trace::exception_handled(vm, fp);
+                if super::trace::exception_handled(vm, fp, &exception).is_err() {
+                    continue;
+                }
                 return Some(fp);
             }
             vm.raise_value(exception);

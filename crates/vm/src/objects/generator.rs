@@ -384,6 +384,7 @@ impl Generator {
             if raising {
                 // The frame's current instruction is the one before: that of the yield, whose handlers apply.
                 (*frame).pc = (*frame).pc.sub(1);
+                crate::interpreter::trace::thrown(vm, frame);
                 match unwind::handle(vm, frame) {
                     Some(_) => crate::interpreter::run(vm),
                     None => Err(Raised),

@@ -61,8 +61,14 @@ ops! {
     }
 
     fn resume(pc, sp, fp, vm, arg) {
+        let before = *pc;
         if arg & 3 != naja_bytecode::opcode::resume::AFTER_YIELD_FROM as u32 {
             vm.handle_breaker()?;
+        } else if vm.breaker.load(std::sync::atomic::Ordering::Relaxed) & crate::vm::Breaker::TRACE != 0 {
+            crate::interpreter::monitor::check_current(vm);
+        }
+        if *pc != before {
+            return Ok((pc, sp)); // instrumented meanwhile: once more, with its events
         }
         if *pc as u8 == op::RESUME {
             let unit = pc as *mut u16;

@@ -112,7 +112,8 @@ pub(super) unsafe fn counter_due(pc: Pc) -> bool {
         let counter = pc.add(1) as *mut u16;
         let value = *counter;
         if value >> 4 == 0 {
-            return true;
+            // An instrumented instruction stays as it is.
+            return (*pc as u8) < naja_bytecode::opcode::op::INSTRUMENTED_END_FOR;
         }
         *counter = value - 16;
         false
