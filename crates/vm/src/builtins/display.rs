@@ -430,8 +430,26 @@ pub fn format_exception(vm: &Vm, exception: &Ref<BaseException>) -> String {
     out.text
 }
 
-/// Writes an exception to standard error.
+/// Writes an exception with the library's module `traceback`; says whether that went well.
+fn print_with_library(vm: &Vm, exception: &Ref<BaseException>) -> bool {
+    let printed = (|| -> PyResult<()> {
+        let module = crate::import::import_simple(vm, "traceback")?;
+        let print = attributes::get_by(vm, &module, "_print_exception_bltin")?;
+        vm.call(&print, &[exception.to_value()]).map(drop)
+    })();
+    if printed.is_err() {
+        vm.clear_exception();
+    }
+    printed.is_ok()
+}
+
+/// Writes an exception to standard error: as the module `traceback` does, or plainly where that is not to be had.
 pub fn print_exception(vm: &Vm, exception: &Ref<BaseException>) {
+    if !is_subtype(vm.type_of(exception.as_value()), &vm.types.memory_error)
+        && print_with_library(vm, exception)
+    {
+        return;
+    }
     let text = format_exception(vm, exception);
     write_stderr(vm, &text);
 }

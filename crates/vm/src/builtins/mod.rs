@@ -5,6 +5,7 @@ pub mod build_class;
 pub mod compile;
 pub mod display;
 pub mod functions;
+pub mod monitoring;
 pub mod print;
 pub mod signals;
 pub mod sys;

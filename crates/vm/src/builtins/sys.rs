@@ -186,6 +186,8 @@ fn implementation(vm: &Vm) -> PyResult {
 /// Makes the module and fills it.
 pub fn init(vm: &Vm) -> PyResult<()> {
     let sys = super::make_module(vm, &module::MODULE)?;
+    let monitoring = super::make_module(vm, &super::monitoring::module::MODULE)?;
+    sys.set(vm, "monitoring", monitoring.into_value())?;
     vm.interp.state.sys_dict.set(Some(sys.dict()));
     fill(vm, &sys, &crate::import::modules(vm)?)
 }

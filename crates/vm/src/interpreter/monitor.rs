@@ -261,14 +261,18 @@ fn event_of(opcode: u8, oparg: u32) -> Option<usize> {
 
 /// One instruction of the code as compiled: its unit (with EXTENDED_ARG as instructions of their own), opcode, whole
 /// argument, and the unit behind it.
-pub(super) struct Instr {
+pub(crate) struct Instr {
     pub at: usize,
     pub opcode: u8,
     pub oparg: usize,
     pub next: usize,
 }
 
-pub(super) fn instructions(code: &CodeObject) -> Vec<Instr> {
+pub(crate) use instructions as jump_instructions;
+pub(crate) use line_table as jump_lines;
+pub(crate) use target_of as jump_target;
+
+pub(crate) fn instructions(code: &CodeObject) -> Vec<Instr> {
     let mut out = Vec::new();
     let (mut at, mut prefix) = (0, 0);
     while at < code.units.len() {
@@ -283,7 +287,7 @@ pub(super) fn instructions(code: &CodeObject) -> Vec<Instr> {
 }
 
 /// Where an instruction can jump to.
-fn target_of(instr: &Instr) -> Option<usize> {
+pub(crate) fn target_of(instr: &Instr) -> Option<usize> {
     Some(match instr.opcode {
         op::POP_JUMP_IF_FALSE
         | op::POP_JUMP_IF_TRUE
@@ -298,7 +302,7 @@ fn target_of(instr: &Instr) -> Option<usize> {
 }
 
 /// The line of every unit, -1 where there is none.
-pub(super) fn line_table(code: &CodeObject) -> Vec<i32> {
+pub(crate) fn line_table(code: &CodeObject) -> Vec<i32> {
     let mut lines = Vec::with_capacity(code.units.len());
     for (position, units) in location::locations(code.linetable.as_bytes(), code.firstlineno) {
         lines.extend(std::iter::repeat_n(position.lineno, units));
@@ -328,7 +332,7 @@ fn find_lines(code: &CodeObject, instrs: &[Instr], units: &mut [Unit]) {
         if here >= 0 || instr.opcode == op::RESUME {
             current = here;
         }
-        if instr.opcode == op::RESUME {
+        if instr.opcode == op::RESUME && instr.oparg & 3 == 0 {
             current = -1; // what follows is reported even on the function's own line
         }
     }

@@ -1003,6 +1003,11 @@ pub fn fill_native_dict(
     if own.richcompare.get().is_some() && own.hash.get().is_none() {
         put("__hash__", Value::NONE)?;
     }
+    let base = ty.base();
+    if def.flags & TypeFlags::HAS_DICT != 0 && base.is_none_or(|b| !b.flag(TypeFlags::HAS_DICT)) {
+        let descriptor = &super::attributes::INSTANCE_DICT;
+        put("__dict__", GetSetDescriptor::make(vm, &ty, descriptor)?)?;
+    }
     let doc = if def.doc.is_empty() {
         Value::NONE
     } else {

@@ -4,6 +4,9 @@
 //! variables and what else can be asked for; a generator's frame that moves into its generator takes the pointer along
 //! (`moved`). CPython: Objects/frameobject.c.
 
+mod jump;
+mod proxy;
+
 use crate::interpreter::frame::{Frame, locals};
 use crate::objects::cell::CellVariable;
 use crate::objects::code::CodeObject;
@@ -35,6 +38,8 @@ pub struct FrameObject {
     pub(crate) trace_opcodes: Cell<bool>,
     /// Values overwritten by writes through `f_locals` while somebody may have borrowed them.
     overwritten: MutCell<Vec<Value>>,
+    /// What was added through `f_locals` that is no variable.
+    extra: MutCell<Option<Ref<Dict>>>,
 }
 
 impl Traverse for FrameObject {
@@ -47,6 +52,7 @@ impl Traverse for FrameObject {
         self.namespace.with(|x| v.opt(x));
         self.trace.with(|x| v.opt(x));
         self.overwritten.with(|s| s.iter().for_each(|x| v.value(x)));
+        self.extra.with(|x| x.iter().for_each(|x| v.reference(x)));
     }
 
     fn clear(&self) {
@@ -54,6 +60,7 @@ impl Traverse for FrameObject {
         drop(self.namespace.take());
         drop(self.trace.take());
         drop(self.overwritten.take());
+        drop(self.extra.take());
     }
 }
 
@@ -81,6 +88,7 @@ pub fn frame_object(vm: &Vm, frame: *mut Frame) -> PyResult<Ref<FrameObject>> {
             trace_lines: Cell::new(true),
             trace_opcodes: Cell::new(false),
             overwritten: MutCell::new(Vec::new()),
+            extra: MutCell::new(None),
         })?;
         (*frame).frame_object = Slot::new(object.to_value());
         Ok(object)
@@ -235,6 +243,14 @@ impl FrameObject {
         out
     }
 
+    /// Whether the code has a variable of that name.
+    pub fn has_variable(&self, name: &crate::objects::str_::Str) -> bool {
+        let kinds = self.code.localspluskinds.iter();
+        self.code.localsplusnames.iter().zip(kinds).any(|(n, kinds)| {
+            kinds & kind::HIDDEN == 0 && crate::objects::str_::eq(n, name)
+        })
+    }
+
     /// Sets a variable from outside (debuggers). Says whether there is one of that name.
     pub fn set_variable(&self, name: &Ref<crate::objects::str_::Str>, value: Value) -> bool {
         let Some(index) = self
@@ -327,21 +343,41 @@ impl FrameObject {
 
     /// Return the mapping used by the frame to look up local variables.
     #[pygetter]
-    fn f_locals(&self, vm: &Vm) -> PyResult {
-        if self.code.flags & flags::OPTIMIZED == 0 {
-            let namespace = match self.live() {
+    fn f_locals(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        if zelf.code.flags & flags::OPTIMIZED == 0 {
+            let namespace = match zelf.live() {
                 Some(frame) => frame.locals_value(),
-                None => self.namespace.get(),
+                None => zelf.namespace.get(),
             };
             if let Some(namespace) = namespace {
                 return Ok(namespace);
             }
         }
-        let dict = Dict::new(vm)?;
-        for (name, value) in self.variables() {
-            dict.set(vm, &name, value)?;
+        proxy::make(vm, zelf)
+    }
+
+    #[pysetter]
+    fn set_f_lineno(zelf: &Ref<Self>, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        jump::set_line(vm, zelf, value)
+    }
+
+    #[pygetter]
+    fn f_trace_opcodes(&self) -> bool {
+        self.trace_opcodes.get()
+    }
+
+    #[pysetter]
+    fn set_f_trace_opcodes(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        match value {
+            Some(value) if value.is_bool() => {
+                self.trace_opcodes.set(value.is_true());
+                if value.is_true() {
+                    crate::interpreter::trace::trace_opcodes(vm);
+                }
+                Ok(())
+            }
+            _ => Err(vm.type_error("attribute value type must be bool")),
         }
-        Ok(dict.into_value())
     }
 
     /// Return the current line number in the frame.
