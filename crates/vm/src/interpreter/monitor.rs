@@ -830,10 +830,16 @@ unsafe fn call_event(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: us
         }
         if native && vm.stack.current.get() == fp {
             (*fp).sp = s;
-            fire(vm, fp, event::C_RETURN, unit.event, at, at, &extra)?;
+            fire(vm, fp, event::C_RETURN, tools_now(fp, at), at, at, &extra)?;
         }
         Ok((p, s, u32::from(*p)))
     }
+}
+
+/// The tools that want the event of an instruction, after the call that may have changed them.
+unsafe fn tools_now(fp: Fp, at: usize) -> u8 {
+    // SAFETY: `fp` is the running frame.
+    unit_of(unsafe { (*fp).code() }, at).map_or(0, |unit| unit.event)
 }
 
 /// C_RAISE: the exception stays set, unless the report raises another one.
