@@ -181,7 +181,11 @@ pub mod module {
         for event in 0..event::UNGROUPED {
             let tools = (0..TOOLS).fold(0, |all, tool| all | (global[tool] >> event & 1) << tool);
             if tools != 0 {
-                dict.set_str(vm, &vm.intern(event::NAMES[event]), vm.new_int(tools.into())?)?;
+                dict.set_str(
+                    vm,
+                    &vm.intern(event::NAMES[event]),
+                    vm.new_int(tools.into())?,
+                )?;
             }
         }
         Ok(dict.into_value())
@@ -205,7 +209,10 @@ pub mod module {
             module.set(vm, name, vm.new_int(id)?)?;
         }
         let events = vm.call(vm.types.simple_namespace.as_value(), &[])?;
-        let names = event::NAMES.iter().enumerate().map(|(i, name)| (*name, 1 << i));
+        let names = event::NAMES
+            .iter()
+            .enumerate()
+            .map(|(i, name)| (*name, 1 << i));
         for (name, bit) in names.chain([("NO_EVENTS", 0)]) {
             let bit = vm.new_int(bit)?;
             crate::protocols::attributes::set(vm, &events, &vm.intern(name), Some(&bit))?;

@@ -20,10 +20,10 @@ pub mod breaker;
 pub mod call;
 mod eval;
 pub mod frame;
+pub mod monitor;
 mod ops;
 pub(crate) mod specialize;
 pub mod thread_stack;
-pub mod monitor;
 pub mod trace;
 pub mod unwind;
 

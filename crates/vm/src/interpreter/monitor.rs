@@ -51,9 +51,25 @@ pub mod event {
     pub const COUNT: usize = 19;
 
     pub const NAMES: [&str; COUNT] = [
-        "PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "CALL", "LINE", "INSTRUCTION", "JUMP", "BRANCH_LEFT",
-        "BRANCH_RIGHT", "STOP_ITERATION", "RAISE", "EXCEPTION_HANDLED", "PY_UNWIND", "PY_THROW", "RERAISE", "C_RETURN",
-        "C_RAISE", "BRANCH",
+        "PY_START",
+        "PY_RESUME",
+        "PY_RETURN",
+        "PY_YIELD",
+        "CALL",
+        "LINE",
+        "INSTRUCTION",
+        "JUMP",
+        "BRANCH_LEFT",
+        "BRANCH_RIGHT",
+        "STOP_ITERATION",
+        "RAISE",
+        "EXCEPTION_HANDLED",
+        "PY_UNWIND",
+        "PY_THROW",
+        "RERAISE",
+        "C_RETURN",
+        "C_RAISE",
+        "BRANCH",
     ];
 }
 
@@ -128,10 +144,16 @@ impl Monitoring {
     }
 
     pub fn callback(&self, tool: usize, event: usize) -> Option<Value> {
-        self.callbacks.with(|c| c.get(tool * event::COUNT + event).cloned().flatten())
+        self.callbacks
+            .with(|c| c.get(tool * event::COUNT + event).cloned().flatten())
     }
 
-    pub fn set_callback(&self, tool: usize, event: usize, callback: Option<Value>) -> Option<Value> {
+    pub fn set_callback(
+        &self,
+        tool: usize,
+        event: usize,
+        callback: Option<Value>,
+    ) -> Option<Value> {
         self.callbacks.with_mut(|c| {
             if c.is_empty() {
                 c.resize(TOOLS * event::COUNT, None);
@@ -158,7 +180,8 @@ pub fn set_events(vm: &Vm, tool: usize, events: u32) {
 
 /// Sets the events that a tool has for one code object.
 pub fn set_local_events(vm: &Vm, code: &Ref<CodeObject>, tool: usize, events: u32) {
-    code.monitoring.with_mut(|m| m.get_or_insert_default().local[tool] = events);
+    code.monitoring
+        .with_mut(|m| m.get_or_insert_default().local[tool] = events);
     let state = monitoring(vm);
     state.version.set(state.version.get() + 1);
     instrument(vm, code);
@@ -166,7 +189,8 @@ pub fn set_local_events(vm: &Vm, code: &Ref<CodeObject>, tool: usize, events: u3
 
 /// The events that a tool has for one code object.
 pub fn local_events(code: &CodeObject, tool: usize) -> u32 {
-    code.monitoring.with(|m| m.as_ref().map_or(0, |m| m.local[tool]))
+    code.monitoring
+        .with(|m| m.as_ref().map_or(0, |m| m.local[tool]))
 }
 
 /// All that was disabled is reported again.
@@ -186,7 +210,11 @@ pub fn clear_local(vm: &Vm, tool: usize) {
 /// The events have changed: brings all code that runs or is instrumented up to date.
 fn update(vm: &Vm) {
     let state = monitoring(vm);
-    let any = state.global.get().iter().fold(0, |all, events| all | events);
+    let any = state
+        .global
+        .get()
+        .iter()
+        .fold(0, |all, events| all | events);
     state.any.set(any);
     state.version.set(state.version.get() + 1);
     if any != 0 {
@@ -217,7 +245,10 @@ pub(super) fn check_current(vm: &Vm) {
     // SAFETY: the current frame, if there is one, is live.
     if let Some(frame) = unsafe { vm.stack.current.get().as_ref() } {
         let current = monitoring(vm).version.get();
-        let known = frame.code().monitoring.with(|m| m.as_ref().map_or(0, |m| m.version));
+        let known = frame
+            .code()
+            .monitoring
+            .with(|m| m.as_ref().map_or(0, |m| m.version));
         if known != current {
             instrument(vm, &frame.code_ref());
         }
@@ -230,10 +261,11 @@ pub fn uninstrumented(code: &CodeObject, at: usize, opcode: u8) -> u8 {
     if opcode < FIRST_INSTRUMENTED {
         return opcode;
     }
-    code.monitoring.with(|m| match m.as_ref().and_then(|m| m.units.get(at)) {
-        Some(unit) if unit.original != 0 => unit.original,
-        _ => opcode,
-    })
+    code.monitoring
+        .with(|m| match m.as_ref().and_then(|m| m.units.get(at)) {
+            Some(unit) if unit.original != 0 => unit.original,
+            _ => opcode,
+        })
 }
 
 fn base_at(code: &CodeObject, at: usize) -> u8 {
@@ -251,9 +283,10 @@ fn event_of(opcode: u8, oparg: u32) -> Option<usize> {
         op::JUMP_FORWARD | op::JUMP_BACKWARD => event::JUMP,
         op::FOR_ITER | op::NOT_TAKEN => event::BRANCH_LEFT,
         op::POP_ITER | op::END_ASYNC_FOR => event::BRANCH_RIGHT,
-        op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::POP_JUMP_IF_NONE | op::POP_JUMP_IF_NOT_NONE => {
-            event::BRANCH_RIGHT
-        }
+        op::POP_JUMP_IF_FALSE
+        | op::POP_JUMP_IF_TRUE
+        | op::POP_JUMP_IF_NONE
+        | op::POP_JUMP_IF_NOT_NONE => event::BRANCH_RIGHT,
         op::END_FOR | op::END_SEND => event::STOP_ITERATION,
         _ => return None,
     })
@@ -280,7 +313,12 @@ pub(crate) fn instructions(code: &CodeObject) -> Vec<Instr> {
         let oparg = prefix << 8 | usize::from(code.unit(at) >> 8);
         let next = at + 1 + opcode::cache_entries(opcode.into()) as usize;
         prefix = if opcode == op::EXTENDED_ARG { oparg } else { 0 };
-        out.push(Instr { at, opcode, oparg, next });
+        out.push(Instr {
+            at,
+            opcode,
+            oparg,
+            next,
+        });
         at = next;
     }
     out
@@ -296,7 +334,9 @@ pub(crate) fn target_of(instr: &Instr) -> Option<usize> {
         | op::JUMP_FORWARD
         | op::SEND => instr.next + instr.oparg,
         op::FOR_ITER => instr.next + instr.oparg + 1,
-        op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_INTERRUPT => instr.next.checked_sub(instr.oparg)?,
+        op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_INTERRUPT => {
+            instr.next.checked_sub(instr.oparg)?
+        }
         _ => return None,
     })
 }
@@ -359,10 +399,16 @@ fn find_lines(code: &CodeObject, instrs: &[Instr], units: &mut [Unit]) {
         if let Some(before) = previous {
             let falls = !matches!(
                 before.opcode,
-                op::RETURN_VALUE | op::RAISE_VARARGS | op::RERAISE | op::JUMP_FORWARD | op::JUMP_BACKWARD
-                    | op::JUMP_BACKWARD_NO_INTERRUPT | op::RESUME
+                op::RETURN_VALUE
+                    | op::RAISE_VARARGS
+                    | op::RERAISE
+                    | op::JUMP_FORWARD
+                    | op::JUMP_BACKWARD
+                    | op::JUMP_BACKWARD_NO_INTERRUPT
+                    | op::RESUME
             );
-            if falls && units[instr.at].flags & LINE_START != 0 && line(before.at) == line(instr.at) {
+            if falls && units[instr.at].flags & LINE_START != 0 && line(before.at) == line(instr.at)
+            {
                 units[instr.at].flags |= CHECK;
                 units[before.at].flags |= MARK;
             }
@@ -422,7 +468,10 @@ fn instrument(vm: &Vm, code: &Ref<CodeObject>) {
                 op::FOR_ITER => Some((instr.next + instr.oparg + 1, instr.at)),
                 op::END_ASYNC_FOR => instr.next.checked_sub(instr.oparg).map(|s| (instr.at, s)),
                 op::NOT_TAKEN => {
-                    let send = instr.at.checked_sub(1).filter(|&b| base_at_units(&instrs, b) == Some(op::END_SEND));
+                    let send = instr
+                        .at
+                        .checked_sub(1)
+                        .filter(|&b| base_at_units(&instrs, b) == Some(op::END_SEND));
                     Some((instr.at, send.unwrap_or(instr.at.saturating_sub(2))))
                 }
                 _ => None,
@@ -451,7 +500,10 @@ fn instrument(vm: &Vm, code: &Ref<CodeObject>) {
             unit.flags = found.flags;
         }
     }
-    for instr in instrs.iter().filter(|i| i.at >= code.first_traceable as usize) {
+    for instr in instrs
+        .iter()
+        .filter(|i| i.at >= code.first_traceable as usize)
+    {
         let Some(unit) = units.get_mut(instr.at) else {
             continue;
         };
@@ -459,7 +511,11 @@ fn instrument(vm: &Vm, code: &Ref<CodeObject>) {
         unit.event_off &= tools;
         unit.event = tools & !unit.event_off;
         unit.line_off &= active[event::LINE];
-        let lines = if unit.flags & LINE_START != 0 { active[event::LINE] } else { 0 };
+        let lines = if unit.flags & LINE_START != 0 {
+            active[event::LINE]
+        } else {
+            0
+        };
         unit.line = lines & !unit.line_off;
         unit.instruction_off &= active[event::INSTRUCTION];
         unit.instruction = active[event::INSTRUCTION] & !unit.instruction_off;
@@ -527,7 +583,8 @@ fn write_opcode(code: &CodeObject, at: usize, opcode: u8) {
 }
 
 fn unit_of(code: &CodeObject, at: usize) -> Option<Unit> {
-    code.monitoring.with(|m| m.as_ref().and_then(|m| m.units.get(at)).copied())
+    code.monitoring
+        .with(|m| m.as_ref().and_then(|m| m.units.get(at)).copied())
 }
 
 /// A tool has said DISABLE.
@@ -575,11 +632,21 @@ fn call_tool(vm: &Vm, tool: usize, event: usize, args: &[Value]) -> PyResult<boo
         return Ok(false);
     };
     let result = vm.trace.quietly(Some(event), || vm.call(&callback, args))?;
-    Ok(state.disable.with(|d| d.as_ref().is_some_and(|d| result.is(d))))
+    Ok(state
+        .disable
+        .with(|d| d.as_ref().is_some_and(|d| result.is(d))))
 }
 
 /// Reports an event to `tools`. `place` is the unit whose instrumentation answers it, `shown` the offset that is told.
-unsafe fn fire(vm: &Vm, fp: Fp, event: usize, tools: u8, place: usize, shown: usize, extra: &[Value]) -> PyResult<()> {
+unsafe fn fire(
+    vm: &Vm,
+    fp: Fp,
+    event: usize,
+    tools: u8,
+    place: usize,
+    shown: usize,
+    extra: &[Value],
+) -> PyResult<()> {
     if tools == 0 || vm.trace.is_tracing() {
         return Ok(());
     }
@@ -624,7 +691,9 @@ unsafe fn fire(vm: &Vm, fp: Fp, event: usize, tools: u8, place: usize, shown: us
 /// The tools that want an event that belongs to no instruction.
 fn tools_for(vm: &Vm, event: usize) -> u8 {
     let global = monitoring(vm).global.get();
-    (0..TOOLS).fold(0, |tools, tool| tools | ((global[tool] >> event & 1) as u8) << tool)
+    (0..TOOLS).fold(0, |tools, tool| {
+        tools | ((global[tool] >> event & 1) as u8) << tool
+    })
 }
 
 /// Reports an event of the whole frame, with an exception. The pending exception is put aside meanwhile.
@@ -642,7 +711,15 @@ pub(crate) unsafe fn exception_event(
     // SAFETY: by contract.
     unsafe {
         let at = (*fp).instruction();
-        fire(vm, fp, event, tools_for(vm, event), at, at, &[exception.to_value()])
+        fire(
+            vm,
+            fp,
+            event,
+            tools_for(vm, event),
+            at,
+            at,
+            &[exception.to_value()],
+        )
     }
 }
 
@@ -674,7 +751,15 @@ pub(super) unsafe fn instrumented(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32) -> Py
             let same = unit.flags & CHECK != 0 && (*fp).last_line == line;
             (*fp).last_line = -1;
             if !same {
-                fire(vm, fp, event::LINE, unit.line, at, at, &[vm.new_int(line.into())?])?;
+                fire(
+                    vm,
+                    fp,
+                    event::LINE,
+                    unit.line,
+                    at,
+                    at,
+                    &[vm.new_int(line.into())?],
+                )?;
                 if (*fp).pc != pc {
                     return Ok(moved(fp));
                 }
@@ -704,7 +789,15 @@ unsafe fn moved(fp: Fp) -> Next {
     unsafe { ((*fp).pc, (*fp).sp, u32::from(*(*fp).pc)) }
 }
 
-unsafe fn run_event(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: usize) -> PyResult<Next> {
+unsafe fn run_event(
+    vm: &Vm,
+    fp: Fp,
+    pc: Pc,
+    sp: Sp,
+    w: u32,
+    unit: Unit,
+    at: usize,
+) -> PyResult<Next> {
     // SAFETY: as for `instrumented`; operands lie below `sp` as the compiler computed.
     unsafe {
         let arg = (w >> 8) as usize;
@@ -729,12 +822,23 @@ unsafe fn run_event(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: usi
             }
             op::JUMP_FORWARD => fire(vm, fp, event, tools, at, at, &[offset(next + arg)?])?,
             op::JUMP_BACKWARD => {
-                fire(vm, fp, event, tools, at, at, &[offset(next.saturating_sub(arg))?])?;
+                fire(
+                    vm,
+                    fp,
+                    event,
+                    tools,
+                    at,
+                    at,
+                    &[offset(next.saturating_sub(arg))?],
+                )?;
                 if (*fp).pc != pc {
                     return Ok(moved(fp));
                 }
             }
-            op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::POP_JUMP_IF_NONE | op::POP_JUMP_IF_NOT_NONE => {
+            op::POP_JUMP_IF_FALSE
+            | op::POP_JUMP_IF_TRUE
+            | op::POP_JUMP_IF_NONE
+            | op::POP_JUMP_IF_NOT_NONE => {
                 let top = (*sp.sub(1)).view();
                 let jumps = match base {
                     op::POP_JUMP_IF_FALSE => top.is(&Value::FALSE),
@@ -746,20 +850,38 @@ unsafe fn run_event(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: usi
                     fire(vm, fp, event, tools, at, at, &[offset(next + arg)?])?;
                 }
             }
-            op::NOT_TAKEN | op::POP_ITER => {
-                fire(vm, fp, event, tools, at, unit.source as usize, &[offset(at + 1)?])?
-            }
+            op::NOT_TAKEN | op::POP_ITER => fire(
+                vm,
+                fp,
+                event,
+                tools,
+                at,
+                unit.source as usize,
+                &[offset(at + 1)?],
+            )?,
             op::END_ASYNC_FOR => {
                 let exception = (*sp.sub(1)).view();
                 let stop = vm.types.stop_async_iteration.as_value();
                 if crate::protocols::object::is_instance(vm, &exception, stop)? {
-                    fire(vm, fp, event, tools, at, unit.source as usize, &[offset(at + 1)?])?
+                    fire(
+                        vm,
+                        fp,
+                        event,
+                        tools,
+                        at,
+                        unit.source as usize,
+                        &[offset(at + 1)?],
+                    )?
                 }
             }
             op::END_FOR | op::END_SEND => {
                 let (receiver, value) = ((*sp.sub(2)).view(), (*sp.sub(1)).to_value());
                 if receiver.downcast::<Generator>().is_some() {
-                    let args = if value.is_none() { Vec::new() } else { vec![value] };
+                    let args = if value.is_none() {
+                        Vec::new()
+                    } else {
+                        vec![value]
+                    };
                     let class = &vm.types.stop_iteration;
                     let stop = crate::objects::exception::instantiate(vm, class, &args)?;
                     fire(vm, fp, event, tools, at, at, &[stop.into_value()])?
@@ -784,7 +906,15 @@ unsafe fn run_event(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: usi
 }
 
 /// A call: reported before, and after it when the callable is not Python's.
-unsafe fn call_event(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: usize) -> PyResult<Next> {
+unsafe fn call_event(
+    vm: &Vm,
+    fp: Fp,
+    pc: Pc,
+    sp: Sp,
+    w: u32,
+    unit: Unit,
+    at: usize,
+) -> PyResult<Next> {
     // SAFETY: as for `instrumented`.
     unsafe {
         let arg = w >> 8;
@@ -852,15 +982,30 @@ unsafe fn report_raise(vm: &Vm, fp: Fp, tools: u8, at: usize, extra: &[Value]) -
 }
 
 fn missing(vm: &Vm) -> PyResult {
-    monitoring(vm).missing.get().map_or_else(|| vm.new_int(0).map(|_| Value::NONE), Ok)
+    monitoring(vm)
+        .missing
+        .get()
+        .map_or_else(|| vm.new_int(0).map(|_| Value::NONE), Ok)
 }
 
 /// `super().name`: a call of `super`, then the attribute.
-unsafe fn super_attr(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: usize) -> PyResult<Next> {
+unsafe fn super_attr(
+    vm: &Vm,
+    fp: Fp,
+    pc: Pc,
+    sp: Sp,
+    w: u32,
+    unit: Unit,
+    at: usize,
+) -> PyResult<Next> {
     // SAFETY: as for `instrumented`.
     unsafe {
         let arg = w >> 8;
-        let first = if arg & 2 != 0 { (*sp.sub(2)).to_value() } else { missing(vm)? };
+        let first = if arg & 2 != 0 {
+            (*sp.sub(2)).to_value()
+        } else {
+            missing(vm)?
+        };
         let extra = [(*sp.sub(3)).to_value(), first];
         fire(vm, fp, event::CALL, unit.event, at, at, &extra)?;
         (*fp).pc = pc;
@@ -876,4 +1021,3 @@ unsafe fn super_attr(vm: &Vm, fp: Fp, pc: Pc, sp: Sp, w: u32, unit: Unit, at: us
         Ok((p, s, u32::from(*p)))
     }
 }
-

@@ -133,7 +133,13 @@ pub fn trace_opcodes(vm: &Vm) {
 }
 
 /// Calls a trace function for a frame. 'call' goes to the thread's function, the rest to the frame's own.
-fn call_trace(vm: &Vm, frame: &Ref<FrameObject>, event: usize, what: &str, arg: Value) -> PyResult<()> {
+fn call_trace(
+    vm: &Vm,
+    frame: &Ref<FrameObject>,
+    event: usize,
+    what: &str,
+    arg: Value,
+) -> PyResult<()> {
     let callback = if what == "call" {
         vm.trace.function.get()
     } else {
@@ -167,7 +173,9 @@ fn exception_triple(vm: &Vm, extra: &[Value]) -> PyResult {
         .downcast::<BaseException>()
         .map_or(Value::NONE, |e| e.traceback_value());
     let class = vm.type_of(&exception).to_ref().into_value();
-    Ok(vm.new_tuple(vec![class, exception, traceback])?.into_value())
+    Ok(vm
+        .new_tuple(vec![class, exception, traceback])?
+        .into_value())
 }
 
 /// An event for `sys.settrace`'s function. Says whether this place need not be reported again.

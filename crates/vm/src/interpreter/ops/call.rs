@@ -167,7 +167,11 @@ pub(in crate::interpreter) unsafe fn with_values<R>(
 
 /// A bound method in the callable's place is taken apart: its function, and its object as first argument.
 #[inline(always)]
-pub(in crate::interpreter) unsafe fn unpack_method(vm: &Vm, callable: *mut Slot, receiver: *mut Slot) {
+pub(in crate::interpreter) unsafe fn unpack_method(
+    vm: &Vm,
+    callable: *mut Slot,
+    receiver: *mut Slot,
+) {
     // SAFETY: the instruction's operands.
     unsafe {
         if (*receiver).is_empty() && (*callable).is_pointer() {

@@ -29,7 +29,10 @@ type Stack = Vec<Kind>;
 /// The stack that an instruction leaves when it goes on to the next; None where it does not.
 fn after(opcode: u8, oparg: usize, mut stack: Stack) -> Option<Stack> {
     match opcode {
-        op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::POP_JUMP_IF_NONE | op::POP_JUMP_IF_NOT_NONE => {
+        op::POP_JUMP_IF_FALSE
+        | op::POP_JUMP_IF_TRUE
+        | op::POP_JUMP_IF_NONE
+        | op::POP_JUMP_IF_NOT_NONE => {
             stack.pop();
         }
         op::SEND => {}
@@ -88,9 +91,14 @@ fn after(opcode: u8, oparg: usize, mut stack: Stack) -> Option<Stack> {
 fn mark_stacks(code: &CodeObject) -> Vec<Option<Stack>> {
     let instrs = jump_instructions(code);
     let mut stacks: Vec<Option<Stack>> = vec![None; code.units.len() + 1];
-    let generator = code.flags & (flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR) != 0;
+    let generator =
+        code.flags & (flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR) != 0;
     if let Some(first) = stacks.first_mut() {
-        *first = Some(if generator { vec![Kind::Object] } else { Vec::new() });
+        *first = Some(if generator {
+            vec![Kind::Object]
+        } else {
+            Vec::new()
+        });
     }
     let entries: Vec<_> = exception_table::entries(code.exceptiontable.as_bytes()).collect();
     let mut todo = true;
@@ -103,7 +111,10 @@ fn mark_stacks(code: &CodeObject) -> Vec<Option<Stack>> {
             if let Some(target) = jump_target(instr) {
                 let mut taken = stack.clone();
                 match instr.opcode {
-                    op::POP_JUMP_IF_FALSE | op::POP_JUMP_IF_TRUE | op::POP_JUMP_IF_NONE | op::POP_JUMP_IF_NOT_NONE => {
+                    op::POP_JUMP_IF_FALSE
+                    | op::POP_JUMP_IF_TRUE
+                    | op::POP_JUMP_IF_NONE
+                    | op::POP_JUMP_IF_NOT_NONE => {
                         taken.pop();
                     }
                     _ => {}
@@ -194,7 +205,9 @@ pub fn set_line(vm: &Vm, frame: &Ref<FrameObject>, value: Option<Value>) -> PyRe
         Some(event::LINE | event::PY_YIELD | event::INSTRUCTION) => {}
         _ => return Err(vm.value_error("can only jump from a 'line' trace event")),
     }
-    let Some(line) = crate::protocols::number::index_i64(vm, &value)?.and_then(|n| i32::try_from(n).ok()) else {
+    let Some(line) =
+        crate::protocols::number::index_i64(vm, &value)?.and_then(|n| i32::try_from(n).ok())
+    else {
         return Err(vm.value_error("lineno out of range"));
     };
     let code = frame.code().clone();
@@ -214,8 +227,15 @@ pub fn set_line(vm: &Vm, frame: &Ref<FrameObject>, value: Option<Value>) -> PyRe
     }
     let mut best: Option<(usize, usize)> = None;
     let mut problem = "cannot find bytecode for specified line";
-    for at in starts.iter().enumerate().filter(|(_, l)| **l == line).map(|(at, _)| at) {
-        let Some(target) = stacks.get(at) else { continue };
+    for at in starts
+        .iter()
+        .enumerate()
+        .filter(|(_, l)| **l == line)
+        .map(|(at, _)| at)
+    {
+        let Some(target) = stacks.get(at) else {
+            continue;
+        };
         match (&start, target) {
             (Some(from), Some(to)) if compatible(from, to) => {
                 if best.is_none_or(|(depth, _)| to.len() > depth) {
@@ -236,7 +256,11 @@ pub fn set_line(vm: &Vm, frame: &Ref<FrameObject>, value: Option<Value>) -> PyRe
             (*pointer).sp = (*pointer).sp.sub(1);
             let slot = *(*pointer).sp;
             if *kind == Kind::Except {
-                let old = if slot.is_empty() { None } else { Some(slot.into_value()) };
+                let old = if slot.is_empty() {
+                    None
+                } else {
+                    Some(slot.into_value())
+                };
                 drop(vm.exc_state().value.replace(old.filter(|v| !v.is_none())));
             } else if !slot.is_empty() {
                 slot.release();

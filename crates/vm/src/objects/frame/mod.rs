@@ -246,9 +246,11 @@ impl FrameObject {
     /// Whether the code has a variable of that name.
     pub fn has_variable(&self, name: &crate::objects::str_::Str) -> bool {
         let kinds = self.code.localspluskinds.iter();
-        self.code.localsplusnames.iter().zip(kinds).any(|(n, kinds)| {
-            kinds & kind::HIDDEN == 0 && crate::objects::str_::eq(n, name)
-        })
+        self.code
+            .localsplusnames
+            .iter()
+            .zip(kinds)
+            .any(|(n, kinds)| kinds & kind::HIDDEN == 0 && crate::objects::str_::eq(n, name))
     }
 
     /// Sets a variable from outside (debuggers). Says whether there is one of that name.

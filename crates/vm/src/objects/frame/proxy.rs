@@ -15,7 +15,13 @@ use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
 
 /// See the module's head.
-#[pyclass(name = "FrameLocalsProxy", module = "builtins", doc = "", gc, flags(MAPPING))]
+#[pyclass(
+    name = "FrameLocalsProxy",
+    module = "builtins",
+    doc = "",
+    gc,
+    flags(MAPPING)
+)]
 pub struct FrameLocalsProxy {
     frame: Ref<FrameObject>,
 }
@@ -29,7 +35,11 @@ impl Traverse for FrameLocalsProxy {
 
 /// A new proxy of a frame. Raises MemoryError.
 pub fn make(vm: &Vm, frame: &Ref<FrameObject>) -> PyResult {
-    Ok(vm.new_object(FrameLocalsProxy { frame: frame.clone() })?.into_value())
+    Ok(vm
+        .new_object(FrameLocalsProxy {
+            frame: frame.clone(),
+        })?
+        .into_value())
 }
 
 /// Something to merge: a dict or another proxy.
@@ -82,7 +92,11 @@ impl FrameLocalsProxy {
                     self.frame.set_variable(name, value.clone());
                     return Ok(());
                 }
-                None if known => return Err(vm.value_error("cannot remove local variables from FrameLocalsProxy")),
+                None if known => {
+                    return Err(
+                        vm.value_error("cannot remove local variables from FrameLocalsProxy")
+                    );
+                }
                 _ => {}
             }
         }
@@ -145,7 +159,10 @@ impl FrameLocalsProxy {
         };
         match frame.downcast::<FrameObject>() {
             Some(frame) => make(vm, frame),
-            None => Err(vm.type_error(format!("expect frame, not {}", vm.type_of(frame).full_name()))),
+            None => Err(vm.type_error(format!(
+                "expect frame, not {}",
+                vm.type_of(frame).full_name()
+            ))),
         }
     }
 
@@ -154,7 +171,9 @@ impl FrameLocalsProxy {
         if object::repr_enter(vm, zelf.as_value()) {
             return Ok(vm.new_str("{...}")?.into_value());
         }
-        let result = zelf.snapshot(vm).and_then(|dict| object::repr(vm, dict.as_value()));
+        let result = zelf
+            .snapshot(vm)
+            .and_then(|dict| object::repr(vm, dict.as_value()));
         object::repr_leave(vm, zelf.as_value());
         Ok(result?.into_value())
     }
@@ -201,7 +220,12 @@ impl FrameLocalsProxy {
     }
 
     #[pyslot]
-    fn set_subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+    fn set_subscript(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        key: &Value,
+        value: Option<&Value>,
+    ) -> PyResult<()> {
         zelf.store(vm, key, value)
     }
 
@@ -219,7 +243,10 @@ impl FrameLocalsProxy {
         for side in [a, b] {
             let items = match side.downcast::<FrameLocalsProxy>() {
                 Some(proxy) => proxy.items_vec(),
-                None => side.downcast::<Dict>().map(|d| d.items_vec()).unwrap_or_default(),
+                None => side
+                    .downcast::<Dict>()
+                    .map(|d| d.items_vec())
+                    .unwrap_or_default(),
             };
             for (key, value) in items {
                 result.set(vm, &key, value)?;
@@ -242,7 +269,12 @@ impl FrameLocalsProxy {
     /// See dict.__reversed__.
     #[pymethod(sig = "($self, /)")]
     fn __reversed__(&self, vm: &Vm) -> PyResult {
-        let keys = self.items_vec().into_iter().rev().map(|(key, _)| key).collect();
+        let keys = self
+            .items_vec()
+            .into_iter()
+            .rev()
+            .map(|(key, _)| key)
+            .collect();
         iterator::iter(vm, vm.new_list(keys)?.as_value())
     }
 
@@ -266,7 +298,11 @@ impl FrameLocalsProxy {
 
     #[pymethod(sig = "($self, /)")]
     fn values(&self, vm: &Vm) -> PyResult {
-        let values = self.items_vec().into_iter().map(|(_, value)| value).collect();
+        let values = self
+            .items_vec()
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect();
         Ok(vm.new_list(values)?.into_value())
     }
 
