@@ -1,8 +1,12 @@
 //! The native modules of the standard library: those that are C in CPython, one file or folder each, under CPython's
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
+pub mod abc;
+pub mod collections;
+pub mod functools;
 pub mod marshal;
 pub mod sre;
+pub mod operator;
 pub mod symtable;
 pub mod tokenize;
 
@@ -10,8 +14,12 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
+    &abc::module::MODULE,
+    &collections::module::MODULE,
+    &functools::module::MODULE,
     &marshal::module::MODULE,
     &sre::module::MODULE,
+    &operator::module::MODULE,
     &symtable::module::MODULE,
     &tokenize::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,

@@ -390,7 +390,7 @@ pub mod module {
 
     /// Same as a % b.
     #[pyfunction(sig = "(a, b, /)")]
-    fn mod(vm: &Vm, a: &Value, b: &Value) -> PyResult {
+    fn r#mod(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         number::remainder(vm, a, b)
     }
 
@@ -588,25 +588,25 @@ pub mod module {
 
     /// Same as a is b.
     #[pyfunction(sig = "(a, b, /)")]
-    fn is_(vm: &Vm, a: &Value, b: &Value) -> bool {
+    fn is_(a: &Value, b: &Value) -> bool {
         a.is(b)
     }
 
     /// Same as a is not b.
     #[pyfunction(sig = "(a, b, /)")]
-    fn is_not(vm: &Vm, a: &Value, b: &Value) -> bool {
+    fn is_not(a: &Value, b: &Value) -> bool {
         !a.is(b)
     }
 
     /// Same as a is None.
     #[pyfunction(sig = "(a, /)")]
-    fn is_none(vm: &Vm, a: &Value) -> bool {
+    fn is_none(a: &Value) -> bool {
         a.is_none()
     }
 
     /// Same as a is not None.
     #[pyfunction(sig = "(a, /)")]
-    fn is_not_none(vm: &Vm, a: &Value) -> bool {
+    fn is_not_none(a: &Value) -> bool {
         !a.is_none()
     }
 

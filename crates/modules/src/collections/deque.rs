@@ -185,13 +185,6 @@ impl Deque {
         self.changed();
         Ok(())
     }
-
-    /// An index counted from either end, in range.
-    fn place(&self, index: isize) -> Option<usize> {
-        let len = self.len();
-        let index = if index < 0 { index + len as isize } else { index };
-        usize::try_from(index).ok().filter(|&i| i < len)
-    }
 }
 
 fn out_of_range(vm: &Vm) -> naja_vm::Raised {

@@ -405,8 +405,20 @@ impl Dict {
 macro_rules! view {
     ($ty:ident, $name:literal) => {
         #[pyclass(name = $name, module = "builtins", gc, flags(NO_NEW))]
+        #[repr(C)]
         pub struct $ty {
             dict: Ref<Dict>,
+        }
+
+        impl $ty {
+            /// The view of `dict`, for classes that extend it.
+            pub fn new(dict: Ref<Dict>) -> $ty {
+                $ty { dict }
+            }
+
+            pub fn dict(&self) -> &Ref<Dict> {
+                &self.dict
+            }
         }
 
         impl Traverse for $ty {

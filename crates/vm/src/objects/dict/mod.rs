@@ -174,6 +174,14 @@ impl Dict {
         }
     }
 
+    /// The key equal to `key` as it stands in the table.
+    pub fn stored_key(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<Value>> {
+        Ok(match self.find(vm, key, hash)? {
+            Some(index) => self.table.with(|t| t.key_at(index)),
+            None => None,
+        })
+    }
+
     /// The value of `key`. Raises what hashing and comparing raise (TypeError for unhashable keys).
     #[inline]
     pub fn get(&self, vm: &Vm, key: &Value) -> PyResult<Option<Value>> {
