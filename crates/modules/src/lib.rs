@@ -4,6 +4,7 @@
 pub mod abc;
 pub mod collections;
 pub mod functools;
+pub mod itertools;
 pub mod marshal;
 pub mod sre;
 pub mod operator;
@@ -17,6 +18,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &abc::module::MODULE,
     &collections::module::MODULE,
     &functools::module::MODULE,
+    &itertools::module::MODULE,
     &marshal::module::MODULE,
     &sre::module::MODULE,
     &operator::module::MODULE,
