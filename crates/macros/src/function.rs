@@ -164,7 +164,9 @@ pub fn wrapper(
     let defaults = take_defaults(sig)?;
     let span = sig.ident.span();
     let params = match &options.sig {
-        Some(text) if !options.raw => signature::parse(&text.value()).map_err(|e| Error::new(text.span(), e))?,
+        Some(text) if !options.raw => {
+            signature::parse(&text.value()).map_err(|e| Error::new(text.span(), e))?
+        }
         _ => Vec::new(),
     };
     if options.raw {

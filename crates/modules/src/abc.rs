@@ -49,9 +49,7 @@ impl WeakSet {
         let limit = self.limit.get().max(16);
         self.entries.with_mut(|entries| {
             if entries.len() >= limit {
-                entries.retain(|_, r| {
-                    r.downcast::<WeakRef>().is_some_and(|r| r.get().is_some())
-                });
+                entries.retain(|_, r| r.downcast::<WeakRef>().is_some_and(|r| r.get().is_some()));
                 self.limit.set(entries.len() * 2);
             }
             entries.insert(class.bits(), reference);
@@ -72,7 +70,8 @@ impl WeakSet {
     }
 
     fn traverse(&self, v: &mut Visitor) {
-        self.entries.with(|entries| entries.values().for_each(|r| v.value(r)))
+        self.entries
+            .with(|entries| entries.values().for_each(|r| v.value(r)))
     }
 
     /// A Python set of the weak references.
@@ -195,7 +194,11 @@ fn set_collection_flags(vm: &Vm, class: &Type, flags: u64) -> PyResult<()> {
 
 /// `self.__subclasscheck__(class)`.
 fn ask(vm: &Vm, zelf: &Value, class: &Value) -> PyResult {
-    vm.call_method(zelf, &vm.names.__subclasscheck__, std::slice::from_ref(class))
+    vm.call_method(
+        zelf,
+        &vm.names.__subclasscheck__,
+        std::slice::from_ref(class),
+    )
 }
 
 /// Whether `subclass` is one of a class registered with `data`.

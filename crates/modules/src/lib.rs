@@ -6,8 +6,8 @@ pub mod collections;
 pub mod functools;
 pub mod itertools;
 pub mod marshal;
-pub mod sre;
 pub mod operator;
+pub mod sre;
 pub mod symtable;
 pub mod tokenize;
 

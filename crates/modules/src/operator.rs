@@ -96,12 +96,7 @@ fn getter_args<'a>(vm: &Vm, args: &Args<'a>, name: &str) -> PyResult<&'a [Value]
 }
 
 /// `name(a, b, k=v)`; `name(...)` where the object is being shown already.
-fn shown_call(
-    vm: &Vm,
-    zelf: &Value,
-    args: &[Value],
-    keywords: &[(Ref<Str>, Value)],
-) -> PyResult {
+fn shown_call(vm: &Vm, zelf: &Value, args: &[Value], keywords: &[(Ref<Str>, Value)]) -> PyResult {
     let name = vm.type_of(zelf).full_name();
     if object::repr_enter(vm, zelf) {
         return Ok(vm.new_str(format!("{name}(...)"))?.into_value());
@@ -113,7 +108,11 @@ fn shown_call(
         }
         for (key, value) in keywords {
             let value = object::repr(vm, value)?;
-            parts.push(format!("{}={}", key.to_string_lossy(), value.to_string_lossy()))
+            parts.push(format!(
+                "{}={}",
+                key.to_string_lossy(),
+                value.to_string_lossy()
+            ))
         }
         Ok(format!("{name}({})", parts.join(", ")))
     })();
@@ -147,7 +146,9 @@ impl ItemGetter {
             [only] => only.as_small_int().and_then(|n| usize::try_from(n).ok()),
             _ => None,
         };
-        Ok(vm.new_object_of(cls, ItemGetter { items, index })?.into_value())
+        Ok(vm
+            .new_object_of(cls, ItemGetter { items, index })?
+            .into_value())
     }
 
     #[pyslot]
@@ -162,7 +163,10 @@ impl ItemGetter {
         if let [item] = self.items.as_slice() {
             return object::get_item(vm, object, item);
         }
-        let found = self.items.iter().map(|item| object::get_item(vm, object, item));
+        let found = self
+            .items
+            .iter()
+            .map(|item| object::get_item(vm, object, item));
         Ok(vm.new_tuple(found.collect::<PyResult<_>>()?)?.into_value())
     }
 
@@ -228,7 +232,9 @@ impl AttrGetter {
             paths.push(path);
         }
         let names = names.to_vec();
-        Ok(vm.new_object_of(cls, AttrGetter { names, paths })?.into_value())
+        Ok(vm
+            .new_object_of(cls, AttrGetter { names, paths })?
+            .into_value())
     }
 
     #[pyslot]
@@ -287,9 +293,7 @@ impl MethodCaller {
     #[pyslot(sig = "(name, /, *args, **kwargs)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let Some((name, rest)) = args.positional().split_first() else {
-            return Err(
-                vm.type_error("methodcaller needs at least one argument, the method name")
-            );
+            return Err(vm.type_error("methodcaller needs at least one argument, the method name"));
         };
         let Some(name) = str_::of(name) else {
             return Err(vm.type_error("method name must be a string"));
@@ -297,7 +301,10 @@ impl MethodCaller {
         let caller = MethodCaller {
             name: vm.interp.interned_name(name),
             args: rest.to_vec(),
-            keywords: args.keywords().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            keywords: args
+                .keywords()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
             kwnames: args.kwnames.cloned(),
         };
         Ok(vm.new_object_of(cls, caller)?.into_value())
@@ -313,7 +320,13 @@ impl MethodCaller {
         let mut all = self.args.clone();
         all.extend(self.keywords.iter().map(|(_, value)| value.clone()));
         let kwnames = self.kwnames.as_ref();
-        vm.call_args(&method, Args { args: &all, kwnames })
+        vm.call_args(
+            &method,
+            Args {
+                args: &all,
+                kwnames,
+            },
+        )
     }
 
     #[pyslot]
@@ -338,7 +351,13 @@ impl MethodCaller {
         let mut all = vec![ty, zelf.name.to_value()];
         all.extend(zelf.keywords.iter().map(|(_, value)| value.clone()));
         let kwnames = zelf.kwnames.as_ref();
-        let constructor = vm.call_args(&partial, Args { args: &all, kwnames })?;
+        let constructor = vm.call_args(
+            &partial,
+            Args {
+                args: &all,
+                kwnames,
+            },
+        )?;
         let args = vm.new_tuple(zelf.args.clone())?.into_value();
         Ok(vm.new_tuple(vec![constructor, args])?.into_value())
     }

@@ -39,7 +39,6 @@ impl Traverse for DefaultDict {
     }
 }
 
-
 impl DefaultDict {
     /// The value for a key that is not there, put in.
     fn make_missing(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {

@@ -29,7 +29,8 @@ pub struct Deque {
 
 impl Traverse for Deque {
     fn traverse(&self, v: &mut Visitor) {
-        self.items.with(|items| items.iter().for_each(|x| v.value(x)))
+        self.items
+            .with(|items| items.iter().for_each(|x| v.value(x)))
     }
     fn clear(&self) {
         drop(self.items.take())
@@ -179,8 +180,17 @@ impl Deque {
             Some(0) | None => 0,
             Some(rest) => items.len() - rest,
         };
-        let keep = self.maxlen.get().map_or(0, |most| total.saturating_sub(most));
-        let new: VecDeque<Value> = items.iter().cycle().skip(skip + keep).take(total - keep).cloned().collect();
+        let keep = self
+            .maxlen
+            .get()
+            .map_or(0, |most| total.saturating_sub(most));
+        let new: VecDeque<Value> = items
+            .iter()
+            .cycle()
+            .skip(skip + keep)
+            .take(total - keep)
+            .cloned()
+            .collect();
         self.items.set(new);
         self.changed();
         Ok(())
@@ -289,7 +299,9 @@ impl Deque {
 
     #[pyslot]
     fn item(zelf: &Ref<Self>, vm: &Vm, index: isize) -> PyResult {
-        let found = usize::try_from(index).ok().and_then(|i| Deque::get(zelf, i));
+        let found = usize::try_from(index)
+            .ok()
+            .and_then(|i| Deque::get(zelf, i));
         found.ok_or_else(|| out_of_range(vm))
     }
 
@@ -319,7 +331,9 @@ impl Deque {
     #[pyslot]
     fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
         let all = 0..zelf.len();
-        Ok(zelf.find(vm, value, all, &vm.types.runtime_error)?.is_some())
+        Ok(zelf
+            .find(vm, value, all, &vm.types.runtime_error)?
+            .is_some())
     }
 
     #[pyslot]
@@ -436,11 +450,13 @@ impl Deque {
         }
         let len = zelf.len();
         let bound = |value: Option<&Value>, default: usize| -> PyResult<usize> {
-            let Some(value) = value else { return Ok(default) };
+            let Some(value) = value else {
+                return Ok(default);
+            };
             if !number::has_index(vm, value) {
-                return Err(vm.type_error(
-                    "slice indices must be integers or have an __index__ method",
-                ));
+                return Err(
+                    vm.type_error("slice indices must be integers or have an __index__ method")
+                );
             }
             let n = number::index_clipped(vm, value)?;
             let n = if n < 0 { (n + len as isize).max(0) } else { n };
@@ -461,8 +477,13 @@ impl Deque {
         if self.maxlen.get() == Some(len) {
             return Err(vm.index_error("deque already at its maximum size"));
         }
-        let index = if index < 0 { (index + len as isize).max(0) } else { index };
-        self.items.with_mut(|items| items.insert((index as usize).min(len), value));
+        let index = if index < 0 {
+            (index + len as isize).max(0)
+        } else {
+            index
+        };
+        self.items
+            .with_mut(|items| items.insert((index as usize).min(len), value));
         self.changed();
         Ok(())
     }
@@ -525,7 +546,8 @@ impl Deque {
     /// Reverse *IN PLACE*.
     #[pymethod]
     fn reverse(&self) {
-        self.items.with_mut(|items| items.make_contiguous().reverse())
+        self.items
+            .with_mut(|items| items.make_contiguous().reverse())
     }
 
     /// Rotate the deque n steps to the right.  If n is negative, rotates left.
@@ -678,7 +700,9 @@ impl DequeReverseIterator {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let base = DequeIterator::from_args(vm, &args, "_deque_reverse_iterator")?;
-        Ok(vm.new_object_of(cls, DequeReverseIterator { base })?.into_value())
+        Ok(vm
+            .new_object_of(cls, DequeReverseIterator { base })?
+            .into_value())
     }
 
     #[pyslot]
@@ -703,4 +727,3 @@ impl DequeReverseIterator {
         zelf.base.reduce(vm, zelf.as_value())
     }
 }
-

@@ -223,13 +223,7 @@ impl OrderedDict {
     }
 
     /// `pop`: the value of a key, which goes; the fallback or KeyError where there is none.
-    fn take(
-        zelf: &Ref<Self>,
-        vm: &Vm,
-        key: &Value,
-        hash: i64,
-        default: Option<Value>,
-    ) -> PyResult {
+    fn take(zelf: &Ref<Self>, vm: &Vm, key: &Value, hash: i64, default: Option<Value>) -> PyResult {
         zelf.forget(vm, key, hash)?;
         let value = if OrderedDict::is_exact(zelf, vm) {
             zelf.dict.remove_hashed(vm, key, hash)?
@@ -388,7 +382,12 @@ impl OrderedDict {
     }
 
     #[pyslot]
-    fn set_subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+    fn set_subscript(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        key: &Value,
+        value: Option<&Value>,
+    ) -> PyResult<()> {
         match value {
             Some(value) => zelf.put(vm, key, value.clone()),
             None => {
@@ -407,7 +406,11 @@ impl OrderedDict {
         let (Some(_), Some(_)) = (a.downcast::<Dict>(), b.downcast::<Dict>()) else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
-        let like = if a.downcast::<OrderedDict>().is_some() { a } else { b };
+        let like = if a.downcast::<OrderedDict>().is_some() {
+            a
+        } else {
+            b
+        };
         merged(vm, like, a, b)
     }
 
@@ -422,7 +425,9 @@ impl OrderedDict {
     fn fromkeys(cls: &Ref<Type>, vm: &Vm, iterable: &Value, value: Option<Value>) -> PyResult {
         let value = value.unwrap_or(Value::NONE);
         let made = vm.call(cls.as_value(), &[])?;
-        iterator::for_each(vm, iterable, |key| object::set_item(vm, &made, &key, &value))?;
+        iterator::for_each(vm, iterable, |key| {
+            object::set_item(vm, &made, &key, &value)
+        })?;
         Ok(made)
     }
 
@@ -444,7 +449,9 @@ impl OrderedDict {
 
     #[pymethod]
     fn __sizeof__(&self) -> usize {
-        let nodes = self.order.with(|o| o.nodes.capacity() * (size_of::<Node>() + 16));
+        let nodes = self
+            .order
+            .with(|o| o.nodes.capacity() * (size_of::<Node>() + 16));
         size_of::<OrderedDict>() + 16 + self.dict.len() * 32 + nodes
     }
 

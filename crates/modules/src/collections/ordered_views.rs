@@ -37,7 +37,8 @@ pub struct OrderedIterator {
 impl Traverse for OrderedIterator {
     fn traverse(&self, v: &mut Visitor) {
         self.dict.with(|d| d.iter().for_each(|d| v.reference(d)));
-        self.next.with(|n| n.iter().for_each(|(key, _)| v.value(key)));
+        self.next
+            .with(|n| n.iter().for_each(|(key, _)| v.value(key)));
     }
     fn clear(&self) {
         drop(self.dict.take());

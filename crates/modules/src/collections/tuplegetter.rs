@@ -34,7 +34,9 @@ impl TupleGetter {
         };
         let index = naja_vm::protocols::number::index_isize(vm, index)?;
         let doc = MutCell::new(doc.clone());
-        Ok(vm.new_object_of(cls, TupleGetter { index, doc })?.into_value())
+        Ok(vm
+            .new_object_of(cls, TupleGetter { index, doc })?
+            .into_value())
     }
 
     #[pyslot]
@@ -65,12 +67,7 @@ impl TupleGetter {
     }
 
     #[pyslot]
-    fn descr_set(
-        _zelf: &Value,
-        vm: &Vm,
-        _object: &Value,
-        value: Option<&Value>,
-    ) -> PyResult<()> {
+    fn descr_set(_zelf: &Value, vm: &Vm, _object: &Value, value: Option<&Value>) -> PyResult<()> {
         let action = if value.is_some() { "set" } else { "delete" };
         Err(vm.attribute_error(format!("can't {action} attribute")))
     }
@@ -98,6 +95,8 @@ impl TupleGetter {
     fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let args = vec![vm.new_int(zelf.index as i64)?, zelf.doc.get()];
         let args = vm.new_tuple(args)?.into_value();
-        Ok(vm.new_tuple(vec![class_of(vm, zelf.as_value()), args])?.into_value())
+        Ok(vm
+            .new_tuple(vec![class_of(vm, zelf.as_value()), args])?
+            .into_value())
     }
 }

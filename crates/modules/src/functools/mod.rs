@@ -106,12 +106,7 @@ pub mod module {
     /// For example, reduce(lambda x, y: x+y, [1, 2, 3, 4, 5])
     /// calculates ((((1 + 2) + 3) + 4) + 5).
     #[pyfunction(sig = "(function, iterable, /, initial=<unrepresentable>)")]
-    fn reduce(
-        vm: &Vm,
-        function: &Value,
-        iterable: &Value,
-        initial: Option<Value>,
-    ) -> PyResult {
+    fn reduce(vm: &Vm, function: &Value, iterable: &Value, initial: Option<Value>) -> PyResult {
         let items = match iterator::iter(vm, iterable) {
             Err(Raised) if vm.catch(&vm.types.type_error) => {
                 return Err(vm.type_error("reduce() arg 2 must support iteration"));
@@ -123,9 +118,7 @@ pub mod module {
             None => match iterator::next(vm, &items)? {
                 Some(first) => first,
                 None => {
-                    return Err(vm.type_error(
-                        "reduce() of empty iterable with no initial value",
-                    ));
+                    return Err(vm.type_error("reduce() of empty iterable with no initial value"));
                 }
             },
         };
@@ -158,4 +151,3 @@ fn class_of(vm: &Vm, value: &Value) -> Value {
 fn is_callable(vm: &Vm, value: &Value) -> bool {
     vm.type_of(value).slots.call.get().is_some()
 }
-

@@ -155,7 +155,15 @@ impl Partial {
         }
         let placeholders = Cell::new(count_placeholders(parts.args.items()));
         let parts = MutCell::new(parts);
-        Ok(vm.new_object_of(cls, Partial { parts, placeholders })?.into_value())
+        Ok(vm
+            .new_object_of(
+                cls,
+                Partial {
+                    parts,
+                    placeholders,
+                },
+            )?
+            .into_value())
     }
 
     #[pyslot]
@@ -179,7 +187,13 @@ impl Partial {
         if parts.keywords.is_empty() {
             all.extend(args.args[given.len()..].iter().cloned());
             let kwnames = args.kwnames;
-            return vm.call_args(&parts.function, Args { args: &all, kwnames });
+            return vm.call_args(
+                &parts.function,
+                Args {
+                    args: &all,
+                    kwnames,
+                },
+            );
         }
         if args.keyword_count() == 0 {
             return vm.call_with(&parts.function, &all, Some(&parts.keywords));
@@ -320,4 +334,3 @@ impl Partial {
         vm.generic_alias(cls.as_value(), object)
     }
 }
-

@@ -22,7 +22,8 @@ struct Position {
 
 /// Indices and results for a length of `r`. Raises MemoryError where they could never be.
 fn checked(vm: &Vm, n: usize) -> PyResult<()> {
-    vm.check_size(n.checked_mul(2 * size_of::<Value>())).map(|_| ())
+    vm.check_size(n.checked_mul(2 * size_of::<Value>()))
+        .map(|_| ())
 }
 
 /// The argument `r`. Raises ValueError.
@@ -32,7 +33,9 @@ fn length(vm: &Vm, r: isize) -> PyResult<usize> {
 
 /// The items of the pool at these places, as a tuple.
 fn picked(vm: &Vm, pool: &[Value], indices: &[usize]) -> PyResult<Option<Value>> {
-    Ok(Some(Tuple::from_iter(vm, indices.len(), |i| pool[indices[i]].clone())?.into_value()))
+    Ok(Some(
+        Tuple::from_iter(vm, indices.len(), |i| pool[indices[i]].clone())?.into_value(),
+    ))
 }
 
 macro_rules! iterator_class {

@@ -117,7 +117,11 @@ impl Count {
             format!("{name}({})", value.to_string_lossy())
         } else {
             let step = object::repr(vm, &zelf.slow_step)?;
-            format!("{name}({}, {})", value.to_string_lossy(), step.to_string_lossy())
+            format!(
+                "{name}({}, {})",
+                value.to_string_lossy(),
+                step.to_string_lossy()
+            )
         };
         Ok(vm.new_str(text)?.into_value())
     }
@@ -135,7 +139,8 @@ pub struct Cycle {
 impl Traverse for Cycle {
     fn traverse(&self, v: &mut Visitor) {
         self.source.with(|s| v.opt(s));
-        self.saved.with(|saved| saved.iter().for_each(|x| v.value(x)));
+        self.saved
+            .with(|saved| saved.iter().for_each(|x| v.value(x)));
     }
     fn clear(&self) {
         drop(self.source.take());
@@ -170,7 +175,9 @@ impl Cycle {
             drop(self.source.take());
         }
         let index = self.index.get();
-        let (item, len) = self.saved.with(|saved| (saved.get(index).cloned(), saved.len()));
+        let (item, len) = self
+            .saved
+            .with(|saved| (saved.get(index).cloned(), saved.len()));
         self.index.set(if index + 1 < len { index + 1 } else { 0 });
         Ok(item)
     }
@@ -235,6 +242,8 @@ impl Repeat {
     /// Private method returning an estimate of len(list(it)).
     #[pymethod]
     fn __length_hint__(&self, vm: &Vm) -> PyResult<usize> {
-        self.left.get().ok_or_else(|| vm.type_error("len() of unsized object"))
+        self.left
+            .get()
+            .ok_or_else(|| vm.type_error("len() of unsized object"))
     }
 }

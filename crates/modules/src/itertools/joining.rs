@@ -139,7 +139,10 @@ impl ZipLongest {
             }
             fill = value.clone();
         }
-        let sources = args.positional().iter().map(|x| iterator::iter(vm, x).map(Some));
+        let sources = args
+            .positional()
+            .iter()
+            .map(|x| iterator::iter(vm, x).map(Some));
         let sources = sources.collect::<PyResult<Vec<_>>>()?;
         let zip = ZipLongest {
             active: Cell::new(sources.len()),
@@ -174,7 +177,9 @@ impl ZipLongest {
                     if self.active.get() == 0 {
                         return Ok(None);
                     }
-                    let _old = self.sources.with_mut(|s| s.get_mut(i).and_then(Option::take));
+                    let _old = self
+                        .sources
+                        .with_mut(|s| s.get_mut(i).and_then(Option::take));
                     row.push(self.fill.clone());
                 }
                 Err(raised) => {

@@ -38,7 +38,8 @@ pub struct Tee {
 impl Traverse for TeeData {
     fn traverse(&self, v: &mut Visitor) {
         v.value(&self.source);
-        self.values.with(|values| values.iter().for_each(|x| v.value(x)));
+        self.values
+            .with(|values| values.iter().for_each(|x| v.value(x)));
         self.next.with(|n| n.iter().for_each(|n| v.reference(n)));
     }
     fn clear(&self) {
