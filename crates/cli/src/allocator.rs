@@ -11,17 +11,23 @@ pub struct Allocator;
 
 /// What small programs use of the allocator's first arena.
 const SMALL: usize = 32 << 20;
+/// The size of that arena.
+const ARENA: usize = 1 << 30;
 
-/// Keeps huge pages from the beginning of the allocator's arena, where small programs live: a page of 2 MiB for each
-/// of a few size classes would be most of what they take. Larger programs get them for the rest.
-pub fn spare_huge_pages() {
+/// Asks for huge pages where only larger programs come to: behind the beginning of the allocator's arena.
+///
+/// The allocator itself is built not to use them (`no_thp`), because a page of 2 MiB for each of a few size classes would
+/// be most of what a small program takes, and most of its time to start.
+pub fn use_huge_pages_later() {
+    #[cfg(target_os = "linux")]
     // SAFETY: advice about addresses, which changes no contents; where nothing is mapped it has no effect.
     unsafe {
         let block = mi::mi_malloc(64);
         let arena = block as usize & !(SMALL - 1);
         mi::mi_free(block);
-        #[cfg(target_os = "linux")]
-        libc::madvise(arena as *mut c_void, SMALL, libc::MADV_NOHUGEPAGE);
+        libc::prctl(libc::PR_SET_THP_DISABLE, 0, 0, 0, 0);
+        let rest = (arena + SMALL) as *mut c_void;
+        libc::madvise(rest, ARENA - SMALL, libc::MADV_HUGEPAGE);
     }
 }
 

@@ -22,7 +22,7 @@ static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 const STACK: usize = 64 << 20;
 
 fn main() {
-    allocator::spare_huge_pages();
+    allocator::use_huge_pages_later();
     let args: Vec<OsString> = std::env::args_os().collect();
     let options = match options::parse(&args) {
         Ok(options) => options,
