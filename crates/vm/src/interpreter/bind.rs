@@ -13,6 +13,7 @@ use crate::vm::{PyResult, Raised, Vm};
 use naja_bytecode::code::flags;
 use naja_heap::slot::Slot;
 use naja_heap::{Ref, Value};
+use smallvec::SmallVec;
 
 /// Moves `n` positional and the keyword arguments (values behind the positional ones) at `args` into `locals`, which are
 /// empty slots. On an error too all arguments have been consumed; `locals` hold some of them.
@@ -414,6 +415,11 @@ pub(super) fn merge_keywords(
     if let Some(other) = update.downcast::<Dict>()
         && vm.type_of(update).is(&vm.types.dict)
     {
+        if dict.is_empty() {
+            let copy = other.table.with(|t| t.try_clone());
+            dict.table.set(copy.map_err(|e| vm.no_memory(e))?);
+            return Ok(());
+        }
         for (key, value) in other.items_vec() {
             merge_one(&key, value)?;
         }
@@ -443,18 +449,22 @@ pub(crate) fn flatten(
     vm: &Vm,
     positional: &[Value],
     keywords: Option<&Ref<Dict>>,
-) -> PyResult<(Vec<Value>, Option<Ref<Tuple>>)> {
-    let mut values = positional.to_vec();
+) -> PyResult<(SmallVec<[Value; 8]>, Option<Ref<Tuple>>)> {
+    let mut values = SmallVec::new();
+    values.extend(positional.iter().cloned());
     let Some(keywords) = keywords.filter(|k| !k.is_empty()) else {
         return Ok((values, None));
     };
-    let mut names = Vec::with_capacity(keywords.len());
-    for (key, value) in keywords.items_vec() {
+    let mut names: SmallVec<[Value; 8]> = SmallVec::with_capacity(keywords.len());
+    let mut position = 0;
+    while let Some((key, value)) = keywords.next_item(&mut position) {
         if str_::of(&key).is_none() {
             return Err(vm.type_error("keywords must be strings"));
         }
         names.push(key);
         values.push(value);
     }
-    Ok((values, Some(vm.new_tuple(names)?)))
+    let (n, mut names) = (names.len(), names.into_iter());
+    let names = Tuple::from_iter(vm, n, |_| names.next().unwrap_or(Value::NONE))?;
+    Ok((values, Some(names)))
 }

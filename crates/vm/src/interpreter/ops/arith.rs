@@ -176,8 +176,10 @@ ops! {
     fn store_slice(pc, sp, fp, vm, arg) {
         let (v, o) = ((*sp.sub(4)).view(), (*sp.sub(3)).view());
         let (start, stop) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
-        let slice = crate::objects::slice::Slice::make(vm, (*start).clone(), (*stop).clone(), Value::NONE)?.into_value();
-        object::set_item(vm, &o, &slice, &v)?;
+        if !store_plain_slice(vm, &o, &start, &stop, &v)? {
+            let slice = crate::objects::slice::Slice::make(vm, (*start).clone(), (*stop).clone(), Value::NONE)?.into_value();
+            object::set_item(vm, &o, &slice, &v)?;
+        }
         Ok((pc.add(1), drop_top(fp, sp, 4)))
     }
 
@@ -389,6 +391,38 @@ fn plain_slice(vm: &Vm, o: &Value, start: &Value, stop: &Value) -> PyResult<Opti
         return Ok(Some(Tuple::from_slice(vm, items)?.into_value()));
     }
     Ok(None)
+}
+
+/// `o[start:stop] = value` of an exact list, without making a slice object; false where the general path must.
+fn store_plain_slice(
+    vm: &Vm,
+    o: &Value,
+    start: &Value,
+    stop: &Value,
+    value: &Value,
+) -> PyResult<bool> {
+    let Some(list) = o.downcast::<List>() else {
+        return Ok(false);
+    };
+    if !vm.type_of(o).is(&vm.types.list) || plain_bounds(start, stop, 0).is_none() {
+        return Ok(false);
+    }
+    let mut new = sequence::collect_or(vm, value, "must assign iterable to slice")?;
+    // The length only now: collecting can have changed the list.
+    let Some((start, stop)) = plain_bounds(start, stop, list.len()) else {
+        return Ok(false);
+    };
+    if stop - start == new.len() {
+        list.items
+            .with_mut(|items| items[start..stop].swap_with_slice(&mut new));
+        drop(new);
+    } else {
+        let old: Vec<Value> = list
+            .items
+            .with_mut(|items| items.splice(start..stop, new).collect());
+        drop(old);
+    }
+    Ok(true)
 }
 
 /// The general comparison.

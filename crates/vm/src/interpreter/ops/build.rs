@@ -54,15 +54,16 @@ ops! {
             *sp = Slot::new(Dict::new(vm)?.into_value());
             return Ok((pc.add(1), sp.add(1)));
         }
-        let values = take_top(fp, sp, arg as usize * 2);
-        let sp = (*fp).sp;
+        let n = arg as usize * 2;
+        let base = sp.sub(n);
         let dict = Dict::with_capacity(vm, arg as usize)?;
-        let mut values = values.into_iter();
-        while let (Some(key), Some(value)) = (values.next(), values.next()) {
+        for i in (0..n).step_by(2) {
+            // On an error the items are still on the stack: a value that moves leaves a constant.
+            let key = (*base.add(i)).view();
+            let value = std::ptr::replace(base.add(i + 1), Slot::new(Value::NONE)).into_value();
             dict.set(vm, &key, value)?;
         }
-        *sp = Slot::new(dict.into_value());
-        Ok((pc.add(1), sp.add(1)))
+        Ok((pc.add(1), replace_top(fp, sp, n, dict.into_value())))
     }
 
     fn build_slice(pc, sp, fp, vm, arg) {
