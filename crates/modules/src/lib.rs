@@ -7,6 +7,9 @@ pub mod functools;
 pub mod itertools;
 pub mod marshal;
 pub mod operator;
+pub mod lsprof;
+pub mod marshal;
+pub mod suggestions;
 pub mod sre;
 pub mod symtable;
 pub mod tokenize;
@@ -21,6 +24,9 @@ pub static MODULES: &[&ModuleDef] = &[
     &itertools::module::MODULE,
     &marshal::module::MODULE,
     &operator::module::MODULE,
+    &lsprof::module::MODULE,
+    &marshal::module::MODULE,
+    &suggestions::module::MODULE,
     &sre::module::MODULE,
     &symtable::module::MODULE,
     &tokenize::module::MODULE,

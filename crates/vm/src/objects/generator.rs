@@ -552,7 +552,7 @@ fn close_iterator(vm: &Vm, iterator: &Value) -> PyResult<()> {
         Ok(Some(close)) => vm.call(&close, &[]).map(drop),
         Ok(None) => Ok(()),
         Err(Raised) => {
-            crate::objects::exception::write_unraisable(vm, Some(iterator));
+            crate::objects::exception::write_unraisable_while(vm, "closing", iterator);
             Ok(())
         }
     }
@@ -775,7 +775,7 @@ fn finalize(vm: &Vm, value: &Value) {
         && !generator.closed.get()
     {
         if vm.call(&finalizer, std::slice::from_ref(value)).is_err() {
-            crate::objects::exception::write_unraisable(vm, Some(value));
+            crate::objects::exception::write_unraisable_while(vm, "calling finalizer of", value);
         }
         return;
     }
@@ -785,7 +785,7 @@ fn finalize(vm: &Vm, value: &Value) {
         return;
     }
     if generator.close(vm).is_err() {
-        crate::objects::exception::write_unraisable(vm, Some(value));
+        crate::objects::exception::write_unraisable_while(vm, "closing generator", value);
     }
 }
 

@@ -299,6 +299,20 @@ pub fn write_unraisable(vm: &Vm, object: Option<&Value>) {
     crate::builtins::sys::unraisable(vm, exception, object, None);
 }
 
+/// As [`write_unraisable`], saying what was being done with `object`: "Exception ignored while calling deallocator ...".
+pub fn write_unraisable_while(vm: &Vm, doing: &str, object: &Value) {
+    let exception = vm.take_exception();
+    let shown = match crate::protocols::object::repr(vm, object) {
+        Ok(text) => text.to_string_lossy().into_owned(),
+        Err(_) => {
+            vm.clear_exception();
+            "<object repr() failed>".to_string()
+        }
+    };
+    let message = format!("Exception ignored while {doing} {shown}");
+    crate::builtins::sys::unraisable(vm, exception, None, Some(&message));
+}
+
 #[pymethods]
 impl BaseException {
     #[pyslot(sig = "(*args, **kwargs)")]
