@@ -5,12 +5,11 @@ pub mod abc;
 pub mod collections;
 pub mod functools;
 pub mod itertools;
-pub mod marshal;
-pub mod operator;
 pub mod lsprof;
 pub mod marshal;
-pub mod suggestions;
+pub mod operator;
 pub mod sre;
+pub mod suggestions;
 pub mod symtable;
 pub mod tokenize;
 
@@ -22,12 +21,11 @@ pub static MODULES: &[&ModuleDef] = &[
     &collections::module::MODULE,
     &functools::module::MODULE,
     &itertools::module::MODULE,
-    &marshal::module::MODULE,
-    &operator::module::MODULE,
     &lsprof::module::MODULE,
     &marshal::module::MODULE,
-    &suggestions::module::MODULE,
+    &operator::module::MODULE,
     &sre::module::MODULE,
+    &suggestions::module::MODULE,
     &symtable::module::MODULE,
     &tokenize::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,

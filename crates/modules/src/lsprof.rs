@@ -134,7 +134,12 @@ impl Profiler {
         })
     }
 
-    fn enter(&self, vm: &Vm, key: usize, code: impl FnOnce() -> PyResult<(Value, Option<Value>)>) -> PyResult<()> {
+    fn enter(
+        &self,
+        vm: &Vm,
+        key: usize,
+        code: impl FnOnce() -> PyResult<(Value, Option<Value>)>,
+    ) -> PyResult<()> {
         let known = self.data.with(|d| d.by_key.get(&key).copied());
         let entry = match known {
             Some(entry) => entry,
@@ -259,13 +264,18 @@ fn describe(vm: &Vm, function: &Ref<NativeFunction>) -> PyResult {
             }
         }
         _ => {
-            let module = attributes::get_optional(vm, function.as_value(), &vm.intern("__module__"))?;
+            let module =
+                attributes::get_optional(vm, function.as_value(), &vm.intern("__module__"))?;
             if let Some(module) = module.as_ref().map(text).transpose()?.flatten() {
-                return Ok(vm.new_str(format!("<built-in method {module}.{name}>"))?.into_value());
+                return Ok(vm
+                    .new_str(format!("<built-in method {module}.{name}>"))?
+                    .into_value());
             }
         }
     }
-    Ok(vm.new_str(format!("<built-in method {name}>"))?.into_value())
+    Ok(vm
+        .new_str(format!("<built-in method {name}>"))?
+        .into_value())
 }
 
 const CALLBACKS: [(usize, &str); 9] = [
@@ -351,8 +361,16 @@ impl Profiler {
         type Row = (Value, Counts, Vec<(Value, Counts)>);
         let rows: Vec<Row> = self.data.with(|d| {
             let name = |entry: usize| d.entries.get(entry).map_or(Value::NONE, |e| e.code.clone());
-            let callees = |e: &Entry| e.callees.iter().map(|(c, counts)| (name(*c), counts.clone())).collect();
-            d.entries.iter().map(|e| (e.code.clone(), e.counts.clone(), callees(e))).collect()
+            let callees = |e: &Entry| {
+                e.callees
+                    .iter()
+                    .map(|(c, counts)| (name(*c), counts.clone()))
+                    .collect()
+            };
+            d.entries
+                .iter()
+                .map(|e| (e.code.clone(), e.counts.clone(), callees(e)))
+                .collect()
         });
         let numbers = |code: Value, counts: &Counts| -> PyResult<Vec<Value>> {
             Ok(vec![
@@ -373,7 +391,11 @@ impl Profiler {
                 calls.push(structseq::make(vm, &SUBENTRY, numbers(code, &counts)?)?);
             }
             let mut items = numbers(code, &counts)?;
-            items.push(if calls.is_empty() { Value::NONE } else { vm.new_list(calls)?.into_value() });
+            items.push(if calls.is_empty() {
+                Value::NONE
+            } else {
+                vm.new_list(calls)?.into_value()
+            });
             stats.push(structseq::make(vm, &ENTRY, items)?);
         }
         Ok(vm.new_list(stats)?.into_value())
@@ -388,15 +410,28 @@ impl Profiler {
     ///     If True, records the time spent in
     ///     built-in functions separately from their caller.
     #[pymethod(sig = "($self, /, subcalls=True, builtins=True)")]
-    fn enable(zelf: &Ref<Self>, vm: &Vm, subcalls: Option<bool>, builtins: Option<bool>) -> PyResult<()> {
+    fn enable(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        subcalls: Option<bool>,
+        builtins: Option<bool>,
+    ) -> PyResult<()> {
         let tool = vm.new_int(TOOL as i64)?;
-        monitoring(vm, "use_tool_id", &[tool.clone(), vm.new_str("cProfile")?.into_value()])?;
+        monitoring(
+            vm,
+            "use_tool_id",
+            &[tool.clone(), vm.new_str("cProfile")?.into_value()],
+        )?;
         zelf.subcalls.set(subcalls.unwrap_or(true));
         zelf.builtins.set(builtins.unwrap_or(true));
         let mut events = 0;
         for (event, callback) in CALLBACKS {
             let callback = attributes::get_by(vm, zelf.as_value(), callback)?;
-            monitoring(vm, "register_callback", &[tool.clone(), vm.new_int(1 << event)?, callback])?;
+            monitoring(
+                vm,
+                "register_callback",
+                &[tool.clone(), vm.new_int(1 << event)?, callback],
+            )?;
             events |= 1 << event;
         }
         zelf.enabled.set(true);
@@ -411,7 +446,11 @@ impl Profiler {
             let tool = vm.new_int(TOOL as i64)?;
             monitoring(vm, "set_events", &[tool.clone(), vm.new_int(0)?])?;
             for (event, _) in CALLBACKS {
-                monitoring(vm, "register_callback", &[tool.clone(), vm.new_int(1 << event)?, Value::NONE])?;
+                monitoring(
+                    vm,
+                    "register_callback",
+                    &[tool.clone(), vm.new_int(1 << event)?, Value::NONE],
+                )?;
             }
             monitoring(vm, "free_tool_id", &[tool])?;
             while !self.data.with(|d| d.stack.is_empty()) {
@@ -446,7 +485,13 @@ impl Profiler {
     }
 
     #[pymethod(sig = "($self, code, instruction_offset, retval, /)")]
-    fn _pyreturn_callback(&self, vm: &Vm, code: &Value, instruction_offset: &Value, retval: &Value) {
+    fn _pyreturn_callback(
+        &self,
+        vm: &Vm,
+        code: &Value,
+        instruction_offset: &Value,
+        retval: &Value,
+    ) {
         let _ = (instruction_offset, retval);
         self.leave(vm, Some(key_of(code)));
     }
@@ -465,7 +510,9 @@ impl Profiler {
             && let Some(function) = native(vm, callable, self_arg)?
         {
             let key = std::ptr::from_ref(function.def) as usize;
-            self.enter(vm, key, || Ok((describe(vm, &function)?, Some(function.to_value()))))?;
+            self.enter(vm, key, || {
+                Ok((describe(vm, &function)?, Some(function.to_value())))
+            })?;
         }
         Ok(())
     }
@@ -503,7 +550,15 @@ pub mod module {
 
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<naja_vm::module::Module>) -> PyResult<()> {
-        module.set(vm, "profiler_entry", structseq::class(vm, &ENTRY).into_value())?;
-        module.set(vm, "profiler_subentry", structseq::class(vm, &SUBENTRY).into_value())
+        module.set(
+            vm,
+            "profiler_entry",
+            structseq::class(vm, &ENTRY).into_value(),
+        )?;
+        module.set(
+            vm,
+            "profiler_subentry",
+            structseq::class(vm, &SUBENTRY).into_value(),
+        )
     }
 }

@@ -16,7 +16,11 @@ pub mod module {
         let Some(item) = str_::of(item) else {
             return Err(vm.type_error(format!(
                 "_generate_suggestions() argument 2 must be str, not {}",
-                if item.is_none() { "None".into() } else { vm.type_of(item).full_name() }
+                if item.is_none() {
+                    "None".into()
+                } else {
+                    vm.type_of(item).full_name()
+                }
             )));
         };
         let Some(list) = candidates.downcast::<List>() else {

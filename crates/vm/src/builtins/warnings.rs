@@ -256,7 +256,11 @@ impl Vm {
             Err(raised) => Err(raised),
         };
         if issued.is_err() {
-            crate::objects::exception::write_unraisable_while(self, "finalizing coroutine", coroutine)
+            crate::objects::exception::write_unraisable_while(
+                self,
+                "finalizing coroutine",
+                coroutine,
+            )
         }
     }
 }

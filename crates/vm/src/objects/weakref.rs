@@ -122,7 +122,11 @@ pub(crate) fn call_callback(vm: &Vm, reference: Value) {
         .call(&callback, std::slice::from_ref(&reference))
         .is_err()
     {
-        crate::objects::exception::write_unraisable_while(vm, "calling weakref callback", &callback);
+        crate::objects::exception::write_unraisable_while(
+            vm,
+            "calling weakref callback",
+            &callback,
+        );
     }
     if let Some(pending) = pending {
         vm.raise_value(pending);

@@ -259,16 +259,26 @@ fn slot_finalize(vm: &Vm, v: &Value) {
     match attributes::lookup_special(vm, v, &vm.names.__del__) {
         Ok(Some(Method::Unbound(method))) => {
             if vm.call(&method, std::slice::from_ref(v)).is_err() {
-                crate::objects::exception::write_unraisable_while(vm, "calling deallocator", &method);
+                crate::objects::exception::write_unraisable_while(
+                    vm,
+                    "calling deallocator",
+                    &method,
+                );
             }
         }
         Ok(Some(Method::Bound(method))) => {
             if vm.call(&method, &[]).is_err() {
-                crate::objects::exception::write_unraisable_while(vm, "calling deallocator", &method);
+                crate::objects::exception::write_unraisable_while(
+                    vm,
+                    "calling deallocator",
+                    &method,
+                );
             }
         }
         Ok(None) => {}
-        Err(Raised) => crate::objects::exception::write_unraisable_while(vm, "calling deallocator of", v),
+        Err(Raised) => {
+            crate::objects::exception::write_unraisable_while(vm, "calling deallocator of", v)
+        }
     }
 }
 
