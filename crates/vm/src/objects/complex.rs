@@ -66,57 +66,38 @@ impl Complex {
     #[pyslot(sig = "(real=0, imag=0)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let positional = args.positional();
-        let real = positional.first().or_else(|| args.keyword("real"));
-        let imag = positional.get(1).or_else(|| args.keyword("imag"));
-        if args.args.len() > 2 {
-            return Err(vm.type_error(format!(
-                "complex() takes at most 2 arguments ({} given)",
-                args.args.len()
-            )));
+        if let ([x], 0) = (positional, args.keyword_count()) {
+            return from_one(vm, cls, x);
         }
-        if let Some(text) = real.and_then(str_::of) {
-            if imag.is_some() {
-                return Err(vm.type_error("complex() can't take second arg if first is a string"));
-            }
-            let digits = naja_numbers::wtf8::ascii_number(text.as_bytes());
-            return match c::parse(&digits) {
-                Ok(z) => make(vm, cls, z.re, z.im),
-                Err(_) => Err(vm.value_error("complex() arg is a malformed string")),
-            };
-        }
-        let part = |value: Option<&Value>, which: &str| -> PyResult<c::Complex> {
-            let Some(value) = value else {
-                return Ok(c::Complex { re: 0.0, im: 0.0 });
-            };
+        let (real, imag) = two_arguments(vm, &args)?;
+        let (mut re, mut im) = (0.0, 0.0);
+        let mut twist = 0.0;
+        if let Some(value) = real {
+            let value = special(vm, value)?.unwrap_or_else(|| value.clone());
+            want_number(vm, &value, "real")?;
             if let Some(z) = value.downcast::<Complex>() {
-                return Ok(c::Complex { re: z.re, im: z.im });
+                warn_complex(vm, &value, "real")?;
+                (re, twist) = (z.re, z.im);
+            } else {
+                re = crate::objects::float::from_object(vm, &value)?;
             }
-            if let Some(z) = vm.call_special(value, &vm.names.__complex__, &[])? {
-                return match z.downcast::<Complex>() {
-                    Some(z) => Ok(c::Complex { re: z.re, im: z.im }),
-                    None => Err(vm.type_error(format!(
-                        "{}.__complex__() must return a complex, not {}",
-                        vm.type_of(value).full_name(),
-                        vm.type_of(&z).full_name()
-                    ))),
-                };
+        }
+        if let Some(value) = imag {
+            want_number(vm, value, "imag")?;
+            if let Some(z) = value.downcast::<Complex>() {
+                warn_complex(vm, value, "imag")?;
+                im = z.re;
+                re -= z.im;
+            } else {
+                im = crate::objects::float::from_object(vm, value)?;
             }
-            if str_::of(value).is_some() && which == "imag" {
-                return Err(
-                    vm.type_error("complex() argument 'imag' must be a real number, not str")
-                );
+            if real.is_some_and(|r| r.downcast::<Complex>().is_some()) {
+                im += twist
             }
-            match number::as_f64(vm, value) {
-                Ok(re) => Ok(c::Complex { re, im: 0.0 }),
-                Err(_) if vm.catch(&vm.types.type_error) => Err(vm.type_error(format!(
-                    "complex() argument '{which}' must be a real number, not {}",
-                    vm.type_of(value).full_name()
-                ))),
-                Err(raised) => Err(raised),
-            }
-        };
-        let (re, im) = (part(real, "real")?, part(imag, "imag")?);
-        make(vm, cls, re.re - im.im, re.im + im.re)
+        } else {
+            im = twist
+        }
+        make(vm, cls, re, im)
     }
 
     #[pyslot]
@@ -213,6 +194,25 @@ impl Complex {
         vm.new_complex(z.re, -z.im)
     }
 
+    /// Convert number to a complex floating-point number.
+    #[pyclassmethod(sig = "($type, number, /)")]
+    fn from_number(cls: &Ref<Type>, vm: &Vm, number: &Value) -> PyResult {
+        if cls.is(&vm.types.complex) && vm.type_of(number).is(&vm.types.complex) {
+            return Ok(number.clone());
+        }
+        let number = special(vm, number)?.unwrap_or_else(|| number.clone());
+        let (re, im) = match number.downcast::<Complex>() {
+            Some(z) => (z.re, z.im),
+            None => (number::as_f64(vm, &number)?, 0.0),
+        };
+        let made = vm.new_complex(re, im)?;
+        if cls.is(&vm.types.complex) {
+            Ok(made)
+        } else {
+            vm.call(cls.as_value(), &[made])
+        }
+    }
+
     /// Convert this value to exact type complex.
     #[pymethod]
     fn __complex__(zelf: &Value, vm: &Vm) -> PyResult {
@@ -258,6 +258,123 @@ impl Complex {
     fn imag(&self) -> f64 {
         self.im
     }
+}
+
+/// What the object's `__complex__` gives; None where it has none.
+fn special(vm: &Vm, value: &Value) -> PyResult<Option<Value>> {
+    if vm.type_of(value).is(&vm.types.complex) {
+        return Ok(None);
+    }
+    let Some(z) = vm.call_special(value, &vm.names.__complex__, &[])? else {
+        return Ok(None);
+    };
+    if z.downcast::<Complex>().is_none() {
+        return Err(vm.type_error(format!(
+            "__complex__ returned non-complex (type {})",
+            vm.type_of(&z).full_name()
+        )));
+    }
+    if !vm.type_of(&z).is(&vm.types.complex) {
+        vm.warn(
+            &vm.types.deprecation_warning,
+            format!(
+                "__complex__ returned non-complex (type {}).  The ability to return an instance \
+                 of a strict subclass of complex is deprecated, and may not be supported in a \
+                 future version of Python.",
+                vm.type_of(&z).full_name()
+            ),
+            1,
+        )?;
+    }
+    Ok(Some(z))
+}
+
+fn is_real(vm: &Vm, value: &Value) -> bool {
+    let slots = &vm.type_of(value).slots;
+    slots.float.get().is_some() || slots.index.get().is_some()
+}
+
+/// Raises TypeError for a part that is no number.
+fn want_number(vm: &Vm, value: &Value, which: &str) -> PyResult<()> {
+    if is_real(vm, value) || value.downcast::<Complex>().is_some() {
+        return Ok(());
+    }
+    Err(vm.type_error(format!(
+        "complex() argument '{which}' must be a real number, not {}",
+        vm.type_of(value).full_name()
+    )))
+}
+
+fn warn_complex(vm: &Vm, value: &Value, which: &str) -> PyResult<()> {
+    vm.warn(
+        &vm.types.deprecation_warning,
+        format!(
+            "complex() argument '{which}' must be a real number, not {}",
+            vm.type_of(value).full_name()
+        ),
+        1,
+    )
+}
+
+/// `complex(x)`.
+fn from_one(vm: &Vm, cls: &Ref<Type>, x: &Value) -> PyResult {
+    if let Some(text) = str_::of(x) {
+        let digits = naja_numbers::wtf8::ascii_number(text.as_bytes());
+        return match c::parse(&digits) {
+            Ok(z) => make(vm, cls, z.re, z.im),
+            Err(_) => Err(vm.value_error("complex() arg is a malformed string")),
+        };
+    }
+    if cls.is(&vm.types.complex) && vm.type_of(x).is(&vm.types.complex) {
+        return Ok(x.clone());
+    }
+    let x = special(vm, x)?.unwrap_or_else(|| x.clone());
+    if let Some(z) = x.downcast::<Complex>() {
+        return make(vm, cls, z.re, z.im);
+    }
+    if !is_real(vm, &x) {
+        return Err(vm.type_error(format!(
+            "complex() argument must be a string or a number, not {}",
+            vm.type_of(&x).full_name()
+        )));
+    }
+    make(vm, cls, crate::objects::float::from_object(vm, &x)?, 0.0)
+}
+
+/// `real` and `imag`, by place or name.
+fn two_arguments<'a>(
+    vm: &Vm,
+    args: &Args<'a>,
+) -> PyResult<(Option<&'a Value>, Option<&'a Value>)> {
+    let positional = args.positional();
+    if args.args.len() > 2 {
+        return Err(vm.type_error(format!(
+            "complex() takes at most 2 {}arguments ({} given)",
+            if positional.is_empty() { "keyword " } else { "" },
+            args.args.len()
+        )));
+    }
+    let mut parts = [positional.first(), positional.get(1)];
+    for (name, value) in args.keywords() {
+        let at = ["real", "imag"].iter().position(|n| n.as_bytes() == name.as_bytes());
+        match at {
+            Some(i) if parts[i].is_some() => {
+                return Err(vm.type_error(format!(
+                    "argument for complex() given by name ('{}') and position ({})",
+                    name.to_string_lossy(),
+                    i + 1
+                )));
+            }
+            Some(i) => parts[i] = Some(value),
+            None => {
+                return Err(vm.type_error(format!(
+                    "complex() got an unexpected keyword argument '{}'",
+                    name.to_string_lossy()
+                )));
+            }
+        }
+    }
+    Ok((parts[0], parts[1]))
 }
 
 fn make(vm: &Vm, cls: &Ref<Type>, re: f64, im: f64) -> PyResult {

@@ -524,6 +524,10 @@ impl Type {
             && count <= 30
             && self.inline_offset.get() != 0
             && self.flag(super::type_::TypeFlags::INLINE_VALUES)
+            // Text and items stand behind the fixed part: instances find them by its size, which must stay.
+            && !self.flag(
+                super::type_::TypeFlags::STR_SUBCLASS | super::type_::TypeFlags::TUPLE_SUBCLASS,
+            )
         {
             self.inline_hint.set(count);
             self.layout.size.set(self.inline_offset.get() + count * 8);

@@ -85,6 +85,9 @@ impl SequenceIterator {
         let Some(items) = zelf.sequence.get() else {
             return Ok(None);
         };
+        if zelf.index.get() == isize::MAX {
+            return Err(vm.overflow_error("iter index too large"));
+        }
         match sequence::get(vm, &items, zelf.index.get()) {
             Ok(item) => {
                 zelf.index.set(zelf.index.get().saturating_add(1));
@@ -141,7 +144,20 @@ impl CallableIterator {
         let Some(callable) = zelf.callable.get() else {
             return Ok(None);
         };
-        let value = vm.call(&callable, &[])?;
+        let value = match vm.call(&callable, &[]) {
+            Err(raised) => {
+                if vm.catch(&vm.types.stop_iteration) {
+                    drop(zelf.callable.take());
+                    return Ok(None);
+                }
+                return Err(raised);
+            }
+            value => value?,
+        };
+        if zelf.callable.with(Option::is_none) {
+            // The call has come to the end itself.
+            return Ok(None);
+        }
         if compare::eq(vm, &value, &zelf.sentinel)? {
             drop(zelf.callable.take());
             return Ok(None);

@@ -116,11 +116,18 @@ macro_rules! operation {
 impl Float {
     #[pyslot(sig = "(x=0, /)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
-        if args.keyword_count() > 0 {
+        // A subclass's own `__init__` may take keywords.
+        let own_init = |ty: &Type| ty.slots.init.get().map(|f| f as usize);
+        if args.keyword_count() > 0
+            && (cls.is(&vm.types.float) || own_init(cls) == own_init(&vm.types.float))
+        {
             return Err(vm.type_error("float() takes no keyword arguments"));
         }
-        let value = match args.args {
+        let value = match args.positional() {
             [] => 0.0,
+            [x] if cls.is(&vm.types.float) && vm.type_of(x).is(&vm.types.float) => {
+                return Ok(x.clone());
+            }
             [x] => from_object(vm, x)?,
             many => {
                 return Err(vm.type_error(format!(
@@ -333,6 +340,9 @@ impl Float {
     /// Convert real number to a floating-point number.
     #[pyclassmethod(sig = "($type, number, /)")]
     fn from_number(cls: &Ref<Type>, vm: &Vm, number: &Value) -> PyResult {
+        if cls.is(&vm.types.float) && vm.type_of(number).is(&vm.types.float) {
+            return Ok(number.clone());
+        }
         let value = vm.new_float(number::as_f64(vm, number)?)?;
         if cls.is(&vm.types.float) {
             Ok(value)
@@ -395,6 +405,21 @@ fn truncated(vm: &Vm, f: f64) -> PyResult {
 
 /// `float(x)` of text, bytes or a number.
 pub fn from_object(vm: &Vm, x: &Value) -> PyResult<f64> {
+    // A subclass may override `__float__`.
+    if exact(vm, x).is_none()
+        && value_of(x).is_some()
+        && let Some(f) = vm.type_of(x).slots.float.get()
+    {
+        let made = f(vm, x)?;
+        return match value_of(&made) {
+            Some(_) => number::as_f64(vm, &made),
+            None => Err(vm.type_error(format!(
+                "{}.__float__ returned non-float (type {})",
+                vm.type_of(x).full_name(),
+                vm.type_of(&made).full_name()
+            ))),
+        };
+    }
     let bytes = if let Some(text) = str_::of(x) {
         wtf8::ascii_number(text.as_bytes()).into_owned()
     } else if Buffer::supported(vm, x) && vm.type_of(x).slots.float.get().is_none() {

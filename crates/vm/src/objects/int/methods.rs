@@ -3,6 +3,7 @@
 use super::error::check;
 use super::*;
 use crate::function::Args;
+use crate::objects::buffer::Buffer;
 use crate::objects::bytes::Bytes;
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
@@ -21,6 +22,8 @@ pub(super) fn parse_object(vm: &Vm, value: &Value, base: u32) -> PyResult<Option
         bytes.as_bytes().to_vec()
     } else if let Some(bytes) = value.downcast::<crate::objects::bytearray::ByteArray>() {
         bytes.to_vec()
+    } else if base == 10 && Buffer::supported(vm, value) {
+        Buffer::of(vm, value)?.to_vec()
     } else {
         return Ok(None);
     };

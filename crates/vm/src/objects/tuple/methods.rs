@@ -28,6 +28,10 @@ pub(crate) fn compare_items(
     let mut i = 0;
     while let Some((a, b)) = get(i) {
         if !compare::eq(vm, &a, &b)? {
+            let (n, m) = len();
+            if i >= n || i >= m {
+                break;
+            }
             return match op {
                 CompareOp::Eq => Ok(Value::FALSE),
                 CompareOp::Ne => Ok(Value::TRUE),
