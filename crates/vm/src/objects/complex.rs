@@ -342,21 +342,24 @@ fn from_one(vm: &Vm, cls: &Ref<Type>, x: &Value) -> PyResult {
 }
 
 /// `real` and `imag`, by place or name.
-fn two_arguments<'a>(
-    vm: &Vm,
-    args: &Args<'a>,
-) -> PyResult<(Option<&'a Value>, Option<&'a Value>)> {
+fn two_arguments<'a>(vm: &Vm, args: &Args<'a>) -> PyResult<(Option<&'a Value>, Option<&'a Value>)> {
     let positional = args.positional();
     if args.args.len() > 2 {
         return Err(vm.type_error(format!(
             "complex() takes at most 2 {}arguments ({} given)",
-            if positional.is_empty() { "keyword " } else { "" },
+            if positional.is_empty() {
+                "keyword "
+            } else {
+                ""
+            },
             args.args.len()
         )));
     }
     let mut parts = [positional.first(), positional.get(1)];
     for (name, value) in args.keywords() {
-        let at = ["real", "imag"].iter().position(|n| n.as_bytes() == name.as_bytes());
+        let at = ["real", "imag"]
+            .iter()
+            .position(|n| n.as_bytes() == name.as_bytes());
         match at {
             Some(i) if parts[i].is_some() => {
                 return Err(vm.type_error(format!(

@@ -142,9 +142,7 @@ pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> 
     let hint = object::length_hint(vm, iterable, 8)?;
     if list.is_empty() && hint < 1 << 20 {
         // A wrong hint costs little; a right one gives an exact size.
-        let full = list
-            .items
-            .with_mut(|v| v.try_reserve_exact(hint).is_err());
+        let full = list.items.with_mut(|v| v.try_reserve_exact(hint).is_err());
         if full {
             return Err(vm.memory_error(""));
         }
