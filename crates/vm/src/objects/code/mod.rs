@@ -149,7 +149,8 @@ impl CodeObject {
     /// Slots that a frame of this code needs behind its head.
     #[inline(always)]
     pub fn frame_slots(&self) -> usize {
-        (self.nlocalsplus + self.stacksize) as usize
+        // One more: LOAD_GLOBAL and LOAD_ATTR write behind the top before they know whether that counts.
+        (self.nlocalsplus + self.stacksize) as usize + 1
     }
 
     #[inline(always)]
