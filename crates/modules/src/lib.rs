@@ -3,15 +3,21 @@
 
 pub mod abc;
 pub mod collections;
+pub mod contextvars;
 pub mod functools;
 pub mod itertools;
 pub mod lsprof;
 pub mod marshal;
+pub mod opcode;
 pub mod operator;
+pub mod random;
 pub mod sre;
 pub mod suggestions;
+pub mod string;
 pub mod symtable;
 pub mod tokenize;
+pub mod types;
+pub mod weakref;
 
 use naja_vm::ModuleDef;
 
@@ -19,6 +25,7 @@ use naja_vm::ModuleDef;
 pub static MODULES: &[&ModuleDef] = &[
     &abc::module::MODULE,
     &collections::module::MODULE,
+    &contextvars::module::MODULE,
     &functools::module::MODULE,
     &itertools::module::MODULE,
     &lsprof::module::MODULE,
@@ -26,7 +33,14 @@ pub static MODULES: &[&ModuleDef] = &[
     &operator::module::MODULE,
     &sre::module::MODULE,
     &suggestions::module::MODULE,
+    &opcode::module::MODULE,
+    &operator::module::MODULE,
+    &random::module::MODULE,
+    &sre::module::MODULE,
+    &string::module::MODULE,
     &symtable::module::MODULE,
     &tokenize::module::MODULE,
+    &types::module::MODULE,
+    &weakref::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,
 ];

@@ -32,7 +32,7 @@ pub struct Table(MutCell<FxHashMap<usize, Vec<usize>>>);
 pub struct WeakRef {
     /// The object's address, 0 once it is dead.
     target: Cell<usize>,
-    callback: MutCell<Option<Value>>,
+    pub(super) callback: MutCell<Option<Value>>,
     hash: Cell<i64>,
 }
 
@@ -68,7 +68,7 @@ impl Drop for WeakRef {
 }
 
 /// References to the weak references of an object, oldest first.
-fn references(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
+pub(super) fn references(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
     let address = header as *const Header as usize;
     vm.interp.state.weakrefs.0.with(|t| {
         // SAFETY: addresses in the table are payloads of live references.
@@ -155,16 +155,7 @@ pub fn all(vm: &Vm, object: &Value) -> Vec<Value> {
 impl WeakRef {
     /// A weak reference of class `cls`. Raises TypeError where the object's class does not allow it.
     pub fn make(vm: &Vm, cls: &Ref<Type>, target: &Value, callback: Option<Value>) -> PyResult {
-        let ty = vm.type_of(target);
-        let header = match target.header() {
-            Some(header) if ty.flag(TypeFlags::HAS_WEAKREF) => header,
-            _ => {
-                return Err(vm.type_error(format!(
-                    "cannot create weak reference to '{}' object",
-                    ty.full_name()
-                )));
-            }
-        };
+        let header = WeakRef::check_target(vm, target)?;
         if callback.is_none() && cls.is(&vm.types.weakref) {
             let shared = references(vm, header).into_iter().find(|r| {
                 r.callback.with(Option::is_none) && vm.type_of(r.as_value()).is(&vm.types.weakref)
@@ -173,24 +164,40 @@ impl WeakRef {
                 return Ok(shared.into_value());
             }
         }
-        let address = header as *const Header as usize;
-        let new = vm.new_object_of(
-            cls,
-            WeakRef {
-                target: Cell::new(0),
-                callback: MutCell::new(callback),
-                hash: Cell::new(-1),
-            },
-        )?;
-        new.target.set(address);
-        let place: *const WeakRef = &*new;
-        vm.interp
-            .state
-            .weakrefs
-            .0
-            .with_mut(|t| t.entry(address).or_default().push(place as usize));
-        header.set_flag(Flags::HAS_WEAKREFS, true);
+        let new = vm.new_object_of(cls, WeakRef::detached(callback))?;
+        new.attach(vm, header);
         Ok(new.into_value())
+    }
+
+    /// The object behind `target`, if its class allows weak references. Raises TypeError.
+    pub(super) fn check_target<'a>(vm: &Vm, target: &'a Value) -> PyResult<&'a Header> {
+        let ty = vm.type_of(target);
+        match target.header() {
+            Some(header) if ty.flag(TypeFlags::HAS_WEAKREF) => Ok(header),
+            _ => Err(vm.type_error(format!(
+                "cannot create weak reference to '{}' object",
+                ty.full_name()
+            ))),
+        }
+    }
+
+    /// A reference to nothing yet.
+    pub(super) fn detached(callback: Option<Value>) -> WeakRef {
+        WeakRef {
+            target: Cell::new(0),
+            callback: MutCell::new(callback),
+            hash: Cell::new(-1),
+        }
+    }
+
+    /// Makes this, the payload of a new object, refer to `header`.
+    pub(super) fn attach(&self, vm: &Vm, header: &Header) {
+        let address = header as *const Header as usize;
+        self.target.set(address);
+        let place = self as *const WeakRef as usize;
+        let references = &vm.interp.state.weakrefs.0;
+        references.with_mut(|t| t.entry(address).or_default().push(place));
+        header.set_flag(Flags::HAS_WEAKREFS, true);
     }
 
     /// The object, if it is alive.
@@ -236,10 +243,11 @@ impl WeakRef {
     #[pyslot]
     fn call(vm: &Vm, zelf: &Value, args: Args) -> PyResult {
         if !args.is_empty() {
-            return Err(vm.type_error(format!(
-                "weakref() takes exactly 0 arguments ({} given)",
-                args.args.len()
-            )));
+            return Err(if args.keyword_count() > 0 {
+                vm.type_error("weakref() takes no keyword arguments")
+            } else {
+                vm.type_error(format!("weakref expected 0 arguments, got {}", args.args.len()))
+            });
         }
         Ok(zelf
             .downcast::<WeakRef>()
@@ -301,14 +309,14 @@ impl WeakRef {
         Ok(vm.new_str(text)?.into_value())
     }
 
-    #[pygetter]
+    #[pymember]
     fn __callback__(&self) -> Option<Value> {
         self.callback.get()
     }
 
-    /// See PEP 585
-    #[pyclassmethod(name = "__class_getitem__", sig = "($type, item, /)")]
-    fn class_getitem(cls: &Ref<Type>, vm: &Vm, item: &Value) -> PyResult {
-        vm.generic_alias(cls.as_value(), item)
+    /// Weakrefs are generic over the type of the referenced object.
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
     }
 }
