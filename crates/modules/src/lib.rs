@@ -12,8 +12,8 @@ pub mod opcode;
 pub mod operator;
 pub mod random;
 pub mod sre;
-pub mod suggestions;
 pub mod string;
+pub mod suggestions;
 pub mod symtable;
 pub mod tokenize;
 pub mod types;
@@ -30,14 +30,12 @@ pub static MODULES: &[&ModuleDef] = &[
     &itertools::module::MODULE,
     &lsprof::module::MODULE,
     &marshal::module::MODULE,
-    &operator::module::MODULE,
-    &sre::module::MODULE,
-    &suggestions::module::MODULE,
     &opcode::module::MODULE,
     &operator::module::MODULE,
     &random::module::MODULE,
     &sre::module::MODULE,
     &string::module::MODULE,
+    &suggestions::module::MODULE,
     &symtable::module::MODULE,
     &tokenize::module::MODULE,
     &types::module::MODULE,

@@ -49,9 +49,7 @@ pub mod module {
             Some(v) if v.is_none() => None,
             Some(v) if v.is_bool() => Some(v.is_true()),
             Some(_) => {
-                return Err(
-                    vm.value_error("stack_effect: jump must be False, True or None")
-                );
+                return Err(vm.value_error("stack_effect: jump must be False, True or None"));
             }
         };
         let oparg = match oparg.filter(|v| !v.is_none()) {

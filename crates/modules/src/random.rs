@@ -24,7 +24,8 @@ fn from_entropy(vm: &Vm) -> PyResult<MersenneTwister> {
     while filled < bytes.len() {
         let rest = &mut bytes[filled..];
         // SAFETY: the buffer is `rest.len()` bytes long.
-        let n = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), libc::GRND_NONBLOCK) };
+        let n =
+            unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), libc::GRND_NONBLOCK) };
         match usize::try_from(n) {
             Ok(n) if n > 0 => filled += n,
             _ => break,
@@ -75,13 +76,18 @@ impl Random {
 
     #[pyslot]
     fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
-        let own = vm.type_of(zelf.as_value()).slots.init.get().is_some_and(|init| {
-            vm.class::<Random>()
-                .slots
-                .init
-                .get()
-                .is_some_and(|known| std::ptr::fn_addr_eq(init, known))
-        });
+        let own = vm
+            .type_of(zelf.as_value())
+            .slots
+            .init
+            .get()
+            .is_some_and(|init| {
+                vm.class::<Random>()
+                    .slots
+                    .init
+                    .get()
+                    .is_some_and(|known| std::ptr::fn_addr_eq(init, known))
+            });
         if own && args.keyword_count() > 0 {
             return Err(vm.type_error("Random() takes no keyword arguments"));
         }
@@ -142,9 +148,9 @@ impl Random {
             match u64::try_from(&n) {
                 Ok(word) => words.push(word as u32),
                 Err(_) => {
-                    return Err(vm.overflow_error(
-                        "Python int too large to convert to C unsigned long",
-                    ));
+                    return Err(
+                        vm.overflow_error("Python int too large to convert to C unsigned long")
+                    );
                 }
             }
         }

@@ -38,10 +38,22 @@ impl Pieces {
     }
 }
 
-#[pyclass(name = "formatteriterator", module = "builtins", doc = "", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "formatteriterator",
+    module = "builtins",
+    doc = "",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct FormatterIterator(Pieces);
 
-#[pyclass(name = "fieldnameiterator", module = "builtins", doc = "", gc, flags(NO_NEW))]
+#[pyclass(
+    name = "fieldnameiterator",
+    module = "builtins",
+    doc = "",
+    gc,
+    flags(NO_NEW)
+)]
 pub struct FieldNameIterator(Pieces);
 
 macro_rules! pieces {
@@ -74,7 +86,10 @@ pieces! { FormatterIterator FieldNameIterator }
 
 fn text_of<'a>(vm: &Vm, value: &'a Value) -> PyResult<&'a Ref<Str>> {
     str_::of(value).ok_or_else(|| {
-        vm.type_error(format!("expected str, got {}", vm.type_of(value).full_name()))
+        vm.type_error(format!(
+            "expected str, got {}",
+            vm.type_of(value).full_name()
+        ))
     })
 }
 

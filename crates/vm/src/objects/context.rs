@@ -124,10 +124,13 @@ impl Context {
                 shown.to_string_lossy()
             )));
         }
-        if !vm.context.with(|c| c.as_ref().is_some_and(|c| c.is(zelf.as_value()))) {
-            return Err(
-                vm.runtime_error("cannot exit context: thread state references a different context object")
-            );
+        if !vm
+            .context
+            .with(|c| c.as_ref().is_some_and(|c| c.is(zelf.as_value())))
+        {
+            return Err(vm.runtime_error(
+                "cannot exit context: thread state references a different context object",
+            ));
         }
         let previous = zelf.previous.take();
         zelf.entered.set(false);
@@ -172,7 +175,8 @@ impl Context {
     }
 
     fn pairs(&self) -> Vec<(Value, Value)> {
-        self.variables.with(|v| v.map.with(|map| map.values().cloned().collect()))
+        self.variables
+            .with(|v| v.map.with(|map| map.values().cloned().collect()))
     }
 
     fn iterator(vm: &Vm, items: Vec<Value>) -> PyResult {
@@ -275,7 +279,10 @@ impl Context {
     /// Return a list of all variables' values in the context object.
     #[pymethod]
     fn values(&self, vm: &Vm) -> PyResult {
-        Context::iterator(vm, self.pairs().into_iter().map(|(_, value)| value).collect())
+        Context::iterator(
+            vm,
+            self.pairs().into_iter().map(|(_, value)| value).collect(),
+        )
     }
 
     /// Return a shallow copy of the context object.

@@ -246,7 +246,10 @@ impl WeakRef {
             return Err(if args.keyword_count() > 0 {
                 vm.type_error("weakref() takes no keyword arguments")
             } else {
-                vm.type_error(format!("weakref expected 0 arguments, got {}", args.args.len()))
+                vm.type_error(format!(
+                    "weakref expected 0 arguments, got {}",
+                    args.args.len()
+                ))
             });
         }
         Ok(zelf

@@ -39,9 +39,9 @@ pub fn make(vm: &Vm, target: &Value, callback: Option<Value>) -> PyResult {
         vm.class::<Proxy>()
     };
     if callback.is_none() {
-        let shared = references(vm, header).into_iter().find(|r| {
-            r.callback.with(Option::is_none) && vm.type_of(r.as_value()).is(class)
-        });
+        let shared = references(vm, header)
+            .into_iter()
+            .find(|r| r.callback.with(Option::is_none) && vm.type_of(r.as_value()).is(class));
         if let Some(shared) = shared {
             return Ok(shared.into_value());
         }
@@ -61,14 +61,14 @@ pub fn make(vm: &Vm, target: &Value, callback: Option<Value>) -> PyResult {
 macro_rules! proxy {
     ($ty:ident, $name:literal, $extra:ident) => {
         #[pyclass(
-            name = $name,
-            module = "weakref",
-            doc = "",
-            base = "super::object::Object",
-            extends = "WeakRef",
-            gc,
-            flags(NO_NEW)
-        )]
+                    name = $name,
+                    module = "weakref",
+                    doc = "",
+                    base = "super::object::Object",
+                    extends = "WeakRef",
+                    gc,
+                    flags(NO_NEW)
+                )]
         #[repr(C)]
         pub struct $ty {
             weak: WeakRef,
@@ -110,7 +110,12 @@ macro_rules! proxy {
             }
 
             #[pyslot]
-            fn setattro(vm: &Vm, zelf: &Value, name: &Ref<Str>, value: Option<&Value>) -> PyResult<()> {
+            fn setattro(
+                vm: &Vm,
+                zelf: &Value,
+                name: &Ref<Str>,
+                value: Option<&Value>,
+            ) -> PyResult<()> {
                 attributes::set(vm, &behind(vm, zelf)?, name, value)
             }
 
@@ -172,7 +177,12 @@ macro_rules! proxy {
             }
 
             #[pyslot]
-            fn set_subscript(zelf: &Value, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+            fn set_subscript(
+                zelf: &Value,
+                vm: &Vm,
+                key: &Value,
+                value: Option<&Value>,
+            ) -> PyResult<()> {
                 let target = behind(vm, zelf)?;
                 match value {
                     Some(value) => object::set_item(vm, &target, key, value),
