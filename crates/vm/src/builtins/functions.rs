@@ -185,13 +185,13 @@ fn exact_float(vm: &Vm, value: &Value) -> Option<f64> {
 
 /// `sum()`: native additions while all items are small ints or floats.
 fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
-    let it = iterator::iter(vm, iterable)?;
+    let mut items = iterator::Items::of(vm, iterable)?;
     let mut total = start;
     let mut pending;
     // ints
     if let Some(mut n) = total.as_small_int() {
         loop {
-            let Some(item) = iterator::next(vm, &it)? else {
+            let Some(item) = items.next(vm)? else {
                 return vm.new_int(n);
             };
             match item.as_small_int().and_then(|x| n.checked_add(x)) {
@@ -211,7 +211,7 @@ fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
     if let Some(f) = exact_float(vm, &total) {
         let mut sum = FloatSum { high: f, low: 0.0 };
         loop {
-            let Some(item) = iterator::next(vm, &it)? else {
+            let Some(item) = items.next(vm)? else {
                 return vm.new_float(sum.value());
             };
             if let Some(x) = exact_float(vm, &item) {
@@ -225,7 +225,7 @@ fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
             }
         }
     }
-    while let Some(item) = iterator::next(vm, &it)? {
+    while let Some(item) = items.next(vm)? {
         total = number::binary_op(vm, ADD, &total, &item)?;
         vm.check_signals()?;
     }
@@ -260,8 +260,8 @@ pub mod module {
     /// If the iterable is empty, return True.
     #[pyfunction(sig = "(iterable, /)")]
     fn all(vm: &Vm, iterable: &Value) -> PyResult<bool> {
-        let it = iterator::iter(vm, iterable)?;
-        while let Some(item) = iterator::next(vm, &it)? {
+        let mut items = iterator::Items::of(vm, iterable)?;
+        while let Some(item) = items.next(vm)? {
             if !object::is_true(vm, &item)? {
                 return Ok(false);
             }
@@ -275,8 +275,8 @@ pub mod module {
     /// If the iterable is empty, return False.
     #[pyfunction(sig = "(iterable, /)")]
     fn any(vm: &Vm, iterable: &Value) -> PyResult<bool> {
-        let it = iterator::iter(vm, iterable)?;
-        while let Some(item) = iterator::next(vm, &it)? {
+        let mut items = iterator::Items::of(vm, iterable)?;
+        while let Some(item) = items.next(vm)? {
             if object::is_true(vm, &item)? {
                 return Ok(true);
             }

@@ -1,6 +1,7 @@
 //! `reversed`. CPython: Objects/enumobject.c.
 
 use crate::function::Args;
+use crate::objects::list::List;
 use crate::objects::type_::Type;
 use crate::protocols::{object, sequence};
 use crate::vm::{PyResult, Raised, Vm};
@@ -81,6 +82,13 @@ impl Reversed {
             return Ok(None);
         };
         if index >= 0 {
+            if let Some(list) = items.downcast::<List>()
+                && vm.type_of(&items).is(&vm.types.list)
+                && let Some(item) = list.get(index as usize)
+            {
+                zelf.index.set(index - 1);
+                return Ok(Some(item));
+            }
             match sequence::get(vm, &items, index) {
                 Ok(item) => {
                     zelf.index.set(index - 1);

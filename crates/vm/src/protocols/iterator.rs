@@ -1,9 +1,11 @@
 //! `iter()`, `next()`, `send`. CPython: Objects/abstract.c, Objects/genobject.c.
 
 use crate::objects::generator::Generator;
+use crate::objects::list::List;
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::slots::SendResult;
 use crate::vm::{PyResult, Raised, Vm};
-use naja_heap::Value;
+use naja_heap::{Ref, Value};
 
 /// `iter(value)`.
 pub fn iter(vm: &Vm, value: &Value) -> PyResult {
@@ -79,14 +81,53 @@ fn returned(vm: &Vm) -> PyResult<SendResult> {
     Err(Raised)
 }
 
+/// The items of an iterable, for native loops: exact lists and tuples are walked without an iterator object.
+pub enum Items {
+    /// Walked by index: the list may change meanwhile, as under its own iterator.
+    List(Ref<List>, usize),
+    Tuple(Ref<Tuple>, usize),
+    Iterator(Value),
+}
+
+impl Items {
+    /// Raises TypeError for what cannot be iterated, and what `__iter__` raises.
+    #[inline]
+    pub fn of(vm: &Vm, iterable: &Value) -> PyResult<Items> {
+        let ty = vm.type_of(iterable);
+        if ty.is(&vm.types.list)
+            && let Some(list) = iterable.downcast::<List>()
+        {
+            return Ok(Items::List(list.clone(), 0));
+        }
+        if ty.is(&vm.types.tuple)
+            && let Some(tuple) = iterable.downcast::<Tuple>()
+        {
+            return Ok(Items::Tuple(tuple.clone(), 0));
+        }
+        iter(vm, iterable).map(Items::Iterator)
+    }
+
+    /// The next item, or None at the end.
+    #[inline]
+    pub fn next(&mut self, vm: &Vm) -> PyResult<Option<Value>> {
+        let (item, index) = match self {
+            Items::List(list, index) => (list.get(*index), index),
+            Items::Tuple(tuple, index) => (tuple.get(*index).cloned(), index),
+            Items::Iterator(iterator) => return next(vm, iterator),
+        };
+        *index += 1;
+        Ok(item)
+    }
+}
+
 /// Calls `f` with every item of an iterable.
 pub fn for_each(
     vm: &Vm,
     iterable: &Value,
     mut f: impl FnMut(Value) -> PyResult<()>,
 ) -> PyResult<()> {
-    let it = iter(vm, iterable)?;
-    while let Some(value) = next(vm, &it)? {
+    let mut items = Items::of(vm, iterable)?;
+    while let Some(value) = items.next(vm)? {
         f(value)?;
     }
     Ok(())

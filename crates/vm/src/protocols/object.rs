@@ -75,6 +75,9 @@ pub fn length_hint(vm: &Vm, value: &Value, default: usize) -> PyResult<usize> {
 
 /// `repr(value)`.
 pub fn repr(vm: &Vm, value: &Value) -> PyResult<Ref<Str>> {
+    if let Some(n) = value.as_small_int() {
+        return crate::objects::int::small_text(vm, n);
+    }
     vm.check_stack()?;
     let ty = vm.type_of(value);
     match ty.slots.repr.get() {

@@ -89,7 +89,12 @@ pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
         return Ok(list.to_vec());
     }
     let it = iterator::iter(vm, iterable)?;
-    let hint = object::length_hint(vm, iterable, 8)?;
+    // Those without a `__length_hint__` need not be asked.
+    let hint = if ty.is(&vm.types.generator) {
+        8
+    } else {
+        object::length_hint(vm, iterable, 8)?
+    };
     let mut items = Vec::new();
     // A wrong hint must not use memory up.
     if items.try_reserve(hint.min(1 << 20)).is_err() {
@@ -139,7 +144,11 @@ pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> 
         };
     }
     let it = iterator::iter(vm, iterable)?;
-    let hint = object::length_hint(vm, iterable, 8)?;
+    let hint = if ty.is(&vm.types.generator) {
+        8
+    } else {
+        object::length_hint(vm, iterable, 8)?
+    };
     if list.is_empty() && hint < 1 << 20 {
         // A wrong hint costs little; a right one gives an exact size.
         let full = list.items.with_mut(|v| v.try_reserve_exact(hint).is_err());

@@ -175,6 +175,11 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult {
     if ty.is(&vm.types.int) {
         return Ok(value.clone());
     }
+    if ty.is(&vm.types.str)
+        && let Some(n) = value.downcast::<crate::objects::str_::Str>().and_then(|t| plain_decimal(t.as_bytes()))
+    {
+        return Ok(Value::small_int(n));
+    }
     if let Some(f) = ty.slots.int.get() {
         let result = f(vm, value)?;
         if !number::is_int(vm, &result) {
@@ -195,6 +200,25 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult {
             ty.full_name()
         ))
     })
+}
+
+/// The number that up to 17 ASCII digits mean, perhaps behind a minus: the usual text of an int.
+fn plain_decimal(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    if digits.is_empty() || digits.len() > 17 {
+        return None;
+    }
+    let mut n = 0i64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        n = n * 10 + (digit - b'0') as i64;
+    }
+    Some(if negative { -n } else { n })
 }
 
 /// An instance of a subclass (or bool) as a plain int.
