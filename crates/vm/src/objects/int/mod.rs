@@ -176,7 +176,9 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult {
         return Ok(value.clone());
     }
     if ty.is(&vm.types.str)
-        && let Some(n) = value.downcast::<crate::objects::str_::Str>().and_then(|t| plain_decimal(t.as_bytes()))
+        && let Some(n) = value
+            .downcast::<crate::objects::str_::Str>()
+            .and_then(|t| plain_decimal(t.as_bytes()))
     {
         return Ok(Value::small_int(n));
     }
