@@ -8,6 +8,7 @@ use crate::function::{Args, OrNone};
 use crate::objects::bytearray::ByteArray;
 use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
+use crate::objects::frame::proxy::FrameLocalsProxy;
 use crate::objects::str_::{self, Str};
 use crate::protocols::attributes;
 use crate::protocols::compare::{self, CompareOp};
@@ -49,7 +50,14 @@ pub fn current_locals(vm: &Vm) -> PyResult {
         None => return Err(vm.system_error("frame does not exist")),
     };
     let frame = crate::objects::frame::frame_object(vm, frame)?;
-    attributes::get_by(vm, frame.as_value(), "f_locals")
+    let locals = attributes::get_by(vm, frame.as_value(), "f_locals")?;
+    if locals.downcast::<FrameLocalsProxy>().is_none() {
+        return Ok(locals);
+    }
+    // In a function each call gives a snapshot of its own (PEP 667).
+    let snapshot = vm.new_dict()?;
+    crate::objects::dict::methods::update_from_mapping(vm, &snapshot, &locals)?;
+    Ok(snapshot.into_value())
 }
 
 /// `dir(object)`, or of the local variables.

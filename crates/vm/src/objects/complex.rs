@@ -45,6 +45,27 @@ fn operand(vm: &Vm, value: &Value) -> PyResult<Option<c::Complex>> {
     Ok(None)
 }
 
+/// The operands of an operator that treats a real one by itself, lest its missing imaginary part count as a zero.
+enum Operands {
+    Both(c::Complex, c::Complex),
+    Right(c::Complex, f64),
+    Left(f64, c::Complex),
+}
+
+fn operands(vm: &Vm, a: &Value, b: &Value) -> PyResult<Option<Operands>> {
+    let is_complex = |v: &Value| v.downcast::<Complex>().is_some();
+    Ok(match (operand(vm, a)?, operand(vm, b)?) {
+        (Some(x), Some(y)) if !is_complex(b) => Some(Operands::Right(x, y.re)),
+        (Some(x), Some(y)) if !is_complex(a) => Some(Operands::Left(x.re, y)),
+        (Some(x), Some(y)) => Some(Operands::Both(x, y)),
+        _ => None,
+    })
+}
+
+fn number_of(vm: &Vm, z: c::Complex) -> PyResult {
+    vm.new_complex(z.re, z.im)
+}
+
 fn own(vm: &Vm, value: &Value) -> PyResult<c::Complex> {
     operand(vm, value)?.ok_or_else(|| vm.type_error("not a complex number"))
 }
@@ -70,8 +91,8 @@ impl Complex {
             return from_one(vm, cls, x);
         }
         let (real, imag) = two_arguments(vm, &args)?;
-        let (mut re, mut im) = (0.0, 0.0);
-        let mut twist = 0.0;
+        let (mut re, mut twist) = (0.0, 0.0);
+        let mut im;
         if let Some(value) = real {
             let value = special(vm, value)?.unwrap_or_else(|| value.clone());
             want_number(vm, &value, "real")?;
@@ -138,22 +159,44 @@ impl Complex {
 
     #[pyslot]
     fn add(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| c::add(x, y))
+        match operands(vm, a, b)? {
+            Some(Operands::Both(x, y)) => number_of(vm, c::add(x, y)),
+            Some(Operands::Right(x, y) | Operands::Left(y, x)) => {
+                number_of(vm, c::add_real(x, y))
+            }
+            None => Ok(Value::NOT_IMPLEMENTED),
+        }
     }
 
     #[pyslot]
     fn subtract(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| c::sub(x, y))
+        match operands(vm, a, b)? {
+            Some(Operands::Both(x, y)) => number_of(vm, c::sub(x, y)),
+            Some(Operands::Right(x, y)) => number_of(vm, c::sub_real(x, y)),
+            Some(Operands::Left(x, y)) => number_of(vm, c::real_sub(x, y)),
+            None => Ok(Value::NOT_IMPLEMENTED),
+        }
     }
 
     #[pyslot]
     fn multiply(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| c::mul(x, y))
+        match operands(vm, a, b)? {
+            Some(Operands::Both(x, y)) => number_of(vm, c::mul(x, y)),
+            Some(Operands::Right(x, y) | Operands::Left(y, x)) => {
+                number_of(vm, c::mul_real(x, y))
+            }
+            None => Ok(Value::NOT_IMPLEMENTED),
+        }
     }
 
     #[pyslot]
     fn true_divide(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| check(vm, c::div(x, y))?)
+        match operands(vm, a, b)? {
+            Some(Operands::Both(x, y)) => number_of(vm, check(vm, c::div(x, y))?),
+            Some(Operands::Right(x, y)) => number_of(vm, check(vm, c::div_real(x, y))?),
+            Some(Operands::Left(x, y)) => number_of(vm, check(vm, c::real_div(x, y))?),
+            None => Ok(Value::NOT_IMPLEMENTED),
+        }
     }
 
     #[pyslot]

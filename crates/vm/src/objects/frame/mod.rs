@@ -5,7 +5,7 @@
 //! (`moved`). CPython: Objects/frameobject.c.
 
 mod jump;
-mod proxy;
+pub mod proxy;
 
 use crate::interpreter::frame::{Frame, locals};
 use crate::objects::cell::CellVariable;
