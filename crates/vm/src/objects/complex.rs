@@ -161,9 +161,7 @@ impl Complex {
     fn add(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         match operands(vm, a, b)? {
             Some(Operands::Both(x, y)) => number_of(vm, c::add(x, y)),
-            Some(Operands::Right(x, y) | Operands::Left(y, x)) => {
-                number_of(vm, c::add_real(x, y))
-            }
+            Some(Operands::Right(x, y) | Operands::Left(y, x)) => number_of(vm, c::add_real(x, y)),
             None => Ok(Value::NOT_IMPLEMENTED),
         }
     }
@@ -182,9 +180,7 @@ impl Complex {
     fn multiply(vm: &Vm, a: &Value, b: &Value) -> PyResult {
         match operands(vm, a, b)? {
             Some(Operands::Both(x, y)) => number_of(vm, c::mul(x, y)),
-            Some(Operands::Right(x, y) | Operands::Left(y, x)) => {
-                number_of(vm, c::mul_real(x, y))
-            }
+            Some(Operands::Right(x, y) | Operands::Left(y, x)) => number_of(vm, c::mul_real(x, y)),
             None => Ok(Value::NOT_IMPLEMENTED),
         }
     }
