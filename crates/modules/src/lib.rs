@@ -1,6 +1,10 @@
 //! The native modules of the standard library: those that are C in CPython, one file or folder each, under CPython's
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
+mod common;
+pub mod struct_;
+pub mod cmath;
+pub mod math;
 pub mod abc;
 pub mod collections;
 pub mod contextvars;
@@ -23,6 +27,9 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
+    &struct_::module::MODULE,
+    &cmath::module::MODULE,
+    &math::module::MODULE,
     &abc::module::MODULE,
     &collections::module::MODULE,
     &contextvars::module::MODULE,
