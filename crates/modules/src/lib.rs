@@ -1,11 +1,8 @@
 //! The native modules of the standard library: those that are C in CPython, one file or folder each, under CPython's
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
-mod common;
-pub mod struct_;
-pub mod cmath;
-pub mod math;
 pub mod abc;
+pub mod cmath;
 pub mod collections;
 pub mod contextvars;
 pub mod functools;
@@ -13,10 +10,12 @@ pub mod itertools;
 pub mod lsprof;
 pub mod marshal;
 pub mod opcode;
+pub mod math;
 pub mod operator;
 pub mod random;
 pub mod sre;
 pub mod string;
+pub mod struct_;
 pub mod suggestions;
 pub mod symtable;
 pub mod tokenize;
@@ -27,10 +26,8 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
-    &struct_::module::MODULE,
-    &cmath::module::MODULE,
-    &math::module::MODULE,
     &abc::module::MODULE,
+    &cmath::module::MODULE,
     &collections::module::MODULE,
     &contextvars::module::MODULE,
     &functools::module::MODULE,
@@ -38,10 +35,12 @@ pub static MODULES: &[&ModuleDef] = &[
     &lsprof::module::MODULE,
     &marshal::module::MODULE,
     &opcode::module::MODULE,
+    &math::module::MODULE,
     &operator::module::MODULE,
     &random::module::MODULE,
     &sre::module::MODULE,
     &string::module::MODULE,
+    &struct_::module::MODULE,
     &suggestions::module::MODULE,
     &symtable::module::MODULE,
     &tokenize::module::MODULE,

@@ -83,9 +83,7 @@ impl SumProduct {
             }
             return Ok(());
         }
-        let real = |v: &Value| {
-            float::exact(vm, v).or_else(|| v.as_small_int().map(|n| n as f64))
-        };
+        let real = |v: &Value| float::exact(vm, v).or_else(|| v.as_small_int().map(|n| n as f64));
         let any_float = float::exact(vm, p).is_some() || float::exact(vm, q).is_some();
         if (any_float || self.floats.is_some())
             && let (Some(x), Some(y)) = (real(p), real(q))

@@ -105,10 +105,7 @@ impl Layout {
                             break;
                         }
                         None => {
-                            return Err(error(
-                                vm,
-                                "repeat count given without format specifier",
-                            ));
+                            return Err(error(vm, "repeat count given without format specifier"));
                         }
                     }
                 }
@@ -129,8 +126,16 @@ impl Layout {
                 code,
                 little,
                 offset: layout.size,
-                size: if matches!(code, b's' | b'p') { count } else { size },
-                count: if matches!(code, b's' | b'p') { 1 } else { count },
+                size: if matches!(code, b's' | b'p') {
+                    count
+                } else {
+                    size
+                },
+                count: if matches!(code, b's' | b'p') {
+                    1
+                } else {
+                    count
+                },
             };
             layout.size = size
                 .checked_mul(count)
@@ -305,9 +310,7 @@ impl Item {
             }
             b'?' => write_uint(out, object::is_true(vm, value)?.into(), self.little),
             b'c' => match value.downcast::<Bytes>() {
-                Some(bytes) if bytes.as_bytes().len() == 1 => {
-                    out.copy_from_slice(bytes.as_bytes())
-                }
+                Some(bytes) if bytes.as_bytes().len() == 1 => out.copy_from_slice(bytes.as_bytes()),
                 _ => {
                     return Err(error(vm, "char format requires a bytes object of length 1"));
                 }
@@ -505,7 +508,12 @@ fn pack_into(vm: &Vm, layout: &Layout, args: &[Value]) -> PyResult<()> {
 }
 
 /// Runs `f` with bytes of a buffer that no Python code run by `f` can take away.
-fn with_part(buffer: &Buffer, start: usize, size: usize, f: impl FnOnce(&[u8]) -> PyResult) -> PyResult {
+fn with_part(
+    buffer: &Buffer,
+    start: usize,
+    size: usize,
+    f: impl FnOnce(&[u8]) -> PyResult,
+) -> PyResult {
     if size <= 128 {
         let mut copy = [0; 128];
         buffer.with(|all| {
@@ -722,9 +730,7 @@ impl Struct {
     /// struct format string
     #[pygetter]
     fn format(&self, vm: &Vm) -> PyResult {
-        Ok(vm
-            .new_str_wtf8(&self.layout(vm)?.text)?
-            .into_value())
+        Ok(vm.new_str_wtf8(&self.layout(vm)?.text)?.into_value())
     }
 
     /// struct size in bytes
@@ -786,7 +792,11 @@ impl UnpackIterator {
     }
 }
 
-fn format_argument<'a>(vm: &Vm, args: &Args<'a>, name: &str) -> PyResult<(Rc<Layout>, &'a [Value])> {
+fn format_argument<'a>(
+    vm: &Vm,
+    args: &Args<'a>,
+    name: &str,
+) -> PyResult<(Rc<Layout>, &'a [Value])> {
     if args.keyword_count() > 0 {
         return Err(vm.type_error(format!("_struct.{name}() takes no keyword arguments")));
     }
