@@ -3,6 +3,9 @@
 
 pub mod abc;
 pub mod cmath;
+pub mod hashes;
+pub mod binascii;
+pub mod common;
 pub mod collections;
 pub mod contextvars;
 pub mod functools;
@@ -26,6 +29,12 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
+    &binascii::module::MODULE,
+    &hashes::md5::module::MODULE,
+    &hashes::sha1::module::MODULE,
+    &hashes::sha2::module::MODULE,
+    &hashes::sha3::module::MODULE,
+    &hashes::blake2::module::MODULE,
     &abc::module::MODULE,
     &cmath::module::MODULE,
     &collections::module::MODULE,
