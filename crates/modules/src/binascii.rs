@@ -77,7 +77,11 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
         if (v[0] | v[1] | v[2] | v[3]) >= 64 {
             break;
         }
-        out.extend_from_slice(&[v[0] << 2 | v[1] >> 4, v[1] << 4 | v[2] >> 2, v[2] << 6 | v[3]]);
+        out.extend_from_slice(&[
+            v[0] << 2 | v[1] >> 4,
+            v[1] << 4 | v[2] >> 2,
+            v[2] << 6 | v[3],
+        ]);
         at += 4;
     }
     let (mut quad, mut pads, mut left, mut padding) = (0, 0, 0u8, false);
@@ -147,12 +151,9 @@ fn to_base64(data: &[u8], newline: bool) -> Vec<u8> {
     }
     match chunks.remainder() {
         [a] => out.extend_from_slice(&[digit(a >> 2), digit(a << 4), b'=', b'=']),
-        [a, b] => out.extend_from_slice(&[
-            digit(a >> 2),
-            digit(a << 4 | b >> 4),
-            digit(b << 2),
-            b'=',
-        ]),
+        [a, b] => {
+            out.extend_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2), b'='])
+        }
         _ => {}
     }
     if newline {
@@ -272,8 +273,7 @@ fn to_qp(data: &[u8], quote_tabs: bool, is_text: bool, header: bool) -> Vec<u8> 
                 && (next.is_none() || matches!(next, Some(b'\n' | b'\r' | 0))))
             || (!is_text && matches!(byte, b'\r' | b'\n'))
             || (matches!(byte, b'\t' | b' ') && next.is_none())
-            || (byte < 33
-                && !matches!(byte, b'\r' | b'\n' | b'\t' | b' '))
+            || (byte < 33 && !matches!(byte, b'\r' | b'\n' | b'\t' | b' '))
             || (byte < 33
                 && (quote_tabs || !matches!(byte, b'\t' | b' '))
                 && !matches!(byte, b'\r' | b'\n'));
@@ -313,12 +313,7 @@ fn to_qp(data: &[u8], quote_tabs: bool, is_text: bool, header: bool) -> Vec<u8> 
     out
 }
 
-fn hexlify(
-    vm: &Vm,
-    data: &Buffer,
-    sep: Option<&Value>,
-    group: i32,
-) -> PyResult {
+fn hexlify(vm: &Vm, data: &Buffer, sep: Option<&Value>, group: i32) -> PyResult {
     let sep = hex::separator(vm, sep)?;
     let text = data.with(|bytes| hex::encode(bytes, sep, group));
     Ok(vm.new_bytes_of(text)?.into_value())
@@ -479,7 +474,11 @@ pub mod module {
             for byte in bytes {
                 crc ^= u32::from(*byte) << 8;
                 for _ in 0..8 {
-                    crc = if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 };
+                    crc = if crc & 0x8000 != 0 {
+                        crc << 1 ^ 0x1021
+                    } else {
+                        crc << 1
+                    };
                 }
                 crc &= 0xffff;
             }

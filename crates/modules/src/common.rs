@@ -18,7 +18,9 @@ pub fn exception(vm: &Vm, full_name: &'static str, base: &Ref<Type>) -> PyResult
     if let Some(class) = known {
         return Ok(class);
     }
-    let (module, name) = full_name.rsplit_once('.').unwrap_or(("builtins", full_name));
+    let (module, name) = full_name
+        .rsplit_once('.')
+        .unwrap_or(("builtins", full_name));
     let dict = vm.new_dict()?;
     dict.set_str(
         vm,
@@ -35,7 +37,9 @@ pub fn exception(vm: &Vm, full_name: &'static str, base: &Ref<Type>) -> PyResult
     let Ok(class) = class.downcast_into::<Type>() else {
         return Err(vm.system_error("a class is not a type"));
     };
-    classes.0.with_mut(|all| all.push((full_name, class.clone())));
+    classes
+        .0
+        .with_mut(|all| all.push((full_name, class.clone())));
     Ok(class)
 }
 

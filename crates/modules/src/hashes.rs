@@ -69,7 +69,8 @@ impl Md5 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -90,7 +91,6 @@ impl Md5 {
 
 #[pymethods]
 impl Md5 {
-
     /// Return a copy of the hash object.
     #[pymethod(sig = "($self, /)")]
     fn copy(&self, vm: &Vm) -> PyResult {
@@ -147,7 +147,8 @@ impl Sha1 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -168,7 +169,6 @@ impl Sha1 {
 
 #[pymethods]
 impl Sha1 {
-
     /// Return a copy of the hash object.
     #[pymethod(sig = "($self, /)")]
     fn copy(&self, vm: &Vm) -> PyResult {
@@ -225,7 +225,8 @@ impl Sha224 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -246,7 +247,6 @@ impl Sha224 {
 
 #[pymethods]
 impl Sha224 {
-
     /// Return a copy of the hash object.
     #[pymethod(sig = "($self, /)")]
     fn copy(&self, vm: &Vm) -> PyResult {
@@ -303,7 +303,8 @@ impl Sha256 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -324,7 +325,6 @@ impl Sha256 {
 
 #[pymethods]
 impl Sha256 {
-
     /// Return a copy of the hash object.
     #[pymethod(sig = "($self, /)")]
     fn copy(&self, vm: &Vm) -> PyResult {
@@ -381,7 +381,8 @@ impl Sha384 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -402,7 +403,6 @@ impl Sha384 {
 
 #[pymethods]
 impl Sha384 {
-
     /// Return a copy of the hash object.
     #[pymethod(sig = "($self, /)")]
     fn copy(&self, vm: &Vm) -> PyResult {
@@ -459,7 +459,8 @@ impl Sha512 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -480,7 +481,6 @@ impl Sha512 {
 
 #[pymethods]
 impl Sha512 {
-
     /// Return a copy of the hash object.
     #[pymethod(sig = "($self, /)")]
     fn copy(&self, vm: &Vm) -> PyResult {
@@ -537,14 +537,14 @@ impl Sha3_224 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 }
 
 #[pymethods]
 impl Sha3_224 {
-
     #[pyslot(sig = "(data=b'', *, usedforsecurity=True, string=None)")]
     fn new(
         cls: &Ref<Type>,
@@ -632,14 +632,14 @@ impl Sha3_256 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 }
 
 #[pymethods]
 impl Sha3_256 {
-
     #[pyslot(sig = "(data=b'', *, usedforsecurity=True, string=None)")]
     fn new(
         cls: &Ref<Type>,
@@ -727,14 +727,14 @@ impl Sha3_384 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 }
 
 #[pymethods]
 impl Sha3_384 {
-
     #[pyslot(sig = "(data=b'', *, usedforsecurity=True, string=None)")]
     fn new(
         cls: &Ref<Type>,
@@ -822,14 +822,14 @@ impl Sha3_512 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 }
 
 #[pymethods]
 impl Sha3_512 {
-
     #[pyslot(sig = "(data=b'', *, usedforsecurity=True, string=None)")]
     fn new(
         cls: &Ref<Type>,
@@ -917,7 +917,8 @@ impl Shake128 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -937,7 +938,6 @@ impl Shake128 {
 
 #[pymethods]
 impl Shake128 {
-
     #[pyslot(sig = "(data=b'', *, usedforsecurity=True, string=None)")]
     fn new(
         cls: &Ref<Type>,
@@ -1025,7 +1025,8 @@ impl Shake256 {
 
     fn add(&self, vm: &Vm, data: &Value) -> PyResult<()> {
         let data = data_buffer(vm, data)?;
-        self.running.with_mut(|r| data.with(|bytes| r.update(bytes)));
+        self.running
+            .with_mut(|r| data.with(|bytes| r.update(bytes)));
         Ok(())
     }
 
@@ -1045,7 +1046,6 @@ impl Shake256 {
 
 #[pymethods]
 impl Shake256 {
-
     #[pyslot(sig = "(data=b'', *, usedforsecurity=True, string=None)")]
     fn new(
         cls: &Ref<Type>,
@@ -1149,16 +1149,16 @@ impl Blake2Params {
         let int = |key: &str, default: i64| -> PyResult<i64> {
             match args.keyword(key) {
                 None => Ok(default),
-                Some(value) => number::index_i64(vm, value)?.ok_or_else(|| {
-                    vm.overflow_error("Python int too large to convert to C int")
-                }),
+                Some(value) => number::index_i64(vm, value)?
+                    .ok_or_else(|| vm.overflow_error("Python int too large to convert to C int")),
             }
         };
         let byte = |key: &str, default: i64, low: i64| -> PyResult<u8> {
             let n = int(key, default)?;
-            u8::try_from(n).ok().filter(|_| n >= low).ok_or_else(|| {
-                vm.value_error(format!("{key} must be between {low} and 255"))
-            })
+            u8::try_from(n)
+                .ok()
+                .filter(|_| n >= low)
+                .ok_or_else(|| vm.value_error(format!("{key} must be between {low} and 255")))
         };
         let unsigned = |key: &str, bits: u32| -> PyResult<u64> {
             let Some(value) = args.keyword(key) else {
@@ -1166,7 +1166,9 @@ impl Blake2Params {
             };
             let n = number::index_i128(vm, value)?;
             match n {
-                Some(n) if n < 0 => Err(vm.overflow_error("can't convert negative value to unsigned int")),
+                Some(n) if n < 0 => {
+                    Err(vm.overflow_error("can't convert negative value to unsigned int"))
+                }
                 Some(n) if n < 1i128 << bits => Ok(n as u64),
                 _ => Err(vm.overflow_error(format!("{key} is too large"))),
             }
@@ -1190,9 +1192,9 @@ impl Blake2Params {
             inner_size: match usize::try_from(inner_size) {
                 Ok(n) if n <= most => n,
                 _ => {
-                    return Err(vm.value_error(format!(
-                        "inner_size must be between 0 and is {most}"
-                    )));
+                    return Err(
+                        vm.value_error(format!("inner_size must be between 0 and is {most}"))
+                    );
                 }
             },
             key: bytes("key", most)?,
@@ -1202,8 +1204,21 @@ impl Blake2Params {
             },
         };
         const KNOWN: [&str; 15] = [
-            "data", "digest_size", "key", "salt", "person", "fanout", "depth", "leaf_size",
-            "node_offset", "node_depth", "inner_size", "last_node", "usedforsecurity", "string", "",
+            "data",
+            "digest_size",
+            "key",
+            "salt",
+            "person",
+            "fanout",
+            "depth",
+            "leaf_size",
+            "node_offset",
+            "node_depth",
+            "inner_size",
+            "last_node",
+            "usedforsecurity",
+            "string",
+            "",
         ];
         for (key, _) in args.keywords() {
             if !key.as_str().is_some_and(|k| KNOWN.contains(&k)) {
@@ -1451,25 +1466,25 @@ pub mod md5 {
     pub mod module {
         use super::*;
 
-    #[pyattr(name = "MD5Type")]
-    fn md5type_class(vm: &Vm) -> Value {
-        vm.class::<Md5>().to_value()
-    }
+        #[pyattr(name = "MD5Type")]
+        fn md5type_class(vm: &Vm) -> Value {
+            vm.class::<Md5>().to_value()
+        }
 
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn md5(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        Md5::make(vm, data, usedforsecurity, string)
-    }
+        #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
+        fn md5(
+            vm: &Vm,
+            data: Option<&Value>,
+            usedforsecurity: Option<bool>,
+            string: Option<&Value>,
+        ) -> PyResult {
+            Md5::make(vm, data, usedforsecurity, string)
+        }
 
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
-    }
+        #[pyattr(name = "_GIL_MINSIZE")]
+        fn gil_minsize(vm: &Vm) -> PyResult {
+            vm.new_int(2048)
+        }
     }
 }
 
@@ -1481,25 +1496,25 @@ pub mod sha1 {
     pub mod module {
         use super::*;
 
-    #[pyattr(name = "SHA1Type")]
-    fn sha1type_class(vm: &Vm) -> Value {
-        vm.class::<Sha1>().to_value()
-    }
+        #[pyattr(name = "SHA1Type")]
+        fn sha1type_class(vm: &Vm) -> Value {
+            vm.class::<Sha1>().to_value()
+        }
 
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn sha1(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        Sha1::make(vm, data, usedforsecurity, string)
-    }
+        #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
+        fn sha1(
+            vm: &Vm,
+            data: Option<&Value>,
+            usedforsecurity: Option<bool>,
+            string: Option<&Value>,
+        ) -> PyResult {
+            Sha1::make(vm, data, usedforsecurity, string)
+        }
 
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
-    }
+        #[pyattr(name = "_GIL_MINSIZE")]
+        fn gil_minsize(vm: &Vm) -> PyResult {
+            vm.new_int(2048)
+        }
     }
 }
 
@@ -1511,50 +1526,50 @@ pub mod sha2 {
     pub mod module {
         use super::*;
 
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn sha224(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        Sha224::make(vm, data, usedforsecurity, string)
-    }
+        #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
+        fn sha224(
+            vm: &Vm,
+            data: Option<&Value>,
+            usedforsecurity: Option<bool>,
+            string: Option<&Value>,
+        ) -> PyResult {
+            Sha224::make(vm, data, usedforsecurity, string)
+        }
 
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn sha256(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        Sha256::make(vm, data, usedforsecurity, string)
-    }
+        #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
+        fn sha256(
+            vm: &Vm,
+            data: Option<&Value>,
+            usedforsecurity: Option<bool>,
+            string: Option<&Value>,
+        ) -> PyResult {
+            Sha256::make(vm, data, usedforsecurity, string)
+        }
 
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn sha384(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        Sha384::make(vm, data, usedforsecurity, string)
-    }
+        #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
+        fn sha384(
+            vm: &Vm,
+            data: Option<&Value>,
+            usedforsecurity: Option<bool>,
+            string: Option<&Value>,
+        ) -> PyResult {
+            Sha384::make(vm, data, usedforsecurity, string)
+        }
 
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn sha512(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        Sha512::make(vm, data, usedforsecurity, string)
-    }
+        #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
+        fn sha512(
+            vm: &Vm,
+            data: Option<&Value>,
+            usedforsecurity: Option<bool>,
+            string: Option<&Value>,
+        ) -> PyResult {
+            Sha512::make(vm, data, usedforsecurity, string)
+        }
 
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
-    }
+        #[pyattr(name = "_GIL_MINSIZE")]
+        fn gil_minsize(vm: &Vm) -> PyResult {
+            vm.new_int(2048)
+        }
     }
 }
 
@@ -1562,19 +1577,23 @@ pub mod sha2 {
 pub mod sha3 {
     use super::*;
 
-    #[pymodule(name = "_sha3", doc = "", classes(Sha3_224, Sha3_256, Sha3_384, Sha3_512, Shake128, Shake256))]
+    #[pymodule(
+        name = "_sha3",
+        doc = "",
+        classes(Sha3_224, Sha3_256, Sha3_384, Sha3_512, Shake128, Shake256)
+    )]
     pub mod module {
         use super::*;
 
-    #[pyattr]
-    fn implementation(vm: &Vm) -> PyResult {
-        Ok(vm.new_str("RustCrypto")?.into_value())
-    }
+        #[pyattr]
+        fn implementation(vm: &Vm) -> PyResult {
+            Ok(vm.new_str("RustCrypto")?.into_value())
+        }
 
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
-    }
+        #[pyattr(name = "_GIL_MINSIZE")]
+        fn gil_minsize(vm: &Vm) -> PyResult {
+            vm.new_int(2048)
+        }
     }
 }
 
@@ -1586,10 +1605,9 @@ pub mod blake2 {
     pub mod module {
         use super::*;
 
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
-    }
+        #[pyattr(name = "_GIL_MINSIZE")]
+        fn gil_minsize(vm: &Vm) -> PyResult {
+            vm.new_int(2048)
+        }
     }
 }
-

@@ -2,18 +2,18 @@
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
 pub mod abc;
-pub mod cmath;
-pub mod hashes;
 pub mod binascii;
-pub mod common;
+pub mod cmath;
 pub mod collections;
+pub mod common;
 pub mod contextvars;
 pub mod functools;
+pub mod hashes;
 pub mod itertools;
 pub mod lsprof;
 pub mod marshal;
-pub mod opcode;
 pub mod math;
+pub mod opcode;
 pub mod operator;
 pub mod random;
 pub mod sre;
@@ -29,22 +29,22 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
-    &binascii::module::MODULE,
-    &hashes::md5::module::MODULE,
-    &hashes::sha1::module::MODULE,
-    &hashes::sha2::module::MODULE,
-    &hashes::sha3::module::MODULE,
-    &hashes::blake2::module::MODULE,
     &abc::module::MODULE,
+    &binascii::module::MODULE,
     &cmath::module::MODULE,
     &collections::module::MODULE,
     &contextvars::module::MODULE,
     &functools::module::MODULE,
+    &hashes::blake2::module::MODULE,
+    &hashes::md5::module::MODULE,
+    &hashes::sha1::module::MODULE,
+    &hashes::sha2::module::MODULE,
+    &hashes::sha3::module::MODULE,
     &itertools::module::MODULE,
     &lsprof::module::MODULE,
     &marshal::module::MODULE,
-    &opcode::module::MODULE,
     &math::module::MODULE,
+    &opcode::module::MODULE,
     &operator::module::MODULE,
     &random::module::MODULE,
     &sre::module::MODULE,
