@@ -147,7 +147,7 @@ impl crate::function::ClassInfo for Type {
     const DOC: &'static str =
         "type(object) -> the object's type\ntype(name, bases, dict, **kwds) -> a new type";
     const BASE_CLASS: Option<fn(&Vm) -> Ref<Type>> = None;
-    const FLAGS: u64 = TypeFlags::BASETYPE;
+    const FLAGS: u64 = TypeFlags::BASETYPE | TypeFlags::HAS_WEAKREF;
 }
 
 impl Drop for Type {
