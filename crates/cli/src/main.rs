@@ -35,6 +35,7 @@ fn main() {
         .name("main".into())
         .stack_size(STACK)
         .spawn(move || run(options));
+    wait_undisturbed();
     let code = match thread.map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
         Ok(Err(_)) => {
@@ -49,6 +50,17 @@ fn main() {
         }
     };
     std::process::exit(code)
+}
+
+/// Keeps signals away from the process's first thread, which only waits: the kernel would prefer it, and what the
+/// interpreter's thread blocks in would not be interrupted.
+fn wait_undisturbed() {
+    // SAFETY: fills a set and changes the calling thread's mask.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &all, std::ptr::null_mut());
+    }
 }
 
 fn run(options: Options) -> i32 {

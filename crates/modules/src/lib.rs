@@ -21,6 +21,7 @@ pub mod string;
 pub mod struct_;
 pub mod suggestions;
 pub mod symtable;
+pub mod thread;
 pub mod tokenize;
 pub mod types;
 pub mod weakref;
@@ -52,6 +53,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &struct_::module::MODULE,
     &suggestions::module::MODULE,
     &symtable::module::MODULE,
+    &thread::module::MODULE,
     &tokenize::module::MODULE,
     &types::module::MODULE,
     &weakref::module::MODULE,

@@ -28,6 +28,12 @@ impl std::fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+impl Drop for Interpreter {
+    fn drop(&mut self) {
+        self.vm.interp.state.finalizing.set(true)
+    }
+}
+
 impl Interpreter {
     /// A new interpreter with the modules `builtins`, `sys` and `__main__`.
     pub fn new(mut config: Config) -> Result<Interpreter, StartError> {
@@ -112,10 +118,27 @@ impl Interpreter {
             let exception = vm.take_exception();
             code = display::handle_uncaught(vm, exception);
         }
+        self.wait_for_threads();
         if builtins::print::flush_native().is_err() && code == 0 {
             code = 120;
         }
         code
+    }
+
+    /// Waits for the threads that are no daemons; daemons stop at their next try to run.
+    fn wait_for_threads(&self) {
+        let vm = &*self.vm;
+        for name in ["threading", "_thread"] {
+            let module = naja_vm::import::modules(vm)
+                .and_then(|modules| modules.get_str(vm, &vm.intern(name)));
+            if let Ok(Some(module)) = module {
+                if vm.call_method_str(&module, "_shutdown", &[]).is_err() {
+                    naja_vm::exception::write_unraisable(vm, Some(&module));
+                }
+                break;
+            }
+            vm.clear_exception();
+        }
     }
 
     /// An attribute of `__main__`, if there is one.

@@ -27,7 +27,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 mod config;
 mod gil;
 mod hooks;
+pub mod lock;
 mod policy;
+pub mod threads;
 
 pub use config::Config;
 pub use gil::Gil;
@@ -94,6 +96,8 @@ pub struct State {
     pub finalizing: Cell<bool>,
     /// The states of the interpreter's threads.
     pub threads: MutCell<Vec<*const Vm>>,
+    /// Called in every thread that ends.
+    pub thread_end: MutCell<Vec<fn(&Vm)>>,
     pub switch_interval_us: AtomicU64,
 }
 

@@ -92,7 +92,7 @@ impl Vm {
             stack_limit: Cell::new(crate::runtime::native_stack_limit()),
             depth: Cell::new(0),
             context: MutCell::new(None),
-            thread_id: Cell::new(0),
+            thread_id: Cell::new(crate::runtime::threads::current_ident()),
             async_gen_hooks: MutCell::new((None, None)),
             coroutine_origin_depth: Cell::new(0),
             running_loop: MutCell::new(None),

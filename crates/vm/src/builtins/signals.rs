@@ -9,12 +9,14 @@ use naja_heap::Value;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Signal numbers end below this.
 pub const NSIG: usize = 65;
 
 static PENDING: [AtomicBool; NSIG] = [const { AtomicBool::new(false) }; NSIG];
+/// The thread that runs handlers.
+static MAIN_THREAD: AtomicU64 = AtomicU64::new(0);
 static ANY: AtomicBool = AtomicBool::new(false);
 /// The eval breaker of the interpreter that handles signals; its count of references is given up on purpose.
 static BREAKER: AtomicPtr<AtomicU32> = AtomicPtr::new(std::ptr::null_mut());
@@ -40,8 +42,20 @@ fn handlers(vm: &Vm) -> Rc<Handlers> {
 }
 
 /// What the system calls: async-signal-safe, it only stores to atomics.
+///
+/// Only the main thread runs handlers: a signal that reached another thread is passed on, so that what the main thread
+/// waits for is interrupted.
 extern "C" fn note(signal: libc::c_int) {
-    trip(signal)
+    let main = MAIN_THREAD.load(Ordering::Relaxed);
+    // SAFETY: the main thread lives as long as the process, and `pthread_kill` is async-signal-safe.
+    let passed_on = unsafe {
+        main != 0
+            && main != libc::pthread_self() as u64
+            && libc::pthread_kill(main as libc::pthread_t, signal) == 0
+    };
+    if !passed_on {
+        trip(signal)
+    }
 }
 
 /// Marks a signal as arrived, from anywhere.
@@ -61,6 +75,7 @@ pub fn trip(signal: i32) {
 pub fn install(vm: &Vm) {
     let breaker = Arc::into_raw(vm.breaker.clone()).cast_mut();
     BREAKER.store(breaker, Ordering::Release);
+    MAIN_THREAD.store(vm.thread_id.get(), Ordering::Relaxed);
     set_system_handler(libc::SIGPIPE, libc::SIG_IGN);
     set_system_handler(libc::SIGXFSZ, libc::SIG_IGN);
     // A parent that ignored SIGINT (a shell's background job) is followed.

@@ -663,6 +663,44 @@ pub mod module {
         }
     }
 
+    /// Return a dict mapping each thread's thread id to its current stack frame.
+    ///
+    /// This function should be used for specialized purposes only.
+    #[pyfunction(sig = "()")]
+    fn _current_frames(vm: &Vm) -> PyResult<Ref<Dict>> {
+        vm.permit(Access::Event("sys._current_frames", &[]))?;
+        let mut frames = Vec::new();
+        vm.each_thread(|thread| {
+            if let Some(frame) = thread.visible_frame() {
+                frames.push((thread.thread_id.get(), std::ptr::from_ref(frame).cast_mut()));
+            }
+        });
+        let result = Dict::new(vm)?;
+        for (id, frame) in frames {
+            let id = crate::IntoPyResult::into_py_result(id, vm)?;
+            result.set(vm, &id, frame_object(vm, frame)?.into_value())?;
+        }
+        Ok(result)
+    }
+
+    /// Return a dict mapping each thread's identifier to its current raised exception.
+    ///
+    /// This function should be used for specialized purposes only.
+    #[pyfunction(sig = "()")]
+    fn _current_exceptions(vm: &Vm) -> PyResult<Ref<Dict>> {
+        vm.permit(Access::Event("sys._current_exceptions", &[]))?;
+        let mut exceptions = Vec::new();
+        vm.each_thread(|thread| {
+            exceptions.push((thread.thread_id.get(), thread.handled_exception()))
+        });
+        let result = Dict::new(vm)?;
+        for (id, exception) in exceptions {
+            let id = crate::IntoPyResult::into_py_result(id, vm)?;
+            result.set(vm, &id, exception.unwrap_or(Value::NONE))?;
+        }
+        Ok(result)
+    }
+
     /// Return the name of the module for the calling frame.
     ///
     /// The default depth returns the module containing the call to this API.

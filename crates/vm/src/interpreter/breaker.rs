@@ -28,8 +28,12 @@ impl Vm {
         if bits & Breaker::ASYNC_EXCEPTION != 0
             && let Some(exception) = self.async_exception.take()
         {
-            self.breaker
-                .fetch_and(!Breaker::ASYNC_EXCEPTION, Ordering::Relaxed);
+            let mut others = false;
+            self.each_thread(|vm| others |= vm.async_exception.with(Option::is_some));
+            if !others {
+                self.breaker
+                    .fetch_and(!Breaker::ASYNC_EXCEPTION, Ordering::Relaxed);
+            }
             return Err(super::unwind::do_raise(self, Some(exception), None));
         }
         if bits & Breaker::GIL_DROP != 0 {

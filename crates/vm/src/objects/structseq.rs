@@ -47,8 +47,36 @@ fn repr(vm: &Vm, value: &Value) -> PyResult {
     Ok(vm.new_str(text)?.into_value())
 }
 
+/// `T(sequence)`: as many items as there are fields. Raises TypeError.
+fn new(vm: &Vm, ty: &Ref<Type>, args: crate::function::Args) -> PyResult {
+    let name = ty.full_name();
+    if matches!(&*name, "sys.flags" | "sys.version_info") {
+        return Err(vm.type_error(format!("cannot create '{name}' instances")));
+    }
+    let Some(sequence) = args.args.first() else {
+        return Err(vm.type_error(format!(
+            "{}() missing required argument 'sequence' (pos 1)",
+            ty.name()
+        )));
+    };
+    let items = crate::protocols::sequence::collect_or(
+        vm,
+        sequence,
+        "constructor requires a sequence",
+    )?;
+    let wanted = fields(ty).len();
+    if items.len() != wanted {
+        return Err(vm.type_error(format!(
+            "{name}() takes a {wanted}-sequence ({}-sequence given)",
+            items.len()
+        )));
+    }
+    Ok(Tuple::of_type(vm, ty, items)?.into_value())
+}
+
 /// The slots of every struct sequence.
 pub fn fill_slots(slots: &Slots) {
+    slots.new.set(Some(new));
     slots.repr.set(Some(repr));
 }
 
@@ -97,7 +125,7 @@ macro_rules! struct_sequence {
                 doc: $doc,
                 text_signature: None,
                 base: Some(|vm| vm.types.tuple.clone()),
-                flags: $crate::objects::type_::TypeFlags::NO_NEW | $crate::objects::type_::TypeFlags::IMMUTABLE,
+                flags: $crate::objects::type_::TypeFlags::IMMUTABLE,
                 payload: <$crate::objects::tuple::Tuple as $crate::Payload>::INFO,
                 tables: &[&TABLE],
                 id: &ID,

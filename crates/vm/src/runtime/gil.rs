@@ -102,7 +102,18 @@ impl Vm {
     /// Takes the interpreter lock and makes this the calling thread's state.
     pub fn attach(&self) {
         self.interp.gil.acquire(self.interval(), &self.breaker);
+        self.stop_if_finalizing();
         super::hooks::enter(self);
+    }
+
+    /// Once the interpreter is ending only the main thread runs: others sleep until the process is gone.
+    fn stop_if_finalizing(&self) {
+        if self.interp.state.finalizing.get() && !self.is_main_thread() {
+            self.interp.gil.release();
+            loop {
+                std::thread::park()
+            }
+        }
     }
 
     /// At a check of the eval breaker: lets another thread that has waited long enough run.
@@ -111,6 +122,7 @@ impl Vm {
         self.interp
             .gil
             .yield_to_others(self.interval(), &self.breaker);
+        self.stop_if_finalizing();
         super::hooks::enter(self);
     }
 }
