@@ -222,7 +222,12 @@ impl Lock {
     }
 }
 
-#[pyclass(name = "RLock", module = "_thread", doc = "", flags(BASETYPE, HAS_WEAKREF))]
+#[pyclass(
+    name = "RLock",
+    module = "_thread",
+    doc = "",
+    flags(BASETYPE, HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct RLock {
     lock: RawLock,
@@ -359,8 +364,9 @@ impl RLock {
             }
         };
         let word = |value: &Value| -> PyResult<u64> {
-            u64::try_from(number::index_i128(vm, value)?.unwrap_or(-1))
-                .map_err(|_| vm.overflow_error("Python int too large to convert to C unsigned long"))
+            u64::try_from(number::index_i128(vm, value)?.unwrap_or(-1)).map_err(|_| {
+                vm.overflow_error("Python int too large to convert to C unsigned long")
+            })
         };
         let (count, owner) = (word(&items.0)?, word(&items.1)?);
         vm.acquire_lock(&self.lock, None)?;
@@ -418,12 +424,7 @@ impl RLock {
 struct LocalDicts(MutCell<FxHashMap<u64, Ref<Dict>>>);
 
 /// Thread-local data
-#[pyclass(
-    name = "_local",
-    module = "_thread",
-    gc,
-    flags(BASETYPE, HAS_WEAKREF)
-)]
+#[pyclass(name = "_local", module = "_thread", gc, flags(BASETYPE, HAS_WEAKREF))]
 #[repr(C)]
 pub struct Local {
     dicts: Rc<LocalDicts>,
@@ -434,7 +435,9 @@ pub struct Local {
 
 impl Traverse for Local {
     fn traverse(&self, v: &mut Visitor) {
-        self.dicts.0.with(|d| d.values().for_each(|d| v.reference(d)));
+        self.dicts
+            .0
+            .with(|d| d.values().for_each(|d| v.reference(d)));
         self.args.with(|a| a.iter().for_each(|a| v.value(a)));
         self.kwnames.with(|k| {
             if let Some(names) = k {
@@ -648,7 +651,9 @@ impl ThreadHandle {
             return Err(vm.type_error("_ThreadHandle.join() takes no keyword arguments"));
         }
         let Some(handle) = zelf.downcast::<ThreadHandle>() else {
-            return Err(vm.type_error("descriptor 'join' requires a '_thread._ThreadHandle' object"));
+            return Err(
+                vm.type_error("descriptor 'join' requires a '_thread._ThreadHandle' object")
+            );
         };
         let timeout = match timeout {
             // A negative timeout waits for ever, as none does.
@@ -1056,9 +1061,7 @@ pub mod module {
         match size {
             None => {}
             Some(size) if size != 0 && size < LEAST_STACK => {
-                return Err(
-                    vm.value_error(format!("size must be at least {LEAST_STACK} bytes"))
-                );
+                return Err(vm.value_error(format!("size must be at least {LEAST_STACK} bytes")));
             }
             Some(size) => state.stack_size.set(size as usize),
         }
@@ -1073,9 +1076,7 @@ pub mod module {
             .downcast::<Tuple>()
             .filter(|_| vm.type_of(args).is(&class));
         let Some([kind, exception, _traceback, thread]) = items.map(|t| t.items()) else {
-            return Err(
-                vm.type_error("_thread.excepthook argument type must be ExceptHookArgs")
-            );
+            return Err(vm.type_error("_thread.excepthook argument type must be ExceptHookArgs"));
         };
         if kind.is(vm.types.system_exit.as_value()) {
             return Ok(());

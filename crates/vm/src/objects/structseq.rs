@@ -59,11 +59,8 @@ fn new(vm: &Vm, ty: &Ref<Type>, args: crate::function::Args) -> PyResult {
             ty.name()
         )));
     };
-    let items = crate::protocols::sequence::collect_or(
-        vm,
-        sequence,
-        "constructor requires a sequence",
-    )?;
+    let items =
+        crate::protocols::sequence::collect_or(vm, sequence, "constructor requires a sequence")?;
     let wanted = fields(ty).len();
     if items.len() != wanted {
         return Err(vm.type_error(format!(
