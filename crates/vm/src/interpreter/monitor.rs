@@ -369,9 +369,7 @@ fn find_lines(code: &CodeObject, instrs: &[Instr], units: &mut [Unit]) {
         if can_start(instr.opcode) && here >= 0 && here != current {
             units[instr.at].flags |= LINE_START;
         }
-        if here >= 0 || instr.opcode == op::RESUME {
-            current = here;
-        }
+        current = here;
         if instr.opcode == op::RESUME && instr.oparg & 3 == 0 {
             current = -1; // what follows is reported even on the function's own line
         }

@@ -13,6 +13,7 @@ use crate::objects::traceback::Traceback;
 use crate::objects::type_::{Type, is_subtype};
 use crate::vm::{Raised, Vm};
 use naja_bytecode::exception_table;
+use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
 use naja_heap::{Ref, Value};
 
@@ -23,13 +24,28 @@ use naja_heap::{Ref, Value};
 /// `fp` is the current frame, its `pc` and `sp` stored.
 #[inline(never)]
 pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
+    // SAFETY: by contract.
+    unsafe { handle_at(vm, fp, (*fp).instruction()) }
+}
+
+/// As [`handle`], with the handlers of the instruction at unit `place`: a generator into which an exception is thrown
+/// stands behind its `YIELD_VALUE`.
+///
+/// # Safety
+/// As for [`handle`].
+pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<*mut Frame> {
     let mut fp = fp;
+    let mut place = Some(place);
     // SAFETY: by contract, and each caller's frame was stored when it called.
     unsafe {
         loop {
             let exception = vm.take_exception();
-            let offset = (*fp).instruction();
+            let lookup = place.take().unwrap_or_else(|| (*fp).instruction());
             let code = &*(*fp).code;
+            if exception.is_reraised() {
+                restore_place(fp, lookup);
+            }
+            let offset = (*fp).instruction();
             set_context(vm, &exception);
             if !exception.is_reraised() && (*fp).is_complete() {
                 add_traceback(vm, &exception, fp, offset);
@@ -41,7 +57,7 @@ pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
                 Err(Raised) => vm.take_exception(),
             };
             if let Some(handler) =
-                exception_table::lookup(code.exceptiontable.as_bytes(), offset as u32)
+                exception_table::lookup(code.exceptiontable.as_bytes(), lookup as u32)
             {
                 let base = Frame::stack_base(fp).add(handler.depth as usize);
                 while (*fp).sp > base {
@@ -70,6 +86,23 @@ pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
                 return None;
             }
             let _ = init_call; // the half-made object is on the caller's stack, released with it
+        }
+    }
+}
+
+/// RERAISE with an argument: the frame is again where the exception was raised first, as the value below tells.
+unsafe fn restore_place(fp: *mut Frame, at: usize) {
+    // SAFETY: the running frame; the exception has been popped, the offset lies below it.
+    unsafe {
+        let code = &*(*fp).code;
+        let unit = code.unit(at);
+        let arg = usize::from(unit >> 8);
+        if super::monitor::uninstrumented(code, at, unit as u8) == op::RERAISE
+            && arg > 0
+            && let Some(first) = (*(*fp).sp.sub(arg)).view().as_small_int()
+            && (first as usize) < code.units.len()
+        {
+            (*fp).pc = code.first_unit().add(first as usize);
         }
     }
 }
@@ -115,8 +148,7 @@ pub(crate) fn do_raise(vm: &Vm, exception: Option<Value>, cause: Option<Value>) 
             .map(Value::downcast_into::<BaseException>)
         {
             Some(Ok(exception)) => {
-                exception.mark_context_set();
-                vm.raise_value(exception)
+                reraise(vm, exception)
             }
             _ => vm.runtime_error("No active exception to reraise"),
         };

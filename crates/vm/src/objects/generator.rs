@@ -382,10 +382,9 @@ impl Generator {
             }
             (*frame).entry = true;
             if raising {
-                // The frame's current instruction is the one before: that of the yield, whose handlers apply.
-                (*frame).pc = (*frame).pc.sub(1);
+                // The handlers are those of the instruction before: of the yield.
                 crate::interpreter::trace::thrown(vm, frame);
-                match unwind::handle(vm, frame) {
+                match unwind::handle_at(vm, frame, (*frame).instruction().saturating_sub(1)) {
                     Some(_) => crate::interpreter::run(vm),
                     None => Err(Raised),
                 }
