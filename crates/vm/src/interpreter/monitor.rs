@@ -516,7 +516,10 @@ fn instrument(vm: &Vm, code: &Ref<CodeObject>) {
         };
         unit.line = lines & !unit.line_off;
         unit.instruction_off &= active[event::INSTRUCTION];
-        unit.instruction = active[event::INSTRUCTION] & !unit.instruction_off;
+        unit.instruction = match instr.opcode {
+            op::RESUME | op::END_FOR => 0,
+            _ => active[event::INSTRUCTION] & !unit.instruction_off,
+        };
         apply(code, instr.at, instr.opcode, unit, active[event::LINE] != 0);
     }
     code.monitoring.with_mut(|m| {
@@ -623,6 +626,18 @@ fn switch_off(code: &CodeObject, at: usize, event: usize, tool: usize) {
     }
 }
 
+/// The event BRANCH means both ways of a branch: those that start at unit `source`.
+fn switch_off_branch(code: &CodeObject, source: usize, tool: usize) {
+    let places: Vec<usize> = code.monitoring.with(|m| {
+        let units = m.as_ref().map_or(&[][..], |m| &m.units[..]);
+        let from = |(at, unit): &(usize, &Unit)| *at == source || (unit.source != 0 && unit.source as usize == source);
+        units.iter().enumerate().filter(from).map(|(at, _)| at).collect()
+    });
+    for place in places {
+        switch_off(code, place, event::BRANCH, tool);
+    }
+}
+
 /// Calls one tool's function. Says whether it answered DISABLE.
 fn call_tool(vm: &Vm, tool: usize, event: usize, args: &[Value]) -> PyResult<bool> {
     let state = monitoring(vm);
@@ -675,6 +690,11 @@ unsafe fn fire(
         }
         if event < event::LOCAL {
             switch_off(&code, place, event, tool);
+            if matches!(event, event::BRANCH_LEFT | event::BRANCH_RIGHT)
+                && monitoring(vm).callback(tool, event::BRANCH).is_some()
+            {
+                switch_off_branch(&code, shown, tool);
+            }
         } else {
             monitoring(vm).set_callback(tool, event, None);
             return Err(vm.value_error(format!(

@@ -514,7 +514,7 @@ impl Generator {
                 return Ok(Value::NONE);
             }
             State::Finished => return Ok(Value::NONE),
-            State::Suspended if self.has_no_handler() => {
+            State::Suspended if self.has_no_handler() && !is_watched(vm) => {
                 self.release_frame();
                 return Ok(Value::NONE);
             }
@@ -536,6 +536,13 @@ impl Generator {
             Err(raised) => Err(raised),
         }
     }
+}
+
+/// Whether somebody is to be told that a generator is closed.
+fn is_watched(vm: &Vm) -> bool {
+    use crate::interpreter::monitor::event;
+    let state = &vm.interp.state.monitoring;
+    state.wants(event::PY_UNWIND) || state.wants(event::PY_THROW)
 }
 
 fn is_async_generator(vm: &Vm, value: &Value) -> bool {

@@ -243,24 +243,6 @@ impl FrameObject {
         out
     }
 
-    /// What `locals()` gives: the namespace of a module or class body, or a new dict of a function's variables.
-    pub fn locals_snapshot(&self, vm: &Vm) -> PyResult {
-        if self.code.flags & flags::OPTIMIZED == 0 {
-            let namespace = match self.live() {
-                Some(frame) => frame.locals_value(),
-                None => self.namespace.get(),
-            };
-            if let Some(namespace) = namespace {
-                return Ok(namespace);
-            }
-        }
-        let dict = Dict::new(vm)?;
-        for (name, value) in self.variables() {
-            dict.set(vm, &name, value)?;
-        }
-        Ok(dict.into_value())
-    }
-
     /// Whether the code has a variable of that name.
     pub fn has_variable(&self, name: &crate::objects::str_::Str) -> bool {
         let kinds = self.code.localspluskinds.iter();
