@@ -630,8 +630,15 @@ fn switch_off(code: &CodeObject, at: usize, event: usize, tool: usize) {
 fn switch_off_branch(code: &CodeObject, source: usize, tool: usize) {
     let places: Vec<usize> = code.monitoring.with(|m| {
         let units = m.as_ref().map_or(&[][..], |m| &m.units[..]);
-        let from = |(at, unit): &(usize, &Unit)| *at == source || (unit.source != 0 && unit.source as usize == source);
-        units.iter().enumerate().filter(from).map(|(at, _)| at).collect()
+        let from = |(at, unit): &(usize, &Unit)| {
+            *at == source || (unit.source != 0 && unit.source as usize == source)
+        };
+        units
+            .iter()
+            .enumerate()
+            .filter(from)
+            .map(|(at, _)| at)
+            .collect()
     });
     for place in places {
         switch_off(code, place, event::BRANCH, tool);

@@ -147,9 +147,7 @@ pub(crate) fn do_raise(vm: &Vm, exception: Option<Value>, cause: Option<Value>) 
             .handled_exception()
             .map(Value::downcast_into::<BaseException>)
         {
-            Some(Ok(exception)) => {
-                reraise(vm, exception)
-            }
+            Some(Ok(exception)) => reraise(vm, exception),
             _ => vm.runtime_error("No active exception to reraise"),
         };
     };

@@ -61,14 +61,14 @@ pub fn make(vm: &Vm, target: &Value, callback: Option<Value>) -> PyResult {
 macro_rules! proxy {
     ($ty:ident, $name:literal, $extra:ident) => {
         #[pyclass(
-                                                            name = $name,
-                                                            module = "weakref",
-                                                            doc = "",
-                                                            base = "super::object::Object",
-                                                            extends = "WeakRef",
-                                                            gc,
-                                                            flags(NO_NEW)
-                                                        )]
+                                                                    name = $name,
+                                                                    module = "weakref",
+                                                                    doc = "",
+                                                                    base = "super::object::Object",
+                                                                    extends = "WeakRef",
+                                                                    gc,
+                                                                    flags(NO_NEW)
+                                                                )]
         #[repr(C)]
         pub struct $ty {
             weak: WeakRef,
