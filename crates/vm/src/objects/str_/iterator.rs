@@ -20,7 +20,21 @@ pub struct Position {
 }
 
 impl Position {
+    #[inline]
     fn next(&self, vm: &Vm) -> PyResult<Option<Value>> {
+        let at = self.offset.get();
+        let ascii = self.text.with(|text| {
+            let byte = *text.as_ref()?.as_bytes().get(at)?;
+            byte.is_ascii().then_some(byte)
+        });
+        if let Some(byte) = ascii {
+            self.offset.set(at + 1);
+            return Ok(Some(vm.interp.latin1_char(byte).into_value()));
+        }
+        self.next_other(vm)
+    }
+
+    fn next_other(&self, vm: &Vm) -> PyResult<Option<Value>> {
         let Some(text) = self.text.get() else {
             return Ok(None);
         };

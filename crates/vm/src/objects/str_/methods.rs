@@ -3,6 +3,7 @@
 use super::{CodePoints, Str, codecs, concat, count_chars, decode_at, eq, push_code_point};
 use crate::function::Args;
 use crate::objects::int::error::check;
+use crate::objects::list::List;
 use crate::objects::slice::Slice;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
@@ -449,6 +450,37 @@ fn replace(vm: &Vm, text: &Str, old: &Str, new: &Str, max: usize) -> PyResult<Op
     Str::build(vm, size, chars, fill).map(Some)
 }
 
+/// The items joined, if they are two or more exact strings. Runs no Python.
+fn join_exact(vm: &Vm, separator: &Str, items: &[Value]) -> Option<PyResult<Ref<Str>>> {
+    if items.len() < 2 {
+        return None;
+    }
+    let (mut bytes, mut chars) = (0usize, 0usize);
+    for item in items {
+        let text = crate::objects::dict::exact_str(vm, item)?;
+        bytes = bytes.checked_add(text.byte_len())?;
+        chars += text.char_len();
+    }
+    bytes = separator
+        .byte_len()
+        .checked_mul(items.len() - 1)?
+        .checked_add(bytes)?;
+    chars += separator.char_len() * (items.len() - 1);
+    if bytes < 2 {
+        return None; // one of the shared strings
+    }
+    Some(Str::filled(vm, bytes, chars, |push| {
+        for (i, item) in items.iter().enumerate() {
+            if i > 0 {
+                push(separator.as_bytes());
+            }
+            if let Some(text) = item.downcast::<Str>() {
+                push(text.as_bytes());
+            }
+        }
+    }))
+}
+
 #[pymethods(with(super::case::STR_CASE, super::translate::STR_TRANSLATE))]
 impl Str {
     #[pyslot(sig = "(object='', encoding='utf-8', errors='strict')")]
@@ -646,6 +678,12 @@ impl Str {
     /// Example: '.'.join(['ab', 'pq', 'rs']) -> 'ab.pq.rs'
     #[pymethod(sig = "($self, iterable, /)")]
     fn join(zelf: &Ref<Self>, vm: &Vm, iterable: &Value) -> PyResult {
+        if let Some(list) = iterable.downcast::<List>()
+            && vm.type_of(iterable).is(&vm.types.list)
+            && let Some(joined) = list.items.with(|items| join_exact(vm, zelf, items))
+        {
+            return joined.map(Ref::into_value);
+        }
         let items = sequence::collect_or(vm, iterable, "can only join an iterable")?;
         if let [one] = items.as_slice()
             && vm.type_of(one).is(&vm.types.str)

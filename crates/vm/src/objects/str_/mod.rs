@@ -121,6 +121,36 @@ impl Str {
         Ok(new)
     }
 
+    /// A string of `byte_len` bytes which `fill` gives piece by piece to the function that it gets. Raises MemoryError.
+    ///
+    /// Panics where the pieces are not of that length together.
+    pub(crate) fn filled(
+        vm: &Vm,
+        byte_len: usize,
+        char_len: usize,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8])),
+    ) -> PyResult<Ref<Str>> {
+        let payload = Str {
+            hash: Cell::new(0),
+            byte_len,
+            char_len,
+            index: Cell::new(std::ptr::null_mut()),
+        };
+        let ty = &vm.types.str;
+        // SAFETY: the text is filled in here; if it is not, nobody sees the object.
+        let new = unsafe { vm.heap().alloc_unfilled(&ty.layout, byte_len, payload) }
+            .map_err(|e| vm.no_memory(e))?;
+        let (start, mut at) = (new.data_ptr(), 0);
+        fill(&mut |piece| {
+            assert!(piece.len() <= byte_len - at);
+            // SAFETY: just checked.
+            unsafe { std::ptr::copy_nonoverlapping(piece.as_ptr(), start.add(at), piece.len()) };
+            at += piece.len();
+        });
+        assert_eq!(at, byte_len);
+        Ok(new)
+    }
+
     pub(crate) fn for_interner(
         heap: &naja_heap::Heap,
         ty: &naja_heap::TypeLayout,
