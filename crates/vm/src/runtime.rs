@@ -88,8 +88,8 @@ pub struct State {
     /// State of native modules, by its type.
     modules_state: MutCell<FxHashMap<TypeId, Rc<dyn Any>>>,
     pub weakrefs: crate::objects::weakref::Table,
-    /// Addresses of the definitions of `len` and `isinstance`, once seen.
-    pub(crate) special_builtins: [Cell<usize>; 2],
+    /// Addresses of the definitions of `len`, `isinstance` and `list.append`, once seen.
+    pub(crate) special_builtins: [Cell<usize>; 3],
     pub int_max_str_digits: Cell<usize>,
     pub recursion_limit: Cell<u32>,
     pub monitoring: crate::interpreter::monitor::Monitoring,

@@ -177,6 +177,12 @@ impl Vm {
     pub(crate) fn is_list_append(&self, value: &Value) -> bool {
         value
             .downcast::<crate::function::descriptor::MethodDescriptor>()
-            .is_some_and(|d| d.def.name == "append" && d.objclass.is(&self.types.list))
+            .is_some_and(|d| {
+                let is = d.def.name == "append" && d.objclass.is(&self.types.list);
+                if is {
+                    self.interp.state.special_builtins[2].set(std::ptr::from_ref(d.def) as usize);
+                }
+                is
+            })
     }
 }

@@ -9,6 +9,8 @@
 use super::frame::{Frame, locals};
 use super::ops::{self, Fp, Pc, Sp};
 use super::unwind;
+use crate::function::descriptor::MethodDescriptor;
+use crate::function::native::NativeFunction;
 use crate::objects::cell::CellVariable;
 use crate::objects::dict::Dict;
 use crate::objects::float::Float;
@@ -18,6 +20,7 @@ use crate::objects::list::{List, ListIterator};
 use crate::objects::module::Module;
 use crate::objects::range::RangeIterator;
 use crate::objects::tuple::{Tuple, TupleIterator};
+use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::vm::{PyResult, Raised, Vm};
 use naja_bytecode::opcode::op;
@@ -685,7 +688,28 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(2);
                             next!('d8)
                         }
-                        op::COMPARE_OP_STR => slow!(ops::arith::compare_op_str),
+                        op::COMPARE_OP_STR => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            let str_type = &raw const *vm.types.str;
+                            if !l.is_pointer()
+                                || !r.is_pointer()
+                                || type_ptr(l) != str_type
+                                || type_ptr(r) != str_type
+                            {
+                                slow!(ops::arith::compare_op_str)
+                            }
+                            let (a, b) = (payload::<Str>(l), payload::<Str>(r));
+                            let equal = l.clean_bits() == r.clean_bits()
+                                || a.byte_len() == b.byte_len() && a.as_bytes() == b.as_bytes();
+                            // Only == and != are specialised: any other outcome than "equal" will do for "not equal".
+                            let outcome = if equal { 8 } else { 4 };
+                            sp = sp.sub(1);
+                            *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
+                            pc = pc.add(2);
+                            release!(r);
+                            release!(l);
+                            next!('d8)
+                        }
                         op::IS_OP => {
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
                         let same = l.clean_bits() == r.clean_bits();
@@ -702,7 +726,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
 
                         // ---- jumps ----
                         op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd8, 'd8),
-                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd8, 'd9),
+                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd9, 'd9),
                         op::POP_JUMP_IF_NONE => {
                             sp = sp.sub(1);
                             let top = *sp;
@@ -723,7 +747,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             pc = pc.add(2 + arg!() as usize);
                             release!(top);
-                            next!('d9)
+                            next!('d10)
                         }
                         op::JUMP_FORWARD => {
                             pc = pc.add(1 + arg!() as usize);
@@ -766,7 +790,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     it.index.set(index + 1);
                                     push!(Slot::new(item.clone()));
                                     pc = pc.add(2);
-                                    next!('d10)
+                                    next!('d11)
                                 }
                             }
                             slow!(ops::iter::for_iter_end_list)
@@ -855,7 +879,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             pc = (*fp).pc;
                             sp = (*fp).sp;
-                            next!('d11)
+                            next!('d12)
                         }
                         op::YIELD_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
@@ -935,7 +959,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release!(owner);
-                            next!('d12)
+                            next!('d13)
                         }
                         op::LOAD_ATTR_SLOT => {
                             let owner = *sp.sub(1);
@@ -1019,7 +1043,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release!(owner);
-                            next!('d13)
+                            next!('d14)
                         }
                         op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT
                         | op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
@@ -1144,9 +1168,61 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::CALL_NON_PY_GENERAL => {
                             switch!(ops::call::call_non_py)
                         }
-                        op::CALL_LEN => switch!(ops::call::call_len),
+                        op::CALL_LEN => {
+                            let (callable, value) = (*sp.sub(3), *sp.sub(1));
+                            if !callable.is_pointer()
+                                || type_ptr(callable) != &raw const *vm.types.builtin_function
+                                || std::ptr::from_ref(payload::<NativeFunction>(callable).def) as usize
+                                    != vm.interp.state.special_builtins[0].get()
+                                || !(*sp.sub(2)).is_empty()
+                                || !value.is_pointer()
+                            {
+                                switch!(ops::call::call_len)
+                            }
+                            let ty = type_ptr(value);
+                            let len = if ty == &raw const *vm.types.list {
+                                (*payload::<List>(value).items.as_ptr()).len()
+                            } else if ty == &raw const *vm.types.str {
+                                payload::<Str>(value).char_len()
+                            } else if ty == &raw const *vm.types.tuple {
+                                payload::<Tuple>(value).len()
+                            } else if ty == &raw const *vm.types.dict {
+                                (*payload::<Dict>(value).table.as_ptr()).len()
+                            } else {
+                                switch!(ops::call::call_len)
+                            };
+                            sp = sp.sub(2);
+                            *sp.sub(1) = Slot((len as u64) << 2 | 1);
+                            pc = pc.add(4);
+                            release!(value);
+                            release!(callable);
+                            next!('d14)
+                        }
                         op::CALL_ISINSTANCE => switch!(ops::call::call_isinstance),
-                        op::CALL_LIST_APPEND => switch!(ops::call::call_list_append),
+                        op::CALL_LIST_APPEND => {
+                            // callable, list, item; the POP_TOP of the result that follows is skipped
+                            let (callable, list) = (*sp.sub(3), *sp.sub(2));
+                            if !callable.is_pointer()
+                                || type_ptr(callable) != &raw const *vm.types.method_descriptor
+                                || std::ptr::from_ref(payload::<MethodDescriptor>(callable).def) as usize
+                                    != vm.interp.state.special_builtins[2].get()
+                                || !list.is_pointer()
+                                || list.is_empty()
+                                || type_ptr(list) != &raw const *vm.types.list
+                            {
+                                switch!(ops::call::call_list_append)
+                            }
+                            let items = &mut *payload::<List>(list).items.as_ptr();
+                            if items.len() == items.capacity() {
+                                switch!(ops::call::call_list_append)
+                            }
+                            items.push((*sp.sub(1)).into_value());
+                            sp = sp.sub(3);
+                            pc = pc.add(5);
+                            release!(list);
+                            release!(callable);
+                            next!('d15)
+                        }
                         op::CALL_STR_1 | op::CALL_TUPLE_1 => switch!(ops::call::call_builtin_class),
                         op::CALL_TYPE_1 => switch!(ops::call::call_type_1),
                         op::CALL_KW
@@ -1184,7 +1260,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         sp = sp.sub(1);
                         items.push((*sp).into_value());
                         pc = pc.add(1);
-                        next!('d14)
+                        next!('d15)
                     }
                         op::LIST_EXTEND => slow!(ops::build::list_extend),
                         op::SET_ADD => slow!(ops::build::set_add),
@@ -1206,7 +1282,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             push!(Slot::new(items[0].clone()));
                             pc = pc.add(2);
                             release!(top);
-                            next!('d14)
+                            next!('d15)
                         }
                         op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
                             let top = *sp.sub(1);

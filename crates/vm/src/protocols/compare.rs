@@ -71,6 +71,13 @@ pub fn rich_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     if let (Some(x), Some(y)) = (a.as_small_int(), b.as_small_int()) {
         return Ok(Value::from_bool(op.holds(x.cmp(&y))));
     }
+    if let (Some(x), Some(y)) = (
+        crate::objects::dict::exact_str(vm, a),
+        crate::objects::dict::exact_str(vm, b),
+    ) {
+        // WTF-8 sorts by code points.
+        return Ok(Value::from_bool(op.holds(x.as_bytes().cmp(y.as_bytes()))));
+    }
     vm.check_stack()?;
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
     let mut reflected_tried = false;
