@@ -4,25 +4,30 @@
 pub mod abc;
 pub mod binascii;
 pub mod cmath;
+pub mod bisect;
 pub mod collections;
 pub mod common;
 pub mod contextvars;
 pub mod functools;
 pub mod hashes;
+pub mod heapq;
 pub mod itertools;
 pub mod lsprof;
 pub mod marshal;
 pub mod math;
 pub mod opcode;
 pub mod operator;
+pub mod queue;
 pub mod random;
 pub mod sre;
+pub mod statistics;
 pub mod string;
 pub mod struct_;
 pub mod suggestions;
 pub mod symtable;
 pub mod thread;
 pub mod tokenize;
+pub mod tracemalloc;
 pub mod types;
 pub mod weakref;
 
@@ -41,21 +46,32 @@ pub static MODULES: &[&ModuleDef] = &[
     &hashes::sha1::module::MODULE,
     &hashes::sha2::module::MODULE,
     &hashes::sha3::module::MODULE,
+    &bisect::module::MODULE,
+    &collections::module::MODULE,
+    &contextvars::module::MODULE,
+    &functools::module::MODULE,
+    &heapq::module::MODULE,
     &itertools::module::MODULE,
     &lsprof::module::MODULE,
     &marshal::module::MODULE,
     &math::module::MODULE,
     &opcode::module::MODULE,
     &operator::module::MODULE,
+    &queue::module::MODULE,
     &random::module::MODULE,
     &sre::module::MODULE,
+    &statistics::module::MODULE,
     &string::module::MODULE,
     &struct_::module::MODULE,
     &suggestions::module::MODULE,
     &symtable::module::MODULE,
     &thread::module::MODULE,
     &tokenize::module::MODULE,
+    &tracemalloc::module::MODULE,
     &types::module::MODULE,
     &weakref::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,
+    &naja_vm::builtins::atexit::module::MODULE,
+    &naja_vm::builtins::gc::module::MODULE,
+    &naja_vm::builtins::warnings::module::MODULE,
 ];

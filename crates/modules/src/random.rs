@@ -19,6 +19,7 @@ pub struct Random {
 
 /// A generator seeded by the system's entropy.
 fn from_entropy(vm: &Vm) -> PyResult<MersenneTwister> {
+    vm.permit(naja_vm::runtime::Access::Randomness)?;
     let mut bytes = [0u8; 624 * 4];
     let mut filled = 0;
     while filled < bytes.len() {

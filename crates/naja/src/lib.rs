@@ -119,6 +119,8 @@ impl Interpreter {
             code = display::handle_uncaught(vm, exception);
         }
         self.wait_for_threads();
+        builtins::atexit::run(vm);
+        vm.interp.state.finalizing.set(true);
         if builtins::print::flush_native().is_err() && code == 0 {
             code = 120;
         }

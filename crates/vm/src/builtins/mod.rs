@@ -1,10 +1,12 @@
 //! The modules `builtins` and `sys`, and what belongs to them: compiling, printing, warnings, signals.
 
 pub mod ast;
+pub mod atexit;
 pub mod build_class;
 pub mod compile;
 pub mod display;
 pub mod functions;
+pub mod gc;
 pub mod monitoring;
 pub mod print;
 pub mod signals;

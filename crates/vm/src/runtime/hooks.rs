@@ -1,5 +1,6 @@
 //! What the heap asks of the machine (finalizers, weak references, attributes), and the calling thread's current `Vm`.
 
+use crate::builtins::gc;
 use crate::objects::{instance, weakref};
 use crate::vm::Vm;
 use naja_heap::{Header, Heap, Hooks, Value};
@@ -19,6 +20,9 @@ pub(super) fn hooks() -> Hooks {
             with_current(|vm| weakref::detach(vm, header, all, out))
         },
         call_weakref: |value: Value| with_current(|vm| weakref::call_callback(vm, value)),
+        collection: |phase, done| with_current(|vm| gc::notify(vm, phase, done)),
+        save_garbage: |header| with_current(|vm| gc::save(vm, header)),
+        gc_note: |note| with_current(|vm| gc::note(vm, note)),
         traverse_attrs: instance::traverse_attrs,
         clear_attrs: instance::clear_attrs,
         drop_attrs: instance::drop_attrs,

@@ -90,6 +90,27 @@ impl List {
             .ok_or_else(|| vm.memory_error(""))
     }
 
+    /// Takes the last item out.
+    pub fn pop_last(&self) -> Option<Value> {
+        self.items.with_mut(Vec::pop)
+    }
+
+    /// Puts an item before item `index`, or at the end. Raises MemoryError.
+    pub fn insert_at(&self, vm: &Vm, index: usize, value: Value) -> PyResult<()> {
+        self.items
+            .with_mut(|items| {
+                if items.len() == items.capacity()
+                    && items.try_reserve(list_growth(items.len())).is_err()
+                {
+                    return false;
+                }
+                items.insert(index.min(items.len()), value);
+                true
+            })
+            .then_some(())
+            .ok_or_else(|| vm.memory_error(""))
+    }
+
     /// A copy of the items.
     pub fn to_vec(&self) -> Vec<Value> {
         self.items.with(Vec::clone)
