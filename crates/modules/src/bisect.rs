@@ -78,7 +78,8 @@ fn insert(
         return list.insert_at(vm, index, x.clone());
     }
     let index = vm.new_int(index as i64)?;
-    vm.call_method_str(a, "insert", &[index, x.clone()]).map(drop)
+    vm.call_method_str(a, "insert", &[index, x.clone()])
+        .map(drop)
 }
 
 #[pymodule(

@@ -3,8 +3,8 @@
 
 pub mod abc;
 pub mod binascii;
-pub mod cmath;
 pub mod bisect;
+pub mod cmath;
 pub mod collections;
 pub mod common;
 pub mod contextvars;
@@ -37,6 +37,7 @@ use naja_vm::ModuleDef;
 pub static MODULES: &[&ModuleDef] = &[
     &abc::module::MODULE,
     &binascii::module::MODULE,
+    &bisect::module::MODULE,
     &cmath::module::MODULE,
     &collections::module::MODULE,
     &contextvars::module::MODULE,
@@ -46,10 +47,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &hashes::sha1::module::MODULE,
     &hashes::sha2::module::MODULE,
     &hashes::sha3::module::MODULE,
-    &bisect::module::MODULE,
-    &collections::module::MODULE,
-    &contextvars::module::MODULE,
-    &functools::module::MODULE,
     &heapq::module::MODULE,
     &itertools::module::MODULE,
     &lsprof::module::MODULE,

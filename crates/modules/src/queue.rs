@@ -58,7 +58,8 @@ pub struct SimpleQueue {
 
 impl Traverse for SimpleQueue {
     fn traverse(&self, v: &mut Visitor) {
-        self.items.with(|items| items.iter().for_each(|x| v.value(x)))
+        self.items
+            .with(|items| items.iter().for_each(|x| v.value(x)))
     }
     fn clear(&self) {
         drop(self.items.take())
@@ -103,7 +104,8 @@ fn raise_empty(vm: &Vm) -> Raised {
 
 /// The seconds of a timeout.
 fn seconds(vm: &Vm, timeout: &Value) -> PyResult<Duration> {
-    let seconds = if number::is_int(vm, timeout) || vm.type_of(timeout).slots.float.get().is_some() {
+    let seconds = if number::is_int(vm, timeout) || vm.type_of(timeout).slots.float.get().is_some()
+    {
         number::as_f64(vm, timeout)?
     } else if number::has_index(vm, timeout) {
         number::as_f64(vm, &number::index(vm, timeout)?)?
@@ -161,12 +163,7 @@ impl SimpleQueue {
     /// method never blocks.  They are provided for compatibility with the
     /// Queue class.
     #[pymethod(sig = "($self, /, item, block=True, timeout=None)")]
-    fn put(
-        &self,
-        item: Value,
-        #[default(true)] _block: bool,
-        _timeout: Option<&Value>,
-    ) {
+    fn put(&self, item: Value, #[default(true)] _block: bool, _timeout: Option<&Value>) {
         self.add(item)
     }
 
@@ -189,12 +186,7 @@ impl SimpleQueue {
     /// if one is immediately available, else raise the Empty exception
     /// ('timeout' is ignored in that case).
     #[pymethod(sig = "($self, /, block=True, timeout=None)")]
-    fn get(
-        &self,
-        vm: &Vm,
-        #[default(true)] block: bool,
-        timeout: Option<&Value>,
-    ) -> PyResult {
+    fn get(&self, vm: &Vm, #[default(true)] block: bool, timeout: Option<&Value>) -> PyResult {
         let end = match timeout.filter(|t| block && !t.is_none()) {
             Some(timeout) => Some(Instant::now() + seconds(vm, timeout)?),
             None => None,

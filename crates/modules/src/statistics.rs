@@ -80,7 +80,10 @@ const TAIL: ([f64; 8], [f64; 8]) = (
     ],
 );
 
-#[pymodule(name = "_statistics", doc = "Accelerators for the statistics module.\n")]
+#[pymodule(
+    name = "_statistics",
+    doc = "Accelerators for the statistics module.\n"
+)]
 pub mod module {
     use super::*;
 
@@ -100,7 +103,11 @@ pub mod module {
             return Err(vm.value_error("inv_cdf undefined for these parameters"));
         }
         let r = (-r.ln()).sqrt();
-        let (part, r) = if r <= 5.0 { (&FLANK, r - 1.6) } else { (&TAIL, r - 5.0) };
+        let (part, r) = if r <= 5.0 {
+            (&FLANK, r - 1.6)
+        } else {
+            (&TAIL, r - 5.0)
+        };
         let x = polynomial(&part.0, r) / polynomial(&part.1, r);
         let x = if q < 0.0 { -x } else { x };
         Ok(mu + x * sigma)

@@ -233,7 +233,10 @@ pub mod module {
     #[pyfunction(raw, sig = "(*objs)")]
     fn get_referrers(vm: &Vm, args: Args) -> PyResult {
         let objects = vm.new_tuple(args.args.to_vec())?.into_value();
-        vm.permit(Access::Event("gc.get_referrers", std::slice::from_ref(&objects)))?;
+        vm.permit(Access::Event(
+            "gc.get_referrers",
+            std::slice::from_ref(&objects),
+        ))?;
         let targets: Vec<&Header> = args.args.iter().filter_map(Value::header).collect();
         let mut found = vm.heap().gc().referrers(&targets);
         found.retain(|v| !v.is(&objects));
@@ -244,7 +247,10 @@ pub mod module {
     #[pyfunction(raw, sig = "(*objs)")]
     fn get_referents(vm: &Vm, args: Args) -> PyResult {
         let objects = vm.new_tuple(args.args.to_vec())?.into_value();
-        vm.permit(Access::Event("gc.get_referents", std::slice::from_ref(&objects)))?;
+        vm.permit(Access::Event(
+            "gc.get_referents",
+            std::slice::from_ref(&objects),
+        ))?;
         let mut found = Vec::new();
         for header in args.args.iter().filter_map(Value::header) {
             found.extend(vm.heap().referents(header));

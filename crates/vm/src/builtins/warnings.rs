@@ -538,7 +538,14 @@ impl Vm {
         level: usize,
     ) -> PyResult<()> {
         let message = self.new_str(message)?.into_value();
-        warn_at(self, category.as_value(), &message, level as isize, &[], None)
+        warn_at(
+            self,
+            category.as_value(),
+            &message,
+            level as isize,
+            &[],
+            None,
+        )
     }
 
     /// "coroutine 'x' was never awaited". What issuing it raises is reported, not passed on.
@@ -627,7 +634,9 @@ pub mod module {
     ///   skip_file_prefixes
     ///     An optional tuple of module filename prefixes indicating frames to skip
     ///     during stacklevel computations for stack frame attribution.
-    #[pyfunction(sig = "(message, category=None, stacklevel=1, source=None, *,\n     skip_file_prefixes=())")]
+    #[pyfunction(
+        sig = "(message, category=None, stacklevel=1, source=None, *,\n     skip_file_prefixes=())"
+    )]
     fn warn(
         vm: &Vm,
         message: &Value,
@@ -654,7 +663,9 @@ pub mod module {
     }
 
     /// Issue a warning, or maybe ignore it or raise an exception.
-    #[pyfunction(sig = "(message, category, filename, lineno,\n              module=<unrepresentable>, registry=None,\n              module_globals=None, source=None)")]
+    #[pyfunction(
+        sig = "(message, category, filename, lineno,\n              module=<unrepresentable>, registry=None,\n              module_globals=None, source=None)"
+    )]
     fn warn_explicit(
         vm: &Vm,
         message: &Value,
