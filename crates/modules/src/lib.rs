@@ -5,6 +5,8 @@ pub mod abc;
 pub mod binascii;
 pub mod bisect;
 pub mod cmath;
+pub mod unicodedata;
+pub mod json;
 pub mod collections;
 pub mod common;
 pub mod contextvars;
@@ -35,6 +37,8 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
+    &json::module::MODULE,
+    &unicodedata::module::MODULE,
     &abc::module::MODULE,
     &binascii::module::MODULE,
     &bisect::module::MODULE,
