@@ -192,7 +192,13 @@ impl<'a> Source<'a> {
 }
 
 /// JSON scanner object
-#[pyclass(name = "make_scanner", module = "_json", doc = "JSON scanner object", gc, flags(BASETYPE))]
+#[pyclass(
+    name = "make_scanner",
+    module = "_json",
+    doc = "JSON scanner object",
+    gc,
+    flags(BASETYPE)
+)]
 pub struct Scanner {
     strict: Value,
     is_strict: bool,
@@ -425,7 +431,10 @@ impl<'a> Scan<'a> {
 impl Scanner {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
-        let context = args.positional().first().or_else(|| args.keyword("context"));
+        let context = args
+            .positional()
+            .first()
+            .or_else(|| args.keyword("context"));
         let (Some(context), 1) = (context, args.args.len()) else {
             return Err(vm.type_error(match context {
                 None => "make_scanner() missing required argument 'context' (pos 1)".to_string(),
@@ -629,7 +638,9 @@ impl Output<'_> {
             StringEncoder::Ascii => push_string(&mut self.out, text, true),
             StringEncoder::Plain => push_string(&mut self.out, text, false),
             StringEncoder::Python => {
-                let encoded = self.vm.call(&self.encoder.encoder, std::slice::from_ref(value))?;
+                let encoded = self
+                    .vm
+                    .call(&self.encoder.encoder, std::slice::from_ref(value))?;
                 match str_::of(&encoded) {
                     Some(encoded) => self.out.extend_from_slice(encoded.as_bytes()),
                     None => {
@@ -731,7 +742,8 @@ impl Output<'_> {
         loop {
             if i > 0 {
                 let encoder = self.encoder;
-                self.out.extend_from_slice(encoder.item_separator.as_bytes());
+                self.out
+                    .extend_from_slice(encoder.item_separator.as_bytes());
             }
             self.newline(level + 1);
             if self.value(&next, level + 1).is_err() {
@@ -771,7 +783,8 @@ impl Output<'_> {
         };
         if !*first {
             let encoder = self.encoder;
-            self.out.extend_from_slice(encoder.item_separator.as_bytes());
+            self.out
+                .extend_from_slice(encoder.item_separator.as_bytes());
         }
         *first = false;
         self.newline(level + 1);
@@ -855,8 +868,15 @@ impl Encoder {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         const NAMES: [&str; 9] = [
-            "markers", "default", "encoder", "indent", "key_separator", "item_separator", "sort_keys",
-            "skipkeys", "allow_nan",
+            "markers",
+            "default",
+            "encoder",
+            "indent",
+            "key_separator",
+            "item_separator",
+            "sort_keys",
+            "skipkeys",
+            "allow_nan",
         ];
         let get = |i: usize| {
             let value = args.positional().get(i).or_else(|| args.keyword(NAMES[i]));
@@ -904,7 +924,10 @@ impl Encoder {
     #[pyslot]
     fn call(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult {
         let value = args.positional().first().or_else(|| args.keyword("obj"));
-        let level = args.positional().get(1).or_else(|| args.keyword("_current_indent_level"));
+        let level = args
+            .positional()
+            .get(1)
+            .or_else(|| args.keyword("_current_indent_level"));
         let (Some(value), Some(level)) = (value, level) else {
             return Err(vm.type_error("_iterencode() missing required argument"));
         };
@@ -965,7 +988,8 @@ fn string_encoder(encoder: &Value) -> StringEncoder {
     };
     let is = |name: &str| {
         let defs = module::MODULE.functions;
-        defs.iter().any(|def| def.name == name && std::ptr::eq(def, function.def))
+        defs.iter()
+            .any(|def| def.name == name && std::ptr::eq(def, function.def))
     };
     if is("encode_basestring_ascii") {
         StringEncoder::Ascii

@@ -5,8 +5,6 @@ pub mod abc;
 pub mod binascii;
 pub mod bisect;
 pub mod cmath;
-pub mod unicodedata;
-pub mod json;
 pub mod collections;
 pub mod common;
 pub mod contextvars;
@@ -14,6 +12,7 @@ pub mod functools;
 pub mod hashes;
 pub mod heapq;
 pub mod itertools;
+pub mod json;
 pub mod lsprof;
 pub mod marshal;
 pub mod math;
@@ -31,14 +30,13 @@ pub mod thread;
 pub mod tokenize;
 pub mod tracemalloc;
 pub mod types;
+pub mod unicodedata;
 pub mod weakref;
 
 use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
-    &json::module::MODULE,
-    &unicodedata::module::MODULE,
     &abc::module::MODULE,
     &binascii::module::MODULE,
     &bisect::module::MODULE,
@@ -53,6 +51,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &hashes::sha3::module::MODULE,
     &heapq::module::MODULE,
     &itertools::module::MODULE,
+    &json::module::MODULE,
     &lsprof::module::MODULE,
     &marshal::module::MODULE,
     &math::module::MODULE,
@@ -70,6 +69,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &tokenize::module::MODULE,
     &tracemalloc::module::MODULE,
     &types::module::MODULE,
+    &unicodedata::module::MODULE,
     &weakref::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,
     &naja_vm::builtins::atexit::module::MODULE,

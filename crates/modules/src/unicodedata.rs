@@ -42,9 +42,7 @@ impl FromArg<'_> for Char {
 
 /// A property's value, or the default, or ValueError.
 fn or_default(vm: &Vm, value: Option<Value>, default: Option<Value>, message: &str) -> PyResult {
-    value
-        .or(default)
-        .ok_or_else(|| vm.value_error(message))
+    value.or(default).ok_or_else(|| vm.value_error(message))
 }
 
 fn digit(vm: &Vm, value: Option<u8>) -> PyResult<Option<Value>> {
@@ -367,7 +365,11 @@ pub mod module {
             return Ok(true);
         }
         let form = super::form(vm, form)?;
-        Ok(p::is_normalized(form, unistr.code_points(), Version::Current))
+        Ok(p::is_normalized(
+            form,
+            unistr.code_points(),
+            Version::Current,
+        ))
     }
 
     /// Return the normal form 'form' for the Unicode string unistr.
