@@ -8,6 +8,7 @@ pub mod cmath;
 pub mod collections;
 pub mod common;
 pub mod contextvars;
+pub mod errno;
 pub mod functools;
 pub mod hashes;
 pub mod heapq;
@@ -27,6 +28,11 @@ pub mod struct_;
 pub mod suggestions;
 pub mod symtable;
 pub mod thread;
+pub mod stat;
+pub mod suggestions;
+pub mod symtable;
+pub mod system;
+pub mod time;
 pub mod tokenize;
 pub mod tracemalloc;
 pub mod types;
@@ -43,6 +49,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &cmath::module::MODULE,
     &collections::module::MODULE,
     &contextvars::module::MODULE,
+    &errno::module::MODULE,
     &functools::module::MODULE,
     &hashes::blake2::module::MODULE,
     &hashes::md5::module::MODULE,
@@ -64,8 +71,10 @@ pub static MODULES: &[&ModuleDef] = &[
     &string::module::MODULE,
     &struct_::module::MODULE,
     &suggestions::module::MODULE,
+    &stat::module::MODULE,
     &symtable::module::MODULE,
     &thread::module::MODULE,
+    &time::module::MODULE,
     &tokenize::module::MODULE,
     &tracemalloc::module::MODULE,
     &types::module::MODULE,

@@ -89,15 +89,29 @@ impl Tuple {
 
     /// A tuple of class `ty` that takes over `items`. Raises MemoryError.
     pub fn of_type(vm: &Vm, ty: &Type, items: Vec<Value>) -> PyResult<Ref<Tuple>> {
+        Tuple::of_type_with(vm, ty, Tuple::empty(), items)
+    }
+
+    /// As [`Tuple::of_type`] with a payload that begins with an empty tuple.
+    pub(crate) fn of_type_with<T: naja_heap::Payload>(
+        vm: &Vm,
+        ty: &Type,
+        payload: T,
+        items: Vec<Value>,
+    ) -> PyResult<Ref<T>> {
         let len = items.len();
-        let new = Tuple::blank(vm, ty, len)?;
-        // SAFETY: the object has room for `len` words and nobody else has seen it; the vector's items move over, and
-        // its buffer is freed without dropping them.
+        let new = vm
+            .heap()
+            .alloc_object(&ty.layout, len * 8, payload)
+            .map_err(|e| vm.no_memory(e))?;
+        let tuple = (&raw const *new).cast::<Tuple>().cast_mut();
+        // SAFETY: the payload is or begins with a tuple; the object has room for `len` words and nobody else has seen
+        // it; the vector's items move over, and its buffer is freed without dropping them.
         unsafe {
-            std::ptr::copy_nonoverlapping(items.as_ptr(), new.items_ptr(), len);
+            std::ptr::copy_nonoverlapping(items.as_ptr(), (*tuple).items_ptr(), len);
             let mut items = items;
             items.set_len(0);
-            (*(&raw const *new as *mut Tuple)).len = len;
+            (*tuple).len = len;
         }
         if !std::ptr::eq(ty, &*vm.types.tuple) {
             crate::objects::instance::init_attrs(new.header())
