@@ -22,16 +22,14 @@ pub mod operator;
 pub mod queue;
 pub mod random;
 pub mod sre;
+pub mod stat;
 pub mod statistics;
 pub mod string;
 pub mod struct_;
 pub mod suggestions;
 pub mod symtable;
-pub mod thread;
-pub mod stat;
-pub mod suggestions;
-pub mod symtable;
 pub mod system;
+pub mod thread;
 pub mod time;
 pub mod tokenize;
 pub mod tracemalloc;
@@ -67,11 +65,11 @@ pub static MODULES: &[&ModuleDef] = &[
     &queue::module::MODULE,
     &random::module::MODULE,
     &sre::module::MODULE,
+    &stat::module::MODULE,
     &statistics::module::MODULE,
     &string::module::MODULE,
     &struct_::module::MODULE,
     &suggestions::module::MODULE,
-    &stat::module::MODULE,
     &symtable::module::MODULE,
     &thread::module::MODULE,
     &time::module::MODULE,

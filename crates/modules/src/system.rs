@@ -271,9 +271,7 @@ pub fn file_descriptor(vm: &Vm, value: &Value) -> PyResult<i32> {
                 (result, true)
             }
             None => {
-                return Err(
-                    vm.type_error("argument must be an int, or have a fileno() method.")
-                );
+                return Err(vm.type_error("argument must be an int, or have a fileno() method."));
             }
         }
     };

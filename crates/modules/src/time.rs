@@ -240,7 +240,8 @@ fn strftime_text(vm: &Vm, format: &Ref<Str>, tm: &libc::tm) -> PyResult {
         loop {
             let mut text = vec![0u8; size];
             // SAFETY: a terminated format, a buffer of the size told.
-            let n = unsafe { libc::strftime(text.as_mut_ptr().cast(), size, c.as_ptr().cast(), tm) };
+            let n =
+                unsafe { libc::strftime(text.as_mut_ptr().cast(), size, c.as_ptr().cast(), tm) };
             if n > 0 {
                 let decoded = system::fs_decode(vm, &text[1..n])?;
                 if let Some(text) = str_::of(&decoded) {
@@ -277,7 +278,10 @@ fn set_zone(vm: &Vm, set: &dyn Fn(&str, Value) -> PyResult<()>) -> PyResult<()> 
     set("tzname", vm.new_tuple(names)?.into_value())
 }
 
-#[pymodule(name = "time", doc = "This module provides various functions to manipulate time values.\n\nThere are two standard representations of time.  One is the number\nof seconds since the Epoch, in UTC (a.k.a. GMT).  It may be an integer\nor a floating-point number (to represent fractions of seconds).\nThe epoch is the point where the time starts, the return value of time.gmtime(0).\nIt is January 1, 1970, 00:00:00 (UTC) on all platforms.\n\nThe other representation is a tuple of 9 integers giving local time.\nThe tuple items are:\n  year (including century, e.g. 1998)\n  month (1-12)\n  day (1-31)\n  hours (0-23)\n  minutes (0-59)\n  seconds (0-59)\n  weekday (0-6, Monday is 0)\n  Julian day (day in the year, 1-366)\n  DST (Daylight Savings Time) flag (-1, 0 or 1)\nIf the DST flag is 0, the time is given in the regular time zone;\nif it is 1, the time is given in the DST time zone;\nif it is -1, mktime() should guess based on the date and time.\n")]
+#[pymodule(
+    name = "time",
+    doc = "This module provides various functions to manipulate time values.\n\nThere are two standard representations of time.  One is the number\nof seconds since the Epoch, in UTC (a.k.a. GMT).  It may be an integer\nor a floating-point number (to represent fractions of seconds).\nThe epoch is the point where the time starts, the return value of time.gmtime(0).\nIt is January 1, 1970, 00:00:00 (UTC) on all platforms.\n\nThe other representation is a tuple of 9 integers giving local time.\nThe tuple items are:\n  year (including century, e.g. 1998)\n  month (1-12)\n  day (1-31)\n  hours (0-23)\n  minutes (0-59)\n  seconds (0-59)\n  weekday (0-6, Monday is 0)\n  Julian day (day in the year, 1-366)\n  DST (Daylight Savings Time) flag (-1, 0 or 1)\nIf the DST flag is 0, the time is given in the regular time zone;\nif it is 1, the time is given in the DST time zone;\nif it is -1, mktime() should guess based on the date and time.\n"
+)]
 pub mod module {
     use super::*;
 
@@ -412,7 +416,9 @@ pub mod module {
             let error = vm.without_gil(|| {
                 let none = std::ptr::null_mut();
                 // SAFETY: reads one timespec.
-                unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &until, none) }
+                unsafe {
+                    libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &until, none)
+                }
             });
             match error {
                 0 => return Ok(()),
@@ -529,8 +535,18 @@ pub mod module {
         let (id, text, monotonic, adjustable) = match name {
             "time" => (libc::CLOCK_REALTIME, "CLOCK_REALTIME", false, true),
             "monotonic" | "perf_counter" => (libc::CLOCK_MONOTONIC, "CLOCK_MONOTONIC", true, false),
-            "process_time" => (libc::CLOCK_PROCESS_CPUTIME_ID, "CLOCK_PROCESS_CPUTIME_ID", true, false),
-            "thread_time" => (libc::CLOCK_THREAD_CPUTIME_ID, "CLOCK_THREAD_CPUTIME_ID", true, false),
+            "process_time" => (
+                libc::CLOCK_PROCESS_CPUTIME_ID,
+                "CLOCK_PROCESS_CPUTIME_ID",
+                true,
+                false,
+            ),
+            "thread_time" => (
+                libc::CLOCK_THREAD_CPUTIME_ID,
+                "CLOCK_THREAD_CPUTIME_ID",
+                true,
+                false,
+            ),
             _ => return Err(vm.value_error("unknown clock")),
         };
         let info = vm.new_dict()?;

@@ -8,8 +8,8 @@
 use crate::function::{Args, TypeDef};
 use crate::objects::dict::Dict;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::class_new::make_native;
 use crate::objects::type_::Type;
+use crate::objects::type_::class_new::make_native;
 use crate::protocols::{object, sequence};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
@@ -176,10 +176,7 @@ pub fn reduce(vm: &Vm, args: Args, fields: &Fields) -> PyResult {
         }
     }
     let class = vm.type_of(zelf).to_ref().into_value();
-    let args = vm.new_tuple(vec![
-        vm.new_tuple(visible)?.into_value(),
-        dict.into_value(),
-    ])?;
+    let args = vm.new_tuple(vec![vm.new_tuple(visible)?.into_value(), dict.into_value()])?;
     Ok(vm.new_tuple(vec![class, args.into_value()])?.into_value())
 }
 
@@ -204,7 +201,11 @@ pub fn replace(vm: &Vm, args: Args, fields: &Fields) -> PyResult {
     }
     let mut unexpected = Vec::new();
     for (name, value) in args.keywords() {
-        match fields.names.iter().find(|(_, n)| n.as_bytes() == name.as_bytes()) {
+        match fields
+            .names
+            .iter()
+            .find(|(_, n)| n.as_bytes() == name.as_bytes())
+        {
             Some((at, _)) => items[*at] = value.clone(),
             None => unexpected.push(name.to_value()),
         }
