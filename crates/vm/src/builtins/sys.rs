@@ -1009,6 +1009,14 @@ pub mod module {
         vm.trace.profile.get()
     }
 
+    /// Return True if the given object is "immortal" per PEP 683.
+    ///
+    /// This function should be used for specialized purposes only.
+    #[pyfunction(sig = "(op, /)")]
+    fn _is_immortal(op: &Value) -> bool {
+        op.header().is_none_or(|header| header.is_immortal())
+    }
+
     /// Clear the internal type cache.
     #[pyfunction(sig = "()")]
     fn _clear_type_cache() {}

@@ -26,7 +26,7 @@ pub struct Table(MutCell<FxHashMap<usize, Vec<usize>>>);
     module = "weakref",
     gc,
     doc = "",
-    flags(BASETYPE, HAS_WEAKREF)
+    flags(BASETYPE)
 )]
 #[repr(C)]
 pub struct WeakRef {

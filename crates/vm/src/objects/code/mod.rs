@@ -234,7 +234,7 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         units: if sound {
             quicken(code)
         } else {
-            quicken(&[op::RESERVED, 0])
+            quicken(&[first_unknown(code), 0])
         },
         unsound: (!sound).then(|| code.clone().into_boxed_slice()),
         nlocalsplus: kinds.len() as u32,
@@ -272,6 +272,14 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         extra: MutCell::new(None),
     };
     vm.new_object(payload)
+}
+
+/// The first opcode that does not exist, for the message of running it.
+fn first_unknown(code: &[u8]) -> u8 {
+    let mut units = code.chunks_exact(2).map(|unit| unit[0]);
+    units
+        .find(|&opcode| opcode::info(opcode.into()).is_none())
+        .unwrap_or(op::RESERVED)
 }
 
 /// Copies bytecode into units, and sets the counters of instructions that specialise.
@@ -429,12 +437,24 @@ impl CodeObject {
 
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
-        let parts = [
+        let mut parts = vec![
             zelf.name.to_value(),
+            vm.new_tuple(zelf.consts.to_vec())?.into_value(),
             vm.new_bytes(&zelf.original_bytes())?.into_value(),
             zelf.linetable.to_value(),
+            zelf.exceptiontable.to_value(),
         ];
-        let tuple = vm.new_tuple(parts.to_vec())?;
+        for number in [
+            zelf.argcount,
+            zelf.posonlyargcount,
+            zelf.kwonlyargcount,
+            zelf.flags,
+            zelf.firstlineno as u32,
+        ] {
+            parts.push(vm.new_int(number.into())?);
+        }
+        parts.extend(zelf.names.iter().chain(&*zelf.localsplusnames).map(Ref::to_value));
+        let tuple = vm.new_tuple(parts)?;
         crate::protocols::hash::hash(vm, tuple.as_value())
     }
 

@@ -1,6 +1,6 @@
 //! Exception groups, and `except*`. CPython: Objects/exceptions.c (BaseExceptionGroup), Python/ceval.c (PEP 654).
 
-use super::types::group::{EXCEPTIONS, MESSAGE};
+use super::types::group::{EXCEPTIONS, MESSAGE, SHOWN};
 use super::{BaseException, set_context_avoiding_cycle};
 use crate::function::{Args, AttrDef, GetSetDef, MethodDef, MethodKind, MethodTable};
 use crate::objects::list::List;
@@ -127,7 +127,41 @@ pub fn fill(vm: &Vm, cls: &Ref<Type>, exception: &Ref<BaseException>, args: Args
     }
     exception.set_field(MESSAGE, Some(message.clone()));
     exception.set_field(EXCEPTIONS, Some(vm.new_tuple(items)?.into_value()));
+    // Sequences of other kinds are shown as they were.
+    if exceptions.downcast::<List>().is_none() && exceptions.downcast::<Tuple>().is_none() {
+        let shown = object::repr(vm, exceptions)?;
+        exception.set_field(SHOWN, Some(shown.into_value()));
+    }
     Ok(())
+}
+
+/// `repr(group)`, if the exception is a group.
+pub fn repr_of(vm: &Vm, exception: &Ref<BaseException>) -> PyResult<Option<String>> {
+    if !is_group(vm, exception.as_value()) {
+        return Ok(None);
+    }
+    let shown = match exception.field(SHOWN) {
+        Some(shown) => object::str(vm, &shown)?,
+        None => {
+            let was_list = exception
+                .args_vec()
+                .get(1)
+                .is_some_and(|arg| arg.downcast::<List>().is_some());
+            let members = members(exception);
+            if was_list {
+                object::repr(vm, vm.new_list(members)?.as_value())?
+            } else {
+                object::repr(vm, vm.new_tuple(members)?.as_value())?
+            }
+        }
+    };
+    let message = object::repr(vm, &exception.field(MESSAGE).unwrap_or(Value::NONE))?;
+    Ok(Some(format!(
+        "{}({}, {})",
+        vm.type_of(exception.as_value()).name(),
+        message.to_string_lossy(),
+        shown.to_string_lossy()
+    )))
 }
 
 /// BaseExceptionGroup of plain exceptions makes an ExceptionGroup.
@@ -194,7 +228,9 @@ fn derived(vm: &Vm, group: &Ref<BaseException>, exceptions: Vec<Value>) -> PyRes
             set_context_avoiding_cycle(e, context);
         }
     }
-    if let Some(notes) = attributes::get_optional(vm, group.as_value(), &vm.names.__notes__)? {
+    if let Some(notes) = attributes::get_optional(vm, group.as_value(), &vm.names.__notes__)?
+        && sequence::is_sequence(vm, &notes)
+    {
         let copy = vm.new_list(sequence::collect(vm, &notes)?)?.into_value();
         attributes::set(vm, &made, &vm.names.__notes__, Some(&copy))?;
     }

@@ -332,6 +332,9 @@ impl BaseException {
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        if let Some(text) = group::repr_of(vm, zelf)? {
+            return Ok(vm.new_str(text)?.into_value());
+        }
         let name = vm.type_of(zelf.as_value()).name();
         let args = zelf.args_vec();
         let text = match args.as_slice() {

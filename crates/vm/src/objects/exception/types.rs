@@ -58,6 +58,8 @@ pub mod import {
 pub mod group {
     pub const MESSAGE: usize = 0;
     pub const EXCEPTIONS: usize = 1;
+    /// What `repr` shows for the exceptions, where they were neither a list nor a tuple.
+    pub const SHOWN: usize = 2;
 }
 /// Field of SystemExit.
 pub const EXIT_CODE: usize = 0;
