@@ -453,7 +453,12 @@ impl CodeObject {
         ] {
             parts.push(vm.new_int(number.into())?);
         }
-        parts.extend(zelf.names.iter().chain(&*zelf.localsplusnames).map(Ref::to_value));
+        parts.extend(
+            zelf.names
+                .iter()
+                .chain(&*zelf.localsplusnames)
+                .map(Ref::to_value),
+        );
         let tuple = vm.new_tuple(parts)?;
         crate::protocols::hash::hash(vm, tuple.as_value())
     }
