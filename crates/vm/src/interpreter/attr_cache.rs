@@ -40,6 +40,7 @@ mod kind {
 const LOAD: u64 = 0;
 const LOAD_METHOD: u64 = 1;
 const STORE: u64 = 2;
+const SUPER: u64 = 3;
 
 /// `[name | wanted, attribute word, type version | kind << 32, place]`
 type Entry = [u64; 4];
@@ -181,6 +182,41 @@ fn member_place(ty: &Type, descriptor: &Value) -> Option<(u64, u64)> {
     let member = descriptor.downcast::<MemberDescriptor>()?;
     let offset = member.slot_offset()?;
     is_subtype(ty, &member.objclass).then_some((kind::INLINE, offset as u64))
+}
+
+/// What the MRO of `start` has of `name` behind `class`, if that is known.
+#[inline]
+pub(crate) fn super_find(
+    vm: &Vm,
+    start: &Type,
+    class: &Ref<Type>,
+    name: &Ref<Str>,
+) -> Option<Value> {
+    let key = name.as_ptr() as u64 | SUPER;
+    let (_, word) = vm
+        .interp
+        .attr_cache
+        .find(key, class.as_ptr() as u64, start.version.get())?;
+    // SAFETY: a class in the MRO holds the value as long as the version is current.
+    Some(unsafe { Slot(word).to_value() })
+}
+
+/// Notes what `super_find` is to find.
+pub(crate) fn super_found(
+    vm: &Vm,
+    start: &Type,
+    class: &Ref<Type>,
+    name: &Ref<Str>,
+    found: &Value,
+) {
+    if name.is_interned() {
+        let key = name.as_ptr() as u64 | SUPER;
+        let version = start.version_tag(vm);
+        let entry = (kind::CLASS, found.bits());
+        vm.interp
+            .attr_cache
+            .put(key, class.as_ptr() as u64, version, entry);
+    }
 }
 
 /// Sets the attribute; false where the general path must.

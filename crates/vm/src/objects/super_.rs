@@ -1,6 +1,7 @@
 //! `super`. CPython: Objects/typeobject.c (superobject).
 
 use crate::function::Args;
+use crate::interpreter::attr_cache;
 use crate::objects::cell::CellVariable;
 use crate::objects::str_::Str;
 use crate::objects::type_::{Type, TypeFlags, is_subtype};
@@ -80,6 +81,9 @@ fn find(
     name: &Ref<Str>,
     unbound: Option<&mut bool>,
 ) -> PyResult<Option<Value>> {
+    if let Some(found) = attr_cache::super_find(vm, start, class, name) {
+        return bind(vm, start, object, found, unbound).map(Some);
+    }
     let Some(mro) = start.mro_items() else {
         return Ok(None);
     };
@@ -94,27 +98,38 @@ fn find(
         let Some(found) = base.dict(vm)?.get_str(vm, name)? else {
             continue;
         };
-        let ty = vm.type_of(&found);
-        let to_class = object.is(start.as_value());
-        if let Some(unbound) = unbound
-            && ty.flag(TypeFlags::METHOD_DESCRIPTOR)
-            && !to_class
-        {
-            *unbound = true;
-            return Ok(Some(found));
-        }
-        return match ty.slots.descr_get.get() {
-            Some(get) => get(
-                vm,
-                &found,
-                (!to_class).then_some(object),
-                Some(start.as_value()),
-            )
-            .map(Some),
-            None => Ok(Some(found)),
-        };
+        attr_cache::super_found(vm, start, class, name, &found);
+        return bind(vm, start, object, found, unbound).map(Some);
     }
     Ok(None)
+}
+
+/// What was found for `super()`, bound to the object (or, in a class method, the class) that it was made with.
+fn bind(
+    vm: &Vm,
+    start: &Ref<Type>,
+    object: &Value,
+    found: Value,
+    unbound: Option<&mut bool>,
+) -> PyResult {
+    let ty = vm.type_of(&found);
+    let to_class = object.is(start.as_value());
+    if let Some(unbound) = unbound
+        && ty.flag(TypeFlags::METHOD_DESCRIPTOR)
+        && !to_class
+    {
+        *unbound = true;
+        return Ok(found);
+    }
+    match ty.slots.descr_get.get() {
+        Some(get) => get(
+            vm,
+            &found,
+            (!to_class).then_some(object),
+            Some(start.as_value()),
+        ),
+        None => Ok(found),
+    }
 }
 
 /// `super(class, object).name`.
