@@ -1,6 +1,6 @@
 //! `-X dump=STAGE`: what each stage of the front end makes of a program, as text.
 
-use crate::options::Command;
+use naja::Command;
 use naja_compiler::CompileOptions;
 use naja_parser::ast::Arena;
 use naja_parser::{Mode, ParseOptions};

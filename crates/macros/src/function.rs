@@ -370,6 +370,8 @@ pub fn slot(
     );
     let function = item.sig.ident.clone();
     let span = function.span();
+    // The closure's parameter: written by the macro, whatever macro the method itself was written in.
+    let slots = proc_macro2::Ident::new("slots", proc_macro2::Span::call_site());
     let takes_args = |arg: &FnArg| matches!(arg, FnArg::Typed(t) if last_ident(&t.ty).as_deref() == Some("Args"));
     if matches!(slot, "new" | "init") && !item.sig.inputs.iter().any(takes_args) {
         let inner = format_ident!("__py_slot_{slot}");
@@ -391,7 +393,7 @@ pub fn slot(
             &inner,
         )?;
         return Ok((
-            quote_spanned! { span=> slots.#field.set(Some(Self::#inner)); },
+            quote_spanned! { span=> #slots.#field.set(Some(Self::#inner)); },
             wrapped,
         ));
     }
@@ -421,7 +423,7 @@ pub fn slot(
         index += 1;
     }
     let init = quote_spanned! { span=>
-        slots.#field.set(Some(|#(#names),*| { #(#casts)* Self::#function(#(#call),*) }));
+        #slots.#field.set(Some(|#(#names),*| { #(#casts)* Self::#function(#(#call),*) }));
     };
     Ok((init, TokenStream::new()))
 }

@@ -5,6 +5,7 @@ pub mod abc;
 pub mod binascii;
 pub mod bisect;
 pub mod cmath;
+pub mod codecs;
 pub mod collections;
 pub mod common;
 pub mod contextvars;
@@ -12,6 +13,7 @@ pub mod errno;
 pub mod functools;
 pub mod hashes;
 pub mod heapq;
+pub mod io;
 pub mod itertools;
 pub mod json;
 pub mod lsprof;
@@ -19,6 +21,7 @@ pub mod marshal;
 pub mod math;
 pub mod opcode;
 pub mod operator;
+pub mod posix;
 pub mod queue;
 pub mod random;
 pub mod sre;
@@ -45,6 +48,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &binascii::module::MODULE,
     &bisect::module::MODULE,
     &cmath::module::MODULE,
+    &codecs::module::MODULE,
     &collections::module::MODULE,
     &contextvars::module::MODULE,
     &errno::module::MODULE,
@@ -55,6 +59,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &hashes::sha2::module::MODULE,
     &hashes::sha3::module::MODULE,
     &heapq::module::MODULE,
+    &io::module::MODULE,
     &itertools::module::MODULE,
     &json::module::MODULE,
     &lsprof::module::MODULE,
@@ -62,6 +67,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::module::MODULE,
     &opcode::module::MODULE,
     &operator::module::MODULE,
+    &posix::module::MODULE,
     &queue::module::MODULE,
     &random::module::MODULE,
     &sre::module::MODULE,

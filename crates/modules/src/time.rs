@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! `time`: clocks, sleeping, calendar time.
 //!
 //! Calendar conversions and their text are the system's (`localtime_r`, `strftime`); the format is taken apart here so
@@ -79,10 +80,98 @@ fn struct_time(vm: &Vm, tm: &libc::tm, zone: Option<&[u8]>) -> PyResult {
         .map(|&n| vm.new_int(n))
         .collect::<PyResult<Vec<_>>>()?;
     items.push(zone);
+=======
+//! `time`: clocks, and points in time as local or universal date and time. CPython: Modules/timemodule.c.
+
+use naja_heap::{Ref, Value};
+use naja_macros::pymodule;
+use naja_vm::module::Module;
+use naja_vm::protocols::number;
+use naja_vm::runtime::Access;
+use naja_vm::str_;
+use naja_vm::tuple::Tuple;
+use naja_vm::{PyResult, Vm, struct_sequence, structseq};
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+struct_sequence! { pub STRUCT_TIME = "struct_time" in "time", "The time value as returned by gmtime(), localtime(), and strptime(), and\naccepted by asctime(), mktime() and strftime().  May be considered as a\nsequence of 9 integers.\n\nNote that several fields' values are not the same as those defined by\nthe C language standard for struct tm.  For example, the value of the\nfield tm_year is the actual year, not year - 1900.  See individual\nfields' descriptions for details."; new;
+    0 "tm_year" "year, for example, 1993"; 1 "tm_mon" "month of year, range [1, 12]"; 2 "tm_mday" "day of month, range [1, 31]";
+    3 "tm_hour" "hours, range [0, 23]"; 4 "tm_min" "minutes, range [0, 59]"; 5 "tm_sec" "seconds, range [0, 61])";
+    6 "tm_wday" "day of week, range [0, 6], Monday is 0"; 7 "tm_yday" "day of year, range [1, 366]";
+    8 "tm_isdst" "1 if summer time is in effect, 0 if not, and -1 if unknown";;
+    9 "tm_zone" "abbreviation of timezone name"; 10 "tm_gmtoff" "offset from UTC in seconds";
+}
+
+/// A clock's reading in nanoseconds. Raises OSError.
+fn read_clock(vm: &Vm, clock: libc::clockid_t) -> PyResult<i128> {
+    vm.permit(Access::Clock)?;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: room for one reading.
+    if unsafe { libc::clock_gettime(clock, &mut time) } < 0 {
+        return Err(crate::posix::failed(vm));
+    }
+    Ok(i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec))
+}
+
+fn seconds(vm: &Vm, clock: libc::clockid_t) -> PyResult<f64> {
+    let nanos = read_clock(vm, clock)?;
+    // As CPython: whole seconds and the rest are divided exactly.
+    Ok(nanos as f64 / 1e9)
+}
+
+fn nanoseconds(vm: &Vm, clock: libc::clockid_t) -> PyResult {
+    vm.new_bigint(read_clock(vm, clock)?.into())
+}
+
+fn out_of_range(vm: &Vm) -> naja_vm::Raised {
+    vm.overflow_error("timestamp out of range for platform time_t")
+}
+
+/// A point in time argument as whole seconds, rounded down; now where it is left out.
+fn point(vm: &Vm, value: Option<&Value>) -> PyResult<i64> {
+    let Some(value) = value.filter(|v| !v.is_none()) else {
+        return Ok((read_clock(vm, libc::CLOCK_REALTIME)? / 1_000_000_000) as i64);
+    };
+    if let Some(x) = naja_vm::float::value_of(value) {
+        if x.is_nan() {
+            return Err(vm.value_error("Invalid value NaN (not a number)"));
+        }
+        let x = x.floor();
+        return if (-9.3e18..9.2e18).contains(&x) { Ok(x as i64) } else { Err(out_of_range(vm)) };
+    }
+    number::index_i64(vm, value)?.ok_or_else(|| out_of_range(vm))
+}
+
+/// A `struct_time` of the system's fields.
+fn time_value(vm: &Vm, tm: &libc::tm, zone: Option<&str>) -> PyResult {
+    let mut items = Vec::new();
+    for n in [
+        i64::from(tm.tm_year) + 1900,
+        i64::from(tm.tm_mon) + 1,
+        i64::from(tm.tm_mday),
+        i64::from(tm.tm_hour),
+        i64::from(tm.tm_min),
+        i64::from(tm.tm_sec),
+        i64::from((tm.tm_wday + 6) % 7),
+        i64::from(tm.tm_yday) + 1,
+        i64::from(tm.tm_isdst),
+    ] {
+        items.push(vm.new_int(n)?);
+    }
+    let name = match zone {
+        Some(name) => name.to_string(),
+        None if tm.tm_zone.is_null() => String::new(),
+        // SAFETY: the C library's name of the zone.
+        None => unsafe { CStr::from_ptr(tm.tm_zone) }.to_string_lossy().into_owned(),
+    };
+    items.push(vm.new_str(name)?.into_value());
+>>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
     items.push(vm.new_int(tm.tm_gmtoff)?);
     structseq::make(vm, &STRUCT_TIME, items)
 }
 
+<<<<<<< HEAD
 fn zone_name(vm: &Vm, tm: &libc::tm) -> PyResult {
     if tm.tm_zone.is_null() {
         return Ok(vm.new_str("")?.into_value());
@@ -137,11 +226,57 @@ fn tm_of(vm: &Vm, value: &Value, function: &str) -> PyResult<libc::tm> {
     let mut tm = zero_tm();
     tm.tm_year = (n[0] - 1900) as i32;
     tm.tm_mon = (n[1] - 1).max(i32::MIN as i64) as i32;
+=======
+fn broken_down(vm: &Vm, seconds: i64, local: bool) -> PyResult<libc::tm> {
+    let mut tm = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: room for one answer.
+    let found = unsafe {
+        if local { libc::localtime_r(&seconds, tm.as_mut_ptr()) } else { libc::gmtime_r(&seconds, tm.as_mut_ptr()) }
+    };
+    if found.is_null() {
+        return Err(match crate::posix::errno() {
+            libc::EOVERFLOW => out_of_range(vm),
+            _ => crate::posix::failed(vm),
+        });
+    }
+    // SAFETY: the call has succeeded.
+    Ok(unsafe { tm.assume_init() })
+}
+
+/// The fields of a time tuple; weekday and day of the year in the system's counting. Raises TypeError, OverflowError.
+fn fields(vm: &Vm, value: &Value, function: &str) -> PyResult<(libc::tm, Option<CString>)> {
+    let Some(tuple) = value.downcast::<Tuple>() else {
+        return Err(vm.type_error("Tuple or struct_time argument required"));
+    };
+    if tuple.len() != 9 {
+        return Err(vm.type_error(format!(
+            "{function}(): illegal time tuple argument"
+        )));
+    }
+    let mut n = [0i64; 9];
+    for (slot, item) in n.iter_mut().zip(tuple.items()) {
+        *slot = match number::index_i64(vm, item)? {
+            Some(n) if i32::try_from(n).is_ok() => n,
+            Some(n) if n > 0 => return Err(vm.overflow_error("signed integer is greater than maximum")),
+            Some(_) => return Err(vm.overflow_error("signed integer is less than minimum")),
+            None => return Err(vm.overflow_error("Python int too large to convert to C int")),
+        };
+    }
+    let year = n[0] - 1900;
+    if i32::try_from(year).is_err() {
+        return Err(vm.overflow_error("year out of range"));
+    }
+    // SAFETY: zeros are valid for all fields.
+    let mut tm: libc::tm = unsafe { std::mem::zeroed() };
+    tm.tm_year = year as i32;
+    tm.tm_mon = (n[1] - 1) as i32;
+>>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
     tm.tm_mday = n[2] as i32;
     tm.tm_hour = n[3] as i32;
     tm.tm_min = n[4] as i32;
     tm.tm_sec = n[5] as i32;
     tm.tm_wday = ((n[6] + 1) % 7) as i32;
+<<<<<<< HEAD
     tm.tm_yday = (n[7] - 1).max(i32::MIN as i64) as i32;
     tm.tm_isdst = n[8] as i32;
     if let Some(seq) = value.downcast::<structseq::StructSeq>() {
@@ -194,10 +329,51 @@ fn asctime_text(tm: &libc::tm) -> String {
     let month = MONTHS.get(tm.tm_mon as usize).unwrap_or(&"???");
     format!(
         "{day} {month}{:3} {:02}:{:02}:{:02} {}",
+=======
+    tm.tm_yday = (n[7] - 1) as i32;
+    tm.tm_isdst = n[8] as i32;
+    let zone = structseq::field(tuple, 9).and_then(str_::of).map(|z| z.as_bytes().to_vec());
+    if let Some(offset) = structseq::field(tuple, 10).and_then(Value::as_small_int) {
+        tm.tm_gmtoff = offset;
+    }
+    Ok((tm, zone.and_then(|z| CString::new(z).ok())))
+}
+
+/// Brings fields that may be 0 to 1, and refuses those out of range. CPython: `checktm`.
+fn check_fields(vm: &Vm, tm: &mut libc::tm) -> PyResult<()> {
+    let check = |ok: bool, what: &str| if ok { Ok(()) } else { Err(vm.value_error(format!("{what} out of range"))) };
+    if tm.tm_mon == -1 {
+        tm.tm_mon = 0;
+    }
+    check((0..=11).contains(&tm.tm_mon), "month")?;
+    if tm.tm_mday == 0 {
+        tm.tm_mday = 1;
+    }
+    check((0..=31).contains(&tm.tm_mday), "day of month")?;
+    check((0..=23).contains(&tm.tm_hour), "hour")?;
+    check((0..=59).contains(&tm.tm_min), "minute")?;
+    check((0..=61).contains(&tm.tm_sec), "seconds")?;
+    check(tm.tm_wday >= 0, "day of week")?;
+    if tm.tm_yday == -1 {
+        tm.tm_yday = 0;
+    }
+    check((0..=365).contains(&tm.tm_yday), "day of year")
+}
+
+fn ascii_time(vm: &Vm, tm: &libc::tm) -> PyResult {
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let text = format!(
+        "{} {}{:3} {:02}:{:02}:{:02} {}",
+        DAYS[tm.tm_wday as usize % 7],
+        MONTHS[tm.tm_mon as usize % 12],
+>>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
         tm.tm_mday,
         tm.tm_hour,
         tm.tm_min,
         tm.tm_sec,
+<<<<<<< HEAD
         1900 + tm.tm_year as i64
     )
 }
@@ -579,6 +755,61 @@ pub mod module {
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
         let clocks = [
+=======
+        1900 + i64::from(tm.tm_year)
+    );
+    Ok(vm.new_str(text)?.into_value())
+}
+
+/// Sets `timezone`, `altzone`, `daylight`, `tzname`.
+fn set_zone(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
+    unsafe extern "C" {
+        fn tzset();
+    }
+    // SAFETY: the interpreter lock keeps other threads of Python out.
+    unsafe { tzset() };
+    let year = 365 * 24 * 3600 + 6 * 3600;
+    let zone_at = |seconds: i64| -> PyResult<(i64, String)> {
+        let tm = broken_down(vm, seconds, true)?;
+        // SAFETY: the C library's name of the zone.
+        let name = unsafe { CStr::from_ptr(tm.tm_zone) }.to_string_lossy().into_owned();
+        Ok((-tm.tm_gmtoff, name))
+    };
+    let now = read_clock(vm, libc::CLOCK_REALTIME)? / 1_000_000_000;
+    let start = (now as i64 / year) * year;
+    let (january, january_name) = zone_at(start)?;
+    let (july, july_name) = zone_at(start + year / 2)?;
+    // Summer time is the side with the smaller offset to the west.
+    let (standard, summer) = if january < july {
+        ((july, july_name), (january, january_name))
+    } else {
+        ((january, january_name), (july, july_name))
+    };
+    module.set(vm, "timezone", vm.new_int(standard.0)?)?;
+    module.set(vm, "altzone", vm.new_int(summer.0)?)?;
+    module.set(vm, "daylight", vm.new_int(i64::from(january != july))?)?;
+    let names = vec![vm.new_str(standard.1)?.into_value(), vm.new_str(summer.1)?.into_value()];
+    module.set(vm, "tzname", vm.new_tuple(names)?.into_value())
+}
+
+/// This module provides various functions to manipulate time values.
+///
+/// There are two standard representations of time.  One is the number
+/// of seconds since the Epoch, in UTC (a.k.a. GMT).  It may be an integer
+/// or a floating-point number (to represent fractions of seconds).
+/// The epoch is the point where the time starts, the return value of time.gmtime(0).
+/// It is January 1, 1970, 00:00:00 (UTC) on all platforms.
+///
+/// The other representation is a tuple of 9 integers giving local time.
+#[pymodule(name = "time")]
+pub mod module {
+    use super::*;
+
+    #[pyexec]
+    fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
+        module.set(vm, "struct_time", structseq::class(vm, &STRUCT_TIME).into_value())?;
+        for (name, clock) in [
+>>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
             ("CLOCK_REALTIME", libc::CLOCK_REALTIME),
             ("CLOCK_MONOTONIC", libc::CLOCK_MONOTONIC),
             ("CLOCK_MONOTONIC_RAW", libc::CLOCK_MONOTONIC_RAW),
@@ -586,11 +817,336 @@ pub mod module {
             ("CLOCK_THREAD_CPUTIME_ID", libc::CLOCK_THREAD_CPUTIME_ID),
             ("CLOCK_BOOTTIME", libc::CLOCK_BOOTTIME),
             ("CLOCK_TAI", libc::CLOCK_TAI),
+<<<<<<< HEAD
             ("_STRUCT_TM_ITEMS", 11),
         ];
         add_ints(vm, module, &clocks.map(|(name, id)| (name, id as i64)))?;
         let class = structseq::class(vm, &STRUCT_TIME).into_value();
         module.set(vm, "struct_time", class)?;
         set_zone(vm, &|name, value| module.set(vm, name, value))
+=======
+        ] {
+            module.set(vm, name, vm.new_int(i64::from(clock))?)?;
+        }
+        module.set(vm, "_STRUCT_TM_ITEMS", vm.new_int(11)?)?;
+        set_zone(vm, module)
+    }
+
+    /// Return the current time in seconds since the Epoch.
+    ///
+    /// Fractions of a second may be present if the system clock provides them.
+    #[pyfunction(sig = "($module, /)")]
+    fn time(vm: &Vm) -> PyResult<f64> {
+        seconds(vm, libc::CLOCK_REALTIME)
+    }
+
+    /// Return the current time in nanoseconds since the Epoch.
+    #[pyfunction(sig = "($module, /)")]
+    fn time_ns(vm: &Vm) -> PyResult {
+        nanoseconds(vm, libc::CLOCK_REALTIME)
+    }
+
+    /// Monotonic clock, cannot go backward.
+    #[pyfunction(sig = "($module, /)")]
+    fn monotonic(vm: &Vm) -> PyResult<f64> {
+        seconds(vm, libc::CLOCK_MONOTONIC)
+    }
+
+    /// Monotonic clock, cannot go backward, as nanoseconds.
+    #[pyfunction(sig = "($module, /)")]
+    fn monotonic_ns(vm: &Vm) -> PyResult {
+        nanoseconds(vm, libc::CLOCK_MONOTONIC)
+    }
+
+    /// Performance counter for benchmarking.
+    #[pyfunction(sig = "($module, /)")]
+    fn perf_counter(vm: &Vm) -> PyResult<f64> {
+        seconds(vm, libc::CLOCK_MONOTONIC)
+    }
+
+    /// Performance counter for benchmarking as nanoseconds.
+    #[pyfunction(sig = "($module, /)")]
+    fn perf_counter_ns(vm: &Vm) -> PyResult {
+        nanoseconds(vm, libc::CLOCK_MONOTONIC)
+    }
+
+    /// Process time for profiling: sum of the kernel and user-space CPU time.
+    #[pyfunction(sig = "($module, /)")]
+    fn process_time(vm: &Vm) -> PyResult<f64> {
+        seconds(vm, libc::CLOCK_PROCESS_CPUTIME_ID)
+    }
+
+    /// Process time for profiling as nanoseconds: sum of the kernel and user-space CPU time.
+    #[pyfunction(sig = "($module, /)")]
+    fn process_time_ns(vm: &Vm) -> PyResult {
+        nanoseconds(vm, libc::CLOCK_PROCESS_CPUTIME_ID)
+    }
+
+    /// Thread time for profiling: sum of the kernel and user-space CPU time.
+    #[pyfunction(sig = "($module, /)")]
+    fn thread_time(vm: &Vm) -> PyResult<f64> {
+        seconds(vm, libc::CLOCK_THREAD_CPUTIME_ID)
+    }
+
+    /// Thread time for profiling as nanoseconds: sum of the kernel and user-space CPU time.
+    #[pyfunction(sig = "($module, /)")]
+    fn thread_time_ns(vm: &Vm) -> PyResult {
+        nanoseconds(vm, libc::CLOCK_THREAD_CPUTIME_ID)
+    }
+
+    /// Return the time of the specified clock clk_id as a float.
+    #[pyfunction(sig = "($module, clk_id, /)")]
+    fn clock_gettime(vm: &Vm, clk_id: i32) -> PyResult<f64> {
+        seconds(vm, clk_id)
+    }
+
+    /// Return the time of the specified clock clk_id as nanoseconds (int).
+    #[pyfunction(sig = "($module, clk_id, /)")]
+    fn clock_gettime_ns(vm: &Vm, clk_id: i32) -> PyResult {
+        nanoseconds(vm, clk_id)
+    }
+
+    fn set_clock(vm: &Vm, clock: i32, nanos: i128) -> PyResult<()> {
+        let billion = 1_000_000_000;
+        let time = libc::timespec {
+            tv_sec: i64::try_from(nanos.div_euclid(billion)).map_err(|_| out_of_range(vm))?,
+            tv_nsec: nanos.rem_euclid(billion) as i64,
+        };
+        // SAFETY: one time.
+        crate::posix::check(vm, i64::from(unsafe { libc::clock_settime(clock, &time) })).map(drop)
+    }
+
+    /// Set the time of the specified clock clk_id.
+    #[pyfunction(sig = "($module, clk_id, time, /)")]
+    fn clock_settime(vm: &Vm, clk_id: i32, time: f64) -> PyResult<()> {
+        if time.is_nan() {
+            return Err(vm.value_error("Invalid value NaN (not a number)"));
+        }
+        set_clock(vm, clk_id, (time * 1e9).floor() as i128)
+    }
+
+    /// Set the time of the specified clock clk_id with nanoseconds.
+    #[pyfunction(sig = "($module, clk_id, time, /)")]
+    fn clock_settime_ns(vm: &Vm, clk_id: i32, time: &Value) -> PyResult<()> {
+        let nanos = number::index_i128(vm, time)?.ok_or_else(|| out_of_range(vm))?;
+        set_clock(vm, clk_id, nanos)
+    }
+
+    /// Return the resolution (precision) of the specified clock clk_id.
+    #[pyfunction(sig = "($module, clk_id, /)")]
+    fn clock_getres(vm: &Vm, clk_id: i32) -> PyResult<f64> {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: room for one time.
+        crate::posix::check(vm, i64::from(unsafe { libc::clock_getres(clk_id, &mut time) }))?;
+        Ok(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
+    }
+
+    /// Return the clk_id of a thread's CPU time clock.
+    #[pyfunction(sig = "($module, thread_id, /)")]
+    fn pthread_getcpuclockid(vm: &Vm, thread_id: u64) -> PyResult<i64> {
+        let mut clock = 0;
+        // SAFETY: room for one clock; the system says if there is no such thread.
+        match unsafe { libc::pthread_getcpuclockid(thread_id as libc::pthread_t, &mut clock) } {
+            0 => Ok(i64::from(clock)),
+            error => Err(naja_vm::builtins::print::os_error(vm, error)),
+        }
+    }
+
+    /// Get information of the specified clock.
+    #[pyfunction(sig = "($module, name, /)")]
+    fn get_clock_info(vm: &Vm, name: &str) -> PyResult {
+        let (implementation, clock, monotonic, adjustable) = match name {
+            "time" => ("clock_gettime(CLOCK_REALTIME)", libc::CLOCK_REALTIME, false, true),
+            "monotonic" | "perf_counter" => ("clock_gettime(CLOCK_MONOTONIC)", libc::CLOCK_MONOTONIC, true, false),
+            "process_time" => ("clock_gettime(CLOCK_PROCESS_CPUTIME_ID)", libc::CLOCK_PROCESS_CPUTIME_ID, true, false),
+            "thread_time" => ("clock_gettime(CLOCK_THREAD_CPUTIME_ID)", libc::CLOCK_THREAD_CPUTIME_ID, true, false),
+            _ => return Err(vm.value_error("unknown clock")),
+        };
+        let dict = vm.new_dict()?;
+        for (key, value) in [
+            ("implementation", vm.new_str(implementation)?.into_value()),
+            ("monotonic", Value::from_bool(monotonic)),
+            ("adjustable", Value::from_bool(adjustable)),
+            ("resolution", vm.new_float(clock_getres(vm, clock)?)?),
+        ] {
+            dict.set_str(vm, &vm.intern(key), value)?;
+        }
+        vm.call_with(vm.types.simple_namespace.as_value(), &[], Some(&dict))
+    }
+
+    /// Delay execution for a given number of seconds.
+    ///
+    /// The argument may be a floating-point number for subsecond precision.
+    #[pyfunction(sig = "($module, seconds, /)")]
+    fn sleep(vm: &Vm, seconds: &Value) -> PyResult<()> {
+        vm.permit(Access::Event("time.sleep", std::slice::from_ref(seconds)))?;
+        let time = match naja_vm::float::value_of(seconds) {
+            Some(x) if x.is_nan() => return Err(vm.value_error("Invalid value NaN (not a number)")),
+            Some(x) => x,
+            None => match number::index_i64(vm, seconds)? {
+                Some(n) => n as f64,
+                None => return Err(out_of_range(vm)),
+            },
+        };
+        if time < 0.0 {
+            return Err(vm.value_error("sleep length must be non-negative"));
+        }
+        if time > 9.2e9 {
+            return Err(out_of_range(vm));
+        }
+        let end = read_monotonic() + Duration::from_secs_f64(time);
+        loop {
+            let wake = libc::timespec { tv_sec: end.as_secs() as i64, tv_nsec: i64::from(end.subsec_nanos()) };
+            // SAFETY: one time; a signal ends the call early.
+            let result = vm.without_gil(|| unsafe {
+                libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &wake, std::ptr::null_mut())
+            });
+            match result {
+                0 => return Ok(()),
+                libc::EINTR => vm.check_signals()?,
+                error => return Err(naja_vm::builtins::print::os_error(vm, error)),
+            }
+        }
+    }
+
+    fn read_monotonic() -> Duration {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: room for one reading.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+
+    /// Convert seconds since the Epoch to a time tuple expressing UTC (a.k.a. GMT).
+    ///
+    /// When 'seconds' is not passed in, convert the current time instead.
+    #[pyfunction(sig = "($module, seconds=None, /)")]
+    fn gmtime(vm: &Vm, seconds: Option<&Value>) -> PyResult {
+        let tm = broken_down(vm, point(vm, seconds)?, false)?;
+        time_value(vm, &tm, Some("UTC"))
+    }
+
+    /// Convert seconds since the Epoch to a time tuple expressing local time.
+    ///
+    /// When 'seconds' is not passed in, convert the current time instead.
+    #[pyfunction(sig = "($module, seconds=None, /)")]
+    fn localtime(vm: &Vm, seconds: Option<&Value>) -> PyResult {
+        let tm = broken_down(vm, point(vm, seconds)?, true)?;
+        time_value(vm, &tm, None)
+    }
+
+    fn given_or_now(vm: &Vm, value: Option<&Value>, function: &str) -> PyResult<libc::tm> {
+        match value {
+            Some(value) => {
+                let (mut tm, _) = fields(vm, value, function)?;
+                check_fields(vm, &mut tm)?;
+                Ok(tm)
+            }
+            None => broken_down(vm, point(vm, None)?, true),
+        }
+    }
+
+    /// Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'.
+    ///
+    /// When the time tuple is not present, current time as returned by localtime()
+    /// is used.
+    #[pyfunction(sig = "($module, time_tuple=<unrepresentable>, /)")]
+    fn asctime(vm: &Vm, time_tuple: Option<&Value>) -> PyResult {
+        let tm = given_or_now(vm, time_tuple, "asctime")?;
+        ascii_time(vm, &tm)
+    }
+
+    /// Convert a time in seconds since the Epoch to a string in local time.
+    ///
+    /// This is equivalent to asctime(localtime(seconds)). When the time tuple is
+    /// not present, current time as returned by localtime() is used.
+    #[pyfunction(sig = "($module, seconds=None, /)")]
+    fn ctime(vm: &Vm, seconds: Option<&Value>) -> PyResult {
+        let tm = broken_down(vm, point(vm, seconds)?, true)?;
+        ascii_time(vm, &tm)
+    }
+
+    /// Convert a time tuple in local time to seconds since the Epoch.
+    #[pyfunction(sig = "($module, time_tuple, /)")]
+    fn mktime(vm: &Vm, time_tuple: &Value) -> PyResult<f64> {
+        let (mut tm, _) = fields(vm, time_tuple, "mktime")?;
+        tm.tm_wday = -1;
+        // SAFETY: the fields are brought into their ranges in place.
+        let seconds = unsafe { libc::mktime(&mut tm) };
+        if seconds == -1 && tm.tm_wday == -1 {
+            return Err(vm.overflow_error("mktime argument out of range"));
+        }
+        Ok(seconds as f64)
+    }
+
+    /// Initialize, or reinitialize, the local timezone to the value stored in os.environ['TZ'].
+    #[pyfunction(sig = "($module, /)")]
+    fn tzset(vm: &Vm) -> PyResult<()> {
+        let module = naja_vm::import::import_simple(vm, "time")?;
+        match module.downcast::<Module>() {
+            Some(module) => set_zone(vm, module),
+            None => Err(vm.runtime_error("lost the module time")),
+        }
+    }
+
+    /// Convert a time tuple to a string according to a format specification.
+    ///
+    /// See the library reference manual for formatting codes. When the time tuple
+    /// is not present, current time as returned by localtime() is used.
+    #[pyfunction(sig = "($module, format, time_tuple=<unrepresentable>, /)")]
+    fn strftime(vm: &Vm, format: &Ref<naja_vm::str_::Str>, time_tuple: Option<&Value>) -> PyResult {
+        let (mut tm, zone) = match time_tuple {
+            Some(value) => fields(vm, value, "strftime")?,
+            None => (broken_down(vm, point(vm, None)?, true)?, None),
+        };
+        check_fields(vm, &mut tm)?;
+        if let Some(zone) = &zone {
+            tm.tm_zone = zone.as_ptr();
+        }
+        tm.tm_isdst = tm.tm_isdst.clamp(-1, 1);
+        let bytes = str_::codecs::encode(vm, format, &vm.intern("utf-8"), Some(&vm.intern("surrogatepass")))?;
+        // Null characters are passed over: the pieces between them are formatted each on its own.
+        let mut out = Vec::new();
+        for (i, piece) in bytes.split(|&b| b == 0).enumerate() {
+            if i > 0 {
+                out.push(0);
+            }
+            if !piece.is_empty() {
+                format_piece(vm, piece, &tm, &mut out)?;
+            }
+        }
+        str_::codecs::decode(vm, &out, None, Some(&vm.intern("surrogateescape")))
+    }
+
+    fn format_piece(vm: &Vm, piece: &[u8], tm: &libc::tm, out: &mut Vec<u8>) -> PyResult<()> {
+        // A mark behind the text tells an empty result from a buffer too small.
+        let mut format = piece.to_vec();
+        format.push(b'.');
+        let format = CString::new(format).map_err(|_| vm.value_error("embedded null character"))?;
+        let mut buffer = vec![0u8; 256.max(format.as_bytes().len() * 2)];
+        loop {
+            // SAFETY: the buffer has the length that is told, the format is a C string.
+            let n = unsafe { libc::strftime(buffer.as_mut_ptr().cast(), buffer.len(), format.as_ptr(), tm) };
+            if n > 0 {
+                out.extend_from_slice(&buffer[..n - 1]);
+                return Ok(());
+            }
+            if buffer.len() > 256 * format.as_bytes().len().max(16) {
+                return Err(vm.value_error("Invalid format string"));
+            }
+            let double = buffer.len() * 2;
+            buffer.resize(double, 0);
+        }
+    }
+
+    /// Parse a string to a time tuple according to a format specification.
+    ///
+    /// See the library reference manual for formatting codes (same as
+    /// strftime()).
+    #[pyfunction(raw, sig = "($module, string, format=<unrepresentable>, /)")]
+    fn strptime(vm: &Vm, args: naja_vm::Args) -> PyResult {
+        let strptime = naja_vm::import::import_simple(vm, "_strptime")?;
+        let parse = naja_vm::protocols::attributes::get_by(vm, &strptime, "_strptime_time")?;
+        vm.call_args(&parse, args)
+>>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
     }
 }

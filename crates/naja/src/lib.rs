@@ -7,9 +7,38 @@
 
 use naja_vm::builtins::{self, display};
 use naja_vm::module::Module;
+mod program;
+mod prompt;
+
+pub use naja_vm::import::paths::find_program;
 pub use naja_vm::runtime::Config;
+use naja_vm::runtime::lifecycle;
 use naja_vm::{PyResult, Ref, Value, Vm};
-use std::path::Path;
+pub use program::Command;
+
+/// The library of the crate `naja-stdlib`, for the import system.
+struct EmbeddedLibrary;
+
+impl naja_vm::runtime::Library for EmbeddedLibrary {
+    fn has(&self, path: &str) -> bool {
+        naja_stdlib::file(path).is_some()
+    }
+    fn code(&self, path: &str) -> Option<&'static [u8]> {
+        naja_stdlib::file(path).and_then(naja_stdlib::File::code)
+    }
+    fn source(&self, path: &str) -> Option<Vec<u8>> {
+        naja_stdlib::file(path).map(naja_stdlib::File::source)
+    }
+    fn list(&self, folder: &str) -> Option<Vec<&'static str>> {
+        naja_stdlib::list(folder)
+    }
+}
+
+/// The version of Python that is implemented.
+pub const PYTHON_VERSION: &str = builtins::sys::VERSION_TEXT;
+
+/// `sys.version`: the version with what was built, and how.
+pub const PYTHON_BUILD: &str = builtins::sys::VERSION_AND_BUILD;
 
 /// One isolated Python, attached to the thread that made it.
 pub struct Interpreter {
@@ -35,37 +64,27 @@ impl Drop for Interpreter {
 }
 
 impl Interpreter {
-    /// A new interpreter with the modules `builtins`, `sys` and `__main__`.
+    /// A new interpreter, with importlib, standard streams and what `site` adds.
     pub fn new(mut config: Config) -> Result<Interpreter, StartError> {
         config.builtin_modules.extend(naja_modules::MODULES);
+        config.library.get_or_insert(&EmbeddedLibrary);
         let vm = naja_vm::runtime::Interpreter::new(config)
             .ok_or_else(|| StartError("out of memory".to_string()))?;
         let python = Interpreter { vm };
-        if builtins::init(&python.vm)
-            .and_then(|()| python.make_main())
-            .is_err()
-        {
-            let exception = python.vm.take_exception();
-            return Err(StartError(display::format_exception(
-                &python.vm, &exception,
-            )));
-        }
         builtins::signals::install(&python.vm);
-        Ok(python)
+        match lifecycle::start(&python.vm) {
+            Ok(()) => Ok(python),
+            Err(_) => {
+                let exception = python.vm.take_exception();
+                let text = display::format_exception(&python.vm, &exception);
+                Err(StartError(text))
+            }
+        }
     }
 
     /// The state of the interpreter's thread.
     pub fn vm(&self) -> &Vm {
         &self.vm
-    }
-
-    fn make_main(&self) -> PyResult<()> {
-        let vm = &*self.vm;
-        let main = Module::make(vm, "__main__", None)?;
-        if let Some(builtins) = vm.interp.state.builtins.get() {
-            main.set(vm, "__builtins__", builtins.into_value())?;
-        }
-        naja_vm::import::modules(vm)?.set_str(vm, &vm.intern("__main__"), main.into_value())
     }
 
     fn main_module(&self) -> PyResult<Ref<Module>> {
@@ -78,28 +97,6 @@ impl Interpreter {
     /// Runs source text in `__main__`; gives the exit code, an uncaught exception having been printed.
     pub fn run_source(&self, source: &str, filename: &str) -> i32 {
         self.finish(self.run(source, filename))
-    }
-
-    /// Runs a source file in `__main__`; gives the exit code.
-    pub fn run_file(&self, path: &Path) -> i32 {
-        let vm = &*self.vm;
-        let shown = path.to_string_lossy();
-        let result = match std::fs::read(path) {
-            Err(error) => {
-                let kind = error.to_string();
-                let reason = kind.split(" (os error").next().unwrap_or("").to_string();
-                let code = error.raw_os_error().unwrap_or(0);
-                eprintln!("naja: can't open file '{shown}': [Errno {code}] {reason}");
-                return 2;
-            }
-            Ok(data) => (|| {
-                let main = self.main_module()?;
-                main.set(vm, "__file__", vm.new_str(&shown)?.into_value())?;
-                let source = builtins::compile::decode_source(vm, &data, &shown)?;
-                self.run(&source, &shown)
-            })(),
-        };
-        self.finish(result)
     }
 
     fn run(&self, source: &str, filename: &str) -> PyResult<()> {
@@ -118,29 +115,12 @@ impl Interpreter {
             let exception = vm.take_exception();
             code = display::handle_uncaught(vm, exception);
         }
-        self.wait_for_threads();
+        lifecycle::wait_for_threads(vm);
         builtins::atexit::run(vm);
-        vm.interp.state.finalizing.set(true);
-        if builtins::print::flush_native().is_err() && code == 0 {
+        if !lifecycle::flush_streams(vm) && code == 0 {
             code = 120;
         }
         code
-    }
-
-    /// Waits for the threads that are no daemons; daemons stop at their next try to run.
-    fn wait_for_threads(&self) {
-        let vm = &*self.vm;
-        for name in ["threading", "_thread"] {
-            let module = naja_vm::import::modules(vm)
-                .and_then(|modules| modules.get_str(vm, &vm.intern(name)));
-            if let Ok(Some(module)) = module {
-                if vm.call_method_str(&module, "_shutdown", &[]).is_err() {
-                    naja_vm::exception::write_unraisable(vm, Some(&module));
-                }
-                break;
-            }
-            vm.clear_exception();
-        }
     }
 
     /// An attribute of `__main__`, if there is one.

@@ -27,11 +27,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 mod config;
 mod gil;
 mod hooks;
+pub mod lifecycle;
 pub mod lock;
 mod policy;
 pub mod threads;
 
-pub use config::Config;
+pub use config::{Config, Library};
 pub use gil::Gil;
 pub use hooks::with_current;
 pub use policy::{Access, Policy};

@@ -678,12 +678,3 @@ pub fn builtin_exec(
     vm.run_code(code, globals, locals)?;
     Ok(())
 }
-
-/// A module's attribute as text, if it is a string (used where files are named in messages).
-pub(crate) fn text_attribute(vm: &Vm, object: &Value, name: &str) -> PyResult<Option<String>> {
-    let found = attributes::get_optional(vm, object, &vm.intern(name))?;
-    Ok(found
-        .as_ref()
-        .and_then(str_::of)
-        .map(|t| t.to_string_lossy().into_owned()))
-}

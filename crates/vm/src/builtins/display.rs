@@ -141,7 +141,7 @@ fn print_traceback(vm: &Vm, out: &mut Output, traceback: Option<Ref<Traceback>>)
         let code = entry.frame().code().clone();
         let qualified = code.name.to_string_lossy().into_owned();
         entries.push((
-            code.filename.to_string_lossy().into_owned(),
+            code.filename().to_string_lossy().into_owned(),
             entry.line().unwrap_or(0),
             qualified,
         ));

@@ -10,6 +10,7 @@ pub mod gc;
 pub mod monitoring;
 pub mod print;
 pub mod signals;
+mod stdlib_names;
 pub mod sys;
 pub mod warnings;
 
@@ -22,9 +23,15 @@ use naja_heap::{Ref, Value};
 
 /// Makes a native module and puts it into `sys.modules`.
 pub fn make_module(vm: &Vm, def: &'static ModuleDef) -> PyResult<Ref<Module>> {
+    let module = build_module(vm, def)?;
+    crate::import::modules(vm)?.set_str(vm, &vm.intern(def.name), module.to_value())?;
+    Ok(module)
+}
+
+/// Makes a native module, complete.
+pub fn build_module(vm: &Vm, def: &'static ModuleDef) -> PyResult<Ref<Module>> {
     let module = Module::make(vm, def.name, (!def.doc.is_empty()).then_some(def.doc))?;
     let name = vm.intern(def.name);
-    crate::import::modules(vm)?.set_str(vm, &name, module.to_value())?;
     for function in def.functions {
         let value = NativeFunction::of_module(vm, function, module.as_value(), &name)?;
         module.set(vm, function.name, value.into_value())?;
@@ -48,6 +55,8 @@ pub fn init(vm: &Vm) -> PyResult<()> {
     let builtins = make_module(vm, &functions::module::MODULE)?;
     fill_types(vm, &builtins.dict())?;
     vm.interp.state.builtins.set(Some(builtins.dict()));
+    let core = vm.interp.module_state::<crate::import::imp::CoreModules>();
+    core.0.with_mut(|modules| modules.push(builtins.clone()));
     let import = builtins.dict().get_str(vm, &vm.names.__import__)?;
     vm.interp.state.import_func.set(import);
     sys::init(vm)

@@ -30,12 +30,16 @@ pub const VERSION_TEXT: &str = "3.14.10";
 pub const HEX_VERSION: i64 = 0x030e_0af0;
 /// The name of this implementation's own version.
 pub const NAJA_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// `sys.version`.
+pub const VERSION_AND_BUILD: &str =
+    concat!("3.14.10 (Naja ", env!("CARGO_PKG_VERSION"), ", Nov 21 2026, 00:00:00) [Rust]");
 
 struct_sequence! { FLAGS = "flags" in "sys", "sys.flags\n\nFlags provided through command line arguments or environment vars.";
     0 "debug" "-d"; 1 "inspect" "-i"; 2 "interactive" "-i"; 3 "optimize" "-O or -OO"; 4 "dont_write_bytecode" "-B";
     5 "no_user_site" "-s"; 6 "no_site" "-S"; 7 "ignore_environment" "-E"; 8 "verbose" "-v"; 9 "bytes_warning" "-b";
     10 "quiet" "-q"; 11 "hash_randomization" "-R"; 12 "isolated" "-I"; 13 "dev_mode" "-X dev"; 14 "utf8_mode" "-X utf8";
-    15 "warn_default_encoding" "-X warn_default_encoding"; 16 "safe_path" "-P"; 17 "int_max_str_digits" "-X int_max_str_digits";
+    15 "warn_default_encoding" "-X warn_default_encoding"; 16 "safe_path" "-P"; 17 "int_max_str_digits" "-X int_max_str_digits";;
+    18 "gil" "-X gil"; 19 "thread_inherit_context" "-X thread_inherit_context"; 20 "context_aware_warnings" "-X context_aware_warnings";
 }
 
 struct_sequence! { VERSION_INFO = "version_info" in "sys", "sys.version_info\n\nVersion information as a named tuple.";
@@ -69,11 +73,11 @@ struct_sequence! { THREAD_INFO = "thread_info" in "sys", "sys.thread_info\n\nA n
     0 "name" "name of the thread implementation"; 1 "lock" "name of the lock implementation"; 2 "version" "name and version of the thread library";
 }
 
-struct_sequence! { ASYNCGEN_HOOKS = "asyncgen_hooks" in "sys", "asyncgen_hooks\n\nNamed tuple holding information about asynchronous generators hooks.\nThe attributes are read only.";
+struct_sequence! { ASYNCGEN_HOOKS = "asyncgen_hooks" in "sys", "asyncgen_hooks\n\nNamed tuple holding information about asynchronous generators hooks.\nThe attributes are read only."; new;
     0 "firstiter" "Hook to intercept first iteration"; 1 "finalizer" "Hook to intercept finalization";
 }
 
-struct_sequence! { UNRAISABLE = "UnraisableHookArgs" in "sys", "UnraisableHookArgs\n\nType used to pass arguments to sys.unraisablehook.";
+struct_sequence! { UNRAISABLE = "UnraisableHookArgs" in "sys", "UnraisableHookArgs\n\nType used to pass arguments to sys.unraisablehook."; new;
     0 "exc_type" "Exception type"; 1 "exc_value" "Exception value"; 2 "exc_traceback" "Exception traceback";
     3 "err_msg" "Error message"; 4 "object" "Object causing the exception";
 }
@@ -129,6 +133,14 @@ fn flags(vm: &Vm) -> PyResult {
     )?);
     items.push(Value::from_bool(c.safe_path));
     items.push(vm.new_int(vm.interp.state.int_max_str_digits.get() as i64)?);
+    items.extend(ints(
+        vm,
+        &[
+            1,
+            c.thread_inherit_context.unwrap_or(false) as i64,
+            c.context_aware_warnings.unwrap_or(false) as i64,
+        ],
+    )?);
     structseq::make(vm, &FLAGS, items)
 }
 
@@ -189,6 +201,8 @@ pub fn init(vm: &Vm) -> PyResult<()> {
     let monitoring = super::make_module(vm, &super::monitoring::module::MODULE)?;
     sys.set(vm, "monitoring", monitoring.into_value())?;
     vm.interp.state.sys_dict.set(Some(sys.dict()));
+    let core = vm.interp.module_state::<crate::import::imp::CoreModules>();
+    core.0.with_mut(|modules| modules.push(sys.clone()));
     fill(vm, &sys, &crate::import::modules(vm)?)
 }
 
@@ -208,28 +222,27 @@ fn fill(vm: &Vm, sys: &Ref<Module>, modules: &Ref<Dict>) -> PyResult<()> {
         "orig_argv",
         list_of(vm, config.orig_argv.iter().map(|a| name(a)))?,
     )?;
-    let mut path = Vec::new();
-    if let Some(entries) = config
-        .python_path
-        .as_ref()
-        .filter(|p| !p.is_empty() && !config.ignore_environment)
-    {
-        use std::os::unix::ffi::OsStrExt;
-        for entry in entries.as_bytes().split(|&b| b == b':') {
-            path.push(name(OsStr::from_bytes(entry))?);
-        }
-    }
-    sys.set(vm, "path", vm.new_list(path)?.into_value())?;
+    let paths = crate::import::paths::compute(config);
+    sys.set(vm, "path", list_of(vm, paths.path.iter().map(|p| name(p)))?)?;
     for list in ["meta_path", "path_hooks"] {
         sys.set(vm, list, vm.new_list(Vec::new())?.into_value())?;
     }
     sys.set(vm, "path_importer_cache", vm.new_dict()?.into_value())?;
     sys.set(vm, "executable", name(config.executable.as_os_str())?)?;
-    sys.set(vm, "_base_executable", name(config.executable.as_os_str())?)?;
-    let prefix = config.home.clone().unwrap_or_else(|| "/usr/local".into());
-    for key in ["prefix", "base_prefix", "exec_prefix", "base_exec_prefix"] {
-        sys.set(vm, key, name(&prefix)?)?;
+    sys.set(vm, "_base_executable", name(&paths.base_executable)?)?;
+    for (key, value) in [
+        ("prefix", &paths.prefix),
+        ("base_prefix", &paths.base_prefix),
+        ("exec_prefix", &paths.exec_prefix),
+        ("base_exec_prefix", &paths.base_exec_prefix),
+    ] {
+        sys.set(vm, key, name(value)?)?;
     }
+    let stdlib = match &paths.stdlib_dir {
+        Some(dir) => name(dir)?,
+        None => Value::NONE,
+    };
+    sys.set(vm, "_stdlib_dir", stdlib)?;
     sys.set(vm, "platlibdir", text(vm, "lib")?)?;
     sys.set(
         vm,
@@ -365,6 +378,15 @@ fn frame_at(vm: &Vm, depth: i64) -> PyResult<Option<Ref<crate::objects::frame::F
 /// Checks the digits limit of `set_int_max_str_digits`.
 const DIGITS_THRESHOLD: i64 = 640;
 
+/// The flags of `dlopen` (`RTLD_NOW`): kept for programs that ask; nothing is loaded with them.
+struct DlopenFlags(std::cell::Cell<i64>);
+
+impl Default for DlopenFlags {
+    fn default() -> DlopenFlags {
+        DlopenFlags(std::cell::Cell::new(i64::from(libc::RTLD_NOW)))
+    }
+}
+
 /// This module provides access to some objects used or maintained by the
 /// interpreter and to functions that interact strongly with the interpreter.
 #[pymodule(name = "sys")]
@@ -373,10 +395,7 @@ pub mod module {
 
     #[pyattr]
     fn version(vm: &Vm) -> PyResult {
-        text(
-            vm,
-            &format!("{VERSION_TEXT} (Naja {NAJA_VERSION}) \n[Rust]"),
-        )
+        text(vm, VERSION_AND_BUILD)
     }
     #[pyattr(name = "version_info")]
     fn version_info_attr(vm: &Vm) -> PyResult {
@@ -742,6 +761,68 @@ pub mod module {
         }
         vm.interp.state.int_max_str_digits.set(maxdigits as usize);
         Ok(())
+    }
+
+    #[pyfunction(sig = "()")]
+    fn _get_cpu_count_config(vm: &Vm) -> i64 {
+        vm.interp.config.cpu_count.map_or(-1, i64::from)
+    }
+
+    #[pyattr]
+    fn _home(_vm: &Vm) -> Value {
+        Value::NONE
+    }
+
+    #[pyattr]
+    fn stdlib_module_names(vm: &Vm) -> PyResult {
+        let names = crate::builtins::stdlib_names::NAMES
+            .iter()
+            .map(|name| Ok(vm.intern(name).into_value()))
+            .collect::<PyResult<Vec<_>>>()?;
+        Ok(crate::objects::set::FrozenSet::from_values(vm, names)?.into_value())
+    }
+
+    /// Return True if the given object is "immortal".
+    #[pyfunction(sig = "(op, /)")]
+    fn _is_immortal(op: &Value) -> bool {
+        op.header().is_none_or(|h| h.is_immortal())
+    }
+
+    /// Return the number of elements of the unicode interned dictionary
+    #[pyfunction(sig = "(*, _only_immortal=False)")]
+    fn getunicodeinternedsize(vm: &Vm, _only_immortal: Option<bool>) -> usize {
+        vm.interp.interner(|i| i.count())
+    }
+
+    /// Clear all internal performance-related caches.
+    #[pyfunction(sig = "()")]
+    fn _clear_internal_caches(vm: &Vm) {
+        vm.interp.method_cache.clear();
+    }
+
+    /// Return True if remote debugging is enabled, False otherwise.
+    #[pyfunction(sig = "()")]
+    fn is_remote_debug_enabled() -> bool {
+        false
+    }
+
+    /// Executes a file containing Python code in a given remote Python process.
+    #[pyfunction(sig = "(pid, script)")]
+    fn remote_exec(vm: &Vm, pid: &Value, script: &Value) -> PyResult {
+        let _ = (pid, script);
+        Err(vm.runtime_error("Remote debugging is not enabled"))
+    }
+
+    /// Return the current value of the flags that are used for dlopen calls.
+    #[pyfunction(sig = "()")]
+    fn getdlopenflags(vm: &Vm) -> i64 {
+        vm.interp.module_state::<DlopenFlags>().0.get()
+    }
+
+    /// Set the flags used by the interpreter for dlopen calls.
+    #[pyfunction(sig = "(flags, /)")]
+    fn setdlopenflags(vm: &Vm, flags: i64) {
+        vm.interp.module_state::<DlopenFlags>().0.set(flags)
     }
 
     /// Return the current value of the recursion limit.

@@ -434,7 +434,7 @@ fn caller(frame: &Frame) -> Option<&Frame> {
 
 /// Whether a frame belongs to the import system, or to a file that the caller of `warn` wants skipped.
 fn is_skipped(frame: &Frame, prefixes: &[Value]) -> bool {
-    let filename = &frame.code().filename;
+    let filename = &frame.code().filename();
     let name = filename.to_string_lossy();
     (name.contains("importlib") && name.contains("_bootstrap"))
         || prefixes
@@ -472,7 +472,7 @@ fn context(vm: &Vm, level: isize, prefixes: &[Value]) -> PyResult<Context> {
     let (globals, filename, line) = match frame {
         Some(frame) => (
             Some(frame.globals()),
-            frame.code().filename.clone(),
+            frame.code().filename().clone(),
             frame.line().unwrap_or(0).into(),
         ),
         None => (vm.interp.state.sys_dict.get(), vm.new_str("<sys>")?, 0),

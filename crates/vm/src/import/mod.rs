@@ -1,18 +1,19 @@
-//! The `import` statement, and the native finder used before importlib is there.
+//! The `import` statement. CPython: Python/import.c, Lib/importlib/_bootstrap.py.
 //!
-//! The rules of `import a.b`, `from a import b`, relative names and `from a import *` are CPython's (Python/import.c,
-//! Lib/importlib/_bootstrap.py). Where `state.importlib` is set, finding and loading is its business. Until then a
-//! small native finder serves: built-in modules of the configuration, then source files, packages and
-//! namespace packages along `sys.path` or the parent's `__path__`. It has no hooks, caches no bytecode and leaves
-//! `__spec__` and `__loader__` None. Invariant: a module is in `sys.modules` before its code runs, and is taken out
-//! again if that fails.
+//! Here are the rules of `import a.b`, `from a import b`, relative names and `from a import *`; finding and loading is
+//! importlib's business, which is itself frozen into the program (frozen.rs) and brought to life at the start of an
+//! interpreter. `imp.rs` and `library.rs` are the native modules that the finders use; `paths.rs` computes `sys.path`.
 
-use crate::builtins::compile::{Options, compile_source, decode_source};
+pub mod frozen;
+pub mod imp;
+pub mod library;
+pub mod paths;
+
 use crate::function::ModuleDef;
 use crate::objects::dict::Dict;
 use crate::objects::exception::types::import as field;
 use crate::objects::list::List;
-use crate::objects::module::Module;
+use crate::objects::traceback::Traceback;
 use crate::objects::str_::{self, Str};
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
@@ -20,22 +21,14 @@ use crate::protocols::{attributes, iterator, object, sequence};
 use crate::runtime::Access;
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
-use naja_parser::Mode;
-use std::cell::RefCell;
-use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
-
-thread_local! {
-    /// Names of the modules whose code is running, for the messages about circular imports.
-    static LOADING: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// The names of all built-in modules, sorted: `sys.builtin_module_names`.
 pub fn builtin_names(vm: &Vm) -> Vec<&'static str> {
     let modules = &vm.interp.config.builtin_modules;
     let mut names: Vec<&'static str> = modules.iter().map(|def| def.name).collect();
-    names.extend(["builtins", "sys"]);
+    names.extend(["_imp", "_naja", "builtins", "sys"]);
     names.sort_unstable();
     names
 }
@@ -72,32 +65,27 @@ fn import_error(
     raised
 }
 
-#[cold]
-fn not_found(vm: &Vm, name: &str, why: &str) -> Raised {
-    let text = match vm.new_str(name) {
-        Ok(text) => text.into_value(),
-        Err(raised) => return raised,
-    };
-    let shown = match object::repr(vm, &text) {
-        Ok(shown) => shown,
-        Err(raised) => return raised,
-    };
-    let message = format!("No module named {}{why}", shown.to_string_lossy());
-    import_error(
-        vm,
-        &vm.types.module_not_found_error,
-        message,
-        Some(text),
-        None,
-    )
-}
-
 /// The module in `sys.modules`, imported first if it is not there. For dotted names: the innermost one.
 fn import_absolute(vm: &Vm, name: &Ref<Str>) -> PyResult {
     match modules(vm)?.get_str(vm, name)? {
-        Some(module) if !module.is_none() => Ok(module),
+        Some(module) if !module.is_none() => {
+            ensure_initialized(vm, &module, name)?;
+            Ok(module)
+        }
         _ => find_and_load(vm, name),
     }
+}
+
+/// Waits for another thread that is still running the module's code.
+fn ensure_initialized(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult<()> {
+    let Some(importlib) = vm.interp.state.importlib.get() else {
+        return Ok(());
+    };
+    if is_initializing(vm, module)? {
+        let wait = vm.intern("_lock_unlock_module");
+        vm.call_method(&importlib, &wait, &[name.to_value()])?;
+    }
+    Ok(())
 }
 
 /// Imports `name` and gives that very module (`a.b` for "a.b").
@@ -107,75 +95,21 @@ pub fn import_simple(vm: &Vm, name: &str) -> PyResult {
 
 fn find_and_load(vm: &Vm, name: &Ref<Str>) -> PyResult {
     vm.check_stack()?;
-    if let Some(importlib) = vm.interp.state.importlib.get() {
-        let import = vm.interp.state.import_func.get().unwrap_or(Value::NONE);
-        return vm.call_method(
-            &importlib,
-            &vm.names._find_and_load,
-            &[name.to_value(), import],
-        );
-    }
-    let modules = modules(vm)?;
-    if modules.get_str(vm, name)?.is_some_and(|m| m.is_none()) {
-        let message = format!(
-            "import of {} halted; None in sys.modules",
-            name.to_string_lossy()
-        );
-        return Err(import_error(
-            vm,
-            &vm.types.module_not_found_error,
-            message,
-            Some(name.to_value()),
-            None,
-        ));
-    }
-    let text = name.to_string_lossy().into_owned();
-    let (parent, child) = match text.rsplit_once('.') {
-        Some((parent, child)) => (Some(parent), child),
-        None => (None, text.as_str()),
+    let Some(importlib) = vm.interp.state.importlib.get() else {
+        return Err(vm.import_error("import of a module before importlib is there"));
     };
-    let mut search = None;
-    let mut parent_module = None;
-    if let Some(parent) = parent {
-        let module = import_simple(vm, parent)?;
-        // Importing the parent may have imported the child.
-        if let Some(found) = modules.get_str(vm, name)? {
-            return Ok(found);
-        }
-        match attributes::get_optional(vm, &module, &vm.names.__path__)? {
-            Some(path) => search = Some(path),
-            None => {
-                return Err(not_found(
-                    vm,
-                    &text,
-                    &format!("; '{parent}' is not a package"),
-                ));
-            }
-        }
-        parent_module = Some(module);
-    }
-    let module = load(vm, name, child, search)?;
-    if let Some(parent) = parent_module
-        && attributes::set(vm, &parent, &vm.intern(child), Some(&module)).is_err()
-    {
-        if !vm.catch(&vm.types.attribute_error) {
-            return Err(Raised);
-        }
-        let message = format!(
-            "Cannot set an attribute on '{}' for child module '{child}'",
-            text.rsplit_once('.').map_or("", |p| p.0)
-        );
-        vm.warn(&vm.types.import_warning, message, 1)?;
-    }
-    Ok(module)
-}
-
-/// What the native finder found.
-enum Found {
-    Builtin(&'static ModuleDef),
-    /// The file, and the directory if it is a package.
-    Source(PathBuf, Option<PathBuf>),
-    Namespace(Vec<PathBuf>),
+    let attr = |name: &str| Ok(vm.sys_attr(name)?.unwrap_or(Value::NONE));
+    let event = [
+        name.to_value(),
+        Value::NONE,
+        attr("path")?,
+        attr("meta_path")?,
+        attr("path_hooks")?,
+    ];
+    vm.permit(Access::Event("import", &event))?;
+    let import = vm.interp.state.import_func.get().unwrap_or(Value::NONE);
+    let find = &vm.names._find_and_load;
+    vm.call_method(&importlib, find, &[name.to_value(), import])
 }
 
 /// A path as Python's string.
@@ -188,177 +122,46 @@ pub fn path_value(vm: &Vm, path: &Path) -> PyResult {
     )
 }
 
-/// The path in a string.
-fn path_of(vm: &Vm, value: &Value) -> PyResult<Option<PathBuf>> {
-    if let Some(text) = str_::of(value) {
-        let bytes = crate::objects::str_::codecs::encode(
-            vm,
-            text,
-            &vm.intern("utf-8"),
-            Some(&vm.intern("surrogateescape")),
-        )?;
-        return Ok(Some(PathBuf::from(std::ffi::OsString::from_vec(bytes))));
+/// Takes importlib's own frames out of the traceback of an exception that leaves an import: all of them for
+/// ImportError, otherwise those that end in `_call_with_frames_removed`. CPython: `remove_importlib_frames`.
+fn hide_importlib(vm: &Vm, raised: Raised) -> Raised {
+    if vm.interp.config.verbose > 0 {
+        return raised;
     }
-    Ok(value
-        .downcast::<crate::objects::bytes::Bytes>()
-        .map(|b| PathBuf::from(OsStr::from_bytes(b.as_bytes()))))
-}
-
-fn find(vm: &Vm, name: &str, child: &str, search: Option<Value>) -> PyResult<Option<Found>> {
-    if let Some(def) = find_builtin(vm, name) {
-        return Ok(Some(Found::Builtin(def)));
-    }
-    let search = match search {
-        Some(search) => search,
-        None => match vm.sys_attr("path")? {
-            Some(path) => path,
-            None => return Ok(None),
-        },
+    let Some(exception) = vm.pending_exception() else {
+        return raised;
     };
-    let mut portions = Vec::new();
-    for entry in sequence::collect(vm, &search)? {
-        vm.check_signals()?;
-        let Some(mut dir) = path_of(vm, &entry)? else {
+    let always = vm.exception_matches(&vm.types.import_error);
+    let mut kept: Vec<Ref<Traceback>> = Vec::new();
+    let mut chunk: Vec<Ref<Traceback>> = Vec::new();
+    let mut next = exception.traceback();
+    while let Some(entry) = next {
+        let code = entry.frame().code().clone();
+        let file = code.filename();
+        let inside = matches!(
+            file.as_bytes(),
+            b"<frozen importlib._bootstrap>" | b"<frozen importlib._bootstrap_external>"
+        );
+        next = entry.next();
+        if !inside {
+            kept.append(&mut chunk);
+            kept.push(entry);
             continue;
-        };
-        if dir.as_os_str().is_empty() {
-            dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         }
-        let path = path_value(vm, &dir)?;
-        vm.permit(Access::Stat(&path))?;
-        let package = dir.join(child);
-        let init = package.join("__init__.py");
-        if init.is_file() {
-            return Ok(Some(Found::Source(init, Some(package))));
-        }
-        let file = dir.join(format!("{child}.py"));
-        if file.is_file() {
-            return Ok(Some(Found::Source(file, None)));
-        }
-        if package.is_dir() {
-            portions.push(package);
+        let ends = always || code.name.as_bytes() == b"_call_with_frames_removed";
+        chunk.push(entry);
+        if ends {
+            chunk.clear()
         }
     }
-    Ok(if portions.is_empty() {
-        None
-    } else {
-        Some(Found::Namespace(portions))
-    })
-}
-
-fn load(vm: &Vm, name: &Ref<Str>, child: &str, search: Option<Value>) -> PyResult {
-    let text = name.to_string_lossy().into_owned();
-    let none = || Value::NONE;
-    let attr = |name: &str| vm.sys_attr(name).map(|v| v.unwrap_or_else(none));
-    let event = [
-        name.to_value(),
-        Value::NONE,
-        attr("path")?,
-        attr("meta_path")?,
-        attr("path_hooks")?,
-    ];
-    vm.permit(Access::Event("import", &event))?;
-    let Some(found) = find(vm, &text, child, search)? else {
-        return Err(not_found(vm, &text, ""));
-    };
-    let modules = modules(vm)?;
-    match found {
-        Found::Builtin(def) => {
-            let module = crate::builtins::make_module(vm, def)?;
-            module.set(
-                vm,
-                "__package__",
-                vm.new_str(text.rsplit_once('.').map_or("", |p| p.0))?
-                    .into_value(),
-            )?;
-            modules.set_str(vm, name, module.to_value())?;
-            Ok(module.into_value())
-        }
-        Found::Namespace(portions) => {
-            let module = Module::make(vm, &text, None)?;
-            let paths = portions
-                .iter()
-                .map(|p| path_value(vm, p))
-                .collect::<PyResult<Vec<_>>>()?;
-            module.set(vm, "__path__", vm.new_list(paths)?.into_value())?;
-            module.set(vm, "__package__", name.to_value())?;
-            modules.set_str(vm, name, module.to_value())?;
-            Ok(module.into_value())
-        }
-        Found::Source(file, package) => load_source(vm, name, &text, &file, package.as_deref()),
+    kept.append(&mut chunk);
+    let mut tail = None;
+    for entry in kept.into_iter().rev() {
+        entry.set_next(tail);
+        tail = Some(entry);
     }
-}
-
-/// The text of a source file. Raises OSError, SyntaxError.
-pub fn read_source(vm: &Vm, file: &Path) -> PyResult<String> {
-    let path = path_value(vm, file)?;
-    let mode = vm.new_str("r")?.into_value();
-    vm.permit(Access::Open(&path, &mode, 0))?;
-    match std::fs::read(file) {
-        Ok(data) => decode_source(vm, &data, &file.to_string_lossy()),
-        Err(error) => {
-            let errno = error.raw_os_error().unwrap_or(libc::EIO);
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or("").to_string();
-            let class = crate::objects::exception::types::os_error_class(vm, errno as i64);
-            Err(vm.raise_with(
-                &class,
-                &[
-                    vm.new_int(errno as i64)?,
-                    vm.new_str(text)?.into_value(),
-                    path,
-                ],
-            ))
-        }
-    }
-}
-
-fn load_source(
-    vm: &Vm,
-    name: &Ref<Str>,
-    text: &str,
-    file: &Path,
-    package: Option<&Path>,
-) -> PyResult {
-    let source = read_source(vm, file)?;
-    let code = compile_source(
-        vm,
-        &source,
-        &file.to_string_lossy(),
-        &Options::new(Mode::Exec),
-    )?;
-    let module = Module::make(vm, text, None)?;
-    module.set(vm, "__file__", path_value(vm, file)?)?;
-    let parent = text.rsplit_once('.').map_or("", |p| p.0);
-    match package {
-        Some(dir) => {
-            let path = path_value(vm, dir)?;
-            module.set(vm, "__path__", vm.new_list(vec![path])?.into_value())?;
-            module.set(vm, "__package__", name.to_value())?;
-        }
-        None => module.set(vm, "__package__", vm.new_str(parent)?.into_value())?,
-    }
-    if let Some(builtins) = vm.interp.state.builtins.get() {
-        module.set(vm, "__builtins__", builtins.into_value())?;
-    }
-    let modules = modules(vm)?;
-    modules.set_str(vm, name, module.to_value())?;
-    LOADING.with(|l| l.borrow_mut().push(text.to_string()));
-    let result = vm.run_code(code, module.dict(), module.dict().into_value());
-    LOADING.with(|l| l.borrow_mut().pop());
-    if let Err(raised) = result {
-        let exception = vm.take_exception();
-        if modules.remove_str(vm, name).is_err() {
-            vm.clear_exception()
-        }
-        vm.raise_value(exception);
-        return Err(raised);
-    }
-    // The code may have put something else in the module's place.
-    match modules.get_str(vm, name)? {
-        Some(module) => Ok(module),
-        None => Err(vm.key_error(name.as_value())),
-    }
+    exception.set_traceback(tail);
+    raised
 }
 
 /// The package that relative imports of a module with these globals count from.
@@ -430,6 +233,16 @@ pub fn import_module_level(
     fromlist: &Value,
     level: i32,
 ) -> PyResult {
+    import_level(vm, name, globals, fromlist, level).map_err(|raised| hide_importlib(vm, raised))
+}
+
+fn import_level(
+    vm: &Vm,
+    name: &Ref<Str>,
+    globals: Option<&Value>,
+    fromlist: &Value,
+    level: i32,
+) -> PyResult {
     if level < 0 {
         return Err(vm.value_error("level must be >= 0"));
     }
@@ -453,7 +266,6 @@ pub fn import_module_level(
                 &[module, fromlist.clone(), import],
             );
         }
-        handle_fromlist(vm, &module, fromlist, false)?;
         return Ok(module);
     }
     let text = name.to_string_lossy();
@@ -477,56 +289,6 @@ pub fn import_module_level(
             ))
         }
     }
-}
-
-/// Imports the submodules that a `from package import ...` names and the package has no attributes for.
-fn handle_fromlist(vm: &Vm, module: &Value, fromlist: &Value, recursive: bool) -> PyResult<()> {
-    for item in sequence::collect(vm, fromlist)? {
-        let package =
-            crate::builtins::compile::text_attribute(vm, module, "__name__")?.unwrap_or_default();
-        let Some(name) = str_::of(&item) else {
-            let place = if recursive {
-                format!("{package}.__all__")
-            } else {
-                "``from list''".to_string()
-            };
-            return Err(vm.type_error(format!(
-                "Item in {place} must be str, not {}",
-                vm.type_of(&item).name()
-            )));
-        };
-        if name.as_bytes() == b"*" {
-            if !recursive
-                && let Some(all) = attributes::get_optional(vm, module, &vm.names.__all__)?
-            {
-                handle_fromlist(vm, module, &all, true)?;
-            }
-            continue;
-        }
-        if attributes::get_optional(vm, module, name)?.is_some() {
-            continue;
-        }
-        let full = vm.intern(&format!("{package}.{}", name.to_string_lossy()));
-        if import_absolute(vm, &full).is_err() {
-            if !vm.exception_matches(&vm.types.module_not_found_error) {
-                return Err(Raised);
-            }
-            // That the submodule itself does not exist is for `import_from` to say.
-            let exception = vm.take_exception();
-            let missing = exception.field(field::NAME);
-            let same = missing
-                .as_ref()
-                .and_then(str_::of)
-                .is_some_and(|n| str_::eq(n, &full));
-            let blocked = modules(vm)?
-                .get_str(vm, &full)?
-                .is_some_and(|m| m.is_none());
-            if !same || blocked {
-                return Err(vm.raise_value(exception));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The instruction `IMPORT_NAME`: calls `__import__` of the frame's builtins.
@@ -578,10 +340,7 @@ fn origin(vm: &Vm, module: &Value) -> PyResult<Option<Value>> {
 }
 
 /// Whether the code of a module is still running.
-fn is_initializing(vm: &Vm, module: &Value, name: &str) -> PyResult<bool> {
-    if LOADING.with(|l| l.borrow().iter().any(|n| n == name)) {
-        return Ok(true);
-    }
+fn is_initializing(vm: &Vm, module: &Value) -> PyResult<bool> {
     match attributes::get_optional(vm, module, &vm.names.__spec__)? {
         Some(spec) if !spec.is_none() => {
             match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
@@ -631,7 +390,7 @@ pub fn import_from(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult {
         object::repr(vm, &module_name)?,
     );
     let (shown, from) = (shown.to_string_lossy(), from.to_string_lossy());
-    let message = if is_initializing(vm, module, &package)? {
+    let message = if is_initializing(vm, module)? {
         format!(
             "cannot import name {shown} from partially initialized module {from} (most likely due to a circular import) ({place})"
         )

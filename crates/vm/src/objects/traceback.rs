@@ -51,6 +51,11 @@ impl Traceback {
         self.next.get()
     }
 
+    /// Makes another entry (or none) follow this one.
+    pub fn set_next(&self, next: Option<Ref<Traceback>>) {
+        self.next.set(next)
+    }
+
     pub fn frame(&self) -> &Ref<FrameObject> {
         &self.frame
     }

@@ -2,6 +2,18 @@
 
 use crate::objects::str_::HashKey;
 
+/// The pure-Python library that is part of the program. Paths are relative to it, with `/`: `json/__init__.py`.
+pub trait Library: Sync {
+    /// Whether there is a file at that path.
+    fn has(&self, path: &str) -> bool;
+    /// The marshalled code object of a source file, compiled without optimisation.
+    fn code(&self, path: &str) -> Option<&'static [u8]>;
+    /// The contents of a file.
+    fn source(&self, path: &str) -> Option<Vec<u8>>;
+    /// The names in a folder; none if there is no such folder.
+    fn list(&self, folder: &str) -> Option<Vec<&'static str>>;
+}
+
 /// The settings of one interpreter: `sys.flags` and what else is fixed from the start.
 #[derive(Clone, Default)]
 pub struct Config {
@@ -34,7 +46,29 @@ pub struct Config {
     pub home: Option<std::ffi::OsString>,
     pub python_path: Option<std::ffi::OsString>,
     pub pycache_prefix: Option<std::ffi::OsString>,
+    /// `PYTHONIOENCODING`: "encoding:errors", each part optional.
     pub stdio_encoding: Option<String>,
+    /// The locale is C or POSIX (or C.UTF-8): the standard streams let undecodable bytes pass.
+    pub lenient_locale: bool,
+    /// `-x`: the first line of the program is not Python.
+    pub skip_first_line: bool,
+    pub faulthandler: bool,
+    /// `-X importtime`.
+    pub import_time: u8,
+    /// `-X tracemalloc=N`: frames to store; 0: off.
+    pub tracemalloc: u32,
+    pub cpu_count: Option<u32>,
+    /// `-X no_debug_ranges`: code has no columns.
+    pub no_debug_ranges: bool,
+    pub platlibdir: Option<String>,
+    pub thread_inherit_context: Option<bool>,
+    pub context_aware_warnings: Option<bool>,
+    /// `--check-hash-based-pycs`: "default", "always" or "never".
+    pub check_hash_based_pycs: Option<String>,
+    /// `-X frozen_modules`: whether modules used at start come from the program although `home` has a library.
+    pub frozen_modules: Option<bool>,
+    /// The library inside the program.
+    pub library: Option<&'static dyn Library>,
     /// The native modules that can be imported.
     pub builtin_modules: Vec<&'static crate::function::ModuleDef>,
 }

@@ -48,7 +48,7 @@ impl CodeParts {
             names: code.names.to_vec(),
             localsplusnames: code.localsplusnames.to_vec(),
             localspluskinds: code.localspluskinds.to_vec(),
-            filename: code.filename.clone(),
+            filename: code.filename(),
             name: code.name.clone(),
             qualname: code.qualname.clone(),
             firstlineno: code.firstlineno,

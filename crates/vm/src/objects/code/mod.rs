@@ -66,7 +66,7 @@ pub struct CodeObject {
     pub nlocals: u32,
     pub ncellvars: u32,
     pub nfreevars: u32,
-    pub filename: Ref<Str>,
+    filename: MutCell<Ref<Str>>,
     pub name: Ref<Str>,
     pub qualname: Ref<Str>,
     pub firstlineno: i32,
@@ -102,13 +102,22 @@ pub const COOLDOWN: u16 = 52 << 4;
 impl CodeObject {
     /// Makes a code object, with its nested ones, from the compiler's. Names are interned. Raises MemoryError.
     pub fn from_code(vm: &Vm, code: &Code) -> PyResult<Ref<CodeObject>> {
+        Self::from_code_as(vm, code, None)
+    }
+
+    /// As [`CodeObject::from_code`], with another file name for it and the nested ones.
+    pub fn from_code_as(
+        vm: &Vm,
+        code: &Code,
+        filename: Option<&Ref<Str>>,
+    ) -> PyResult<Ref<CodeObject>> {
         vm.check_stack()?;
         let text =
             |t: &naja_bytecode::code::Text| vm.interp.interner(|i| i.intern_wtf8(t.as_bytes()));
         let consts = code
             .consts
             .iter()
-            .map(|c| constant(vm, c))
+            .map(|c| constant_as(vm, c, filename))
             .collect::<PyResult<Vec<Value>>>()?;
         let names = |texts: &[naja_bytecode::code::Text]| texts.iter().map(text).collect();
         let parts = CodeParts {
@@ -122,7 +131,7 @@ impl CodeObject {
             names: names(&code.names),
             localsplusnames: names(&code.localsplusnames),
             localspluskinds: code.localspluskinds.clone(),
-            filename: text(&code.filename),
+            filename: filename.map_or_else(|| text(&code.filename), Ref::clone),
             name: text(&code.name),
             qualname: text(&code.qualname),
             firstlineno: code.firstlineno,
@@ -130,6 +139,24 @@ impl CodeObject {
             exceptiontable: vm.new_bytes(&code.exceptiontable)?,
         };
         make(vm, parts, true)
+    }
+
+    /// `co_filename`.
+    pub fn filename(&self) -> Ref<Str> {
+        self.filename.get()
+    }
+
+    /// Sets the file name of this code and of nested code that has the old one. CPython: `update_code_filenames`.
+    pub fn replace_filename(&self, vm: &Vm, old: &Ref<Str>, new: &Ref<Str>) -> PyResult<()> {
+        vm.check_stack()?;
+        if !crate::objects::str_::eq(&self.filename(), old) {
+            return Ok(());
+        }
+        self.filename.set(new.clone());
+        for nested in self.consts.iter().filter_map(Value::downcast::<CodeObject>) {
+            nested.replace_filename(vm, old, new)?
+        }
+        Ok(())
     }
 
     /// The number of arguments' slots: positional, keyword-only, `*args`, `**kwargs`.
@@ -254,7 +281,7 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
             parts.stacksize.clamp(1, 1 << 16)
         },
         flags: parts.flags,
-        filename: parts.filename,
+        filename: MutCell::new(parts.filename),
         name: parts.name,
         qualname: parts.qualname,
         firstlineno: parts.firstlineno,
@@ -308,11 +335,15 @@ fn quicken(code: &[u8]) -> Box<[UnsafeCell<u16>]> {
 
 /// The value of a constant. Raises MemoryError.
 pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
+    constant_as(vm, constant_, None)
+}
+
+fn constant_as(vm: &Vm, constant_: &Const, filename: Option<&Ref<Str>>) -> PyResult {
     vm.check_stack()?;
     let all = |items: &[Const]| {
         items
             .iter()
-            .map(|c| constant(vm, c))
+            .map(|c| constant_as(vm, c, filename))
             .collect::<PyResult<Vec<Value>>>()
     };
     Ok(match constant_ {
@@ -350,7 +381,7 @@ pub fn constant(vm: &Vm, constant_: &Const) -> PyResult {
             ];
             crate::objects::slice::Slice::make(vm, start, stop, step)?.into_value()
         }
-        Const::Code(code) => CodeObject::from_code(vm, code)?.into_value(),
+        Const::Code(code) => CodeObject::from_code_as(vm, code, filename)?.into_value(),
     })
 }
 
@@ -420,7 +451,7 @@ impl CodeObject {
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let file = crate::protocols::object::repr(vm, zelf.filename.as_value())?;
+        let file = crate::protocols::object::repr(vm, zelf.filename().as_value())?;
         let line = if zelf.firstlineno != 0 {
             zelf.firstlineno
         } else {
@@ -552,7 +583,7 @@ impl CodeObject {
 
     #[pymember]
     fn co_filename(&self) -> Value {
-        self.filename.to_value()
+        self.filename().into_value()
     }
 
     #[pymember]

@@ -181,7 +181,7 @@ pub(crate) fn origin_tuple(vm: &Vm, depth: u32) -> PyResult {
         let line = vm.new_int(f.line().unwrap_or(0) as i64)?;
         let code = f.code();
         entries.push(
-            vm.new_tuple(vec![code.filename.to_value(), line, code.name.to_value()])?
+            vm.new_tuple(vec![code.filename().to_value(), line, code.name.to_value()])?
                 .into_value(),
         );
         // SAFETY: the chain of frames is live.
@@ -295,7 +295,7 @@ impl FrameObject {
 impl FrameObject {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let file = crate::protocols::object::repr(vm, zelf.code.filename.as_value())?;
+        let file = crate::protocols::object::repr(vm, zelf.code.filename().as_value())?;
         let text = format!(
             "<frame at {:#x}, file {}, line {}, code {}>",
             zelf.as_ptr() as usize,

@@ -23,6 +23,11 @@ fn hash(text: &[u8]) -> u64 {
 }
 
 impl Interner {
+    /// How many strings are interned.
+    pub fn count(&self) -> usize {
+        self.table.len()
+    }
+
     /// For an interpreter's start: `str_layout` is the layout of its type `str`. Both must outlive the interner.
     pub(crate) fn new(heap: &Heap, str_layout: &TypeLayout) -> Interner {
         Interner {

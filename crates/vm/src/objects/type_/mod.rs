@@ -381,6 +381,11 @@ impl Default for MethodCache {
 }
 
 impl MethodCache {
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.with_mut(|entries| entries.fill([0; 3]))
+    }
+
     #[inline]
     pub fn lookup(&self, vm: &Vm, ty: &Type, name: &Ref<Str>) -> Option<Value> {
         let version = ty.version.get();
