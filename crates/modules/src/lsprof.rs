@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::time::Instant;
 
 naja_vm::struct_sequence! {
-    pub ENTRY = "profiler_entry" in "_lsprof", ""; new;
+    pub ENTRY = "profiler_entry" in "_lsprof", "";
     0 "code" "code object or built-in function name";
     1 "callcount" "how many times this was called";
     2 "reccallcount" "how many times called recursively";
@@ -28,7 +28,7 @@ naja_vm::struct_sequence! {
 }
 
 naja_vm::struct_sequence! {
-    pub SUBENTRY = "profiler_subentry" in "_lsprof", ""; new;
+    pub SUBENTRY = "profiler_subentry" in "_lsprof", "";
     0 "code" "called code object or built-in function name";
     1 "callcount" "how many times this is called";
     2 "reccallcount" "how many times this is called recursively";

@@ -763,7 +763,7 @@ fn start(
     }
 }
 
-struct_sequence! { EXCEPT_HOOK_ARGS = "_ExceptHookArgs" in "_thread", "ExceptHookArgs\n\nType used to pass arguments to threading.excepthook."; new;
+struct_sequence! { EXCEPT_HOOK_ARGS = "_ExceptHookArgs" in "_thread", "ExceptHookArgs\n\nType used to pass arguments to threading.excepthook.";
     0 "exc_type" "Exception type"; 1 "exc_value" "Exception value"; 2 "exc_traceback" "Exception traceback"; 3 "thread" "Thread";
 }
 

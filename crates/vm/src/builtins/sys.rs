@@ -34,11 +34,11 @@ pub const NAJA_VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const VERSION_AND_BUILD: &str =
     concat!("3.14.10 (Naja ", env!("CARGO_PKG_VERSION"), ", Nov 21 2026, 00:00:00) [Rust]");
 
-struct_sequence! { FLAGS = "flags" in "sys", "sys.flags\n\nFlags provided through command line arguments or environment vars.";
+struct_sequence! { new FLAGS = "flags" in "sys", "sys.flags\n\nFlags provided through command line arguments or environment vars."; visible 18, unnamed 0;
     0 "debug" "-d"; 1 "inspect" "-i"; 2 "interactive" "-i"; 3 "optimize" "-O or -OO"; 4 "dont_write_bytecode" "-B";
     5 "no_user_site" "-s"; 6 "no_site" "-S"; 7 "ignore_environment" "-E"; 8 "verbose" "-v"; 9 "bytes_warning" "-b";
     10 "quiet" "-q"; 11 "hash_randomization" "-R"; 12 "isolated" "-I"; 13 "dev_mode" "-X dev"; 14 "utf8_mode" "-X utf8";
-    15 "warn_default_encoding" "-X warn_default_encoding"; 16 "safe_path" "-P"; 17 "int_max_str_digits" "-X int_max_str_digits";;
+    15 "warn_default_encoding" "-X warn_default_encoding"; 16 "safe_path" "-P"; 17 "int_max_str_digits" "-X int_max_str_digits";
     18 "gil" "-X gil"; 19 "thread_inherit_context" "-X thread_inherit_context"; 20 "context_aware_warnings" "-X context_aware_warnings";
 }
 
@@ -73,11 +73,11 @@ struct_sequence! { THREAD_INFO = "thread_info" in "sys", "sys.thread_info\n\nA n
     0 "name" "name of the thread implementation"; 1 "lock" "name of the lock implementation"; 2 "version" "name and version of the thread library";
 }
 
-struct_sequence! { ASYNCGEN_HOOKS = "asyncgen_hooks" in "sys", "asyncgen_hooks\n\nNamed tuple holding information about asynchronous generators hooks.\nThe attributes are read only."; new;
+struct_sequence! { new ASYNCGEN_HOOKS = "asyncgen_hooks" in "sys", "asyncgen_hooks\n\nNamed tuple holding information about asynchronous generators hooks.\nThe attributes are read only.";
     0 "firstiter" "Hook to intercept first iteration"; 1 "finalizer" "Hook to intercept finalization";
 }
 
-struct_sequence! { UNRAISABLE = "UnraisableHookArgs" in "sys", "UnraisableHookArgs\n\nType used to pass arguments to sys.unraisablehook."; new;
+struct_sequence! { new UNRAISABLE = "UnraisableHookArgs" in "sys", "UnraisableHookArgs\n\nType used to pass arguments to sys.unraisablehook.";
     0 "exc_type" "Exception type"; 1 "exc_value" "Exception value"; 2 "exc_traceback" "Exception traceback";
     3 "err_msg" "Error message"; 4 "object" "Object causing the exception";
 }
@@ -780,12 +780,6 @@ pub mod module {
             .map(|name| Ok(vm.intern(name).into_value()))
             .collect::<PyResult<Vec<_>>>()?;
         Ok(crate::objects::set::FrozenSet::from_values(vm, names)?.into_value())
-    }
-
-    /// Return True if the given object is "immortal".
-    #[pyfunction(sig = "(op, /)")]
-    fn _is_immortal(op: &Value) -> bool {
-        op.header().is_none_or(|h| h.is_immortal())
     }
 
     /// Return the number of elements of the unicode interned dictionary

@@ -1,36 +1,21 @@
 //! Struct sequences: tuples whose items also have names (`sys.version_info`, `os.stat_result`, ...).
 //!
 //! [`struct_sequence!`] makes the static definition of one: a native subclass of tuple with a getter per field. The
-<<<<<<< HEAD
 //! getter of field N is one function per N, so that definitions need no code of their own. The first items are the
 //! tuple's own; fields behind them, which only have names, stand in the payload. Invariant: tuple and hidden items
 //! together are as many as the definition has fields. CPython: Objects/structseq.c.
 
 use crate::function::{Args, TypeDef};
 use crate::objects::dict::Dict;
-=======
-//! getter of field N is one function per N, so that definitions need no code of their own. Fields behind `;;` are
-//! unlisted: attributes that are not items. A listed field without a name is called `""`.
-//! Invariant: an object made by [`make`] has as many values as its definition has fields. CPython: Objects/structseq.c.
-
-use crate::function::{Args, GetSetDef, TypeDef};
-use crate::objects::dict::Dict;
-use crate::objects::str_;
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::objects::type_::class_new::make_native;
-<<<<<<< HEAD
-=======
-use crate::objects::type_::{Slots, Type};
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
 use crate::protocols::{object, sequence};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{Ref, Value};
 use naja_macros::pyclass;
 
-<<<<<<< HEAD
 /// A tuple with further items that only have names.
 #[pyclass(name = "structseq", module = "builtins", extends = "Tuple", gc)]
 #[repr(C)]
@@ -70,43 +55,6 @@ fn item(value: &Value, index: usize) -> Option<Value> {
         Some(item) => Some(item.clone()),
         None => all.hidden.get(index - all.tuple.len()).cloned(),
     }
-=======
-/// Value `N`, listed or not.
-pub fn field(tuple: &Tuple, n: usize) -> Option<&Value> {
-    let listed = tuple.items();
-    match n.checked_sub(listed.len()) {
-        None => listed.get(n),
-        Some(n) => tuple.hidden().get(n),
-    }
-}
-
-/// Reads value `N`.
-pub fn get<const N: usize>(vm: &Vm, value: &Value) -> PyResult {
-    match value.downcast::<Tuple>().and_then(|t| field(t, N)) {
-        Some(item) => Ok(item.clone()),
-        None => Err(vm.type_error("not a struct sequence")),
-    }
-}
-
-/// The named fields of a struct sequence's class, in order; unnamed ones are not among them.
-fn fields(ty: &Type) -> &'static [GetSetDef] {
-    let mut class = Some(ty.to_ref());
-    while let Some(ty) = class {
-        if let Some(def) = ty.def
-            && let Some(table) = def.tables.first()
-        {
-            return table.getset;
-        }
-        class = ty.base();
-    }
-    &[]
-}
-
-/// A number that the class tells as an attribute.
-fn count(vm: &Vm, ty: &Type, name: &str) -> usize {
-    let found = ty.lookup(vm, &vm.intern(name));
-    found.and_then(|n| n.as_small_int()).unwrap_or(0) as usize
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
 }
 
 /// Reads item `N`.
@@ -120,35 +68,20 @@ pub fn repr(vm: &Vm, value: &Value, fields: &Fields) -> PyResult {
     let Some(tuple) = value.downcast::<Tuple>() else {
         return Err(vm.type_error("not a struct sequence"));
     };
-<<<<<<< HEAD
     vm.check_stack()?;
     let mut text = Vec::from(format!("{}(", ty.full_name()));
     for (i, ((_, name), item)) in fields.names.iter().zip(tuple.items()).enumerate() {
-=======
-    let mut text = format!("{}(", ty.full_name());
-    let mut named = fields(ty).iter();
-    let unnamed = count(vm, ty, "n_unnamed_fields");
-    let shown = tuple.len() - unnamed.min(tuple.len());
-    for (i, item) in tuple.items().iter().take(shown).enumerate() {
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
         if i > 0 {
             text.extend_from_slice(b", ");
         }
-<<<<<<< HEAD
         text.extend_from_slice(name.as_bytes());
         text.push(b'=');
         text.extend_from_slice(object::repr(vm, item)?.as_bytes());
-=======
-        let name = named.next().map_or("", |f| f.name);
-        let item = object::repr(vm, item)?;
-        text.push_str(&format!("{name}={}", item.to_string_lossy()));
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
     }
     text.push(b')');
     Ok(vm.new_str_wtf8(&text)?.into_value())
 }
 
-<<<<<<< HEAD
 /// `cls(sequence, dict={})`.
 pub fn new(vm: &Vm, cls: &Ref<Type>, args: Args, fields: &Fields) -> PyResult {
     let name = cls.full_name();
@@ -285,150 +218,6 @@ pub fn replace(vm: &Vm, args: Args, fields: &Fields) -> PyResult {
         )));
     }
     build(vm, ty, items, fields.visible)
-=======
-/// `cls(sequence, dict={})`: values for all listed fields, and for unlisted ones in order or by name.
-fn new(vm: &Vm, cls: &Ref<Type>, args: Args) -> PyResult {
-    let positional = args.positional();
-    let keyword = args
-        .kwnames
-        .map(|names| (names, &args.args[positional.len()..]));
-    let name = cls.name();
-    let mut sequence_arg = positional.first().cloned();
-    let mut dict = positional.get(1).cloned();
-    if let Some((names, values)) = keyword {
-        for (key, value) in names.items().iter().zip(values) {
-            match str_::of(key).map(|k| k.as_bytes()) {
-                Some(b"sequence") => sequence_arg = Some(value.clone()),
-                Some(b"dict") => dict = Some(value.clone()),
-                _ => {
-                    let key = object::str(vm, key)?;
-                    return Err(vm.type_error(format!(
-                        "structseq() got an unexpected keyword argument '{}'",
-                        key.to_string_lossy()
-                    )));
-                }
-            }
-        }
-    }
-    let Some(given) = sequence_arg else {
-        return Err(vm.type_error("structseq() missing required argument 'sequence' (pos 1)"));
-    };
-    let dict = match dict.filter(|d| !d.is_none()) {
-        Some(dict) => match dict.downcast_into::<Dict>() {
-            Ok(dict) => Some(dict),
-            Err(_) => {
-                return Err(vm.type_error(format!("{name}() takes a dict as second arg, if any")));
-            }
-        },
-        None => None,
-    };
-    let mut items = sequence::collect_or(vm, &given, "constructor requires a sequence")?;
-    let (least, most) = (count(vm, cls, "n_sequence_fields"), count(vm, cls, "n_fields"));
-    let got = items.len();
-    if least != most && got < least {
-        return Err(vm.type_error(format!(
-            "{name}() takes an at least {least}-sequence ({got}-sequence given)"
-        )));
-    }
-    if least != most && got > most {
-        return Err(vm.type_error(format!(
-            "{name}() takes an at most {most}-sequence ({got}-sequence given)"
-        )));
-    }
-    if least == most && got != least {
-        return Err(vm.type_error(format!(
-            "{name}() takes a {least}-sequence ({got}-sequence given)"
-        )));
-    }
-    let unnamed = count(vm, cls, "n_unnamed_fields");
-    let mut used = 0;
-    for place in got..most {
-        let field = fields(cls).get(place - unnamed);
-        let value = match (&dict, field) {
-            (Some(dict), Some(field)) => dict.get_str(vm, &vm.intern(field.name))?,
-            _ => None,
-        };
-        used += value.is_some() as usize;
-        items.push(value.unwrap_or(Value::NONE));
-    }
-    if dict.is_some_and(|d| d.len() > used) {
-        return Err(vm.type_error(format!(
-            "{}() got duplicate or unexpected field name(s)",
-            cls.full_name()
-        )));
-    }
-    Ok(Tuple::with_hidden(vm, cls, items, least)?.into_value())
-}
-
-/// `(class, (items, {unlisted}))`.
-pub fn reduce(vm: &Vm, args: Args) -> PyResult {
-    let Some(value) = args.args.first() else {
-        return Err(vm.type_error("__reduce__() needs an object"));
-    };
-    let Some(tuple) = value.downcast::<Tuple>() else {
-        return Err(vm.type_error("not a struct sequence"));
-    };
-    let class = vm.type_of(value).to_ref();
-    let unnamed = count(vm, &class, "n_unnamed_fields");
-    let dict = vm.new_dict()?;
-    for (i, item) in tuple.hidden().iter().enumerate() {
-        if let Some(field) = fields(&class).get(tuple.len() + i - unnamed) {
-            dict.set_str(vm, &vm.intern(field.name), item.clone())?;
-        }
-    }
-    let items = vm.new_tuple(tuple.items().to_vec())?.into_value();
-    let state = vm.new_tuple(vec![items, dict.into_value()])?.into_value();
-    Ok(vm.new_tuple(vec![class.into_value(), state])?.into_value())
-}
-
-/// `copy.replace(obj, **changes)`.
-pub fn replace(vm: &Vm, args: Args) -> PyResult {
-    let positional = args.positional();
-    let [value] = positional else {
-        return Err(vm.type_error("__replace__() takes no positional arguments"));
-    };
-    let Some(tuple) = value.downcast::<Tuple>() else {
-        return Err(vm.type_error("not a struct sequence"));
-    };
-    let class = vm.type_of(value).to_ref();
-    let listed = tuple.len();
-    let unnamed = count(vm, &class, "n_unnamed_fields");
-    if unnamed > 0 {
-        return Err(vm.type_error(format!(
-            "__replace__() is not supported for {} because it has unnamed field(s)",
-            class.full_name()
-        )));
-    }
-    let mut items: Vec<Value> = tuple.items().iter().chain(tuple.hidden()).cloned().collect();
-    let names = args.kwnames.map_or(&[][..], |n| n.items());
-    let mut wrong = Vec::new();
-    for (name, new) in names.iter().zip(&args.args[1..]) {
-        let text = object::str(vm, name)?;
-        let text = text.to_string_lossy();
-        match fields(&class).iter().position(|f| f.name == text) {
-            Some(at) => items[at] = new.clone(),
-            None => wrong.push(format!("'{text}'")),
-        }
-    }
-    if !wrong.is_empty() {
-        return Err(vm.type_error(format!(
-            "Got unexpected field name(s): [{}]",
-            wrong.join(", ")
-        )));
-    }
-    Ok(Tuple::with_hidden(vm, &class, items, listed)?.into_value())
-}
-
-/// The slots of every struct sequence.
-pub fn fill_slots(slots: &Slots) {
-    slots.repr.set(Some(repr));
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
-}
-
-/// The slots of one that Python code can make.
-pub fn fill_slots_new(slots: &Slots) {
-    slots.repr.set(Some(repr));
-    slots.new.set(Some(new));
 }
 
 /// The class of a definition, made on first use.
@@ -439,7 +228,6 @@ pub fn class(vm: &Vm, def: &'static TypeDef) -> Ref<Type> {
     }
 }
 
-<<<<<<< HEAD
 fn build(vm: &Vm, ty: &Type, mut items: Vec<Value>, visible: usize) -> PyResult {
     let hidden = items.split_off(visible.min(items.len()));
     let payload = StructSeq {
@@ -478,43 +266,6 @@ macro_rules! struct_sequence {
         $crate::struct_sequence! { @make ($vis $static, $name, $module, $doc, $visible, $unnamed) $($index $field $field_doc;)* }
     };
     (@make ($vis:vis $static:ident, $name:literal, $module:literal, $doc:expr, $visible:expr, $unnamed:expr) $($index:literal $field:literal $field_doc:literal;)*) => {
-=======
-/// An object with these values. Raises SystemError if their number is wrong, MemoryError.
-pub fn make(vm: &Vm, def: &'static TypeDef, items: Vec<Value>) -> PyResult {
-    let class = class(vm, def);
-    let (listed, all) = (count(vm, &class, "n_sequence_fields"), count(vm, &class, "n_fields"));
-    if items.len() != all {
-        return Err(vm.system_error(format!("{} made with {} items", def.name, items.len())));
-    }
-    Ok(Tuple::with_hidden(vm, &class, items, listed)?.into_value())
-}
-
-/// The value of an attribute that every struct sequence's class has.
-pub fn names(vm: &Vm, names: &[&str]) -> PyResult {
-    let named = names.iter().filter(|n| !n.is_empty());
-    let items = named.map(|n| vm.intern(n).into_value()).collect();
-    Ok(vm.new_tuple(items)?.into_value())
-}
-
-
-/// Defines a struct sequence:
-/// `struct_sequence! { pub FLAGS = "flags" in "sys", "doc"; 0 "debug" "-d"; ... ;; 18 "gil" "-X gil"; }`; with `new` before
-/// the first field Python code can make them, with `unnamed 3` so many listed fields (after the named ones) have no name.
-#[macro_export]
-macro_rules! struct_sequence {
-    ($vis:vis $static:ident = $name:literal in $module:literal, $doc:literal; new; unnamed $unnamed:literal; $($rest:tt)*) => {
-        $crate::struct_sequence! { @make ($vis $static $name $module $doc) ($unnamed) (fill_slots_new) $($rest)* }
-    };
-    ($vis:vis $static:ident = $name:literal in $module:literal, $doc:literal; new; $($rest:tt)*) => {
-        $crate::struct_sequence! { @make ($vis $static $name $module $doc) (0) (fill_slots_new) $($rest)* }
-    };
-    ($vis:vis $static:ident = $name:literal in $module:literal, $doc:literal; $($rest:tt)*) => {
-        $crate::struct_sequence! { @make ($vis $static $name $module $doc) (0) (fill_slots) $($rest)* }
-    };
-    (@make ($vis:vis $static:ident $name:literal $module:literal $doc:literal) ($unnamed:literal) ($fill:ident)
-        $($index:literal $field:literal $field_doc:literal;)* $(; $($hidden_index:literal $hidden:literal $hidden_doc:literal;)*)?
-    ) => {
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
         $vis static $static: $crate::function::TypeDef = {
             static ID: $crate::function::DefId = $crate::function::DefId::new();
             static FIELDS: $crate::objects::structseq::Fields = $crate::objects::structseq::Fields {
@@ -523,7 +274,6 @@ macro_rules! struct_sequence {
             static TABLE: $crate::function::MethodTable = $crate::function::MethodTable {
                 methods: &[
                     $crate::function::MethodDef {
-<<<<<<< HEAD
                         name: "__reduce__", doc: "", text_signature: None, kind: $crate::function::MethodKind::Method,
                         call: |vm, args| $crate::objects::structseq::reduce(vm, args, &FIELDS),
                     },
@@ -553,36 +303,6 @@ macro_rules! struct_sequence {
                     slots.repr.set(Some(|vm, value| $crate::objects::structseq::repr(vm, value, &FIELDS)));
                     slots.new.set(Some(|vm, cls, args| $crate::objects::structseq::new(vm, cls, args, &FIELDS)));
                 },
-=======
-                        name: "__reduce__", doc: "Helper for pickle.", text_signature: Some("($self, /)"),
-                        kind: $crate::function::MethodKind::Method, call: $crate::objects::structseq::reduce,
-                    },
-                    $crate::function::MethodDef {
-                        name: "__replace__", doc: "Return a copy of the structure with new values for the specified fields.",
-                        text_signature: Some("($self, /, **changes)"),
-                        kind: $crate::function::MethodKind::Method, call: $crate::objects::structseq::replace,
-                    },
-                ],
-                getset: &[
-                    $($crate::function::GetSetDef {
-                        name: $field, doc: $field_doc, member: true, get: Some($crate::objects::structseq::get::<$index>), set: None,
-                    },)*
-                    $($($crate::function::GetSetDef {
-                        name: $hidden, doc: $hidden_doc, member: true,
-                        get: Some($crate::objects::structseq::get::<$hidden_index>), set: None,
-                    },)*)?
-                ],
-                attrs: &[
-                    $crate::function::AttrDef { name: "n_sequence_fields", value: |vm| vm.new_int($unnamed + [$($index as i64),*].len() as i64) },
-                    $crate::function::AttrDef { name: "n_fields", value: |vm| vm.new_int($unnamed + [$($index as i64,)* $($($hidden_index as i64,)*)?].len() as i64) },
-                    $crate::function::AttrDef { name: "n_unnamed_fields", value: |vm| vm.new_int($unnamed) },
-                    $crate::function::AttrDef {
-                        name: "__match_args__",
-                        value: |vm| $crate::objects::structseq::names(vm, &[$($field),*]),
-                    },
-                ],
-                slots: $crate::objects::structseq::$fill,
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
             };
             $crate::function::TypeDef {
                 name: $name,
@@ -590,13 +310,8 @@ macro_rules! struct_sequence {
                 doc: $doc,
                 text_signature: None,
                 base: Some(|vm| vm.types.tuple.clone()),
-<<<<<<< HEAD
                 flags: $crate::objects::type_::TypeFlags::IMMUTABLE,
                 payload: <$crate::objects::structseq::StructSeq as $crate::Payload>::INFO,
-=======
-                flags: $crate::objects::structseq::flags_of(stringify!($fill)),
-                payload: <$crate::objects::tuple::Tuple as $crate::Payload>::INFO,
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
                 tables: &[&TABLE],
                 id: &ID,
             }
@@ -605,15 +320,4 @@ macro_rules! struct_sequence {
     ($vis:vis $static:ident = $name:literal in $module:literal, $doc:literal; $($index:literal $field:literal $field_doc:literal;)*) => {
         $crate::struct_sequence! { @make ($vis $static, $name, $module, $doc, [$($index),*].len(), 0) $($index $field $field_doc;)* }
     };
-}
-
-/// The flags of a class with these slots: those without a constructor cannot be made.
-pub const fn flags_of(fill: &str) -> u64 {
-    use crate::objects::type_::TypeFlags;
-    // "fill_slots_new" is longer than "fill_slots".
-    if fill.len() > 10 {
-        TypeFlags::IMMUTABLE
-    } else {
-        TypeFlags::NO_NEW | TypeFlags::IMMUTABLE
-    }
 }

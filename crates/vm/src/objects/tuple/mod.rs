@@ -26,16 +26,14 @@ use std::cell::Cell;
 )]
 #[repr(C)]
 pub struct Tuple {
-    len: u32,
-    /// Words behind the items that are not items: the unlisted fields of a struct sequence.
-    hidden: u32,
+    len: usize,
     /// The hash, once computed (-1: not yet).
     pub(crate) hash: Cell<i64>,
 }
 
 impl Traverse for Tuple {
     fn traverse(&self, v: &mut Visitor) {
-        self.items().iter().chain(self.hidden()).for_each(|x| v.value(x))
+        self.items().iter().for_each(|x| v.value(x))
     }
     fn clear(&self) {}
 }
@@ -45,7 +43,7 @@ impl Drop for Tuple {
         if self.len == 0 {
             return; // also a payload that never got into an object, where there is no header to look at
         }
-        let (items, len) = (self.items_ptr(), (self.len + self.hidden) as usize);
+        let (items, len) = (self.items_ptr(), self.len);
         // SAFETY: the items are owned by the tuple and dropped once, here.
         unsafe { std::ptr::drop_in_place(std::ptr::slice_from_raw_parts_mut(items, len)) }
     }
@@ -56,7 +54,6 @@ impl Tuple {
     pub(crate) fn empty() -> Tuple {
         Tuple {
             len: 0,
-            hidden: 0,
             hash: Cell::new(-1),
         }
     }
@@ -72,21 +69,12 @@ impl Tuple {
     #[inline(always)]
     pub fn items(&self) -> &[Value] {
         // SAFETY: all items are set, and a tuple never changes.
-        unsafe { std::slice::from_raw_parts(self.items_ptr(), self.len as usize) }
-    }
-
-    /// The unlisted fields of a struct sequence.
-    pub fn hidden(&self) -> &[Value] {
-        // SAFETY: as for the items, which they follow.
-        unsafe {
-            let start = self.items_ptr().add(self.len as usize);
-            std::slice::from_raw_parts(start, self.hidden as usize)
-        }
+        unsafe { std::slice::from_raw_parts(self.items_ptr(), self.len) }
     }
 
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.len as usize
+        self.len
     }
 
     #[inline(always)]
@@ -123,32 +111,10 @@ impl Tuple {
             std::ptr::copy_nonoverlapping(items.as_ptr(), (*tuple).items_ptr(), len);
             let mut items = items;
             items.set_len(0);
-<<<<<<< HEAD
             (*tuple).len = len;
-=======
-            (*(&raw const *new as *mut Tuple)).len = len as u32;
->>>>>>> 9b79573 (Import the library through importlib; the streams and the end of programs; _io, _codecs, posix, time, errno)
         }
         if !std::ptr::eq(ty, &*vm.types.tuple) {
             crate::objects::instance::init_attrs(new.header())
-        }
-        Ok(new)
-    }
-
-    /// As [`Tuple::of_type`], with the values after the first `listed` as unlisted fields. Raises MemoryError.
-    pub(crate) fn with_hidden(
-        vm: &Vm,
-        ty: &Type,
-        items: Vec<Value>,
-        listed: usize,
-    ) -> PyResult<Ref<Tuple>> {
-        let hidden = items.len().saturating_sub(listed);
-        let new = Tuple::of_type(vm, ty, items)?;
-        // SAFETY: nobody else has seen the object; all its words are set, and their number stays the same.
-        unsafe {
-            let payload = &raw const *new as *mut Tuple;
-            (*payload).len -= hidden as u32;
-            (*payload).hidden = hidden as u32;
         }
         Ok(new)
     }
@@ -177,7 +143,7 @@ impl Tuple {
             for i in 0..len {
                 items.add(i).write(item(i));
             }
-            (*(&raw const *new as *mut Tuple)).len = len as u32;
+            (*(&raw const *new as *mut Tuple)).len = len;
         }
         Ok(new)
     }
@@ -201,7 +167,6 @@ impl Tuple {
     fn blank(vm: &Vm, ty: &Type, len: usize) -> PyResult<Ref<Tuple>> {
         let payload = Tuple {
             len: 0,
-            hidden: 0,
             hash: Cell::new(-1),
         };
         // SAFETY: the callers fill in the items, of which the tuple knows nothing before.
