@@ -13,7 +13,9 @@ use naja_vm::{PyResult, Raised, Vm};
 
 /// `(result, consumed)`.
 fn pair(vm: &Vm, result: Value, consumed: usize) -> PyResult {
-    Ok(vm.new_tuple(vec![result, vm.new_int(consumed as i64)?])?.into_value())
+    Ok(vm
+        .new_tuple(vec![result, vm.new_int(consumed as i64)?])?
+        .into_value())
 }
 
 /// The bytes of a decoder's input: bytes-like, or text where CPython takes its UTF-8.
@@ -26,7 +28,10 @@ fn input(vm: &Vm, value: &Value, text_too: bool) -> PyResult<Vec<u8>> {
 
 fn text_of<'a>(vm: &Vm, value: &'a Value, function: &str) -> PyResult<&'a Ref<Str>> {
     str_::of(value).ok_or_else(|| {
-        vm.type_error(format!("{function}() argument 1 must be str, not {}", vm.type_name(value)))
+        vm.type_error(format!(
+            "{function}() argument 1 must be str, not {}",
+            vm.type_name(value)
+        ))
     })
 }
 
@@ -51,7 +56,10 @@ fn handler(vm: &Vm, name: &Ref<Str>) -> PyResult {
     };
     known.ok_or_else(|| {
         let name = name.to_string_lossy();
-        vm.raise(&vm.types.lookup_error, format!("unknown error handler name '{name}'"))
+        vm.raise(
+            &vm.types.lookup_error,
+            format!("unknown error handler name '{name}'"),
+        )
     })
 }
 
@@ -64,10 +72,16 @@ fn handled(vm: &Vm, result: &Value, length: usize, kind: &str) -> PyResult<(Valu
     let Some(position) = position.as_small_int() else {
         return Err(wrong());
     };
-    let from_start = if position < 0 { position + length as i64 } else { position };
+    let from_start = if position < 0 {
+        position + length as i64
+    } else {
+        position
+    };
     match usize::try_from(from_start) {
         Ok(at) if at <= length => Ok((replacement.clone(), at)),
-        _ => Err(vm.index_error(format!("position {position} from error handler out of bounds"))),
+        _ => Err(vm.index_error(format!(
+            "position {position} from error handler out of bounds"
+        ))),
     }
 }
 
@@ -134,7 +148,11 @@ fn encode_with(
             continue;
         };
         let mut scratch = Vec::new();
-        let end = at + points[at..].iter().take_while(|&&c| put(c, &mut scratch).is_err()).count();
+        let end = at
+            + points[at..]
+                .iter()
+                .take_while(|&&c| put(c, &mut scratch).is_err())
+                .count();
         let (replacement, next) = encoding_error(vm, (codec, reason), text, (at, end), errors)?;
         if let Some(bytes) = replacement.downcast::<Bytes>() {
             out.extend_from_slice(bytes.as_bytes());
@@ -154,7 +172,12 @@ fn encode_with(
 }
 
 #[cold]
-fn encode_failure(vm: &Vm, (codec, reason): (&str, &str), text: &Ref<Str>, (start, end): (usize, usize)) -> Raised {
+fn encode_failure(
+    vm: &Vm,
+    (codec, reason): (&str, &str),
+    text: &Ref<Str>,
+    (start, end): (usize, usize),
+) -> Raised {
     let args = || -> PyResult<[Value; 5]> {
         Ok([
             vm.new_str(codec)?.into_value(),
@@ -180,14 +203,28 @@ enum Order {
 }
 
 fn push16(out: &mut Vec<u8>, unit: u16, order: Order) {
-    out.extend(if order == Order::Little { unit.to_le_bytes() } else { unit.to_be_bytes() });
+    out.extend(if order == Order::Little {
+        unit.to_le_bytes()
+    } else {
+        unit.to_be_bytes()
+    });
 }
 
 fn push32(out: &mut Vec<u8>, unit: u32, order: Order) {
-    out.extend(if order == Order::Little { unit.to_le_bytes() } else { unit.to_be_bytes() });
+    out.extend(if order == Order::Little {
+        unit.to_le_bytes()
+    } else {
+        unit.to_be_bytes()
+    });
 }
 
-fn encode16(vm: &Vm, text: &Ref<Str>, errors: &Ref<Str>, order: Order, name: &str) -> PyResult<Vec<u8>> {
+fn encode16(
+    vm: &Vm,
+    text: &Ref<Str>,
+    errors: &Ref<Str>,
+    order: Order,
+    name: &str,
+) -> PyResult<Vec<u8>> {
     encode_with(vm, text, name, errors, |c, out| {
         match c {
             0xd800..=0xdfff => return Err(SURROGATES),
@@ -202,7 +239,13 @@ fn encode16(vm: &Vm, text: &Ref<Str>, errors: &Ref<Str>, order: Order, name: &st
     })
 }
 
-fn encode32(vm: &Vm, text: &Ref<Str>, errors: &Ref<Str>, order: Order, name: &str) -> PyResult<Vec<u8>> {
+fn encode32(
+    vm: &Vm,
+    text: &Ref<Str>,
+    errors: &Ref<Str>,
+    order: Order,
+    name: &str,
+) -> PyResult<Vec<u8>> {
     encode_with(vm, text, name, errors, |c, out| {
         if (0xd800..=0xdfff).contains(&c) {
             return Err(SURROGATES);
@@ -213,10 +256,22 @@ fn encode32(vm: &Vm, text: &Ref<Str>, errors: &Ref<Str>, order: Order, name: &st
 }
 
 /// UTF-16 from `at` on. Gives the text and how far it went.
-fn decode16(vm: &Vm, data: &[u8], mut at: usize, errors: &Ref<Str>, order: Order, last: bool, name: &str) -> PyResult<(Vec<u8>, usize)> {
+fn decode16(
+    vm: &Vm,
+    data: &[u8],
+    mut at: usize,
+    errors: &Ref<Str>,
+    order: Order,
+    last: bool,
+    name: &str,
+) -> PyResult<(Vec<u8>, usize)> {
     let unit = |at: usize| {
         let pair = [data[at], data[at + 1]];
-        if order == Order::Little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
+        if order == Order::Little {
+            u16::from_le_bytes(pair)
+        } else {
+            u16::from_be_bytes(pair)
+        }
     };
     let mut out = Vec::with_capacity(data.len());
     while at < data.len() {
@@ -237,7 +292,8 @@ fn decode16(vm: &Vm, data: &[u8], mut at: usize, errors: &Ref<Str>, order: Order
                     } else {
                         let low = unit(at + 2);
                         if (0xdc00..=0xdfff).contains(&low) {
-                            let c = 0x10000 + ((u32::from(high) & 0x3ff) << 10 | u32::from(low) & 0x3ff);
+                            let c = 0x10000
+                                + ((u32::from(high) & 0x3ff) << 10 | u32::from(low) & 0x3ff);
                             push_code_point(&mut out, c);
                             at += 4;
                             continue;
@@ -257,7 +313,15 @@ fn decode16(vm: &Vm, data: &[u8], mut at: usize, errors: &Ref<Str>, order: Order
     Ok((out, at))
 }
 
-fn decode32(vm: &Vm, data: &[u8], mut at: usize, errors: &Ref<Str>, order: Order, last: bool, name: &str) -> PyResult<(Vec<u8>, usize)> {
+fn decode32(
+    vm: &Vm,
+    data: &[u8],
+    mut at: usize,
+    errors: &Ref<Str>,
+    order: Order,
+    last: bool,
+    name: &str,
+) -> PyResult<(Vec<u8>, usize)> {
     let mut out = Vec::with_capacity(data.len());
     while at < data.len() {
         let (end, reason) = match data.get(at..at + 4) {
@@ -265,9 +329,16 @@ fn decode32(vm: &Vm, data: &[u8], mut at: usize, errors: &Ref<Str>, order: Order
             None => (data.len(), "truncated data"),
             Some(unit) => {
                 let unit = [unit[0], unit[1], unit[2], unit[3]];
-                let c = if order == Order::Little { u32::from_le_bytes(unit) } else { u32::from_be_bytes(unit) };
+                let c = if order == Order::Little {
+                    u32::from_le_bytes(unit)
+                } else {
+                    u32::from_be_bytes(unit)
+                };
                 match c {
-                    0xd800..=0xdfff => (at + 4, "code point in surrogate code point range(0xd800, 0xe000)"),
+                    0xd800..=0xdfff => (
+                        at + 4,
+                        "code point in surrogate code point range(0xd800, 0xe000)",
+                    ),
                     0x110000.. => (at + 4, "code point not in range(0x110000)"),
                     c => {
                         push_code_point(&mut out, c);
@@ -309,7 +380,8 @@ fn unfinished(data: &[u8]) -> usize {
     for back in 1..=data.len().min(3) {
         let tail = &data[data.len() - back..];
         if tail[0] & 0xc0 != 0x80 {
-            let open = std::str::from_utf8(tail).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none());
+            let open = std::str::from_utf8(tail)
+                .is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none());
             return if open { back } else { 0 };
         }
     }
@@ -336,8 +408,18 @@ fn escape_text(text: &Ref<Str>, raw: bool) -> Vec<u8> {
 }
 
 /// Decodes backslash escapes. Gives the text and how far it went.
-fn unescape(vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool, raw: bool) -> PyResult<(Vec<u8>, usize)> {
-    let codec = if raw { "rawunicodeescape" } else { "unicodeescape" };
+fn unescape(
+    vm: &Vm,
+    data: &[u8],
+    errors: &Ref<Str>,
+    last: bool,
+    raw: bool,
+) -> PyResult<(Vec<u8>, usize)> {
+    let codec = if raw {
+        "rawunicodeescape"
+    } else {
+        "unicodeescape"
+    };
     let mut out = Vec::with_capacity(data.len());
     let mut at = 0;
     while at < data.len() {
@@ -360,7 +442,14 @@ fn unescape(vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool, raw: bool) -> P
             if !last {
                 break;
             }
-            at = decoding_error(vm, (codec, "\\ at end of string"), data, (start, data.len()), errors, &mut out)?;
+            at = decoding_error(
+                vm,
+                (codec, "\\ at end of string"),
+                data,
+                (start, data.len()),
+                errors,
+                &mut out,
+            )?;
             continue;
         };
         if raw && !matches!(kind, b'u' | b'U') {
@@ -398,8 +487,14 @@ fn unescape(vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool, raw: bool) -> P
             b'u' => (4, "truncated \\uXXXX escape"),
             b'U' => (8, "truncated \\UXXXXXXXX escape"),
             b'0'..=b'7' => {
-                let digits = data[at + 1..].iter().take(3).take_while(|d| (b'0'..=b'7').contains(d)).count();
-                let c = data[at + 1..at + 1 + digits].iter().fold(0u32, |n, d| n * 8 + u32::from(d - b'0'));
+                let digits = data[at + 1..]
+                    .iter()
+                    .take(3)
+                    .take_while(|d| (b'0'..=b'7').contains(d))
+                    .count();
+                let c = data[at + 1..at + 1 + digits]
+                    .iter()
+                    .fold(0u32, |n, d| n * 8 + u32::from(d - b'0'));
                 if !last && digits < 3 && at + 1 + digits == data.len() {
                     break;
                 }
@@ -411,14 +506,30 @@ fn unescape(vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool, raw: bool) -> P
                 let rest = &data[at + 2..];
                 let close = rest.iter().position(|&b| b == b'}');
                 let name = match (rest.first(), close) {
-                    (Some(b'{'), Some(close)) if close > 1 => std::str::from_utf8(&rest[1..close]).ok(),
+                    (Some(b'{'), Some(close)) if close > 1 => {
+                        std::str::from_utf8(&rest[1..close]).ok()
+                    }
                     (Some(b'{'), None) | (None, _) if !last => break,
                     _ => None,
                 };
-                let end = at + 2 + close.map_or_else(
-                    || if rest.first() == Some(&b'{') { rest.len() } else { 0 },
-                    |c| if rest.first() == Some(&b'{') { c + 1 } else { 0 },
-                );
+                let end = at
+                    + 2
+                    + close.map_or_else(
+                        || {
+                            if rest.first() == Some(&b'{') {
+                                rest.len()
+                            } else {
+                                0
+                            }
+                        },
+                        |c| {
+                            if rest.first() == Some(&b'{') {
+                                c + 1
+                            } else {
+                                0
+                            }
+                        },
+                    );
                 match name.map(naja_unicode::lookup_name) {
                     Some(Some(naja_unicode::Named::Character(c))) => {
                         push_code_point(&mut out, c);
@@ -426,15 +537,36 @@ fn unescape(vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool, raw: bool) -> P
                     }
                     Some(Some(_)) => {
                         let reason = "unknown Unicode character name";
-                        at = decoding_error(vm, (codec, reason), data, (start, end), errors, &mut out)?;
+                        at = decoding_error(
+                            vm,
+                            (codec, reason),
+                            data,
+                            (start, end),
+                            errors,
+                            &mut out,
+                        )?;
                     }
                     Some(None) => {
                         let reason = "unknown Unicode character name";
-                        at = decoding_error(vm, (codec, reason), data, (start, end), errors, &mut out)?;
+                        at = decoding_error(
+                            vm,
+                            (codec, reason),
+                            data,
+                            (start, end),
+                            errors,
+                            &mut out,
+                        )?;
                     }
                     None => {
                         let reason = "malformed \\N character escape";
-                        at = decoding_error(vm, (codec, reason), data, (start, end), errors, &mut out)?;
+                        at = decoding_error(
+                            vm,
+                            (codec, reason),
+                            data,
+                            (start, end),
+                            errors,
+                            &mut out,
+                        )?;
                     }
                 }
                 continue;
@@ -448,7 +580,11 @@ fn unescape(vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool, raw: bool) -> P
                 continue;
             }
         };
-        let digits = data[at + 2..].iter().take(count).take_while(|d| d.is_ascii_hexdigit()).count();
+        let digits = data[at + 2..]
+            .iter()
+            .take(count)
+            .take_while(|d| d.is_ascii_hexdigit())
+            .count();
         let end = at + 2 + digits;
         if digits < count {
             if !last && end == data.len() {
@@ -457,9 +593,15 @@ fn unescape(vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool, raw: bool) -> P
             at = decoding_error(vm, (codec, reason), data, (start, end), errors, &mut out)?;
             continue;
         }
-        let value = data[at + 2..end].iter().fold(0u32, |n, &d| n << 4 | (d as char).to_digit(16).unwrap_or(0));
+        let value = data[at + 2..end]
+            .iter()
+            .fold(0u32, |n, &d| n << 4 | (d as char).to_digit(16).unwrap_or(0));
         if value > 0x10ffff {
-            let reason = if raw { "\\Uxxxxxxxx out of range" } else { "illegal Unicode character" };
+            let reason = if raw {
+                "\\Uxxxxxxxx out of range"
+            } else {
+                "illegal Unicode character"
+            };
             at = decoding_error(vm, (codec, reason), data, (start, end), errors, &mut out)?;
             continue;
         }
@@ -497,7 +639,13 @@ pub fn lookup_codec(vm: &Vm, encoding: &Ref<Str>) -> PyResult {
     let name: String = encoding
         .to_string_lossy()
         .chars()
-        .map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() })
+        .map(|c| {
+            if c == ' ' {
+                '-'
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
         .collect();
     if name.contains('\0') {
         return Err(vm.value_error("embedded null character"));
@@ -523,7 +671,13 @@ pub fn lookup_codec(vm: &Vm, encoding: &Ref<Str>) -> PyResult {
 }
 
 /// `codec[index](value, errors)`, and the first item of what it gives.
-fn run_codec(vm: &Vm, value: &Value, encoding: &Ref<Str>, errors: Option<&Value>, index: usize) -> PyResult {
+fn run_codec(
+    vm: &Vm,
+    value: &Value,
+    encoding: &Ref<Str>,
+    errors: Option<&Value>,
+    index: usize,
+) -> PyResult {
     let codec = lookup_codec(vm, encoding)?;
     let Some(function) = codec.downcast::<Tuple>().and_then(|t| t.get(index)) else {
         return Err(vm.type_error("codec search functions must return 4-tuples"));
@@ -548,8 +702,13 @@ struct Problem {
 }
 
 fn problem(vm: &Vm, exception: &Value) -> PyResult<Problem> {
-    let is = |class: &naja_vm::Ref<naja_vm::type_::Type>| naja_vm::type_::is_subtype(vm.type_of(exception), class);
-    let (encode, translate) = (is(&vm.types.unicode_encode_error), is(&vm.types.exceptions.unicode_translate_error));
+    let is = |class: &naja_vm::Ref<naja_vm::type_::Type>| {
+        naja_vm::type_::is_subtype(vm.type_of(exception), class)
+    };
+    let (encode, translate) = (
+        is(&vm.types.unicode_encode_error),
+        is(&vm.types.exceptions.unicode_translate_error),
+    );
     if !encode && !translate && !is(&vm.types.unicode_decode_error) {
         return Err(vm.type_error(format!(
             "don't know how to handle {} in error callback",
@@ -573,23 +732,36 @@ impl Problem {
     /// The code points of the bad place, for encoding and translation.
     fn points(&self) -> Vec<u32> {
         let text = str_::of(&self.object);
-        text.map(|t| t.code_points().skip(self.start).take(self.end.saturating_sub(self.start)).collect())
-            .unwrap_or_default()
+        text.map(|t| {
+            t.code_points()
+                .skip(self.start)
+                .take(self.end.saturating_sub(self.start))
+                .collect()
+        })
+        .unwrap_or_default()
     }
 
     /// The bytes from the bad place on, for decoding.
     fn bytes(&self) -> Vec<u8> {
         let bytes = self.object.downcast::<Bytes>().map(|b| b.as_bytes());
-        bytes.and_then(|b| b.get(self.start..)).unwrap_or(&[]).to_vec()
+        bytes
+            .and_then(|b| b.get(self.start..))
+            .unwrap_or(&[])
+            .to_vec()
     }
 
     fn answer(&self, vm: &Vm, replacement: Value, at: usize) -> PyResult {
-        Ok(vm.new_tuple(vec![replacement, vm.new_int(at as i64)?])?.into_value())
+        Ok(vm
+            .new_tuple(vec![replacement, vm.new_int(at as i64)?])?
+            .into_value())
     }
 }
 
 fn unhandled(vm: &Vm, exception: &Value) -> Raised {
-    match exception.clone().downcast_into::<naja_vm::exception::BaseException>() {
+    match exception
+        .clone()
+        .downcast_into::<naja_vm::exception::BaseException>()
+    {
         Ok(exception) => vm.raise_value(exception),
         Err(_) => vm.type_error("codec must pass exception instance"),
     }
@@ -662,7 +834,10 @@ pub mod handlers {
         } else {
             let bytes = p.bytes();
             let count = p.end.saturating_sub(p.start).min(bytes.len());
-            bytes[..count].iter().map(|b| format!("\\x{b:02x}")).collect()
+            bytes[..count]
+                .iter()
+                .map(|b| format!("\\x{b:02x}"))
+                .collect()
         };
         p.answer(vm, vm.new_str(text)?.into_value(), p.end)
     }
@@ -692,7 +867,9 @@ pub mod handlers {
     fn surrogateescape(vm: &Vm, exception: &Value) -> PyResult {
         let p = problem(vm, exception)?;
         if p.translate {
-            return Err(vm.type_error("don't know how to handle UnicodeTranslateError in error callback"));
+            return Err(
+                vm.type_error("don't know how to handle UnicodeTranslateError in error callback")
+            );
         }
         if p.encode {
             let mut out = Vec::new();
@@ -723,10 +900,15 @@ pub mod handlers {
     fn surrogatepass(vm: &Vm, exception: &Value) -> PyResult {
         let p = problem(vm, exception)?;
         if p.translate {
-            return Err(vm.type_error("don't know how to handle UnicodeTranslateError in error callback"));
+            return Err(
+                vm.type_error("don't know how to handle UnicodeTranslateError in error callback")
+            );
         }
         let encoding = attributes::get_by(vm, exception, "encoding")?;
-        let encoding = object::str(vm, &encoding)?.to_string_lossy().to_ascii_lowercase().replace('_', "-");
+        let encoding = object::str(vm, &encoding)?
+            .to_string_lossy()
+            .to_ascii_lowercase()
+            .replace('_', "-");
         let (width, order) = match encoding.as_str() {
             "utf-8" | "utf8" | "cp65001" => (0, Order::Little),
             "utf-16" | "utf16" | "utf-16-le" | "utf-16le" => (2, Order::Little),
@@ -836,7 +1018,13 @@ fn decode_marked(
                 start = width;
                 order = if found == Order::Little { -1 } else { 1 };
             }
-            None => order = if cfg!(target_endian = "little") { -1 } else { 1 },
+            None => {
+                order = if cfg!(target_endian = "little") {
+                    -1
+                } else {
+                    1
+                }
+            }
         }
     } else if order == 0 && !last {
         return Ok((Vec::new(), 0, 0));
@@ -864,7 +1052,12 @@ pub mod module {
         let name = vm.intern("_codecs");
         let errors = vm.new_dict()?;
         for function in handlers::MODULE.functions {
-            let value = naja_vm::function::native::NativeFunction::of_module(vm, function, module.as_value(), &name)?;
+            let value = naja_vm::function::native::NativeFunction::of_module(
+                vm,
+                function,
+                module.as_value(),
+                &name,
+            )?;
             let key = function.name.trim_end_matches("_errors");
             errors.set_str(vm, &vm.intern(key), value.into_value())?;
         }
@@ -872,7 +1065,12 @@ pub mod module {
             vm.interp.state.codec_errors.set(Some(errors));
         }
         for function in wide::MODULE.functions {
-            let value = naja_vm::function::native::NativeFunction::of_module(vm, function, module.as_value(), &name)?;
+            let value = naja_vm::function::native::NativeFunction::of_module(
+                vm,
+                function,
+                module.as_value(),
+                &name,
+            )?;
             module.set(vm, function.name, value.into_value())?;
         }
         Ok(())
@@ -888,7 +1086,10 @@ pub mod module {
         if vm.type_of(&search_function).slots.call.get().is_none() {
             return Err(vm.type_error("argument must be callable"));
         }
-        vm.interp.state.codec_search_path.with_mut(|path| path.push(search_function));
+        vm.interp
+            .state
+            .codec_search_path
+            .with_mut(|path| path.push(search_function));
         Ok(())
     }
 
@@ -898,7 +1099,9 @@ pub mod module {
     #[pyfunction(sig = "($module, search_function, /)")]
     fn unregister(vm: &Vm, search_function: &Value) {
         let removed = vm.interp.state.codec_search_path.with_mut(|path| {
-            path.iter().position(|f| f.is(search_function)).map(|at| path.remove(at))
+            path.iter()
+                .position(|f| f.is(search_function))
+                .map(|at| path.remove(at))
         });
         if removed.is_some()
             && let Some(cache) = vm.interp.state.codec_cache.get()
@@ -921,7 +1124,12 @@ pub mod module {
     /// and 'backslashreplace' as well as any other name registered with
     /// codecs.register_error that can handle ValueErrors.
     #[pyfunction(sig = "($module, /, obj, encoding='utf-8', errors='strict')")]
-    fn encode(vm: &Vm, obj: &Value, encoding: Option<&Ref<Str>>, errors: Option<&Value>) -> PyResult {
+    fn encode(
+        vm: &Vm,
+        obj: &Value,
+        encoding: Option<&Ref<Str>>,
+        errors: Option<&Value>,
+    ) -> PyResult {
         let encoding = encoding.cloned().unwrap_or_else(|| vm.intern("utf-8"));
         run_codec(vm, obj, &encoding, errors, 0)
     }
@@ -934,7 +1142,12 @@ pub mod module {
     /// and 'backslashreplace' as well as any other name registered with
     /// codecs.register_error that can handle ValueErrors.
     #[pyfunction(sig = "($module, /, obj, encoding='utf-8', errors='strict')")]
-    fn decode(vm: &Vm, obj: &Value, encoding: Option<&Ref<Str>>, errors: Option<&Value>) -> PyResult {
+    fn decode(
+        vm: &Vm,
+        obj: &Value,
+        encoding: Option<&Ref<Str>>,
+        errors: Option<&Value>,
+    ) -> PyResult {
         let encoding = encoding.cloned().unwrap_or_else(|| vm.intern("utf-8"));
         run_codec(vm, obj, &encoding, errors, 1)
     }
@@ -966,7 +1179,9 @@ pub mod module {
         let name = errors.to_string_lossy();
         let own = |f: &naja_vm::function::MethodDef| f.name.trim_end_matches("_errors") == name;
         if handlers::MODULE.functions.iter().any(own) {
-            return Err(vm.value_error(format!("cannot un-register built-in error handler '{name}'")));
+            return Err(vm.value_error(format!(
+                "cannot un-register built-in error handler '{name}'"
+            )));
         }
         match vm.interp.state.codec_errors.get() {
             Some(handlers) => Ok(handlers.remove_str(vm, errors)?.is_some()),
@@ -983,7 +1198,13 @@ pub mod module {
         handler(vm, name)
     }
 
-    fn encode_own(vm: &Vm, str_: &Value, errors: Option<&Value>, codec: &str, function: &str) -> PyResult {
+    fn encode_own(
+        vm: &Vm,
+        str_: &Value,
+        errors: Option<&Value>,
+        codec: &str,
+        function: &str,
+    ) -> PyResult {
         let text = text_of(vm, str_, function)?;
         let errors = error_name(vm, errors, function)?;
         let bytes = naja_vm::str_::codecs::encode(vm, text, &vm.intern(codec), Some(&errors))?;
@@ -1006,7 +1227,12 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_8_decode(vm: &Vm, data: &Value, errors: Option<&Value>, final_: Option<bool>) -> PyResult {
+    fn utf_8_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        final_: Option<bool>,
+    ) -> PyResult {
         let data = input(vm, data, false)?;
         let errors = error_name(vm, errors, "utf_8_decode")?;
         decode_own(vm, "utf-8", &data, &errors, final_.unwrap_or(false))
@@ -1026,15 +1252,29 @@ pub mod module {
         decode_own(vm, "latin-1", &data, &errors, true)
     }
 
-    fn marked(vm: &Vm, str_: &Value, errors: Option<&Value>, byteorder: Option<i64>, width: usize) -> PyResult {
-        let function = if width == 2 { "utf_16_encode" } else { "utf_32_encode" };
+    fn marked(
+        vm: &Vm,
+        str_: &Value,
+        errors: Option<&Value>,
+        byteorder: Option<i64>,
+        width: usize,
+    ) -> PyResult {
+        let function = if width == 2 {
+            "utf_16_encode"
+        } else {
+            "utf_32_encode"
+        };
         let text = text_of(vm, str_, function)?;
         let errors = error_name(vm, errors, function)?;
         let order = byteorder.unwrap_or(0);
         let side = if order > 0 { Order::Big } else { Order::Little };
         let mut out = Vec::new();
         if order == 0 {
-            if width == 2 { push16(&mut out, 0xfeff, side) } else { push32(&mut out, 0xfeff, side) }
+            if width == 2 {
+                push16(&mut out, 0xfeff, side)
+            } else {
+                push32(&mut out, 0xfeff, side)
+            }
         }
         let name = match (width, order) {
             (2, 0) => "utf-16",
@@ -1054,17 +1294,32 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, str, errors=None, byteorder=0, /)")]
-    fn utf_16_encode(vm: &Vm, str_: &Value, errors: Option<&Value>, byteorder: Option<i64>) -> PyResult {
+    fn utf_16_encode(
+        vm: &Vm,
+        str_: &Value,
+        errors: Option<&Value>,
+        byteorder: Option<i64>,
+    ) -> PyResult {
         marked(vm, str_, errors, byteorder, 2)
     }
 
     #[pyfunction(sig = "($module, str, errors=None, byteorder=0, /)")]
-    fn utf_32_encode(vm: &Vm, str_: &Value, errors: Option<&Value>, byteorder: Option<i64>) -> PyResult {
+    fn utf_32_encode(
+        vm: &Vm,
+        str_: &Value,
+        errors: Option<&Value>,
+        byteorder: Option<i64>,
+    ) -> PyResult {
         marked(vm, str_, errors, byteorder, 4)
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_16_decode(vm: &Vm, data: &Value, errors: Option<&Value>, final_: Option<bool>) -> PyResult {
+    fn utf_16_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        final_: Option<bool>,
+    ) -> PyResult {
         let data = input(vm, data, false)?;
         let errors = error_name(vm, errors, "utf_16_decode")?;
         let (out, used, _) = decode_marked(vm, &data, &errors, final_.unwrap_or(false), 2, 0)?;
@@ -1072,28 +1327,57 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_32_decode(vm: &Vm, data: &Value, errors: Option<&Value>, final_: Option<bool>) -> PyResult {
+    fn utf_32_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        final_: Option<bool>,
+    ) -> PyResult {
         let data = input(vm, data, false)?;
         let errors = error_name(vm, errors, "utf_32_decode")?;
         let (out, used, _) = decode_marked(vm, &data, &errors, final_.unwrap_or(false), 4, 0)?;
         pair(vm, vm.new_str_wtf8(&out)?.into_value(), used)
     }
 
-    fn extended(vm: &Vm, data: &Value, errors: Option<&Value>, byteorder: Option<i64>, last: bool, width: usize) -> PyResult {
+    fn extended(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        byteorder: Option<i64>,
+        last: bool,
+        width: usize,
+    ) -> PyResult {
         let data = input(vm, data, false)?;
         let errors = error_name(vm, errors, "decode")?;
-        let (out, used, order) = decode_marked(vm, &data, &errors, last, width, byteorder.unwrap_or(0))?;
-        let items = vec![vm.new_str_wtf8(&out)?.into_value(), vm.new_int(used as i64)?, vm.new_int(order)?];
+        let (out, used, order) =
+            decode_marked(vm, &data, &errors, last, width, byteorder.unwrap_or(0))?;
+        let items = vec![
+            vm.new_str_wtf8(&out)?.into_value(),
+            vm.new_int(used as i64)?,
+            vm.new_int(order)?,
+        ];
         Ok(vm.new_tuple(items)?.into_value())
     }
 
     #[pyfunction(sig = "($module, data, errors=None, byteorder=0, final=False, /)")]
-    fn utf_16_ex_decode(vm: &Vm, data: &Value, errors: Option<&Value>, byteorder: Option<i64>, final_: Option<bool>) -> PyResult {
+    fn utf_16_ex_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        byteorder: Option<i64>,
+        final_: Option<bool>,
+    ) -> PyResult {
         extended(vm, data, errors, byteorder, final_.unwrap_or(false), 2)
     }
 
     #[pyfunction(sig = "($module, data, errors=None, byteorder=0, final=False, /)")]
-    fn utf_32_ex_decode(vm: &Vm, data: &Value, errors: Option<&Value>, byteorder: Option<i64>, final_: Option<bool>) -> PyResult {
+    fn utf_32_ex_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        byteorder: Option<i64>,
+        final_: Option<bool>,
+    ) -> PyResult {
         extended(vm, data, errors, byteorder, final_.unwrap_or(false), 4)
     }
 
@@ -1101,18 +1385,31 @@ pub mod module {
     fn unicode_escape_encode(vm: &Vm, str_: &Value, errors: Option<&Value>) -> PyResult {
         error_name(vm, errors, "unicode_escape_encode")?;
         let text = text_of(vm, str_, "unicode_escape_encode")?;
-        pair(vm, vm.new_bytes_of(escape_text(text, false))?.into_value(), text.char_len())
+        pair(
+            vm,
+            vm.new_bytes_of(escape_text(text, false))?.into_value(),
+            text.char_len(),
+        )
     }
 
     #[pyfunction(sig = "($module, str, errors=None, /)")]
     fn raw_unicode_escape_encode(vm: &Vm, str_: &Value, errors: Option<&Value>) -> PyResult {
         error_name(vm, errors, "raw_unicode_escape_encode")?;
         let text = text_of(vm, str_, "raw_unicode_escape_encode")?;
-        pair(vm, vm.new_bytes_of(escape_text(text, true))?.into_value(), text.char_len())
+        pair(
+            vm,
+            vm.new_bytes_of(escape_text(text, true))?.into_value(),
+            text.char_len(),
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=True, /)")]
-    fn unicode_escape_decode(vm: &Vm, data: &Value, errors: Option<&Value>, final_: Option<bool>) -> PyResult {
+    fn unicode_escape_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        final_: Option<bool>,
+    ) -> PyResult {
         let data = input(vm, data, true)?;
         let errors = error_name(vm, errors, "unicode_escape_decode")?;
         let (out, used) = unescape(vm, &data, &errors, final_.unwrap_or(true), false)?;
@@ -1120,7 +1417,12 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=True, /)")]
-    fn raw_unicode_escape_decode(vm: &Vm, data: &Value, errors: Option<&Value>, final_: Option<bool>) -> PyResult {
+    fn raw_unicode_escape_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        final_: Option<bool>,
+    ) -> PyResult {
         let data = input(vm, data, true)?;
         let errors = error_name(vm, errors, "raw_unicode_escape_decode")?;
         let (out, used) = unescape(vm, &data, &errors, final_.unwrap_or(true), true)?;
@@ -1141,7 +1443,11 @@ pub mod module {
                 _ => out.extend(format!("\\x{byte:02x}").bytes()),
             }
         }
-        pair(vm, vm.new_bytes_of(out)?.into_value(), data.as_bytes().len())
+        pair(
+            vm,
+            vm.new_bytes_of(out)?.into_value(),
+            data.as_bytes().len(),
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, /)")]
@@ -1170,13 +1476,23 @@ pub mod module {
                 b'v' => out.push(11),
                 b'a' => out.push(7),
                 b'0'..=b'7' => {
-                    let digits = data[at - 1..].iter().take(3).take_while(|d| (b'0'..=b'7').contains(d)).count();
-                    let value = data[at - 1..at - 1 + digits].iter().fold(0u32, |n, d| n * 8 + u32::from(d - b'0'));
+                    let digits = data[at - 1..]
+                        .iter()
+                        .take(3)
+                        .take_while(|d| (b'0'..=b'7').contains(d))
+                        .count();
+                    let value = data[at - 1..at - 1 + digits]
+                        .iter()
+                        .fold(0u32, |n, d| n * 8 + u32::from(d - b'0'));
                     out.push(value as u8);
                     at += digits - 1;
                 }
                 b'x' => {
-                    let digits: Vec<u32> = data[at..].iter().take(2).map_while(|&d| (d as char).to_digit(16)).collect();
+                    let digits: Vec<u32> = data[at..]
+                        .iter()
+                        .take(2)
+                        .map_while(|&d| (d as char).to_digit(16))
+                        .collect();
                     match digits[..] {
                         [high, low] => {
                             out.push((high * 16 + low) as u8);
@@ -1185,7 +1501,10 @@ pub mod module {
                         _ => {
                             match errors.as_bytes() {
                                 b"strict" => {
-                                    return Err(vm.value_error(format!("invalid \\x escape at position {}", at - 2)));
+                                    return Err(vm.value_error(format!(
+                                        "invalid \\x escape at position {}",
+                                        at - 2
+                                    )));
                                 }
                                 b"replace" => out.push(b'?'),
                                 b"ignore" => {}
@@ -1236,7 +1555,10 @@ pub mod module {
         if let Some(bytes) = found.downcast::<Bytes>() {
             return Ok(Some(bytes.as_bytes().to_vec()));
         }
-        match number::is_int(vm, &found).then(|| found.as_small_int()).flatten() {
+        match number::is_int(vm, &found)
+            .then(|| found.as_small_int())
+            .flatten()
+        {
             Some(n @ 0..=255) => Ok(Some(vec![n as u8])),
             Some(_) => Err(vm.type_error("character mapping must be in range(256)")),
             None => Err(vm.type_error(format!(
@@ -1247,11 +1569,22 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, str, errors=None, mapping=None, /)")]
-    fn charmap_encode(vm: &Vm, str_: &Value, errors: Option<&Value>, mapping: Option<&Value>) -> PyResult {
+    fn charmap_encode(
+        vm: &Vm,
+        str_: &Value,
+        errors: Option<&Value>,
+        mapping: Option<&Value>,
+    ) -> PyResult {
         let text = text_of(vm, str_, "charmap_encode")?;
         let errors = error_name(vm, errors, "charmap_encode")?;
         let Some(mapping) = mapping.filter(|m| !m.is_none()) else {
-            return encode_own(vm, str_, Some(errors.as_value()), "latin-1", "charmap_encode");
+            return encode_own(
+                vm,
+                str_,
+                Some(errors.as_value()),
+                "latin-1",
+                "charmap_encode",
+            );
         };
         let points: Vec<u32> = text.code_points().collect();
         let (mut out, mut at) = (Vec::with_capacity(points.len()), 0);
@@ -1277,7 +1610,9 @@ pub mod module {
                     }
                 }
             } else {
-                return Err(vm.type_error("encoding error handler must return (str/bytes, int) tuple"));
+                return Err(
+                    vm.type_error("encoding error handler must return (str/bytes, int) tuple")
+                );
             }
             at = next;
         }
@@ -1285,7 +1620,12 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, data, errors=None, mapping=None, /)")]
-    fn charmap_decode(vm: &Vm, data: &Value, errors: Option<&Value>, mapping: Option<&Value>) -> PyResult {
+    fn charmap_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: Option<&Value>,
+        mapping: Option<&Value>,
+    ) -> PyResult {
         let data = input(vm, data, false)?;
         let errors = error_name(vm, errors, "charmap_decode")?;
         let Some(mapping) = mapping.filter(|m| !m.is_none()) else {
@@ -1332,7 +1672,10 @@ pub mod module {
             out.extend_from_slice(text.as_bytes());
             return Ok(true);
         }
-        match number::is_int(vm, &found).then(|| found.as_small_int()).flatten() {
+        match number::is_int(vm, &found)
+            .then(|| found.as_small_int())
+            .flatten()
+        {
             Some(0xfffe) => Ok(false),
             Some(c @ 0..=0x10ffff) => {
                 push_code_point(out, c as u32);

@@ -17,7 +17,11 @@ use naja_vm::{Args, PyResult, Vm};
 /// This class provides dummy implementations for many methods that
 /// derived classes can override selectively; the default implementations
 /// represent a file that cannot be read, written or seeked.
-#[pyclass(name = "_IOBase", module = "_io", flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "_IOBase",
+    module = "_io",
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct IoBase;
@@ -74,7 +78,10 @@ fn read_line(vm: &Vm, zelf: &Value, limit: Option<usize>) -> PyResult<Vec<u8>> {
             let Some(ahead) = ahead.downcast::<Bytes>() else {
                 return Err(vm.raise(
                     &vm.types.os_error,
-                    format!("peek() should have returned a bytes object, not '{}'", vm.type_name(&ahead)),
+                    format!(
+                        "peek() should have returned a bytes object, not '{}'",
+                        vm.type_name(&ahead)
+                    ),
                 ));
             };
             let ahead = ahead.as_bytes();
@@ -87,7 +94,10 @@ fn read_line(vm: &Vm, zelf: &Value, limit: Option<usize>) -> PyResult<Vec<u8>> {
         let Some(data) = data.downcast::<Bytes>() else {
             return Err(vm.raise(
                 &vm.types.os_error,
-                format!("read() should have returned a bytes object, not '{}'", vm.type_name(&data)),
+                format!(
+                    "read() should have returned a bytes object, not '{}'",
+                    vm.type_name(&data)
+                ),
             ));
         };
         if data.as_bytes().is_empty() {
@@ -154,7 +164,9 @@ impl IoBase {
             return Ok(());
         }
         let flushed = vm.call_method_str(zelf, "flush", &[]).map(drop);
-        super::chain(vm, flushed, || attributes::set(vm, zelf, &mark, Some(&Value::TRUE)))
+        super::chain(vm, flushed, || {
+            attributes::set(vm, zelf, &mark, Some(&Value::TRUE))
+        })
     }
 
     #[pygetter]
@@ -297,7 +309,12 @@ impl IoBase {
 }
 
 /// Base class for raw binary I/O.
-#[pyclass(name = "_RawIOBase", module = "_io", extends = "IoBase", flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "_RawIOBase",
+    module = "_io",
+    extends = "IoBase",
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct RawIoBase {
@@ -347,7 +364,9 @@ impl RawIoBase {
         let count = naja_vm::protocols::number::index_isize(vm, &count)?;
         let data = Buffer::of(vm, &buffer)?;
         match usize::try_from(count) {
-            Ok(count) if count <= size => Ok(vm.new_bytes(&data.with(|d| d[..count.min(d.len())].to_vec()))?.into_value()),
+            Ok(count) if count <= size => Ok(vm
+                .new_bytes(&data.with(|d| d[..count.min(d.len())].to_vec()))?
+                .into_value()),
             _ => Err(vm.value_error(format!(
                 "readinto returned {count} outside buffer size {size}"
             ))),
@@ -374,7 +393,12 @@ impl RawIoBase {
 ///
 /// A typical implementation should not inherit from a RawIOBase
 /// implementation, but wrap one.
-#[pyclass(name = "_BufferedIOBase", module = "_io", extends = "IoBase", flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "_BufferedIOBase",
+    module = "_io",
+    extends = "IoBase",
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct BufferedIoBase {
@@ -404,7 +428,9 @@ fn read_into(vm: &Vm, zelf: &Value, into: &Value, method: &str) -> PyResult<usiz
 impl BufferedIoBase {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm.new_object_of(cls, BufferedIoBase::default())?.into_value())
+        Ok(vm
+            .new_object_of(cls, BufferedIoBase::default())?
+            .into_value())
     }
 
     /// Disconnect this buffer from its underlying raw stream and return it.
@@ -465,7 +491,12 @@ impl BufferedIoBase {
 /// This class provides a character and line based interface to stream
 /// I/O. There is no readinto method because Python's character strings
 /// are immutable.
-#[pyclass(name = "_TextIOBase", module = "_io", extends = "IoBase", flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "_TextIOBase",
+    module = "_io",
+    extends = "IoBase",
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct TextIoBase {

@@ -61,8 +61,14 @@ impl Drop for Inside<'_> {
 fn would_block(vm: &Vm, written: usize) -> Raised {
     let class = &vm.types.exceptions.blocking_io_error;
     let text = vm.new_str("write could not complete without blocking");
-    match (vm.new_int(libc::EAGAIN as i64), text, vm.new_int(written as i64)) {
-        (Ok(errno), Ok(text), Ok(written)) => vm.raise_with(class, &[errno, text.into_value(), written]),
+    match (
+        vm.new_int(libc::EAGAIN as i64),
+        text,
+        vm.new_int(written as i64),
+    ) {
+        (Ok(errno), Ok(text), Ok(written)) => {
+            vm.raise_with(class, &[errno, text.into_value(), written])
+        }
         _ => Raised,
     }
 }
@@ -98,13 +104,19 @@ impl Core {
     }
 
     fn file<'a>(&self, raw: &'a Value) -> Option<&'a Ref<FileIo>> {
-        if self.direct.get() { raw.downcast::<FileIo>() } else { None }
+        if self.direct.get() {
+            raw.downcast::<FileIo>()
+        } else {
+            None
+        }
     }
 
     fn enter(&self, vm: &Vm, zelf: &Value) -> PyResult<Inside<'_>> {
         if self.owner.get() == ident() {
             let shown = object::repr(vm, zelf)?;
-            return Err(vm.runtime_error(format!("reentrant call inside {}", shown.to_string_lossy())));
+            return Err(
+                vm.runtime_error(format!("reentrant call inside {}", shown.to_string_lossy()))
+            );
         }
         let gate = self.gate.clone();
         while !gate.try_lock() {
@@ -120,7 +132,10 @@ impl Core {
 
     /// Nobody is inside an operation, and the raw stream is an open file: the core may be used directly.
     pub fn is_quiet(&self) -> bool {
-        let open = self.raw.with(|r| r.as_ref().is_some_and(|r| self.file(r).is_some_and(|f| f.is_open())));
+        let open = self.raw.with(|r| {
+            r.as_ref()
+                .is_some_and(|r| self.file(r).is_some_and(|f| f.is_open()))
+        });
         open && self.owner.get() == 0
     }
 
@@ -137,7 +152,11 @@ impl Core {
             Some(raw) if self.file(&raw).is_some_and(|f| f.is_open()) => true,
             _ => !self.is_closed(vm)?,
         };
-        if open { Ok(()) } else { Err(vm.value_error(format!("{doing} closed file"))) }
+        if open {
+            Ok(())
+        } else {
+            Err(vm.value_error(format!("{doing} closed file")))
+        }
     }
 
     // ---- the raw stream ----
@@ -206,7 +225,10 @@ impl Core {
     fn position(&self, vm: &Vm, answer: &Value) -> PyResult<i64> {
         match number::index_i64(vm, answer)? {
             Some(n) if n >= 0 => Ok(n),
-            Some(n) => Err(vm.raise(&vm.types.os_error, format!("Raw stream returned invalid position {n}"))),
+            Some(n) => Err(vm.raise(
+                &vm.types.os_error,
+                format!("Raw stream returned invalid position {n}"),
+            )),
             None => Err(vm.overflow_error("Python int too large to convert to C long")),
         }
     }
@@ -225,7 +247,11 @@ impl Core {
         if let Some(file) = self.file(&raw) {
             return file.seek_to(vm, offset, whence);
         }
-        let answer = vm.call_method_str(&raw, "seek", &[vm.new_int(offset)?, vm.new_int(whence as i64)?])?;
+        let answer = vm.call_method_str(
+            &raw,
+            "seek",
+            &[vm.new_int(offset)?, vm.new_int(whence as i64)?],
+        )?;
         self.position(vm, &answer)
     }
 
@@ -274,7 +300,11 @@ impl Core {
             let missing = count - out.len();
             let size = self.size.get();
             // Whole buffers of a large read go past the buffer.
-            let want = if missing >= size { missing - missing % size } else { size };
+            let want = if missing >= size {
+                missing - missing % size
+            } else {
+                size
+            };
             match self.raw_read(vm, want)? {
                 None if out.is_empty() => return Ok(None),
                 None => break,
@@ -311,7 +341,9 @@ impl Core {
                         all.get_or_insert_with(Vec::new);
                         break;
                     }
-                    Some(bytes) => all.get_or_insert_with(Vec::new).extend_from_slice(bytes.as_bytes()),
+                    Some(bytes) => all
+                        .get_or_insert_with(Vec::new)
+                        .extend_from_slice(bytes.as_bytes()),
                     None if part.is_none() => break,
                     None => return Err(vm.type_error("read() should return bytes")),
                 }
@@ -568,7 +600,9 @@ impl Core {
             vm.clear_exception();
         }
         let flushed = vm.call_method_str(zelf, "flush", &[]).map(drop);
-        let closed = super::chain(vm, flushed, || vm.call_method_str(&raw, "close", &[]).map(drop));
+        let closed = super::chain(vm, flushed, || {
+            vm.call_method_str(&raw, "close", &[]).map(drop)
+        });
         self.put_ahead(Vec::new());
         drop(self.behind.take());
         closed
@@ -718,7 +752,12 @@ macro_rules! common_methods {
 
             /// Change the stream position to the given byte offset.
             #[pymethod(sig = "($self, target, whence=0, /)")]
-            fn seek(zelf: &Ref<Self>, vm: &Vm, target: &Value, whence: Option<i32>) -> PyResult<i64> {
+            fn seek(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                target: &Value,
+                whence: Option<i32>,
+            ) -> PyResult<i64> {
                 zelf.core.raw(vm)?;
                 zelf.core.check_open(vm, "seek of")?;
                 let Some(target) = number::index_i64(vm, target)? else {
@@ -767,18 +806,28 @@ macro_rules! reading_methods {
                 zelf.core.check_open(vm, "read of")?;
                 let _inside = zelf.core.enter(vm, zelf.as_value())?;
                 let count = usize::try_from(size.unwrap_or(-1)).ok();
-                Ok(vm.new_bytes_of(zelf.core.read_some(vm, count)?)?.into_value())
+                Ok(vm
+                    .new_bytes_of(zelf.core.read_some(vm, count)?)?
+                    .into_value())
             }
 
             #[pymethod(sig = "($self, buffer, /)")]
-            fn readinto(zelf: &Ref<Self>, vm: &Vm, buffer: WritableBuffer) -> PyResult<Option<usize>> {
+            fn readinto(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                buffer: WritableBuffer,
+            ) -> PyResult<Option<usize>> {
                 zelf.core.check_open(vm, "readinto of")?;
                 let _inside = zelf.core.enter(vm, zelf.as_value())?;
                 zelf.core.read_into(vm, &buffer, false)
             }
 
             #[pymethod(sig = "($self, buffer, /)")]
-            fn readinto1(zelf: &Ref<Self>, vm: &Vm, buffer: WritableBuffer) -> PyResult<Option<usize>> {
+            fn readinto1(
+                zelf: &Ref<Self>,
+                vm: &Vm,
+                buffer: WritableBuffer,
+            ) -> PyResult<Option<usize>> {
                 zelf.core.check_open(vm, "readinto of")?;
                 let _inside = zelf.core.enter(vm, zelf.as_value())?;
                 zelf.core.read_into(vm, &buffer, true)
@@ -790,7 +839,9 @@ macro_rules! reading_methods {
                 let limit = super::size(vm, size)?;
                 zelf.core.check_open(vm, "readline of")?;
                 let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                Ok(vm.new_bytes_of(zelf.core.read_line(vm, limit)?)?.into_value())
+                Ok(vm
+                    .new_bytes_of(zelf.core.read_line(vm, limit)?)?
+                    .into_value())
             }
 
             #[pyslot]
@@ -854,11 +905,21 @@ macro_rules! writing_methods {
 }
 
 fn check_able(vm: &Vm, raw: &Value, method: &str, problem: &str) -> PyResult<()> {
-    if ask(vm, raw, method)? { Ok(()) } else { Err(unsupported(vm, problem)) }
+    if ask(vm, raw, method)? {
+        Ok(())
+    } else {
+        Err(unsupported(vm, problem))
+    }
 }
 
 /// Create a new buffered reader using the given readable raw IO object.
-#[pyclass(name = "BufferedReader", module = "_io", extends = "BufferedIoBase", gc, flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "BufferedReader",
+    module = "_io",
+    extends = "BufferedIoBase",
+    gc,
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct BufferedReader {
@@ -875,7 +936,11 @@ impl BufferedReader {
     fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
         drop(zelf.core.raw.take());
         check_able(vm, &raw, "readable", "File or stream is not readable.")?;
-        zelf.core.init(vm, raw, buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize))
+        zelf.core.init(
+            vm,
+            raw,
+            buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize),
+        )
     }
 
     #[pymethod(sig = "($self, pos=None, /)")]
@@ -891,7 +956,13 @@ impl BufferedReader {
 /// The constructor creates a BufferedWriter for the given writeable raw
 /// stream. If the buffer_size is not given, it defaults to
 /// DEFAULT_BUFFER_SIZE.
-#[pyclass(name = "BufferedWriter", module = "_io", extends = "BufferedIoBase", gc, flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "BufferedWriter",
+    module = "_io",
+    extends = "BufferedIoBase",
+    gc,
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct BufferedWriter {
@@ -908,7 +979,11 @@ impl BufferedWriter {
     fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
         drop(zelf.core.raw.take());
         check_able(vm, &raw, "writable", "File or stream is not writable.")?;
-        zelf.core.init(vm, raw, buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize))
+        zelf.core.init(
+            vm,
+            raw,
+            buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize),
+        )
     }
 }
 
@@ -917,7 +992,13 @@ impl BufferedWriter {
 /// The constructor creates a reader and writer for a seekable stream,
 /// raw, given in the first argument. If the buffer_size is omitted it
 /// defaults to DEFAULT_BUFFER_SIZE.
-#[pyclass(name = "BufferedRandom", module = "_io", extends = "BufferedIoBase", gc, flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "BufferedRandom",
+    module = "_io",
+    extends = "BufferedIoBase",
+    gc,
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct BufferedRandom {
@@ -937,7 +1018,11 @@ impl BufferedRandom {
         check_able(vm, &raw, "seekable", "File or stream is not seekable.")?;
         check_able(vm, &raw, "readable", "File or stream is not readable.")?;
         check_able(vm, &raw, "writable", "File or stream is not writable.")?;
-        zelf.core.init(vm, raw, buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize))
+        zelf.core.init(
+            vm,
+            raw,
+            buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize),
+        )
     }
 }
 
@@ -950,7 +1035,13 @@ impl BufferedRandom {
 /// reader and writer are RawIOBase objects that are readable and
 /// writeable respectively. If the buffer_size is omitted it defaults to
 /// DEFAULT_BUFFER_SIZE.
-#[pyclass(name = "BufferedRWPair", module = "_io", extends = "BufferedIoBase", gc, flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "BufferedRWPair",
+    module = "_io",
+    extends = "BufferedIoBase",
+    gc,
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 #[derive(Default)]
 pub struct BufferedRwPair {
@@ -969,7 +1060,8 @@ impl Traverse for BufferedRwPair {
 
 impl BufferedRwPair {
     fn part(&self, vm: &Vm, part: &MutCell<Option<Value>>) -> PyResult {
-        part.get().ok_or_else(|| vm.value_error("I/O operation on uninitialized object"))
+        part.get()
+            .ok_or_else(|| vm.value_error("I/O operation on uninitialized object"))
     }
 
     fn to_reader(&self, vm: &Vm, method: &str, args: &[Value]) -> PyResult {
@@ -985,15 +1077,26 @@ impl BufferedRwPair {
 impl BufferedRwPair {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm.new_object_of(cls, BufferedRwPair::default())?.into_value())
+        Ok(vm
+            .new_object_of(cls, BufferedRwPair::default())?
+            .into_value())
     }
 
     #[pyslot(sig = "(reader, writer, buffer_size=131072, /)")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, reader: Value, writer: Value, buffer_size: Option<isize>) -> PyResult<()> {
+    fn init(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        reader: Value,
+        writer: Value,
+        buffer_size: Option<isize>,
+    ) -> PyResult<()> {
         check_able(vm, &reader, "readable", "File or stream is not readable.")?;
         check_able(vm, &writer, "writable", "File or stream is not writable.")?;
         let size = vm.new_int(buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize) as i64)?;
-        let reader = vm.call(vm.class::<BufferedReader>().as_value(), &[reader, size.clone()])?;
+        let reader = vm.call(
+            vm.class::<BufferedReader>().as_value(),
+            &[reader, size.clone()],
+        )?;
         let writer = vm.call(vm.class::<BufferedWriter>().as_value(), &[writer, size])?;
         zelf.reader.set(Some(reader));
         zelf.writer.set(Some(writer));
@@ -1073,7 +1176,11 @@ impl BufferedRwPair {
 }
 
 fn pair<'a>(vm: &Vm, args: &Args<'a>) -> PyResult<&'a Ref<BufferedRwPair>> {
-    match args.args.first().and_then(Value::downcast::<BufferedRwPair>) {
+    match args
+        .args
+        .first()
+        .and_then(Value::downcast::<BufferedRwPair>)
+    {
         Some(pair) => Ok(pair),
         None => Err(vm.type_error("a BufferedRWPair is required")),
     }

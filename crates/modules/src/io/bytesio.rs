@@ -15,7 +15,12 @@ use naja_vm::{Args, PyResult, Traverse, Visitor, Vm};
 use std::cell::Cell;
 
 /// Buffered I/O implementation using an in-memory bytes buffer.
-#[pyclass(name = "BytesIO", module = "_io", extends = "BufferedIoBase", flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "BytesIO",
+    module = "_io",
+    extends = "BufferedIoBase",
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct BytesIo {
     base: BufferedIoBase,
@@ -154,7 +159,9 @@ impl BytesIo {
     #[pymethod(sig = "($self, /)")]
     fn getbuffer(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         zelf.check_open(vm)?;
-        let lender = vm.new_object(BytesIoBuffer { source: zelf.clone() })?;
+        let lender = vm.new_object(BytesIoBuffer {
+            source: zelf.clone(),
+        })?;
         vm.call(vm.types.memoryview.as_value(), &[lender.into_value()])
     }
 
@@ -261,7 +268,8 @@ impl BytesIo {
             None => self.position.get(),
             Some(size) => {
                 let n = number::index_isize(vm, size)?;
-                usize::try_from(n).map_err(|_| vm.value_error(format!("negative size value {n}")))?
+                usize::try_from(n)
+                    .map_err(|_| vm.value_error(format!("negative size value {n}")))?
             }
         };
         self.data.with_mut(|d| {
@@ -298,7 +306,9 @@ impl BytesIo {
             1 => self.position.get(),
             2 => self.with(<[u8]>::len),
             other => {
-                return Err(vm.value_error(format!("invalid whence ({other}, should be 0, 1 or 2)")));
+                return Err(
+                    vm.value_error(format!("invalid whence ({other}, should be 0, 1 or 2)"))
+                );
             }
         };
         let Some(new) = (base as isize).checked_add(pos) else {
@@ -349,14 +359,21 @@ impl BytesIo {
     fn __getstate__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let value = zelf.getvalue(vm)?;
         let dict = naja_vm::instance::materialize(vm, zelf.as_value())?;
-        let dict = if dict.is_empty() { Value::NONE } else { dict.copy(vm)?.into_value() };
+        let dict = if dict.is_empty() {
+            Value::NONE
+        } else {
+            dict.copy(vm)?.into_value()
+        };
         let position = vm.new_int(zelf.position.get() as i64)?;
         Ok(vm.new_tuple(vec![value, position, dict])?.into_value())
     }
 
     #[pymethod(sig = "($self, state, /)")]
     fn __setstate__(zelf: &Ref<Self>, vm: &Vm, state: &Value) -> PyResult<()> {
-        let items = state.downcast::<Tuple>().map(|t| t.items()).filter(|t| t.len() >= 3);
+        let items = state
+            .downcast::<Tuple>()
+            .map(|t| t.items())
+            .filter(|t| t.len() >= 3);
         let Some([value, position, dict, ..]) = items else {
             return Err(vm.type_error(format!(
                 "{}.__setstate__ argument should be 3-tuple, got {}",

@@ -35,7 +35,13 @@ impl Native {
         }
         let name: String = name
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_lowercase()
+                } else {
+                    '_'
+                }
+            })
             .collect();
         match name.as_str() {
             "utf_8" | "utf8" | "u8" => Some(Native::Utf8),
@@ -86,12 +92,19 @@ fn incomplete(data: &[u8]) -> usize {
 
 impl Decoder {
     /// Decodes the next bytes; the last ones where `last`. Gives WTF-8. Raises UnicodeDecodeError and what codecs raise.
-    pub fn decode(&mut self, vm: &Vm, data: &[u8], errors: &Ref<Str>, last: bool) -> PyResult<Vec<u8>> {
+    pub fn decode(
+        &mut self,
+        vm: &Vm,
+        data: &[u8],
+        errors: &Ref<Str>,
+        last: bool,
+    ) -> PyResult<Vec<u8>> {
         match self {
             Decoder::Python(decoder) => {
                 let decoder = decoder.clone();
                 let input = vm.new_bytes(data)?.into_value();
-                let output = vm.call_method_str(&decoder, "decode", &[input, Value::from_bool(last)])?;
+                let output =
+                    vm.call_method_str(&decoder, "decode", &[input, Value::from_bool(last)])?;
                 match str_::of(&output) {
                     Some(text) => Ok(text.as_bytes().to_vec()),
                     None => Err(vm.type_error(format!(
@@ -113,12 +126,16 @@ impl Decoder {
                     end -= incomplete(data);
                 }
                 let (whole, rest) = data.split_at(end);
-                let text = if whole.is_ascii() || *codec == Native::Utf8 && std::str::from_utf8(whole).is_ok() {
+                let text = if whole.is_ascii()
+                    || *codec == Native::Utf8 && std::str::from_utf8(whole).is_ok()
+                {
                     whole.to_vec()
                 } else {
                     let name = vm.intern(codec.name());
                     let value = str_::codecs::decode(vm, whole, Some(&name), Some(errors))?;
-                    str_::of(&value).map(|t| t.as_bytes().to_vec()).unwrap_or_default()
+                    str_::of(&value)
+                        .map(|t| t.as_bytes().to_vec())
+                        .unwrap_or_default()
                 };
                 *pending = rest.to_vec();
                 Ok(text)
@@ -153,7 +170,8 @@ impl Decoder {
             Decoder::Native { pending, .. } => pending.clear(),
             Decoder::Python(decoder) => {
                 let decoder = decoder.clone();
-                let state = vm.new_tuple(vec![vm.new_bytes(b"")?.into_value(), vm.new_int(flags)?])?;
+                let state =
+                    vm.new_tuple(vec![vm.new_bytes(b"")?.into_value(), vm.new_int(flags)?])?;
                 vm.call_method_str(&decoder, "setstate", &[state.into_value()])?;
             }
         }
@@ -220,7 +238,9 @@ pub fn lookup(vm: &Vm, encoding: &Ref<Str>) -> PyResult {
         let name = encoding.to_string_lossy();
         return Err(vm.raise(
             &vm.types.lookup_error,
-            format!("'{name}' is not a text encoding; use codecs.open() to handle arbitrary codecs"),
+            format!(
+                "'{name}' is not a text encoding; use codecs.open() to handle arbitrary codecs"
+            ),
         ));
     }
     Ok(info)
@@ -228,11 +248,19 @@ pub fn lookup(vm: &Vm, encoding: &Ref<Str>) -> PyResult {
 
 /// A decoder and an encoder of an entry.
 pub fn decoder(vm: &Vm, info: &Value, errors: &Ref<Str>) -> PyResult<Decoder> {
-    Ok(Decoder::Python(vm.call_method_str(info, "incrementaldecoder", &[errors.to_value()])?))
+    Ok(Decoder::Python(vm.call_method_str(
+        info,
+        "incrementaldecoder",
+        &[errors.to_value()],
+    )?))
 }
 
 pub fn encoder(vm: &Vm, info: &Value, errors: &Ref<Str>) -> PyResult<Encoder> {
-    Ok(Encoder::Python(vm.call_method_str(info, "incrementalencoder", &[errors.to_value()])?))
+    Ok(Encoder::Python(vm.call_method_str(
+        info,
+        "incrementalencoder",
+        &[errors.to_value()],
+    )?))
 }
 
 #[cfg(test)]

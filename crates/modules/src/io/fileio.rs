@@ -36,7 +36,12 @@ const MOST: usize = 0x7fff_f000;
 /// object is then obtained by calling opener with (*name*, *flags*).
 /// *opener* must return an open file descriptor (passing os.open as *opener*
 /// results in functionality similar to passing None).
-#[pyclass(name = "FileIO", module = "_io", extends = "RawIoBase", flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "FileIO",
+    module = "_io",
+    extends = "RawIoBase",
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct FileIo {
     base: RawIoBase,
@@ -100,9 +105,12 @@ pub fn fspath(vm: &Vm, value: &Value) -> PyResult {
 /// A path's bytes for the system. Raises ValueError for null characters, UnicodeEncodeError.
 pub fn path_bytes(vm: &Vm, path: &Value) -> PyResult<CString> {
     let bytes = match (str_::of(path), path.downcast::<Bytes>()) {
-        (Some(text), _) => {
-            str_::codecs::encode(vm, text, &vm.intern("utf-8"), Some(&vm.intern("surrogateescape")))?
-        }
+        (Some(text), _) => str_::codecs::encode(
+            vm,
+            text,
+            &vm.intern("utf-8"),
+            Some(&vm.intern("surrogateescape")),
+        )?,
         (_, Some(bytes)) => bytes.as_bytes().to_vec(),
         _ => return Err(vm.type_error("path should be str or bytes")),
     };
@@ -122,7 +130,9 @@ pub fn os_error_at(vm: &Vm, errno: i32, path: &Value) -> Raised {
 }
 
 fn last_errno() -> i32 {
-    io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+    io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or(libc::EIO)
 }
 
 /// Repeats a system call that a signal interrupted. Gives the call's result or errno. Raises what handlers raise.
@@ -130,7 +140,11 @@ pub fn retry(vm: &Vm, call: impl Fn() -> isize) -> PyResult<Result<usize, i32>> 
     loop {
         let result = vm.without_gil(|| {
             let n = call();
-            if n < 0 { Err(last_errno()) } else { Ok(n as usize) }
+            if n < 0 {
+                Err(last_errno())
+            } else {
+                Ok(n as usize)
+            }
         });
         match result {
             Err(libc::EINTR) => vm.check_signals()?,
@@ -143,7 +157,11 @@ fn set_inheritable(fd: i32, inheritable: bool) -> Result<(), i32> {
     // SAFETY: plain calls about a descriptor.
     unsafe {
         let flags = libc::fcntl(fd, libc::F_GETFD);
-        let new = if inheritable { flags & !libc::FD_CLOEXEC } else { flags | libc::FD_CLOEXEC };
+        let new = if inheritable {
+            flags & !libc::FD_CLOEXEC
+        } else {
+            flags | libc::FD_CLOEXEC
+        };
         if flags < 0 || (new != flags && libc::fcntl(fd, libc::F_SETFD, new) < 0) {
             return Err(last_errno());
         }
@@ -153,13 +171,27 @@ fn set_inheritable(fd: i32, inheritable: bool) -> Result<(), i32> {
 
 impl FileIo {
     /// Opens a file or takes over a descriptor. `mode` has no `t` or `b`.
-    pub fn open(vm: &Vm, cls: &Ref<Type>, file: &Value, mode: &str, closefd: bool, opener: &Value) -> PyResult<Ref<FileIo>> {
+    pub fn open(
+        vm: &Vm,
+        cls: &Ref<Type>,
+        file: &Value,
+        mode: &str,
+        closefd: bool,
+        opener: &Value,
+    ) -> PyResult<Ref<FileIo>> {
         let new = vm.new_object_of(cls, FileIo::default())?;
         FileIo::init_file(&new, vm, file, mode, closefd, opener)?;
         Ok(new)
     }
 
-    fn init_file(zelf: &Ref<Self>, vm: &Vm, file: &Value, mode: &str, closefd: bool, opener: &Value) -> PyResult<()> {
+    fn init_file(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        file: &Value,
+        mode: &str,
+        closefd: bool,
+        opener: &Value,
+    ) -> PyResult<()> {
         if zelf.fd.get() >= 0 && zelf.closefd.get() {
             zelf.close_fd(vm)?;
         }
@@ -245,14 +277,25 @@ impl FileIo {
             })
     }
 
-    fn open_path(&self, vm: &Vm, file: &Value, mode: &str, flags: i32, opener: &Value) -> PyResult<i32> {
+    fn open_path(
+        &self,
+        vm: &Vm,
+        file: &Value,
+        mode: &str,
+        flags: i32,
+        opener: &Value,
+    ) -> PyResult<i32> {
         let path = path_bytes(vm, file)?;
         let mode = vm.new_str(mode)?.into_value();
         vm.permit(Access::Open(file, &mode, flags as i64))?;
         if opener.is_none() {
             // SAFETY: the path is a C string that lives through the call.
-            let result = retry(vm, || unsafe { libc::open(path.as_ptr(), flags, 0o666) as isize })?;
-            return result.map(|fd| fd as i32).map_err(|errno| os_error_at(vm, errno, file));
+            let result = retry(vm, || unsafe {
+                libc::open(path.as_ptr(), flags, 0o666) as isize
+            })?;
+            return result
+                .map(|fd| fd as i32)
+                .map_err(|errno| os_error_at(vm, errno, file));
         }
         let fd = vm.call(opener, &[file.clone(), vm.new_int(flags as i64)?])?;
         if !number::is_int(vm, &fd) {
@@ -284,7 +327,8 @@ impl FileIo {
         if status.st_mode & libc::S_IFMT == libc::S_IFDIR {
             return Err(os_error_at(vm, libc::EISDIR, file));
         }
-        self.opened_tty.set(status.st_mode & libc::S_IFMT == libc::S_IFCHR);
+        self.opened_tty
+            .set(status.st_mode & libc::S_IFMT == libc::S_IFCHR);
         if status.st_blksize > 1 {
             self.block_size.set(status.st_blksize as usize);
         }
@@ -302,7 +346,9 @@ impl FileIo {
 
     /// The size of a buffer over this file.
     pub fn buffer_size(&self) -> usize {
-        self.block_size.get().clamp(super::DEFAULT_BUFFER_SIZE, 8 << 20)
+        self.block_size
+            .get()
+            .clamp(super::DEFAULT_BUFFER_SIZE, 8 << 20)
     }
 
     pub fn is_readable(&self) -> bool {
@@ -330,7 +376,13 @@ impl FileIo {
             return Ok(());
         }
         // SAFETY: the descriptor is ours and is not used again.
-        let result = vm.without_gil(|| if unsafe { libc::close(fd) } < 0 { Err(last_errno()) } else { Ok(()) });
+        let result = vm.without_gil(|| {
+            if unsafe { libc::close(fd) } < 0 {
+                Err(last_errno())
+            } else {
+                Ok(())
+            }
+        });
         result.map_err(|errno| os_error(vm, errno))
     }
 
@@ -347,7 +399,9 @@ impl FileIo {
         }
         let start = data.as_mut_ptr() as usize;
         // SAFETY: the vector has room for `count` bytes and is not touched meanwhile.
-        match retry(vm, || unsafe { libc::read(fd, start as *mut libc::c_void, count) })? {
+        match retry(vm, || unsafe {
+            libc::read(fd, start as *mut libc::c_void, count)
+        })? {
             Ok(n) => {
                 // SAFETY: the system has written so many bytes.
                 unsafe { data.set_len(n) };
@@ -368,7 +422,11 @@ impl FileIo {
         let position = unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) };
         let expected = (self.opened_size.get() - position.max(0)).max(0) as usize + 1;
         let mut all = Vec::new();
-        let mut step = if position >= 0 && expected > 1 { expected } else { super::DEFAULT_BUFFER_SIZE };
+        let mut step = if position >= 0 && expected > 1 {
+            expected
+        } else {
+            super::DEFAULT_BUFFER_SIZE
+        };
         loop {
             match self.read_bytes(vm, step)? {
                 Some(data) if data.is_empty() => return Ok(Some(all)),
@@ -377,7 +435,11 @@ impl FileIo {
                 None if all.is_empty() => return Ok(None),
                 None => return Ok(Some(all)),
             }
-            step = all.len().clamp(256, 8 << 20).max(if step > all.len() { step - all.len() } else { 1 });
+            step = all.len().clamp(256, 8 << 20).max(if step > all.len() {
+                step - all.len()
+            } else {
+                1
+            });
             vm.check_signals()?;
         }
     }
@@ -391,7 +453,9 @@ impl FileIo {
         let count = data.len().min(MOST);
         let start = data.as_ptr() as usize;
         // SAFETY: the slice lives through the call.
-        match retry(vm, || unsafe { libc::write(fd, start as *const libc::c_void, count) })? {
+        match retry(vm, || unsafe {
+            libc::write(fd, start as *const libc::c_void, count)
+        })? {
             Ok(n) => Ok(Some(n)),
             Err(libc::EAGAIN) => Ok(None),
             Err(errno) => Err(os_error(vm, errno)),
@@ -406,12 +470,18 @@ impl FileIo {
             let at = unsafe { libc::lseek(fd, offset, whence) };
             if at < 0 { Err(last_errno()) } else { Ok(at) }
         });
-        self.seekable.set(Some(self.seekable.get().unwrap_or(result.is_ok())));
+        self.seekable
+            .set(Some(self.seekable.get().unwrap_or(result.is_ok())));
         result.map_err(|errno| os_error(vm, errno))
     }
 
     fn mode_text(&self) -> &'static str {
-        match (self.created.get(), self.appending.get(), self.readable.get(), self.writable.get()) {
+        match (
+            self.created.get(),
+            self.appending.get(),
+            self.readable.get(),
+            self.writable.get(),
+        ) {
             (true, _, true, _) => "xb+",
             (true, ..) => "xb",
             (_, true, true, _) => "ab+",
@@ -428,7 +498,11 @@ impl FileIo {
         }
         let shown = object::repr(vm, zelf.as_value()).map(|r| r.to_string_lossy().into_owned());
         let warned = shown.and_then(|shown| {
-            vm.warn(&vm.types.resource_warning, format!("unclosed file {shown}"), 1)
+            vm.warn(
+                &vm.types.resource_warning,
+                format!("unclosed file {shown}"),
+                1,
+            )
         });
         if warned.is_err() {
             let warning = vm.exception_matches(&vm.types.warning);
@@ -448,10 +522,28 @@ impl FileIo {
     }
 
     #[pyslot(sig = "(file, mode='r', closefd=True, opener=None)")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, file: &Value, mode: Option<&str>, closefd: Option<bool>, opener: Option<Value>) -> PyResult<()> {
-        let file = if number::is_int(vm, file) { file.clone() } else { fspath(vm, file)? };
+    fn init(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        file: &Value,
+        mode: Option<&str>,
+        closefd: Option<bool>,
+        opener: Option<Value>,
+    ) -> PyResult<()> {
+        let file = if number::is_int(vm, file) {
+            file.clone()
+        } else {
+            fspath(vm, file)?
+        };
         let opener = opener.unwrap_or(Value::NONE);
-        FileIo::init_file(zelf, vm, &file, mode.unwrap_or("r"), closefd.unwrap_or(true), &opener)
+        FileIo::init_file(
+            zelf,
+            vm,
+            &file,
+            mode.unwrap_or("r"),
+            closefd.unwrap_or(true),
+            &opener,
+        )
     }
 
     #[pyslot]
@@ -473,14 +565,20 @@ impl FileIo {
         let closefd = if zelf.closefd.get() { "True" } else { "False" };
         let mode = zelf.mode_text();
         let text = match attributes::get_optional(vm, zelf.as_value(), &vm.intern("name"))? {
-            None => format!("<{class} fd={} mode='{mode}' closefd={closefd}>", zelf.fd.get()),
+            None => format!(
+                "<{class} fd={} mode='{mode}' closefd={closefd}>",
+                zelf.fd.get()
+            ),
             Some(name) => {
                 if object::repr_enter(vm, zelf.as_value()) {
                     return Err(vm.runtime_error(format!("reentrant call inside {class}.__repr__")));
                 }
                 let shown = object::repr(vm, &name);
                 object::repr_leave(vm, zelf.as_value());
-                format!("<{class} name={} mode='{mode}' closefd={closefd}>", shown?.to_string_lossy())
+                format!(
+                    "<{class} name={} mode='{mode}' closefd={closefd}>",
+                    shown?.to_string_lossy()
+                )
             }
         };
         Ok(vm.new_str(text)?.into_value())
@@ -492,7 +590,10 @@ impl FileIo {
     /// called more than once without error.
     #[pymethod(sig = "($self, /)")]
     fn close(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
-        if zelf.fd.get() < 0 && attributes::get_optional(vm, zelf.as_value(), &vm.intern("__IOBase_closed"))?.is_some() {
+        if zelf.fd.get() < 0
+            && attributes::get_optional(vm, zelf.as_value(), &vm.intern("__IOBase_closed"))?
+                .is_some()
+        {
             return Ok(());
         }
         let base = vm.class::<RawIoBase>();

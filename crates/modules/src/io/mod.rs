@@ -123,7 +123,12 @@ fn parse_mode(vm: &Vm, mode: &str) -> PyResult<Mode> {
     if parsed.text && parsed.binary {
         return Err(vm.value_error("can't have text and binary mode at once"));
     }
-    let actions = [parsed.creating, parsed.reading, parsed.writing, parsed.appending];
+    let actions = [
+        parsed.creating,
+        parsed.reading,
+        parsed.writing,
+        parsed.appending,
+    ];
     if actions.iter().filter(|&&a| a).count() != 1 {
         return Err(vm.value_error("must have exactly one of create/read/write/append mode"));
     }
@@ -144,7 +149,13 @@ fn open_stream(
     if parsed.binary {
         for (value, name) in text.iter().zip(["encoding", "errors", "newline"]) {
             if value.is_some_and(|v| !v.is_none()) {
-                let article = if name == "newline" { "a newline" } else if name == "errors" { "an errors" } else { "an encoding" };
+                let article = if name == "newline" {
+                    "a newline"
+                } else if name == "errors" {
+                    "an errors"
+                } else {
+                    "an encoding"
+                };
                 return Err(vm.value_error(format!("binary mode doesn't take {article} argument")));
             }
         }
@@ -221,11 +232,20 @@ fn wrap(
         vm,
         &vm.class::<TextIoWrapper>(),
         buffer,
-        [encoding.unwrap_or(&none), errors.unwrap_or(&none), newline.unwrap_or(&none)],
+        [
+            encoding.unwrap_or(&none),
+            errors.unwrap_or(&none),
+            newline.unwrap_or(&none),
+        ],
         line_buffering,
         false,
     )?;
-    attributes::set(vm, &stream, &vm.intern("mode"), Some(vm.new_str(mode_text)?.as_value()))?;
+    attributes::set(
+        vm,
+        &stream,
+        &vm.intern("mode"),
+        Some(vm.new_str(mode_text)?.as_value()),
+    )?;
     Ok(stream)
 }
 
@@ -239,8 +259,20 @@ fn wrap(
 #[pymodule(
     name = "_io",
     classes(
-        IoBase, RawIoBase, BufferedIoBase, TextIoBase, FileIo, BytesIo, BytesIoBuffer, BufferedReader, BufferedWriter,
-        BufferedRandom, BufferedRwPair, StringIo, TextIoWrapper, IncrementalNewlineDecoder
+        IoBase,
+        RawIoBase,
+        BufferedIoBase,
+        TextIoBase,
+        FileIo,
+        BytesIo,
+        BytesIoBuffer,
+        BufferedReader,
+        BufferedWriter,
+        BufferedRandom,
+        BufferedRwPair,
+        StringIo,
+        TextIoWrapper,
+        IncrementalNewlineDecoder
     )
 )]
 pub mod module {
@@ -249,15 +281,29 @@ pub mod module {
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
         let state = vm.interp.module_state::<Unsupported>();
-        let bases = vm.new_tuple(vec![vm.types.os_error.to_value(), vm.types.value_error.to_value()])?;
+        let bases = vm.new_tuple(vec![
+            vm.types.os_error.to_value(),
+            vm.types.value_error.to_value(),
+        ])?;
         let dict = vm.new_dict()?;
         dict.set_str(vm, &vm.names.__module__, vm.new_str("io")?.into_value())?;
         let name = vm.new_str("UnsupportedOperation")?.into_value();
-        let class = vm.call(vm.types.type_.as_value(), &[name, bases.into_value(), dict.into_value()])?;
+        let class = vm.call(
+            vm.types.type_.as_value(),
+            &[name, bases.into_value(), dict.into_value()],
+        )?;
         module.set(vm, "UnsupportedOperation", class.clone())?;
         state.0.set(class.downcast_into::<Type>().ok());
-        module.set(vm, "BlockingIOError", vm.types.exceptions.blocking_io_error.to_value())?;
-        module.set(vm, "DEFAULT_BUFFER_SIZE", vm.new_int(DEFAULT_BUFFER_SIZE as i64)?)
+        module.set(
+            vm,
+            "BlockingIOError",
+            vm.types.exceptions.blocking_io_error.to_value(),
+        )?;
+        module.set(
+            vm,
+            "DEFAULT_BUFFER_SIZE",
+            vm.new_int(DEFAULT_BUFFER_SIZE as i64)?,
+        )
     }
 
     /// Open file and return a stream.  Raise OSError upon failure.
@@ -292,7 +338,11 @@ pub mod module {
         } else {
             fileio::fspath(vm, file)?
         };
-        for (value, name, place) in [(encoding, "encoding", 4), (errors, "errors", 5), (newline, "newline", 6)] {
+        for (value, name, place) in [
+            (encoding, "encoding", 4),
+            (errors, "errors", 5),
+            (newline, "newline", 6),
+        ] {
             if let Some(value) = value.filter(|v| !v.is_none())
                 && naja_vm::str_::of(value).is_none()
             {
@@ -338,9 +388,15 @@ pub mod module {
         }
         if vm.interp.config.warn_default_encoding {
             let level = stacklevel.unwrap_or(2).max(1) as usize;
-            vm.warn(&vm.types.exceptions.encoding_warning, "'encoding' argument not specified", level)?;
+            vm.warn(
+                &vm.types.exceptions.encoding_warning,
+                "'encoding' argument not specified",
+                level,
+            )?;
         }
         let utf8 = vm.interp.config.utf8_mode == Some(true);
-        Ok(vm.new_str(if utf8 { "utf-8" } else { "locale" })?.into_value())
+        Ok(vm
+            .new_str(if utf8 { "utf-8" } else { "locale" })?
+            .into_value())
     }
 }

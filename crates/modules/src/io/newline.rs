@@ -71,7 +71,12 @@ pub fn translate(text: Vec<u8>, seen: &Cell<u8>, translate: bool) -> Vec<u8> {
 /// one piece. When used with decoder=None, it expects unicode strings as
 /// decode input and translates newlines without first invoking an external
 /// decoder.
-#[pyclass(name = "IncrementalNewlineDecoder", module = "_io", gc, flags(BASETYPE))]
+#[pyclass(
+    name = "IncrementalNewlineDecoder",
+    module = "_io",
+    gc,
+    flags(BASETYPE)
+)]
 #[derive(Default)]
 pub struct IncrementalNewlineDecoder {
     decoder: MutCell<Option<Value>>,
@@ -93,11 +98,19 @@ impl naja_vm::Traverse for IncrementalNewlineDecoder {
 impl IncrementalNewlineDecoder {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm.new_object_of(cls, IncrementalNewlineDecoder::default())?.into_value())
+        Ok(vm
+            .new_object_of(cls, IncrementalNewlineDecoder::default())?
+            .into_value())
     }
 
     #[pyslot(sig = "(decoder, translate, errors='strict')")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, decoder: Value, translate: bool, errors: Option<&Value>) -> PyResult<()> {
+    fn init(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        decoder: Value,
+        translate: bool,
+        errors: Option<&Value>,
+    ) -> PyResult<()> {
         let _ = (vm, errors);
         zelf.decoder.set(Some(decoder));
         zelf.translate.set(translate);
@@ -144,7 +157,9 @@ impl IncrementalNewlineDecoder {
                 let state = vm.call_method_str(&decoder, "getstate", &[])?;
                 match state.downcast::<naja_vm::tuple::Tuple>().map(|t| t.items()) {
                     Some([buffer, flag]) => {
-                        let flag = flag.as_small_int().ok_or_else(|| vm.type_error("illegal decoder state"))?;
+                        let flag = flag
+                            .as_small_int()
+                            .ok_or_else(|| vm.type_error("illegal decoder state"))?;
                         (buffer.clone(), flag << 1)
                     }
                     _ => return Err(vm.type_error("illegal decoder state")),
@@ -229,20 +244,41 @@ pub struct Newline {
 /// Reads a `newline` argument. Raises TypeError, ValueError.
 pub fn parse(vm: &Vm, value: &Value) -> PyResult<Newline> {
     if value.is_none() {
-        return Ok(Newline { universal: true, translate: true, end: LineEnd::Lf, write: None });
+        return Ok(Newline {
+            universal: true,
+            translate: true,
+            end: LineEnd::Lf,
+            write: None,
+        });
     }
     let Some(text) = str_::of(value) else {
-        return Err(vm.type_error(format!("newline must be str or None, not {}", vm.type_name(value))));
+        return Err(vm.type_error(format!(
+            "newline must be str or None, not {}",
+            vm.type_name(value)
+        )));
     };
-    let plain = |end, write| Newline { universal: false, translate: false, end, write };
+    let plain = |end, write| Newline {
+        universal: false,
+        translate: false,
+        end,
+        write,
+    };
     match text.as_bytes() {
-        b"" => Ok(Newline { universal: true, translate: false, end: LineEnd::Universal, write: None }),
+        b"" => Ok(Newline {
+            universal: true,
+            translate: false,
+            end: LineEnd::Universal,
+            write: None,
+        }),
         b"\n" => Ok(plain(LineEnd::Lf, None)),
         b"\r" => Ok(plain(LineEnd::Cr, Some("\r"))),
         b"\r\n" => Ok(plain(LineEnd::CrLf, Some("\r\n"))),
         _ => {
             let shown = object::repr(vm, value)?;
-            Err(vm.value_error(format!("illegal newline value: {}", shown.to_string_lossy())))
+            Err(vm.value_error(format!(
+                "illegal newline value: {}",
+                shown.to_string_lossy()
+            )))
         }
     }
 }

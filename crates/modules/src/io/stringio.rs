@@ -37,7 +37,11 @@ impl Text {
         if self.is_ascii() {
             return char_index;
         }
-        let (mut index, mut at) = if char_index >= self.position { (self.position, self.at) } else { (0, 0) };
+        let (mut index, mut at) = if char_index >= self.position {
+            (self.position, self.at)
+        } else {
+            (0, 0)
+        };
         while index < char_index {
             at += utf8_width(self.bytes[at]);
             index += 1;
@@ -88,7 +92,12 @@ impl Text {
 ///
 /// The initial_value argument sets the value of object.  The newline
 /// argument is like the one of TextIOWrapper's constructor.
-#[pyclass(name = "StringIO", module = "_io", extends = "TextIoBase", flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "StringIO",
+    module = "_io",
+    extends = "TextIoBase",
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct StringIo {
     base: TextIoBase,
@@ -100,7 +109,12 @@ pub struct StringIo {
     ready: Cell<bool>,
 }
 
-const PLAIN: Newline = Newline { universal: false, translate: false, end: LineEnd::Lf, write: None };
+const PLAIN: Newline = Newline {
+    universal: false,
+    translate: false,
+    end: LineEnd::Lf,
+    write: None,
+};
 
 impl StringIo {
     fn check_open(&self, vm: &Vm) -> PyResult<()> {
@@ -117,7 +131,10 @@ impl StringIo {
         let newline = self.newline.get();
         if !newline.universal && newline.write.is_none() {
             let (bytes, chars) = (text.as_bytes(), text.char_len());
-            vm.check_size(self.text.with(|t| t.position.max(t.bytes.len()).checked_add(bytes.len())))?;
+            vm.check_size(
+                self.text
+                    .with(|t| t.position.max(t.bytes.len()).checked_add(bytes.len())),
+            )?;
             // The bytes cannot belong to this buffer: strings do not change.
             self.text.with_mut(|t| t.put(bytes, chars));
             return Ok(());
@@ -131,7 +148,10 @@ impl StringIo {
             bytes = parts.join(end.as_bytes());
         }
         let chars = count_chars(&bytes);
-        vm.check_size(self.text.with(|t| t.position.max(t.bytes.len()).checked_add(bytes.len())))?;
+        vm.check_size(
+            self.text
+                .with(|t| t.position.max(t.bytes.len()).checked_add(bytes.len())),
+        )?;
         self.text.with_mut(|t| t.put(&bytes, chars));
         Ok(())
     }
@@ -170,7 +190,12 @@ impl StringIo {
     }
 
     #[pyslot(sig = "(initial_value='', newline='\\n')")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, initial_value: Option<&Value>, newline: Option<&Value>) -> PyResult<()> {
+    fn init(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        initial_value: Option<&Value>,
+        newline: Option<&Value>,
+    ) -> PyResult<()> {
         let newline = match newline {
             Some(value) => {
                 let parsed = newline::parse(vm, value)?;
@@ -183,7 +208,10 @@ impl StringIo {
             }
         };
         // "\n" becomes nothing but itself here, whatever the system's line end is.
-        zelf.newline.set(Newline { write: newline.write, ..newline });
+        zelf.newline.set(Newline {
+            write: newline.write,
+            ..newline
+        });
         let initial = match initial_value.filter(|v| !v.is_none()) {
             Some(value) => Some(str_::of(value).ok_or_else(|| {
                 vm.type_error(format!(
@@ -251,12 +279,17 @@ impl StringIo {
             if str_::of(&line).is_none() {
                 return Err(vm.raise(
                     &vm.types.os_error,
-                    format!("readline() should have returned a str object, not '{}'", vm.type_name(&line)),
+                    format!(
+                        "readline() should have returned a str object, not '{}'",
+                        vm.type_name(&line)
+                    ),
                 ));
             }
             line
         };
-        Ok(str_::of(&line).is_some_and(|l| l.byte_len() > 0).then_some(line))
+        Ok(str_::of(&line)
+            .is_some_and(|l| l.byte_len() > 0)
+            .then_some(line))
     }
 
     /// Truncate size to pos.
@@ -271,7 +304,8 @@ impl StringIo {
             None => self.text.with(|t| t.position),
             Some(pos) => {
                 let n = number::index_isize(vm, pos)?;
-                usize::try_from(n).map_err(|_| vm.value_error(format!("Negative size value {n}")))?
+                usize::try_from(n)
+                    .map_err(|_| vm.value_error(format!("Negative size value {n}")))?
             }
         };
         self.text.with_mut(|t| {
@@ -323,7 +357,10 @@ impl StringIo {
     #[pymethod(sig = "($self, s, /)")]
     fn write(&self, vm: &Vm, s: &Value) -> PyResult<usize> {
         let Some(text) = str_::of(s) else {
-            return Err(vm.type_error(format!("string argument expected, got '{}'", vm.type_name(s))));
+            return Err(vm.type_error(format!(
+                "string argument expected, got '{}'",
+                vm.type_name(s)
+            )));
         };
         self.check_open(vm)?;
         if text.byte_len() > 0 {
@@ -391,17 +428,29 @@ impl StringIo {
     #[pymethod(sig = "($self, /)")]
     fn __getstate__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let value = zelf.getvalue(vm)?;
-        let newline = zelf.newline_value.get().map_or(Value::NONE, Ref::into_value);
+        let newline = zelf
+            .newline_value
+            .get()
+            .map_or(Value::NONE, Ref::into_value);
         let position = vm.new_int(zelf.text.with(|t| t.position) as i64)?;
         let dict = naja_vm::instance::materialize(vm, zelf.as_value())?;
-        let dict = if dict.is_empty() { Value::NONE } else { dict.copy(vm)?.into_value() };
-        Ok(vm.new_tuple(vec![value, newline, position, dict])?.into_value())
+        let dict = if dict.is_empty() {
+            Value::NONE
+        } else {
+            dict.copy(vm)?.into_value()
+        };
+        Ok(vm
+            .new_tuple(vec![value, newline, position, dict])?
+            .into_value())
     }
 
     #[pymethod(sig = "($self, state, /)")]
     fn __setstate__(zelf: &Ref<Self>, vm: &Vm, state: &Value) -> PyResult<()> {
         zelf.check_open(vm)?;
-        let items = state.downcast::<Tuple>().map(|t| t.items()).filter(|t| t.len() >= 4);
+        let items = state
+            .downcast::<Tuple>()
+            .map(|t| t.items())
+            .filter(|t| t.len() >= 4);
         let Some([value, newline, position, dict, ..]) = items else {
             return Err(vm.type_error(format!(
                 "{}.__setstate__ argument should be 4-tuple, got {}",
@@ -426,7 +475,12 @@ impl StringIo {
         zelf.newline.set(parsed);
         // The stored text has had its line ends translated already.
         let (bytes, chars) = (text.as_bytes().to_vec(), text.char_len());
-        zelf.text.set(Text { bytes, chars, position: 0, at: 0 });
+        zelf.text.set(Text {
+            bytes,
+            chars,
+            position: 0,
+            at: 0,
+        });
         zelf.text.with_mut(|t| t.seek(position));
         if !dict.is_none() {
             let Some(dict) = dict.downcast::<Dict>() else {

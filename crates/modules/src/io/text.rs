@@ -63,7 +63,13 @@ struct Snapshot {
 ///
 /// If line_buffering is True, a call to flush is implied when a call to
 /// write contains a newline character.
-#[pyclass(name = "TextIOWrapper", module = "_io", extends = "TextIoBase", gc, flags(BASETYPE, HAS_DICT, HAS_WEAKREF))]
+#[pyclass(
+    name = "TextIOWrapper",
+    module = "_io",
+    extends = "TextIoBase",
+    gc,
+    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
+)]
 #[repr(C)]
 pub struct TextIoWrapper {
     base: TextIoBase,
@@ -162,12 +168,17 @@ impl Cookie {
 
     fn unpack(vm: &Vm, value: &Value) -> PyResult<Cookie> {
         if let Some(start) = value.as_small_int() {
-            return Ok(Cookie { start, ..Cookie::default() });
+            return Ok(Cookie {
+                start,
+                ..Cookie::default()
+            });
         }
-        let big = naja_vm::int::to_big(value).ok_or_else(|| vm.type_error("an integer is required"))?;
+        let big =
+            naja_vm::int::to_big(value).ok_or_else(|| vm.type_error("an integer is required"))?;
         let part = |shift: usize| -> PyResult<i64> {
             let piece: IBig = (big.clone() >> shift) & IBig::from(u64::MAX);
-            i64::try_from(piece).map_err(|_| vm.overflow_error("Python int too large to convert to C long"))
+            i64::try_from(piece)
+                .map_err(|_| vm.overflow_error("Python int too large to convert to C long"))
         };
         Ok(Cookie {
             start: part(0)?,
@@ -262,7 +273,8 @@ impl TextIoWrapper {
         let seekable = ask(vm, &buffer, "seekable")?;
         self.seekable.set(seekable);
         self.telling.set(seekable);
-        self.has_read1.set(attributes::get_optional(vm, &buffer, &vm.intern("read1"))?.is_some());
+        self.has_read1
+            .set(attributes::get_optional(vm, &buffer, &vm.intern("read1"))?.is_some());
         self.buffer.set(Some(buffer.clone()));
         if seekable && let Some(encoder @ Encoder::Python(_)) = self.encoder.get() {
             let position = vm.call_method_str(&buffer, "tell", &[])?;
@@ -283,14 +295,21 @@ impl TextIoWrapper {
         let native = Native::find(&encoding.to_string_lossy(), &errors.to_string_lossy());
         let (decoder, encoder) = match native {
             Some(codec) => (
-                readable.then(|| Decoder::Native { codec, pending: Vec::new() }),
+                readable.then(|| Decoder::Native {
+                    codec,
+                    pending: Vec::new(),
+                }),
                 writable.then_some(Encoder::Native(codec)),
             ),
             None => {
                 let info = codec::lookup(vm, &encoding)?;
                 (
-                    readable.then(|| codec::decoder(vm, &info, &errors)).transpose()?,
-                    writable.then(|| codec::encoder(vm, &info, &errors)).transpose()?,
+                    readable
+                        .then(|| codec::decoder(vm, &info, &errors))
+                        .transpose()?,
+                    writable
+                        .then(|| codec::encoder(vm, &info, &errors))
+                        .transpose()?,
                 )
             }
         };
@@ -433,7 +452,11 @@ impl TextIoWrapper {
         {
             return reader.core().read_some(vm, Some(count));
         }
-        let method = if self.has_read1.get() { "read1" } else { "read" };
+        let method = if self.has_read1.get() {
+            "read1"
+        } else {
+            "read"
+        };
         let data = vm.call_method_str(&buffer, method, &[vm.new_int(count as i64)?])?;
         if let Some(bytes) = data.downcast::<Bytes>() {
             return Ok(bytes.as_bytes().to_vec());
@@ -466,7 +489,11 @@ impl TextIoWrapper {
         self.decoded.set(Decoded { text, at: 0 });
         if let Some((mut held, flags)) = before {
             held.extend_from_slice(&input);
-            self.snapshot.set(Some(Snapshot { flags, pending_cr, input: held }));
+            self.snapshot.set(Some(Snapshot {
+                flags,
+                pending_cr,
+                input: held,
+            }));
         }
         Ok(more)
     }
@@ -589,13 +616,19 @@ impl TextIoWrapper {
             return Err(unsupported(vm, "underlying stream is not seekable"));
         }
         if !self.telling.get() {
-            return Err(vm.raise(&vm.types.os_error, "telling position disabled by next() call"));
+            return Err(vm.raise(
+                &vm.types.os_error,
+                "telling position disabled by next() call",
+            ));
         }
         self.flush_all(vm)?;
         let buffer = self.buffer(vm)?;
         let answer = vm.call_method_str(&buffer, "tell", &[])?;
-        let snapshot = self.snapshot.with(|s| s.as_ref().map(|s| (s.flags, s.pending_cr, s.input.clone())));
-        let (Some(position), Some((flags, pending_cr, input))) = (answer.as_small_int(), snapshot) else {
+        let snapshot = self
+            .snapshot
+            .with(|s| s.as_ref().map(|s| (s.flags, s.pending_cr, s.input.clone())));
+        let (Some(position), Some((flags, pending_cr, input))) = (answer.as_small_int(), snapshot)
+        else {
             return Ok(answer);
         };
         if self.decoder.with(Option::is_none) {
@@ -604,9 +637,20 @@ impl TextIoWrapper {
         let start = position - input.len() as i64;
         let used = self.decoded.with(|d| count_chars(&d.text[..d.at]));
         let universal = self.newline.get().universal;
-        let pack = |flags: i64, cr: bool| if universal { flags << 1 | cr as i64 } else { flags };
+        let pack = |flags: i64, cr: bool| {
+            if universal {
+                flags << 1 | cr as i64
+            } else {
+                flags
+            }
+        };
         if used == 0 {
-            return Cookie { start, flags: pack(flags, pending_cr), ..Cookie::default() }.pack(vm);
+            return Cookie {
+                start,
+                flags: pack(flags, pending_cr),
+                ..Cookie::default()
+            }
+            .pack(vm);
         }
         let native = self.decoder.with(|d| match d {
             Some(Decoder::Native { codec, .. }) => Some(*codec),
@@ -616,11 +660,23 @@ impl TextIoWrapper {
             && let Some((bytes, cr)) = walk(codec, &input, used, pending_cr, self.newline.get())
         {
             let flags = pack(0, cr);
-            return Cookie { start: start + bytes as i64, flags, ..Cookie::default() }.pack(vm);
+            return Cookie {
+                start: start + bytes as i64,
+                flags,
+                ..Cookie::default()
+            }
+            .pack(vm);
         }
         let at_end = self.decoded.with(|d| d.at == d.text.len()) && input.is_empty();
         let (flags, feed, skip) = (pack(flags, pending_cr), input.len() as i64, used as i64);
-        Cookie { start, flags, feed, skip, at_end }.pack(vm)
+        Cookie {
+            start,
+            flags,
+            feed,
+            skip,
+            at_end,
+        }
+        .pack(vm)
     }
 
     fn seek_to(&self, vm: &Vm, cookie: &Value, whence: i32) -> PyResult {
@@ -643,23 +699,35 @@ impl TextIoWrapper {
                 if self.decoder.with(Option::is_some) {
                     self.with_decoder(vm, |d| d.reset(vm))?;
                 }
-                let end = vm.call_method_str(&buffer, "seek", &[Value::small_int(0), Value::small_int(2)])?;
+                let end = vm.call_method_str(
+                    &buffer,
+                    "seek",
+                    &[Value::small_int(0), Value::small_int(2)],
+                )?;
                 self.place_encoder(vm, !object::is_true(vm, &end)?)?;
                 return Ok(end);
             }
             0 => {}
             other => {
-                return Err(vm.value_error(format!("invalid whence ({other}, should be 0, 1 or 2)")));
+                return Err(
+                    vm.value_error(format!("invalid whence ({other}, should be 0, 1 or 2)"))
+                );
             }
         }
-        if object::is_true(vm, &naja_vm::protocols::compare::rich_compare(
+        if object::is_true(
             vm,
-            &cookie,
-            &Value::small_int(0),
-            naja_vm::protocols::compare::CompareOp::Lt,
-        )?)? {
+            &naja_vm::protocols::compare::rich_compare(
+                vm,
+                &cookie,
+                &Value::small_int(0),
+                naja_vm::protocols::compare::CompareOp::Lt,
+            )?,
+        )? {
             let shown = object::repr(vm, &cookie)?;
-            return Err(vm.value_error(format!("negative seek position {}", shown.to_string_lossy())));
+            return Err(vm.value_error(format!(
+                "negative seek position {}",
+                shown.to_string_lossy()
+            )));
         }
         self.flush_all(vm)?;
         let target = Cookie::unpack(vm, &cookie)?;
@@ -676,21 +744,33 @@ impl TextIoWrapper {
     /// Puts the decoder back to where a cookie was told.
     fn restore(&self, vm: &Vm, buffer: &Value, target: &Cookie) -> PyResult<()> {
         let universal = self.newline.get().universal;
-        let (flags, cr) = if universal { (target.flags >> 1, target.flags & 1 != 0) } else { (target.flags, false) };
+        let (flags, cr) = if universal {
+            (target.flags >> 1, target.flags & 1 != 0)
+        } else {
+            (target.flags, false)
+        };
         self.pending_cr.set(cr);
         if target.start == 0 && target.flags == 0 {
             self.with_decoder(vm, |d| d.reset(vm))?;
         } else {
             self.with_decoder(vm, |d| d.set_state(vm, flags))?;
         }
-        self.snapshot.set(Some(Snapshot { flags, pending_cr: cr, input: Vec::new() }));
+        self.snapshot.set(Some(Snapshot {
+            flags,
+            pending_cr: cr,
+            input: Vec::new(),
+        }));
         if target.skip == 0 {
             return Ok(());
         }
         let data = vm.call_method_str(buffer, "read", &[vm.new_int(target.feed)?])?;
         let data = Buffer::of(vm, &data)?.to_vec();
         let text = self.decode(vm, &data, target.at_end)?;
-        self.snapshot.set(Some(Snapshot { flags, pending_cr: cr, input: data }));
+        self.snapshot.set(Some(Snapshot {
+            flags,
+            pending_cr: cr,
+            input: data,
+        }));
         let skip = target.skip as usize;
         if count_chars(&text) < skip {
             return Err(vm.raise(&vm.types.os_error, "can't restore logical file position"));
@@ -725,7 +805,13 @@ fn char_offset(text: &[u8], index: usize) -> usize {
 
 /// How many bytes of valid input give `used` characters, and whether a `\r` is held back then. None for input with
 /// undecodable bytes.
-fn walk(codec: Native, input: &[u8], used: usize, mut cr: bool, newline: Newline) -> Option<(usize, bool)> {
+fn walk(
+    codec: Native,
+    input: &[u8],
+    used: usize,
+    mut cr: bool,
+    newline: Newline,
+) -> Option<(usize, bool)> {
     match codec {
         Native::Utf8 => {
             let valid = std::str::from_utf8(input);
@@ -739,7 +825,11 @@ fn walk(codec: Native, input: &[u8], used: usize, mut cr: bool, newline: Newline
     let (mut at, mut chars) = (0, 0);
     while chars < used {
         let &byte = input.get(at)?;
-        let width = if codec == Native::Utf8 { utf8_width(byte) } else { 1 };
+        let width = if codec == Native::Utf8 {
+            utf8_width(byte)
+        } else {
+            1
+        };
         at += width;
         if !newline.universal {
             chars += 1;
@@ -770,7 +860,9 @@ fn walk(codec: Native, input: &[u8], used: usize, mut cr: bool, newline: Newline
 impl TextIoWrapper {
     #[pyslot]
     fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm.new_object_of(cls, TextIoWrapper::default())?.into_value())
+        Ok(vm
+            .new_object_of(cls, TextIoWrapper::default())?
+            .into_value())
     }
 
     #[pyslot(
@@ -822,7 +914,10 @@ impl TextIoWrapper {
                     Err(raised) => return Err(raised),
                 }
             }
-            let encoding = zelf.encoding.get().map(|e| e.to_string_lossy().into_owned());
+            let encoding = zelf
+                .encoding
+                .get()
+                .map(|e| e.to_string_lossy().into_owned());
             Ok(text + &format!(" encoding='{}'>", encoding.unwrap_or_default()))
         })();
         object::repr_leave(vm, zelf.as_value());
@@ -844,7 +939,10 @@ impl TextIoWrapper {
         line_buffering: Option<&Value>,
         write_through: Option<&Value>,
     ) -> PyResult<()> {
-        let (encoding, errors) = (encoding.filter(|v| !v.is_none()), errors.filter(|v| !v.is_none()));
+        let (encoding, errors) = (
+            encoding.filter(|v| !v.is_none()),
+            errors.filter(|v| !v.is_none()),
+        );
         let used = self.decoded.with(|d| !d.text.is_empty()) || self.snapshot.with(Option::is_some);
         if used && (encoding.is_some() || errors.is_some() || newline.is_some()) {
             return Err(unsupported(
@@ -882,7 +980,10 @@ impl TextIoWrapper {
                 },
                 None => self.encoding.get().unwrap_or_else(|| vm.intern("utf-8")),
             };
-            let able = (self.decoder.with(Option::is_some), self.encoder.with(Option::is_some));
+            let able = (
+                self.decoder.with(Option::is_some),
+                self.encoder.with(Option::is_some),
+            );
             self.set_codec(vm, new_encoding, new_errors, able)?;
             if self.seekable.get() && matches!(self.encoder.get(), Some(Encoder::Python(_))) {
                 let position = vm.call_method_str(&self.buffer(vm)?, "tell", &[])?;
@@ -914,7 +1015,10 @@ impl TextIoWrapper {
     #[pymethod(sig = "($self, text, /)")]
     fn write(&self, vm: &Vm, text: &Value) -> PyResult<usize> {
         let Some(text) = str_::of(text) else {
-            return Err(vm.type_error(format!("write() argument must be str, not {}", vm.type_name(text))));
+            return Err(vm.type_error(format!(
+                "write() argument must be str, not {}",
+                vm.type_name(text)
+            )));
         };
         self.buffer(vm)?;
         self.write_text(vm, text)?;
@@ -950,7 +1054,10 @@ impl TextIoWrapper {
             if str_::of(&line).is_none() {
                 return Err(vm.raise(
                     &vm.types.os_error,
-                    format!("readline() should have returned a str object, not '{}'", vm.type_name(&line)),
+                    format!(
+                        "readline() should have returned a str object, not '{}'",
+                        vm.type_name(&line)
+                    ),
                 ));
             }
             line
@@ -1008,7 +1115,9 @@ impl TextIoWrapper {
             vm.clear_exception();
         }
         let flushed = vm.call_method_str(zelf.as_value(), "flush", &[]).map(drop);
-        super::chain(vm, flushed, || vm.call_method_str(&buffer, "close", &[]).map(drop))
+        super::chain(vm, flushed, || {
+            vm.call_method_str(&buffer, "close", &[]).map(drop)
+        })
     }
 
     #[pymethod(sig = "($self, /)")]
@@ -1040,7 +1149,9 @@ impl TextIoWrapper {
     fn buffer_value(&self, vm: &Vm) -> PyResult {
         match self.buffer.get() {
             Some(buffer) => Ok(buffer),
-            None if self.detached.get() => Err(vm.value_error("underlying buffer has been detached")),
+            None if self.detached.get() => {
+                Err(vm.value_error("underlying buffer has been detached"))
+            }
             None => Err(vm.attribute_error("buffer")),
         }
     }

@@ -44,7 +44,11 @@ impl Folder {
                 // SAFETY: plain calls about descriptors; on failure the copy is closed.
                 unsafe {
                     let copy = libc::fcntl(*fd, libc::F_DUPFD_CLOEXEC, 0);
-                    let stream = if copy < 0 { std::ptr::null_mut() } else { libc::fdopendir(copy) };
+                    let stream = if copy < 0 {
+                        std::ptr::null_mut()
+                    } else {
+                        libc::fdopendir(copy)
+                    };
                     let error = errno();
                     if stream.is_null() && copy >= 0 {
                         libc::close(copy);
@@ -146,7 +150,11 @@ impl DirEntry {
         if let Some(known) = self.status.get() {
             return Ok(known);
         }
-        let status = if self.is_link(vm)? { self.fetch(vm, true)? } else { self.link_stat(vm)? };
+        let status = if self.is_link(vm)? {
+            self.fetch(vm, true)?
+        } else {
+            self.link_stat(vm)?
+        };
         self.status.set(Some(status.clone()));
         Ok(status)
     }
@@ -166,7 +174,10 @@ impl DirEntry {
 }
 
 fn mode_of(status: &Value) -> u32 {
-    let mode = status.downcast::<Tuple>().and_then(|t| t.get(0)).and_then(Value::as_small_int);
+    let mode = status
+        .downcast::<Tuple>()
+        .and_then(|t| t.get(0))
+        .and_then(Value::as_small_int);
     mode.unwrap_or(0) as u32
 }
 
@@ -187,19 +198,31 @@ impl DirEntry {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let name = object::repr(vm, &zelf.name)?;
-        Ok(vm.new_str(format!("<DirEntry {}>", name.to_string_lossy()))?.into_value())
+        Ok(vm
+            .new_str(format!("<DirEntry {}>", name.to_string_lossy()))?
+            .into_value())
     }
 
     /// Return True if the entry is a directory; cached per entry.
     #[pymethod(sig = "($self, /, *, follow_symlinks=True)")]
     fn is_dir(&self, vm: &Vm, follow_symlinks: Option<bool>) -> PyResult<bool> {
-        self.is_kind(vm, follow_symlinks.unwrap_or(true), libc::DT_DIR, libc::S_IFDIR)
+        self.is_kind(
+            vm,
+            follow_symlinks.unwrap_or(true),
+            libc::DT_DIR,
+            libc::S_IFDIR,
+        )
     }
 
     /// Return True if the entry is a file; cached per entry.
     #[pymethod(sig = "($self, /, *, follow_symlinks=True)")]
     fn is_file(&self, vm: &Vm, follow_symlinks: Option<bool>) -> PyResult<bool> {
-        self.is_kind(vm, follow_symlinks.unwrap_or(true), libc::DT_REG, libc::S_IFREG)
+        self.is_kind(
+            vm,
+            follow_symlinks.unwrap_or(true),
+            libc::DT_REG,
+            libc::S_IFREG,
+        )
     }
 
     /// Return True if the entry is a symbolic link; cached per entry.
@@ -240,7 +263,13 @@ impl DirEntry {
 }
 
 /// The iterator that `scandir` gives.
-#[pyclass(name = "ScandirIterator", module = "posix", gc, doc = "", flags(NO_NEW))]
+#[pyclass(
+    name = "ScandirIterator",
+    module = "posix",
+    gc,
+    doc = "",
+    flags(NO_NEW)
+)]
 pub struct ScandirIterator {
     path: Value,
     prefix: Vec<u8>,
@@ -278,7 +307,11 @@ impl ScandirIterator {
         };
         let mut full = zelf.prefix.clone();
         full.extend_from_slice(&name.name);
-        let system = if zelf.dir == libc::AT_FDCWD { full.clone() } else { name.name.clone() };
+        let system = if zelf.dir == libc::AT_FDCWD {
+            full.clone()
+        } else {
+            name.name.clone()
+        };
         let system = CString::new(system).map_err(|_| vm.value_error("embedded null byte"))?;
         let entry = DirEntry {
             name: to_python(vm, &name.name, zelf.bytes)?,
@@ -299,7 +332,11 @@ impl ScandirIterator {
             let pending = vm.has_exception().then(|| vm.take_exception());
             let shown = object::repr(vm, zelf.as_value()).map(|r| r.to_string_lossy().into_owned());
             let warned = shown.and_then(|shown| {
-                vm.warn(&vm.types.resource_warning, format!("unclosed scandir iterator {shown}"), 1)
+                vm.warn(
+                    &vm.types.resource_warning,
+                    format!("unclosed scandir iterator {shown}"),
+                    1,
+                )
             });
             if warned.is_err() {
                 let exception = vm.take_exception();
@@ -335,7 +372,11 @@ fn dir(fd: Option<DirFd>) -> i32 {
 
 /// Raises OSError with the path where a call has failed.
 fn done(vm: &Vm, path: &PathArg, result: i32) -> PyResult<()> {
-    if result < 0 { Err(path.error(vm)) } else { Ok(()) }
+    if result < 0 {
+        Err(path.error(vm))
+    } else {
+        Ok(())
+    }
 }
 
 /// The seconds and nanoseconds of a `times` item.
@@ -350,10 +391,16 @@ fn time_of(vm: &Vm, value: &Value) -> PyResult<libc::timespec> {
             return Err(wrong());
         }
         let nanos = ((seconds - whole) * 1e9).floor() as i64;
-        return Ok(libc::timespec { tv_sec: whole as i64, tv_nsec: nanos.clamp(0, 999_999_999) });
+        return Ok(libc::timespec {
+            tv_sec: whole as i64,
+            tv_nsec: nanos.clamp(0, 999_999_999),
+        });
     }
     let seconds = number::index_i64(vm, value)?.ok_or_else(wrong)?;
-    Ok(libc::timespec { tv_sec: seconds, tv_nsec: 0 })
+    Ok(libc::timespec {
+        tv_sec: seconds,
+        tv_nsec: 0,
+    })
 }
 
 fn nanos_of(vm: &Vm, value: &Value) -> PyResult<libc::timespec> {
@@ -488,10 +535,20 @@ pub mod module {
     fn mkdir(vm: &Vm, path: PathArg, mode: Option<u32>, dir_fd: Option<DirFd>) -> PyResult<()> {
         let mode = mode.unwrap_or(0o777);
         let dir = dir(dir_fd);
-        let event = [path.value.clone(), vm.new_int(i64::from(mode))?, vm.new_int(if dir == libc::AT_FDCWD { -1 } else { i64::from(dir) })?];
+        let event = [
+            path.value.clone(),
+            vm.new_int(i64::from(mode))?,
+            vm.new_int(if dir == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(dir)
+            })?,
+        ];
         vm.permit(Access::Event("os.mkdir", &event))?;
         // SAFETY: the path is a C string.
-        let result = vm.without_gil(|| unsafe { libc::mkdirat(dir, path.text().as_ptr(), mode as libc::mode_t) });
+        let result = vm.without_gil(|| unsafe {
+            libc::mkdirat(dir, path.text().as_ptr(), mode as libc::mode_t)
+        });
         done(vm, &path, result)
     }
 
@@ -499,15 +556,31 @@ pub mod module {
     #[pyfunction(sig = "($module, /, path, *, dir_fd=None)")]
     fn rmdir(vm: &Vm, path: PathArg, dir_fd: Option<DirFd>) -> PyResult<()> {
         let dir = dir(dir_fd);
-        let event = [path.value.clone(), vm.new_int(if dir == libc::AT_FDCWD { -1 } else { i64::from(dir) })?];
+        let event = [
+            path.value.clone(),
+            vm.new_int(if dir == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(dir)
+            })?,
+        ];
         vm.permit(Access::Event("os.rmdir", &event))?;
         // SAFETY: the path is a C string.
-        let result = vm.without_gil(|| unsafe { libc::unlinkat(dir, path.text().as_ptr(), libc::AT_REMOVEDIR) });
+        let result = vm.without_gil(|| unsafe {
+            libc::unlinkat(dir, path.text().as_ptr(), libc::AT_REMOVEDIR)
+        });
         done(vm, &path, result)
     }
 
     fn remove_file(vm: &Vm, path: &PathArg, dir: i32) -> PyResult<()> {
-        let event = [path.value.clone(), vm.new_int(if dir == libc::AT_FDCWD { -1 } else { i64::from(dir) })?];
+        let event = [
+            path.value.clone(),
+            vm.new_int(if dir == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(dir)
+            })?,
+        ];
         vm.permit(Access::Event("os.remove", &event))?;
         // SAFETY: the path is a C string.
         let result = vm.without_gil(|| unsafe { libc::unlinkat(dir, path.text().as_ptr(), 0) });
@@ -527,51 +600,121 @@ pub mod module {
     }
 
     fn rename_file(vm: &Vm, src: &PathArg, dst: &PathArg, from: i32, to: i32) -> PyResult<()> {
-        let fd = |d: i32| vm.new_int(if d == libc::AT_FDCWD { -1 } else { i64::from(d) });
-        vm.permit(Access::Event("os.rename", &[src.value.clone(), dst.value.clone(), fd(from)?, fd(to)?]))?;
+        let fd = |d: i32| {
+            vm.new_int(if d == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(d)
+            })
+        };
+        vm.permit(Access::Event(
+            "os.rename",
+            &[src.value.clone(), dst.value.clone(), fd(from)?, fd(to)?],
+        ))?;
         // SAFETY: both paths are C strings.
         let result = vm.without_gil(|| unsafe {
             libc::renameat(from, src.text().as_ptr(), to, dst.text().as_ptr())
         });
-        if result < 0 { Err(src.error2(vm, dst)) } else { Ok(()) }
+        if result < 0 {
+            Err(src.error2(vm, dst))
+        } else {
+            Ok(())
+        }
     }
 
     /// Rename a file or directory.
     #[pyfunction(sig = "($module, /, src, dst, *, src_dir_fd=None, dst_dir_fd=None)")]
-    fn rename(vm: &Vm, src: PathArg, dst: PathArg, src_dir_fd: Option<DirFd>, dst_dir_fd: Option<DirFd>) -> PyResult<()> {
+    fn rename(
+        vm: &Vm,
+        src: PathArg,
+        dst: PathArg,
+        src_dir_fd: Option<DirFd>,
+        dst_dir_fd: Option<DirFd>,
+    ) -> PyResult<()> {
         rename_file(vm, &src, &dst, dir(src_dir_fd), dir(dst_dir_fd))
     }
 
     /// Rename a file or directory, overwriting the destination.
     #[pyfunction(sig = "($module, /, src, dst, *, src_dir_fd=None, dst_dir_fd=None)")]
-    fn replace(vm: &Vm, src: PathArg, dst: PathArg, src_dir_fd: Option<DirFd>, dst_dir_fd: Option<DirFd>) -> PyResult<()> {
+    fn replace(
+        vm: &Vm,
+        src: PathArg,
+        dst: PathArg,
+        src_dir_fd: Option<DirFd>,
+        dst_dir_fd: Option<DirFd>,
+    ) -> PyResult<()> {
         rename_file(vm, &src, &dst, dir(src_dir_fd), dir(dst_dir_fd))
     }
 
     /// Create a hard link to a file.
-    #[pyfunction(sig = "($module, /, src, dst, *, src_dir_fd=None, dst_dir_fd=None,\n     follow_symlinks=True)")]
-    fn link(vm: &Vm, src: PathArg, dst: PathArg, src_dir_fd: Option<DirFd>, dst_dir_fd: Option<DirFd>, follow_symlinks: Option<bool>) -> PyResult<()> {
+    #[pyfunction(
+        sig = "($module, /, src, dst, *, src_dir_fd=None, dst_dir_fd=None,\n     follow_symlinks=True)"
+    )]
+    fn link(
+        vm: &Vm,
+        src: PathArg,
+        dst: PathArg,
+        src_dir_fd: Option<DirFd>,
+        dst_dir_fd: Option<DirFd>,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult<()> {
         let (from, to) = (dir(src_dir_fd), dir(dst_dir_fd));
-        let fd = |d: i32| vm.new_int(if d == libc::AT_FDCWD { -1 } else { i64::from(d) });
-        vm.permit(Access::Event("os.link", &[src.value.clone(), dst.value.clone(), fd(from)?, fd(to)?]))?;
-        let flags = if follow_symlinks.unwrap_or(true) { libc::AT_SYMLINK_FOLLOW } else { 0 };
+        let fd = |d: i32| {
+            vm.new_int(if d == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(d)
+            })
+        };
+        vm.permit(Access::Event(
+            "os.link",
+            &[src.value.clone(), dst.value.clone(), fd(from)?, fd(to)?],
+        ))?;
+        let flags = if follow_symlinks.unwrap_or(true) {
+            libc::AT_SYMLINK_FOLLOW
+        } else {
+            0
+        };
         // SAFETY: both paths are C strings.
         let result = vm.without_gil(|| unsafe {
             libc::linkat(from, src.text().as_ptr(), to, dst.text().as_ptr(), flags)
         });
-        if result < 0 { Err(src.error2(vm, &dst)) } else { Ok(()) }
+        if result < 0 {
+            Err(src.error2(vm, &dst))
+        } else {
+            Ok(())
+        }
     }
 
     /// Create a symbolic link pointing to src named dst.
     #[pyfunction(sig = "($module, /, src, dst, target_is_directory=False, *, dir_fd=None)")]
-    fn symlink(vm: &Vm, src: PathArg, dst: PathArg, target_is_directory: Option<bool>, dir_fd: Option<DirFd>) -> PyResult<()> {
+    fn symlink(
+        vm: &Vm,
+        src: PathArg,
+        dst: PathArg,
+        target_is_directory: Option<bool>,
+        dir_fd: Option<DirFd>,
+    ) -> PyResult<()> {
         let _ = target_is_directory;
         let dir = dir(dir_fd);
-        let fd = vm.new_int(if dir == libc::AT_FDCWD { -1 } else { i64::from(dir) })?;
-        vm.permit(Access::Event("os.symlink", &[src.value.clone(), dst.value.clone(), fd]))?;
+        let fd = vm.new_int(if dir == libc::AT_FDCWD {
+            -1
+        } else {
+            i64::from(dir)
+        })?;
+        vm.permit(Access::Event(
+            "os.symlink",
+            &[src.value.clone(), dst.value.clone(), fd],
+        ))?;
         // SAFETY: both paths are C strings.
-        let result = vm.without_gil(|| unsafe { libc::symlinkat(src.text().as_ptr(), dir, dst.text().as_ptr()) });
-        if result < 0 { Err(src.error2(vm, &dst)) } else { Ok(()) }
+        let result = vm.without_gil(|| unsafe {
+            libc::symlinkat(src.text().as_ptr(), dir, dst.text().as_ptr())
+        });
+        if result < 0 {
+            Err(src.error2(vm, &dst))
+        } else {
+            Ok(())
+        }
     }
 
     /// Return a string representing the path to which the symbolic link points.
@@ -581,7 +724,14 @@ pub mod module {
         let dir = dir(dir_fd);
         let mut buffer = vec![0u8; 4097];
         // SAFETY: the path is a C string, the buffer has the length that is told.
-        let n = unsafe { libc::readlinkat(dir, path.text().as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+        let n = unsafe {
+            libc::readlinkat(
+                dir,
+                path.text().as_ptr(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+            )
+        };
         if n < 0 {
             return Err(path.error(vm));
         }
@@ -589,8 +739,17 @@ pub mod module {
     }
 
     /// Use the real uid/gid to test for access to a path.
-    #[pyfunction(sig = "($module, /, path, mode, *, dir_fd=None, effective_ids=False,\n       follow_symlinks=True)")]
-    fn access(vm: &Vm, path: PathArg, mode: i32, dir_fd: Option<DirFd>, effective_ids: Option<bool>, follow_symlinks: Option<bool>) -> PyResult<bool> {
+    #[pyfunction(
+        sig = "($module, /, path, mode, *, dir_fd=None, effective_ids=False,\n       follow_symlinks=True)"
+    )]
+    fn access(
+        vm: &Vm,
+        path: PathArg,
+        mode: i32,
+        dir_fd: Option<DirFd>,
+        effective_ids: Option<bool>,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult<bool> {
         vm.permit(Access::Stat(&path.value))?;
         let mut flags = 0;
         if effective_ids == Some(true) {
@@ -601,16 +760,39 @@ pub mod module {
         }
         let dir = dir(dir_fd);
         // SAFETY: the path is a C string.
-        Ok(vm.without_gil(|| unsafe { libc::faccessat(dir, path.text().as_ptr(), mode, flags) }) == 0)
+        Ok(
+            vm.without_gil(|| unsafe { libc::faccessat(dir, path.text().as_ptr(), mode, flags) })
+                == 0,
+        )
     }
 
     /// Change the access permissions of a file.
-    #[pyfunction(sig = "($module, /, path, mode, *, dir_fd=None, follow_symlinks=(os.name != 'nt'))")]
-    fn chmod(vm: &Vm, path: PathOrFd, mode: u32, dir_fd: Option<DirFd>, follow_symlinks: Option<bool>) -> PyResult<()> {
+    #[pyfunction(
+        sig = "($module, /, path, mode, *, dir_fd=None, follow_symlinks=(os.name != 'nt'))"
+    )]
+    fn chmod(
+        vm: &Vm,
+        path: PathOrFd,
+        mode: u32,
+        dir_fd: Option<DirFd>,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult<()> {
         let (path, dir) = (path.0, dir(dir_fd));
-        let event = [path.value.clone(), vm.new_int(i64::from(mode))?, vm.new_int(if dir == libc::AT_FDCWD { -1 } else { i64::from(dir) })?];
+        let event = [
+            path.value.clone(),
+            vm.new_int(i64::from(mode))?,
+            vm.new_int(if dir == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(dir)
+            })?,
+        ];
         vm.permit(Access::Event("os.chmod", &event))?;
-        let flags = if follow_symlinks == Some(false) { libc::AT_SYMLINK_NOFOLLOW } else { 0 };
+        let flags = if follow_symlinks == Some(false) {
+            libc::AT_SYMLINK_NOFOLLOW
+        } else {
+            0
+        };
         // SAFETY: the path is a C string.
         let result = vm.without_gil(|| unsafe {
             match path.fd() {
@@ -619,7 +801,9 @@ pub mod module {
             }
         });
         if result < 0 && flags != 0 && matches!(errno(), libc::EOPNOTSUPP) {
-            return Err(vm.not_implemented_error("chmod: follow_symlinks unavailable on this platform"));
+            return Err(
+                vm.not_implemented_error("chmod: follow_symlinks unavailable on this platform")
+            );
         }
         done(vm, &path, result)
     }
@@ -627,13 +811,39 @@ pub mod module {
     /// Change the access permissions of the file given by file descriptor fd.
     #[pyfunction(sig = "($module, /, fd, mode)")]
     fn fchmod(vm: &Vm, fd: i32, mode: u32) -> PyResult<()> {
-        vm.permit(Access::Event("os.chmod", &[vm.new_int(i64::from(fd))?, vm.new_int(i64::from(mode))?, vm.new_int(-1)?]))?;
+        vm.permit(Access::Event(
+            "os.chmod",
+            &[
+                vm.new_int(i64::from(fd))?,
+                vm.new_int(i64::from(mode))?,
+                vm.new_int(-1)?,
+            ],
+        ))?;
         // SAFETY: a plain call.
-        super::super::blocking(vm, || i64::from(unsafe { libc::fchmod(fd, mode as libc::mode_t) })).map(drop)
+        super::super::blocking(vm, || {
+            i64::from(unsafe { libc::fchmod(fd, mode as libc::mode_t) })
+        })
+        .map(drop)
     }
 
-    fn change_owner(vm: &Vm, path: &PathArg, uid: i64, gid: i64, dir: i32, follow: bool) -> PyResult<()> {
-        let event = [path.value.clone(), vm.new_int(uid)?, vm.new_int(gid)?, vm.new_int(if dir == libc::AT_FDCWD { -1 } else { i64::from(dir) })?];
+    fn change_owner(
+        vm: &Vm,
+        path: &PathArg,
+        uid: i64,
+        gid: i64,
+        dir: i32,
+        follow: bool,
+    ) -> PyResult<()> {
+        let event = [
+            path.value.clone(),
+            vm.new_int(uid)?,
+            vm.new_int(gid)?,
+            vm.new_int(if dir == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(dir)
+            })?,
+        ];
         vm.permit(Access::Event("os.chown", &event))?;
         let (uid, gid) = (uid as libc::uid_t, gid as libc::gid_t);
         let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
@@ -649,16 +859,41 @@ pub mod module {
 
     /// Change the owner and group id of path to the numeric uid and gid.
     #[pyfunction(sig = "($module, /, path, uid, gid, *, dir_fd=None, follow_symlinks=True)")]
-    fn chown(vm: &Vm, path: PathOrFd, uid: i64, gid: i64, dir_fd: Option<DirFd>, follow_symlinks: Option<bool>) -> PyResult<()> {
-        change_owner(vm, &path.0, uid, gid, dir(dir_fd), follow_symlinks.unwrap_or(true))
+    fn chown(
+        vm: &Vm,
+        path: PathOrFd,
+        uid: i64,
+        gid: i64,
+        dir_fd: Option<DirFd>,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult<()> {
+        change_owner(
+            vm,
+            &path.0,
+            uid,
+            gid,
+            dir(dir_fd),
+            follow_symlinks.unwrap_or(true),
+        )
     }
 
     /// Change the owner and group id of the file specified by file descriptor.
     #[pyfunction(sig = "($module, /, fd, uid, gid)")]
     fn fchown(vm: &Vm, fd: i32, uid: i64, gid: i64) -> PyResult<()> {
-        vm.permit(Access::Event("os.chown", &[vm.new_int(i64::from(fd))?, vm.new_int(uid)?, vm.new_int(gid)?, vm.new_int(-1)?]))?;
+        vm.permit(Access::Event(
+            "os.chown",
+            &[
+                vm.new_int(i64::from(fd))?,
+                vm.new_int(uid)?,
+                vm.new_int(gid)?,
+                vm.new_int(-1)?,
+            ],
+        ))?;
         // SAFETY: a plain call.
-        super::super::blocking(vm, || i64::from(unsafe { libc::fchown(fd, uid as libc::uid_t, gid as libc::gid_t) })).map(drop)
+        super::super::blocking(vm, || {
+            i64::from(unsafe { libc::fchown(fd, uid as libc::uid_t, gid as libc::gid_t) })
+        })
+        .map(drop)
     }
 
     /// Change the owner and group id of path to the numeric uid and gid.
@@ -670,12 +905,23 @@ pub mod module {
     }
 
     /// Set the access and modified time of path.
-    #[pyfunction(sig = "($module, /, path, times=None, *, ns=<unrepresentable>, dir_fd=None,\n      follow_symlinks=True)")]
-    fn utime(vm: &Vm, path: PathOrFd, times: Option<&Value>, ns: Option<&Value>, dir_fd: Option<DirFd>, follow_symlinks: Option<bool>) -> PyResult<()> {
+    #[pyfunction(
+        sig = "($module, /, path, times=None, *, ns=<unrepresentable>, dir_fd=None,\n      follow_symlinks=True)"
+    )]
+    fn utime(
+        vm: &Vm,
+        path: PathOrFd,
+        times: Option<&Value>,
+        ns: Option<&Value>,
+        dir_fd: Option<DirFd>,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult<()> {
         let (path, dir) = (path.0, dir(dir_fd));
         let times = times.filter(|t| !t.is_none());
         if times.is_some() && ns.is_some() {
-            return Err(vm.value_error("utime: you may specify either 'times' or 'ns' but not both"));
+            return Err(
+                vm.value_error("utime: you may specify either 'times' or 'ns' but not both")
+            );
         }
         fn pair<'a>(vm: &Vm, value: &'a Value, message: &str) -> PyResult<[&'a Value; 2]> {
             match value.downcast::<Tuple>().map(|t| t.items()) {
@@ -685,7 +931,11 @@ pub mod module {
         }
         let (spec, shown) = match (times, ns) {
             (Some(times), _) => {
-                let [a, b] = pair(vm, times, "utime: 'times' must be either a tuple of two ints or None")?;
+                let [a, b] = pair(
+                    vm,
+                    times,
+                    "utime: 'times' must be either a tuple of two ints or None",
+                )?;
                 (Some([time_of(vm, a)?, time_of(vm, b)?]), times.clone())
             }
             (_, Some(ns)) => {
@@ -694,10 +944,23 @@ pub mod module {
             }
             _ => (None, Value::NONE),
         };
-        let event = [path.value.clone(), shown, ns.cloned().unwrap_or(Value::NONE), vm.new_int(if dir == libc::AT_FDCWD { -1 } else { i64::from(dir) })?];
+        let event = [
+            path.value.clone(),
+            shown,
+            ns.cloned().unwrap_or(Value::NONE),
+            vm.new_int(if dir == libc::AT_FDCWD {
+                -1
+            } else {
+                i64::from(dir)
+            })?,
+        ];
         vm.permit(Access::Event("os.utime", &event))?;
         let pointer = spec.as_ref().map_or(std::ptr::null(), |s| s.as_ptr()) as usize;
-        let flags = if follow_symlinks == Some(false) { libc::AT_SYMLINK_NOFOLLOW } else { 0 };
+        let flags = if follow_symlinks == Some(false) {
+            libc::AT_SYMLINK_NOFOLLOW
+        } else {
+            0
+        };
         // SAFETY: the path is a C string; the times, if any, are two and live through the call.
         let result = vm.without_gil(|| unsafe {
             let times = pointer as *const libc::timespec;
@@ -714,16 +977,35 @@ pub mod module {
     fn mkfifo(vm: &Vm, path: PathArg, mode: Option<u32>, dir_fd: Option<DirFd>) -> PyResult<()> {
         let dir = dir(dir_fd);
         // SAFETY: the path is a C string.
-        let result = unsafe { libc::mkfifoat(dir, path.text().as_ptr(), mode.unwrap_or(0o666) as libc::mode_t) };
+        let result = unsafe {
+            libc::mkfifoat(
+                dir,
+                path.text().as_ptr(),
+                mode.unwrap_or(0o666) as libc::mode_t,
+            )
+        };
         done(vm, &path, result)
     }
 
     /// Create a node in the file system.
     #[pyfunction(sig = "($module, /, path, mode=384, device=0, *, dir_fd=None)")]
-    fn mknod(vm: &Vm, path: PathArg, mode: Option<u32>, device: Option<u64>, dir_fd: Option<DirFd>) -> PyResult<()> {
+    fn mknod(
+        vm: &Vm,
+        path: PathArg,
+        mode: Option<u32>,
+        device: Option<u64>,
+        dir_fd: Option<DirFd>,
+    ) -> PyResult<()> {
         let dir = dir(dir_fd);
         // SAFETY: the path is a C string.
-        let result = unsafe { libc::mknodat(dir, path.text().as_ptr(), mode.unwrap_or(0o600) as libc::mode_t, device.unwrap_or(0) as libc::dev_t) };
+        let result = unsafe {
+            libc::mknodat(
+                dir,
+                path.text().as_ptr(),
+                mode.unwrap_or(0o600) as libc::mode_t,
+                device.unwrap_or(0) as libc::dev_t,
+            )
+        };
         done(vm, &path, result)
     }
 
@@ -731,7 +1013,10 @@ pub mod module {
     #[pyfunction(sig = "($module, /, path, length)")]
     fn truncate(vm: &Vm, path: PathOrFd, length: i64) -> PyResult<()> {
         let path = path.0;
-        vm.permit(Access::Event("os.truncate", &[path.value.clone(), vm.new_int(length)?]))?;
+        vm.permit(Access::Event(
+            "os.truncate",
+            &[path.value.clone(), vm.new_int(length)?],
+        ))?;
         // SAFETY: the path is a C string.
         let result = vm.without_gil(|| unsafe {
             match path.fd() {
@@ -758,14 +1043,26 @@ pub mod module {
 
     /// Return the value of extended attribute attribute on path.
     #[pyfunction(sig = "($module, /, path, attribute, *, follow_symlinks=True)")]
-    fn getxattr(vm: &Vm, path: PathOrFd, attribute: PathArg, follow_symlinks: Option<bool>) -> PyResult {
+    fn getxattr(
+        vm: &Vm,
+        path: PathOrFd,
+        attribute: PathArg,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult {
         let path = path.0;
-        vm.permit(Access::Event("os.getxattr", &[path.value.clone(), attribute.value.clone()]))?;
+        vm.permit(Access::Event(
+            "os.getxattr",
+            &[path.value.clone(), attribute.value.clone()],
+        ))?;
         let mut buffer = vec![0u8; 65536];
         let follow = follow_symlinks.unwrap_or(true);
         // SAFETY: both names are C strings, the buffer has the length that is told.
         let n = unsafe {
-            let (name, into, size) = (attribute.text().as_ptr(), buffer.as_mut_ptr().cast(), buffer.len());
+            let (name, into, size) = (
+                attribute.text().as_ptr(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+            );
             match path.fd() {
                 Some(fd) => libc::fgetxattr(fd, name, into, size),
                 None if follow => libc::getxattr(path.text().as_ptr(), name, into, size),
@@ -780,14 +1077,34 @@ pub mod module {
 
     /// Set extended attribute attribute on path to value.
     #[pyfunction(sig = "($module, /, path, attribute, value, flags=0, *, follow_symlinks=True)")]
-    fn setxattr(vm: &Vm, path: PathOrFd, attribute: PathArg, value: naja_vm::buffer::Buffer, flags: Option<i32>, follow_symlinks: Option<bool>) -> PyResult<()> {
+    fn setxattr(
+        vm: &Vm,
+        path: PathOrFd,
+        attribute: PathArg,
+        value: naja_vm::buffer::Buffer,
+        flags: Option<i32>,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult<()> {
         let path = path.0;
         let data = value.to_vec();
-        vm.permit(Access::Event("os.setxattr", &[path.value.clone(), attribute.value.clone(), value.object.clone(), vm.new_int(i64::from(flags.unwrap_or(0)))?]))?;
+        vm.permit(Access::Event(
+            "os.setxattr",
+            &[
+                path.value.clone(),
+                attribute.value.clone(),
+                value.object.clone(),
+                vm.new_int(i64::from(flags.unwrap_or(0)))?,
+            ],
+        ))?;
         let follow = follow_symlinks.unwrap_or(true);
         // SAFETY: both names are C strings, the value has the length that is told.
         let result = unsafe {
-            let (name, from, size, flags) = (attribute.text().as_ptr(), data.as_ptr().cast(), data.len(), flags.unwrap_or(0));
+            let (name, from, size, flags) = (
+                attribute.text().as_ptr(),
+                data.as_ptr().cast(),
+                data.len(),
+                flags.unwrap_or(0),
+            );
             match path.fd() {
                 Some(fd) => libc::fsetxattr(fd, name, from, size, flags),
                 None if follow => libc::setxattr(path.text().as_ptr(), name, from, size, flags),
@@ -799,9 +1116,17 @@ pub mod module {
 
     /// Remove extended attribute attribute on path.
     #[pyfunction(sig = "($module, /, path, attribute, *, follow_symlinks=True)")]
-    fn removexattr(vm: &Vm, path: PathOrFd, attribute: PathArg, follow_symlinks: Option<bool>) -> PyResult<()> {
+    fn removexattr(
+        vm: &Vm,
+        path: PathOrFd,
+        attribute: PathArg,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult<()> {
         let path = path.0;
-        vm.permit(Access::Event("os.removexattr", &[path.value.clone(), attribute.value.clone()]))?;
+        vm.permit(Access::Event(
+            "os.removexattr",
+            &[path.value.clone(), attribute.value.clone()],
+        ))?;
         let follow = follow_symlinks.unwrap_or(true);
         // SAFETY: both names are C strings.
         let result = unsafe {

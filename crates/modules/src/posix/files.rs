@@ -17,7 +17,11 @@ fn inheritable(vm: &Vm, fd: i32, on: bool) -> PyResult<()> {
     // SAFETY: plain calls about a descriptor.
     unsafe {
         let flags = libc::fcntl(fd, libc::F_GETFD);
-        let new = if on { flags & !libc::FD_CLOEXEC } else { flags | libc::FD_CLOEXEC };
+        let new = if on {
+            flags & !libc::FD_CLOEXEC
+        } else {
+            flags | libc::FD_CLOEXEC
+        };
         if flags < 0 || libc::fcntl(fd, libc::F_SETFD, new) < 0 {
             return Err(failed(vm));
         }
@@ -73,22 +77,42 @@ fn write_at(vm: &Vm, fd: i32, data: &Buffer, offset: Option<i64>) -> PyResult<i6
 }
 
 /// Reads into several buffers, or writes from them.
-fn vectored(vm: &Vm, fd: i32, buffers: &Value, offset: Option<(i64, i32)>, read: bool) -> PyResult<i64> {
-    let what = if read { "readv() arg 2 must be a sequence" } else { "writev() arg 2 must be a sequence" };
+fn vectored(
+    vm: &Vm,
+    fd: i32,
+    buffers: &Value,
+    offset: Option<(i64, i32)>,
+    read: bool,
+) -> PyResult<i64> {
+    let what = if read {
+        "readv() arg 2 must be a sequence"
+    } else {
+        "writev() arg 2 must be a sequence"
+    };
     let items = sequence::collect_or(vm, buffers, what)?;
     let mut views = Vec::new();
     for item in &items {
-        views.push(if read { Buffer::writable(vm, item)? } else { Buffer::of(vm, item)? });
+        views.push(if read {
+            Buffer::writable(vm, item)?
+        } else {
+            Buffer::of(vm, item)?
+        });
     }
     let mut copies: Vec<Vec<u8>> = views
         .iter()
         .map(|v| if read { vec![0; v.len()] } else { v.to_vec() })
         .collect();
-    let vectors: Vec<(usize, usize)> = copies.iter_mut().map(|c| (c.as_mut_ptr() as usize, c.len())).collect();
+    let vectors: Vec<(usize, usize)> = copies
+        .iter_mut()
+        .map(|c| (c.as_mut_ptr() as usize, c.len()))
+        .collect();
     let n = blocking(vm, || {
         let vectors: Vec<libc::iovec> = vectors
             .iter()
-            .map(|&(start, len)| libc::iovec { iov_base: start as *mut libc::c_void, iov_len: len })
+            .map(|&(start, len)| libc::iovec {
+                iov_base: start as *mut libc::c_void,
+                iov_len: len,
+            })
             .collect();
         let count = vectors.len() as i32;
         // SAFETY: each vector is a live buffer of its length.
@@ -97,7 +121,9 @@ fn vectored(vm: &Vm, fd: i32, buffers: &Value, offset: Option<(i64, i32)>, read:
                 (None, true) => libc::readv(fd, vectors.as_ptr(), count),
                 (None, false) => libc::writev(fd, vectors.as_ptr(), count),
                 (Some((at, flags)), true) => libc::preadv2(fd, vectors.as_ptr(), count, at, flags),
-                (Some((at, flags)), false) => libc::pwritev2(fd, vectors.as_ptr(), count, at, flags),
+                (Some((at, flags)), false) => {
+                    libc::pwritev2(fd, vectors.as_ptr(), count, at, flags)
+                }
             }) as i64
         }
     })?;
@@ -113,7 +139,9 @@ fn vectored(vm: &Vm, fd: i32, buffers: &Value, offset: Option<(i64, i32)>, read:
 }
 
 fn two(vm: &Vm, a: i64, b: i64) -> PyResult {
-    Ok(vm.new_tuple(vec![vm.new_int(a)?, vm.new_int(b)?])?.into_value())
+    Ok(vm
+        .new_tuple(vec![vm.new_int(a)?, vm.new_int(b)?])?
+        .into_value())
 }
 
 #[naja_macros::pymodule(name = "posix")]
@@ -125,7 +153,13 @@ pub mod module {
     /// If dir_fd is not None, it should be a file descriptor open to a directory,
     ///   and path should be relative; path will then be relative to that directory.
     #[pyfunction(sig = "($module, /, path, flags, mode=511, *, dir_fd=None)")]
-    fn open(vm: &Vm, path: PathArg, flags: i32, mode: Option<u32>, dir_fd: Option<DirFd>) -> PyResult<i64> {
+    fn open(
+        vm: &Vm,
+        path: PathArg,
+        flags: i32,
+        mode: Option<u32>,
+        dir_fd: Option<DirFd>,
+    ) -> PyResult<i64> {
         let flags = flags | libc::O_CLOEXEC;
         vm.permit(Access::Open(&path.value, &Value::NONE, i64::from(flags)))?;
         let dir = dir_fd.map_or(libc::AT_FDCWD, |d| d.0);
@@ -134,14 +168,22 @@ pub mod module {
         let result = crate::io::fileio::retry(vm, || unsafe {
             libc::openat(dir, path.text().as_ptr(), flags, mode) as isize
         })?;
-        result.map(|fd| fd as i64).map_err(|errno| os_error_at(vm, errno, &path.value))
+        result
+            .map(|fd| fd as i64)
+            .map_err(|errno| os_error_at(vm, errno, &path.value))
     }
 
     /// Close a file descriptor.
     #[pyfunction(sig = "($module, /, fd)")]
     fn close(vm: &Vm, fd: i32) -> PyResult<()> {
         // SAFETY: a plain call; what the descriptor belongs to is the program's business.
-        let result = vm.without_gil(|| if unsafe { libc::close(fd) } < 0 { errno() } else { 0 });
+        let result = vm.without_gil(|| {
+            if unsafe { libc::close(fd) } < 0 {
+                errno()
+            } else {
+                0
+            }
+        });
         match result {
             0 | libc::EINTR => Ok(()),
             error => Err(naja_vm::builtins::print::os_error(vm, error)),
@@ -218,7 +260,13 @@ pub mod module {
 
     /// Writes the contents of bytes-like objects to a file descriptor at a given offset.
     #[pyfunction(sig = "($module, fd, buffers, offset, flags=0, /)")]
-    fn pwritev(vm: &Vm, fd: i32, buffers: &Value, offset: i64, flags: Option<i32>) -> PyResult<i64> {
+    fn pwritev(
+        vm: &Vm,
+        fd: i32,
+        buffers: &Value,
+        offset: i64,
+        flags: Option<i32>,
+    ) -> PyResult<i64> {
         vectored(vm, fd, buffers, Some((offset, flags.unwrap_or(0))), false)
     }
 
@@ -233,7 +281,10 @@ pub mod module {
     /// Truncate a file, specified by file descriptor, to a specific length.
     #[pyfunction(sig = "($module, fd, length, /)")]
     fn ftruncate(vm: &Vm, fd: i32, length: i64) -> PyResult<()> {
-        vm.permit(Access::Event("os.truncate", &[vm.new_int(i64::from(fd))?, vm.new_int(length)?]))?;
+        vm.permit(Access::Event(
+            "os.truncate",
+            &[vm.new_int(i64::from(fd))?, vm.new_int(length)?],
+        ))?;
         // SAFETY: a plain call.
         blocking(vm, || i64::from(unsafe { libc::ftruncate(fd, length) })).map(drop)
     }
@@ -283,7 +334,10 @@ pub mod module {
     #[pyfunction(sig = "($module, fd, /)")]
     fn dup(vm: &Vm, fd: i32) -> PyResult<i64> {
         // SAFETY: a plain call.
-        check(vm, i64::from(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }))
+        check(
+            vm,
+            i64::from(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }),
+        )
     }
 
     /// Duplicate file descriptor.
@@ -294,9 +348,15 @@ pub mod module {
         }
         let inherit = inheritable.unwrap_or(true);
         // SAFETY: a plain call.
-        blocking(vm, || i64::from(unsafe {
-            if inherit || fd == fd2 { libc::dup2(fd, fd2) } else { libc::dup3(fd, fd2, libc::O_CLOEXEC) }
-        }))
+        blocking(vm, || {
+            i64::from(unsafe {
+                if inherit || fd == fd2 {
+                    libc::dup2(fd, fd2)
+                } else {
+                    libc::dup3(fd, fd2, libc::O_CLOEXEC)
+                }
+            })
+        })
     }
 
     /// Get the close-on-exe flag of the specified file descriptor.
@@ -332,7 +392,11 @@ pub mod module {
         // SAFETY: plain calls about a descriptor.
         unsafe {
             let flags = libc::fcntl(fd, libc::F_GETFL);
-            let new = if blocking { flags & !libc::O_NONBLOCK } else { flags | libc::O_NONBLOCK };
+            let new = if blocking {
+                flags & !libc::O_NONBLOCK
+            } else {
+                flags | libc::O_NONBLOCK
+            };
             if flags < 0 || libc::fcntl(fd, libc::F_SETFL, new) < 0 {
                 return Err(failed(vm));
             }
@@ -343,7 +407,11 @@ pub mod module {
     /// Copy count bytes from file descriptor in_fd to file descriptor out_fd.
     #[pyfunction(sig = "($module, /, out_fd, in_fd, offset, count)")]
     fn sendfile(vm: &Vm, out_fd: i32, in_fd: i32, offset: &Value, count: i64) -> PyResult<i64> {
-        let offset = if offset.is_none() { None } else { Some(number::index_i64(vm, offset)?.unwrap_or(0)) };
+        let offset = if offset.is_none() {
+            None
+        } else {
+            Some(number::index_i64(vm, offset)?.unwrap_or(0))
+        };
         // SAFETY: the offset, if any, lives through the call.
         blocking(vm, || unsafe {
             match offset {
@@ -355,7 +423,14 @@ pub mod module {
 
     /// Copy count bytes from one file descriptor to another.
     #[pyfunction(sig = "($module, /, src, dst, count, offset_src=None, offset_dst=None)")]
-    fn copy_file_range(vm: &Vm, src: i32, dst: i32, count: i64, offset_src: Option<&Value>, offset_dst: Option<&Value>) -> PyResult<i64> {
+    fn copy_file_range(
+        vm: &Vm,
+        src: i32,
+        dst: i32,
+        count: i64,
+        offset_src: Option<&Value>,
+        offset_dst: Option<&Value>,
+    ) -> PyResult<i64> {
         if count < 0 {
             return Err(vm.value_error("negative value for 'count' not allowed"));
         }
@@ -368,8 +443,16 @@ pub mod module {
         let (from, to) = (offset(offset_src)?, offset(offset_dst)?);
         blocking(vm, || {
             let (mut a, mut b) = (from.unwrap_or(0), to.unwrap_or(0));
-            let pa = if from.is_some() { &raw mut a } else { std::ptr::null_mut() };
-            let pb = if to.is_some() { &raw mut b } else { std::ptr::null_mut() };
+            let pa = if from.is_some() {
+                &raw mut a
+            } else {
+                std::ptr::null_mut()
+            };
+            let pb = if to.is_some() {
+                &raw mut b
+            } else {
+                std::ptr::null_mut()
+            };
             // SAFETY: the offsets, if any, live through the call.
             unsafe { libc::copy_file_range(src, pa, dst, pb, count as usize, 0) as i64 }
         })
@@ -377,7 +460,15 @@ pub mod module {
 
     /// Transfer count bytes from one pipe to a descriptor or vice versa.
     #[pyfunction(sig = "($module, /, src, dst, count, offset_src=None, offset_dst=None, flags=0)")]
-    fn splice(vm: &Vm, src: i32, dst: i32, count: i64, offset_src: Option<&Value>, offset_dst: Option<&Value>, flags: Option<u32>) -> PyResult<i64> {
+    fn splice(
+        vm: &Vm,
+        src: i32,
+        dst: i32,
+        count: i64,
+        offset_src: Option<&Value>,
+        offset_dst: Option<&Value>,
+        flags: Option<u32>,
+    ) -> PyResult<i64> {
         if count < 0 {
             return Err(vm.value_error("negative value for 'count' not allowed"));
         }
@@ -390,8 +481,16 @@ pub mod module {
         let (from, to) = (offset(offset_src)?, offset(offset_dst)?);
         blocking(vm, || {
             let (mut a, mut b) = (from.unwrap_or(0), to.unwrap_or(0));
-            let pa = if from.is_some() { &raw mut a } else { std::ptr::null_mut() };
-            let pb = if to.is_some() { &raw mut b } else { std::ptr::null_mut() };
+            let pa = if from.is_some() {
+                &raw mut a
+            } else {
+                std::ptr::null_mut()
+            };
+            let pb = if to.is_some() {
+                &raw mut b
+            } else {
+                std::ptr::null_mut()
+            };
             // SAFETY: the offsets, if any, live through the call.
             unsafe { libc::splice(src, pa, dst, pb, count as usize, flags.unwrap_or(0)) as i64 }
         })
@@ -420,22 +519,40 @@ pub mod module {
     /// Apply, test or remove a POSIX lock on an open file descriptor.
     #[pyfunction(sig = "($module, fd, command, length, /)")]
     fn lockf(vm: &Vm, fd: i32, command: i32, length: i64) -> PyResult<()> {
-        vm.permit(Access::Event("os.lockf", &[vm.new_int(i64::from(fd))?, vm.new_int(i64::from(command))?, vm.new_int(length)?]))?;
+        vm.permit(Access::Event(
+            "os.lockf",
+            &[
+                vm.new_int(i64::from(fd))?,
+                vm.new_int(i64::from(command))?,
+                vm.new_int(length)?,
+            ],
+        ))?;
         // SAFETY: a plain call.
-        blocking(vm, || i64::from(unsafe { libc::lockf(fd, command, length) })).map(drop)
+        blocking(vm, || {
+            i64::from(unsafe { libc::lockf(fd, command, length) })
+        })
+        .map(drop)
     }
 
     #[pyfunction(sig = "($module, /, name, flags=MFD_CLOEXEC)")]
     fn memfd_create(vm: &Vm, name: PathArg, flags: Option<u32>) -> PyResult<i64> {
         // SAFETY: the name is a C string.
-        check(vm, i64::from(unsafe { libc::memfd_create(name.text().as_ptr(), flags.unwrap_or(libc::MFD_CLOEXEC)) }))
+        check(
+            vm,
+            i64::from(unsafe {
+                libc::memfd_create(name.text().as_ptr(), flags.unwrap_or(libc::MFD_CLOEXEC))
+            }),
+        )
     }
 
     /// Creates and returns an event notification file descriptor.
     #[pyfunction(sig = "($module, /, initval, flags=EFD_CLOEXEC)")]
     fn eventfd(vm: &Vm, initval: u32, flags: Option<i32>) -> PyResult<i64> {
         // SAFETY: a plain call.
-        check(vm, i64::from(unsafe { libc::eventfd(initval, flags.unwrap_or(libc::EFD_CLOEXEC)) }))
+        check(
+            vm,
+            i64::from(unsafe { libc::eventfd(initval, flags.unwrap_or(libc::EFD_CLOEXEC)) }),
+        )
     }
 
     /// Read eventfd value
@@ -455,7 +572,10 @@ pub mod module {
         let bytes = value.to_ne_bytes();
         let start = bytes.as_ptr() as usize;
         // SAFETY: eight bytes that live through the call.
-        blocking(vm, || unsafe { libc::write(fd.0, start as *const libc::c_void, 8) as i64 }).map(drop)
+        blocking(vm, || unsafe {
+            libc::write(fd.0, start as *const libc::c_void, 8) as i64
+        })
+        .map(drop)
     }
 
     /// Extracts a device major number from a raw device number.
@@ -505,7 +625,16 @@ pub mod module {
         let (mut master, mut slave) = (0, 0);
         let null = std::ptr::null_mut;
         // SAFETY: room for two descriptors; names and settings are not wanted.
-        if unsafe { libc::openpty(&mut master, &mut slave, null(), std::ptr::null(), std::ptr::null()) } < 0 {
+        if unsafe {
+            libc::openpty(
+                &mut master,
+                &mut slave,
+                null(),
+                std::ptr::null(),
+                std::ptr::null(),
+            )
+        } < 0
+        {
             return Err(failed(vm));
         }
         inheritable(vm, master, false)?;
@@ -524,7 +653,10 @@ pub mod module {
     #[pyfunction(sig = "($module, oflag, /)")]
     fn posix_openpt(vm: &Vm, oflag: i32) -> PyResult<i64> {
         // SAFETY: a plain call.
-        check(vm, i64::from(unsafe { libc::posix_openpt(oflag | libc::O_CLOEXEC) }))
+        check(
+            vm,
+            i64::from(unsafe { libc::posix_openpt(oflag | libc::O_CLOEXEC) }),
+        )
     }
 
     /// Grant access to the slave pseudo-terminal device.
@@ -607,7 +739,11 @@ pub mod module {
             *libc::__errno_location() = 0;
             libc::sysconf(name)
         };
-        if value == -1 && errno() != 0 { Err(failed(vm)) } else { Ok(value) }
+        if value == -1 && errno() != 0 {
+            Err(failed(vm))
+        } else {
+            Ok(value)
+        }
     }
 
     /// Return the configuration limit name for the file or directory path.
@@ -622,7 +758,11 @@ pub mod module {
                 None => libc::pathconf(path.0.text().as_ptr(), name),
             }
         };
-        if value == -1 && errno() != 0 { Err(path.0.error(vm)) } else { Ok(value) }
+        if value == -1 && errno() != 0 {
+            Err(path.0.error(vm))
+        } else {
+            Ok(value)
+        }
     }
 
     /// Return the configuration limit name for the file descriptor fd.
@@ -634,7 +774,11 @@ pub mod module {
             *libc::__errno_location() = 0;
             libc::fpathconf(fd.0, name)
         };
-        if value == -1 && errno() != 0 { Err(failed(vm)) } else { Ok(value) }
+        if value == -1 && errno() != 0 {
+            Err(failed(vm))
+        } else {
+            Ok(value)
+        }
     }
 
     /// Return a string-valued system configuration variable.
@@ -648,7 +792,11 @@ pub mod module {
             libc::confstr(name, buffer.as_mut_ptr().cast(), buffer.len())
         };
         if n == 0 {
-            return if errno() != 0 { Err(failed(vm)) } else { Ok(Value::NONE) };
+            return if errno() != 0 {
+                Err(failed(vm))
+            } else {
+                Ok(Value::NONE)
+            };
         }
         to_python(vm, &buffer[..n.min(buffer.len()).saturating_sub(1)], false)
     }

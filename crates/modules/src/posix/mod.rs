@@ -17,7 +17,9 @@ use naja_vm::{ModuleDef, PyResult, Raised, Vm};
 
 /// The errno of the latest failed call.
 pub fn errno() -> i32 {
-    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+    std::io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or(libc::EIO)
 }
 
 /// Raises OSError for the latest failed call.
@@ -28,7 +30,11 @@ pub fn failed(vm: &Vm) -> Raised {
 
 /// The result of a call that gives -1 on failure. Raises OSError.
 pub fn check(vm: &Vm, result: i64) -> PyResult<i64> {
-    if result < 0 { Err(failed(vm)) } else { Ok(result) }
+    if result < 0 {
+        Err(failed(vm))
+    } else {
+        Ok(result)
+    }
 }
 
 /// A call that may block and that a signal may interrupt. Raises OSError, and what signal handlers raise.
@@ -43,7 +49,12 @@ pub fn blocking(vm: &Vm, call: impl Fn() -> i64) -> PyResult<i64> {
 fn add(vm: &Vm, module: &Ref<Module>, part: &'static ModuleDef) -> PyResult<()> {
     let name = vm.intern("posix");
     for function in part.functions {
-        let value = naja_vm::function::native::NativeFunction::of_module(vm, function, module.as_value(), &name)?;
+        let value = naja_vm::function::native::NativeFunction::of_module(
+            vm,
+            function,
+            module.as_value(),
+            &name,
+        )?;
         module.set(vm, function.name, value.into_value())?;
     }
     for class in part.classes {

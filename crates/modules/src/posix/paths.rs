@@ -68,7 +68,14 @@ pub fn descriptor(vm: &Vm, value: &Value) -> PyResult<i32> {
 
 impl PathArg {
     /// Reads an argument of `function`. `fd`: descriptors are allowed; `none`: None means ".".
-    pub fn read(vm: &Vm, value: &Value, function: &str, argument: &str, fd: bool, none: bool) -> PyResult<PathArg> {
+    pub fn read(
+        vm: &Vm,
+        value: &Value,
+        function: &str,
+        argument: &str,
+        fd: bool,
+        none: bool,
+    ) -> PyResult<PathArg> {
         if none && value.is_none() {
             return Ok(PathArg {
                 value: Value::NONE,
@@ -79,7 +86,11 @@ impl PathArg {
         let plain = str_::of(value).is_some() || value.downcast::<Bytes>().is_some();
         if !plain && fd && number::has_index(vm, value) {
             if value.is_bool() {
-                vm.warn(&vm.types.runtime_warning, "bool is used as a file descriptor", 1)?;
+                vm.warn(
+                    &vm.types.runtime_warning,
+                    "bool is used as a file descriptor",
+                    1,
+                )?;
             }
             let number = number::index(vm, value)?;
             return Ok(PathArg {
@@ -108,9 +119,16 @@ impl PathArg {
         };
         let text = match to_system(vm, &path) {
             Ok(text) => text,
-            Err(_) if vm.exception_matches(&vm.types.value_error) && !vm.exception_matches(&vm.types.exceptions.unicode_error) => {
+            Err(_)
+                if vm.exception_matches(&vm.types.value_error)
+                    && !vm.exception_matches(&vm.types.exceptions.unicode_error) =>
+            {
                 vm.clear_exception();
-                let what = if str_::of(&path).is_some() { "null character" } else { "null byte" };
+                let what = if str_::of(&path).is_some() {
+                    "null character"
+                } else {
+                    "null byte"
+                };
                 return Err(vm.value_error(format!("{function}: embedded {what} in {argument}")));
             }
             Err(raised) => return Err(raised),
@@ -148,7 +166,13 @@ impl PathArg {
     pub fn error2(&self, vm: &Vm, other: &PathArg) -> Raised {
         self.error(vm);
         if let Some(exception) = vm.pending_exception()
-            && naja_vm::protocols::attributes::set(vm, exception.as_value(), &vm.intern("filename2"), Some(&other.value)).is_err()
+            && naja_vm::protocols::attributes::set(
+                vm,
+                exception.as_value(),
+                &vm.intern("filename2"),
+                Some(&other.value),
+            )
+            .is_err()
         {
             vm.raise_value(exception);
         }

@@ -77,7 +77,8 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
 }
 
 fn arguments(vm: &Vm, argv: &Value, function: &str) -> PyResult<Vec<CString>> {
-    let listed = argv.downcast::<naja_vm::list::List>().is_some() || argv.downcast::<naja_vm::tuple::Tuple>().is_some();
+    let listed = argv.downcast::<naja_vm::list::List>().is_some()
+        || argv.downcast::<naja_vm::tuple::Tuple>().is_some();
     if !listed {
         return Err(vm.type_error(format!("{function}: argv must be a tuple or list")));
     }
@@ -93,7 +94,9 @@ fn arguments(vm: &Vm, argv: &Value, function: &str) -> PyResult<Vec<CString>> {
 
 /// `(pid, status)`.
 fn pid_and_status(vm: &Vm, pid: i64, status: i32) -> PyResult {
-    Ok(vm.new_tuple(vec![vm.new_int(pid)?, vm.new_int(i64::from(status))?])?.into_value())
+    Ok(vm
+        .new_tuple(vec![vm.new_int(pid)?, vm.new_int(i64::from(status))?])?
+        .into_value())
 }
 
 /// `os.wait3` and `wait4` with the usage as `resource.struct_rusage`.
@@ -101,7 +104,10 @@ fn with_usage(vm: &Vm, pid: i64, status: i32, usage: &libc::rusage) -> PyResult 
     let resource = naja_vm::import::import_simple(vm, "resource")?;
     let class = naja_vm::protocols::attributes::get_by(vm, &resource, "struct_rusage")?;
     let seconds = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 * 1e-6;
-    let mut items = vec![vm.new_float(seconds(usage.ru_utime))?, vm.new_float(seconds(usage.ru_stime))?];
+    let mut items = vec![
+        vm.new_float(seconds(usage.ru_utime))?,
+        vm.new_float(seconds(usage.ru_stime))?,
+    ];
     for n in [
         usage.ru_maxrss,
         usage.ru_ixrss,
@@ -121,7 +127,13 @@ fn with_usage(vm: &Vm, pid: i64, status: i32, usage: &libc::rusage) -> PyResult 
         items.push(vm.new_int(n)?);
     }
     let usage = vm.call(&class, &[vm.new_tuple(items)?.into_value()])?;
-    Ok(vm.new_tuple(vec![vm.new_int(pid)?, vm.new_int(i64::from(status))?, usage])?.into_value())
+    Ok(vm
+        .new_tuple(vec![
+            vm.new_int(pid)?,
+            vm.new_int(i64::from(status))?,
+            usage,
+        ])?
+        .into_value())
 }
 
 /// Waits without the interpreter lock; the status is written by the call.
@@ -159,7 +171,10 @@ fn id(vm: &Vm, value: &Value, what: &str) -> PyResult<u32> {
 }
 
 fn groups_of(vm: &Vm, groups: &[libc::gid_t]) -> PyResult {
-    let groups = groups.iter().map(|&g| vm.new_int(i64::from(g))).collect::<PyResult<Vec<_>>>()?;
+    let groups = groups
+        .iter()
+        .map(|&g| vm.new_int(i64::from(g)))
+        .collect::<PyResult<Vec<_>>>()?;
     Ok(vm.new_list(groups)?.into_value())
 }
 
@@ -225,7 +240,11 @@ pub mod module {
         }
         vm.permit(Access::Event("os.putenv", &[name.clone(), value.clone()]))?;
         // SAFETY: both are C strings; the interpreter lock keeps other threads of Python out.
-        check(vm, i64::from(unsafe { libc::setenv(key.as_ptr(), text.as_ptr(), 1) })).map(drop)
+        check(
+            vm,
+            i64::from(unsafe { libc::setenv(key.as_ptr(), text.as_ptr(), 1) }),
+        )
+        .map(drop)
     }
 
     /// Delete an environment variable.
@@ -260,7 +279,10 @@ pub mod module {
     /// Kill a process with a signal.
     #[pyfunction(sig = "($module, pid, signal, /)")]
     fn kill(vm: &Vm, pid: i32, signal: i32) -> PyResult<()> {
-        vm.permit(Access::Event("os.kill", &[vm.new_int(i64::from(pid))?, vm.new_int(i64::from(signal))?]))?;
+        vm.permit(Access::Event(
+            "os.kill",
+            &[vm.new_int(i64::from(pid))?, vm.new_int(i64::from(signal))?],
+        ))?;
         // SAFETY: a plain call.
         check(vm, i64::from(unsafe { libc::kill(pid, signal) }))?;
         vm.check_signals()
@@ -269,7 +291,10 @@ pub mod module {
     /// Kill a process group with a signal.
     #[pyfunction(sig = "($module, pgid, signal, /)")]
     fn killpg(vm: &Vm, pgid: i32, signal: i32) -> PyResult<()> {
-        vm.permit(Access::Event("os.killpg", &[vm.new_int(i64::from(pgid))?, vm.new_int(i64::from(signal))?]))?;
+        vm.permit(Access::Event(
+            "os.killpg",
+            &[vm.new_int(i64::from(pgid))?, vm.new_int(i64::from(signal))?],
+        ))?;
         // SAFETY: a plain call.
         check(vm, i64::from(unsafe { libc::killpg(pgid, signal) }))?;
         vm.check_signals()
@@ -298,7 +323,10 @@ pub mod module {
         if unsafe { libc::getloadavg(loads.as_mut_ptr(), 3) } != 3 {
             return Err(vm.raise(&vm.types.os_error, "Load averages are unobtainable"));
         }
-        let loads = loads.iter().map(|&l| vm.new_float(l)).collect::<PyResult<Vec<_>>>()?;
+        let loads = loads
+            .iter()
+            .map(|&l| vm.new_float(l))
+            .collect::<PyResult<Vec<_>>>()?;
         Ok(vm.new_tuple(loads)?.into_value())
     }
 
@@ -321,16 +349,30 @@ pub mod module {
     ///
     /// 'before' callbacks are called in reverse order.
     /// 'after_in_child' and 'after_in_parent' callbacks are called in order.
-    #[pyfunction(sig = "($module, /, *, before=<unrepresentable>,\n                 after_in_child=<unrepresentable>,\n                 after_in_parent=<unrepresentable>)")]
-    fn register_at_fork(vm: &Vm, before: Option<Value>, after_in_child: Option<Value>, after_in_parent: Option<Value>) -> PyResult<()> {
+    #[pyfunction(
+        sig = "($module, /, *, before=<unrepresentable>,\n                 after_in_child=<unrepresentable>,\n                 after_in_parent=<unrepresentable>)"
+    )]
+    fn register_at_fork(
+        vm: &Vm,
+        before: Option<Value>,
+        after_in_child: Option<Value>,
+        after_in_parent: Option<Value>,
+    ) -> PyResult<()> {
         if before.is_none() && after_in_child.is_none() && after_in_parent.is_none() {
             return Err(vm.type_error("At least one argument is required."));
         }
-        for (value, name) in [(&before, "before"), (&after_in_child, "after_in_child"), (&after_in_parent, "after_in_parent")] {
+        for (value, name) in [
+            (&before, "before"),
+            (&after_in_child, "after_in_child"),
+            (&after_in_parent, "after_in_parent"),
+        ] {
             if let Some(value) = value
                 && vm.type_of(value).slots.call.get().is_none()
             {
-                return Err(vm.type_error(format!("'{name}' must be callable, not {}", vm.type_name(value))));
+                return Err(vm.type_error(format!(
+                    "'{name}' must be callable, not {}",
+                    vm.type_name(value)
+                )));
             }
         }
         let state = vm.interp.module_state::<AtFork>();
@@ -362,7 +404,14 @@ pub mod module {
         before_fork(vm);
         let mut master = -1;
         // SAFETY: as for fork; room for one descriptor.
-        let pid = unsafe { libc::forkpty(&mut master, std::ptr::null_mut(), std::ptr::null(), std::ptr::null()) };
+        let pid = unsafe {
+            libc::forkpty(
+                &mut master,
+                std::ptr::null_mut(),
+                std::ptr::null(),
+                std::ptr::null(),
+            )
+        };
         let error = errno();
         let pid = forked(vm, pid, error)?;
         pid_and_status(vm, pid, master)
@@ -372,7 +421,10 @@ pub mod module {
     #[pyfunction(sig = "($module, path, argv, /)")]
     fn execv(vm: &Vm, path: PathArg, argv: &Value) -> PyResult<()> {
         let args = arguments(vm, argv, "execv()")?;
-        vm.permit(Access::Event("os.exec", &[path.value.clone(), argv.clone(), Value::NONE]))?;
+        vm.permit(Access::Event(
+            "os.exec",
+            &[path.value.clone(), argv.clone(), Value::NONE],
+        ))?;
         let args = pointers(&args);
         // SAFETY: C strings and an array that ends in null.
         unsafe { libc::execv(path.text().as_ptr(), args.as_ptr()) };
@@ -381,11 +433,19 @@ pub mod module {
 
     /// Execute an executable path with arguments, replacing current process.
     #[pyfunction(sig = "($module, /, path, argv, env)")]
-    fn execve(vm: &Vm, path: super::super::paths::PathOrFd, argv: &Value, env: &Value) -> PyResult<()> {
+    fn execve(
+        vm: &Vm,
+        path: super::super::paths::PathOrFd,
+        argv: &Value,
+        env: &Value,
+    ) -> PyResult<()> {
         let path = path.0;
         let args = arguments(vm, argv, "execve")?;
         let pairs = environment(vm, env)?;
-        vm.permit(Access::Event("os.exec", &[path.value.clone(), argv.clone(), env.clone()]))?;
+        vm.permit(Access::Event(
+            "os.exec",
+            &[path.value.clone(), argv.clone(), env.clone()],
+        ))?;
         let (args, pairs) = (pointers(&args), pointers(&pairs));
         // SAFETY: C strings and arrays that end in null.
         unsafe {
@@ -404,7 +464,9 @@ pub mod module {
     #[pyfunction(sig = "($module, pid, options, /)")]
     fn waitpid(vm: &Vm, pid: i32, options: i32) -> PyResult {
         // SAFETY: room for one status.
-        let (pid, status) = wait_for(vm, |status| i64::from(unsafe { libc::waitpid(pid, status, options) }))?;
+        let (pid, status) = wait_for(vm, |status| {
+            i64::from(unsafe { libc::waitpid(pid, status, options) })
+        })?;
         pid_and_status(vm, pid, status)
     }
 
@@ -429,10 +491,14 @@ pub mod module {
             let mut own: libc::rusage = unsafe { std::mem::zeroed() };
             // SAFETY: as above.
             let pid = unsafe { libc::wait4(pid, status, options, &mut own) };
-            *usage.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(own);
+            *usage
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(own);
             i64::from(pid)
         })?;
-        let usage = usage.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let usage = usage
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         match usage {
             Some(usage) => with_usage(vm, pid, status, &usage),
             None => Err(failed(vm)),
@@ -448,17 +514,32 @@ pub mod module {
             unsafe {
                 let mut own: libc::siginfo_t = std::mem::zeroed();
                 let result = libc::waitid(idtype as libc::idtype_t, id, &mut own, options);
-                *info.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                    (own.si_pid(), own.si_uid(), own.si_signo, own.si_status(), own.si_code);
+                *info
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner) = (
+                    own.si_pid(),
+                    own.si_uid(),
+                    own.si_signo,
+                    own.si_status(),
+                    own.si_code,
+                );
                 i64::from(result)
             }
         })?;
-        let (pid, uid, signo, status, code) = info.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (pid, uid, signo, status, code) = info
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if pid == 0 {
             return Ok(Value::NONE);
         }
         let mut items = Vec::new();
-        for n in [i64::from(pid), i64::from(uid), i64::from(signo), i64::from(status), i64::from(code)] {
+        for n in [
+            i64::from(pid),
+            i64::from(uid),
+            i64::from(signo),
+            i64::from(status),
+            i64::from(code),
+        ] {
             items.push(vm.new_int(n)?);
         }
         structseq::make(vm, &WAITID, items)
@@ -472,7 +553,10 @@ pub mod module {
         } else if libc::WIFSIGNALED(status) {
             Ok(-libc::WTERMSIG(status))
         } else if libc::WIFSTOPPED(status) {
-            Err(vm.value_error(format!("process stopped by delivery of signal {}", libc::WSTOPSIG(status))))
+            Err(vm.value_error(format!(
+                "process stopped by delivery of signal {}",
+                libc::WSTOPSIG(status)
+            )))
         } else {
             Err(vm.value_error(format!("invalid wait status: {status}")))
         }
@@ -532,14 +616,18 @@ pub mod module {
         let text = to_system(vm, &crate::io::fileio::fspath(vm, command)?)?;
         vm.permit(Access::Event("os.system", &[command.clone()]))?;
         // SAFETY: a C string.
-        Ok(i64::from(vm.without_gil(|| unsafe { libc::system(text.as_ptr()) })))
+        Ok(i64::from(
+            vm.without_gil(|| unsafe { libc::system(text.as_ptr()) }),
+        ))
     }
 
     /// Return a file descriptor referring to the process *pid*.
     #[pyfunction(sig = "($module, /, pid, flags=0)")]
     fn pidfd_open(vm: &Vm, pid: i32, flags: Option<u32>) -> PyResult<i64> {
         // SAFETY: a plain call.
-        check(vm, unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags.unwrap_or(0)) })
+        check(vm, unsafe {
+            libc::syscall(libc::SYS_pidfd_open, pid, flags.unwrap_or(0))
+        })
     }
 
     // ---- identities ----
@@ -595,7 +683,11 @@ pub mod module {
     /// Set the current process's real, effective, and saved user ids.
     #[pyfunction(sig = "($module, ruid, euid, suid, /)")]
     fn setresuid(vm: &Vm, ruid: &Value, euid: &Value, suid: &Value) -> PyResult<()> {
-        let (r, e, s) = (id(vm, ruid, "uid")?, id(vm, euid, "uid")?, id(vm, suid, "uid")?);
+        let (r, e, s) = (
+            id(vm, ruid, "uid")?,
+            id(vm, euid, "uid")?,
+            id(vm, suid, "uid")?,
+        );
         // SAFETY: a plain call.
         check(vm, i64::from(unsafe { libc::setresuid(r, e, s) })).map(drop)
     }
@@ -603,13 +695,20 @@ pub mod module {
     /// Set the current process's real, effective, and saved group ids.
     #[pyfunction(sig = "($module, rgid, egid, sgid, /)")]
     fn setresgid(vm: &Vm, rgid: &Value, egid: &Value, sgid: &Value) -> PyResult<()> {
-        let (r, e, s) = (id(vm, rgid, "gid")?, id(vm, egid, "gid")?, id(vm, sgid, "gid")?);
+        let (r, e, s) = (
+            id(vm, rgid, "gid")?,
+            id(vm, egid, "gid")?,
+            id(vm, sgid, "gid")?,
+        );
         // SAFETY: a plain call.
         check(vm, i64::from(unsafe { libc::setresgid(r, e, s) })).map(drop)
     }
 
     fn three(vm: &Vm, ids: [u32; 3]) -> PyResult {
-        let ids = ids.iter().map(|&i| vm.new_int(i64::from(i))).collect::<PyResult<Vec<_>>>()?;
+        let ids = ids
+            .iter()
+            .map(|&i| vm.new_int(i64::from(i)))
+            .collect::<PyResult<Vec<_>>>()?;
         Ok(vm.new_tuple(ids)?.into_value())
     }
 
@@ -638,7 +737,10 @@ pub mod module {
     fn getgroups(vm: &Vm) -> PyResult {
         let mut groups = vec![0; 65536];
         // SAFETY: room for as many groups as is told.
-        let n = check(vm, i64::from(unsafe { libc::getgroups(groups.len() as i32, groups.as_mut_ptr()) }))?;
+        let n = check(
+            vm,
+            i64::from(unsafe { libc::getgroups(groups.len() as i32, groups.as_mut_ptr()) }),
+        )?;
         groups_of(vm, &groups[..n as usize])
     }
 
@@ -651,7 +753,11 @@ pub mod module {
             ids.push(id(vm, &item, "gid")?);
         }
         // SAFETY: so many groups as is told.
-        check(vm, i64::from(unsafe { libc::setgroups(ids.len(), ids.as_ptr()) })).map(drop)
+        check(
+            vm,
+            i64::from(unsafe { libc::setgroups(ids.len(), ids.as_ptr()) }),
+        )
+        .map(drop)
     }
 
     /// Returns a list of groups to which a user belongs.
@@ -662,7 +768,8 @@ pub mod module {
         let mut groups = vec![0; 65536];
         let mut count = groups.len() as i32;
         // SAFETY: a C string, room for as many groups as is told.
-        if unsafe { libc::getgrouplist(user.as_ptr(), group, groups.as_mut_ptr(), &mut count) } < 0 {
+        if unsafe { libc::getgrouplist(user.as_ptr(), group, groups.as_mut_ptr(), &mut count) } < 0
+        {
             return Err(failed(vm));
         }
         groups_of(vm, &groups[..count.max(0) as usize])
@@ -673,7 +780,11 @@ pub mod module {
     fn initgroups(vm: &Vm, username: PathArg, gid: &Value) -> PyResult<()> {
         let gid = id(vm, gid, "gid")?;
         // SAFETY: a C string.
-        check(vm, i64::from(unsafe { libc::initgroups(username.text().as_ptr(), gid) })).map(drop)
+        check(
+            vm,
+            i64::from(unsafe { libc::initgroups(username.text().as_ptr(), gid) }),
+        )
+        .map(drop)
     }
 
     /// Call the system call getpgid(), and return the result.
@@ -720,7 +831,11 @@ pub mod module {
             *libc::__errno_location() = 0;
             libc::nice(increment)
         };
-        if value == -1 && errno() != 0 { Err(failed(vm)) } else { Ok(i64::from(value)) }
+        if value == -1 && errno() != 0 {
+            Err(failed(vm))
+        } else {
+            Ok(i64::from(value))
+        }
     }
 
     /// Return program scheduling priority.
@@ -731,14 +846,22 @@ pub mod module {
             *libc::__errno_location() = 0;
             libc::getpriority(which as _, who)
         };
-        if value == -1 && errno() != 0 { Err(failed(vm)) } else { Ok(i64::from(value)) }
+        if value == -1 && errno() != 0 {
+            Err(failed(vm))
+        } else {
+            Ok(i64::from(value))
+        }
     }
 
     /// Set program scheduling priority.
     #[pyfunction(sig = "($module, /, which, who, priority)")]
     fn setpriority(vm: &Vm, which: i32, who: u32, priority: i32) -> PyResult<()> {
         // SAFETY: a plain call.
-        check(vm, i64::from(unsafe { libc::setpriority(which as _, who, priority) })).map(drop)
+        check(
+            vm,
+            i64::from(unsafe { libc::setpriority(which as _, who, priority) }),
+        )
+        .map(drop)
     }
 
     /// Voluntarily relinquish the CPU.
@@ -753,14 +876,20 @@ pub mod module {
     #[pyfunction(sig = "($module, /, policy)")]
     fn sched_get_priority_max(vm: &Vm, policy: i32) -> PyResult<i64> {
         // SAFETY: a query.
-        check(vm, i64::from(unsafe { libc::sched_get_priority_max(policy) }))
+        check(
+            vm,
+            i64::from(unsafe { libc::sched_get_priority_max(policy) }),
+        )
     }
 
     /// Get the minimum scheduling priority for policy.
     #[pyfunction(sig = "($module, /, policy)")]
     fn sched_get_priority_min(vm: &Vm, policy: i32) -> PyResult<i64> {
         // SAFETY: a query.
-        check(vm, i64::from(unsafe { libc::sched_get_priority_min(policy) }))
+        check(
+            vm,
+            i64::from(unsafe { libc::sched_get_priority_min(policy) }),
+        )
     }
 
     /// Get the scheduling policy for the process identified by pid.
@@ -787,7 +916,11 @@ pub mod module {
     fn sched_setscheduler(vm: &Vm, pid: i32, policy: i32, param: &Value) -> PyResult<()> {
         let param = priority_of(vm, param)?;
         // SAFETY: the parameters live through the call.
-        check(vm, i64::from(unsafe { libc::sched_setscheduler(pid, policy, &param) })).map(drop)
+        check(
+            vm,
+            i64::from(unsafe { libc::sched_setscheduler(pid, policy, &param) }),
+        )
+        .map(drop)
     }
 
     /// Set scheduling parameters for the process identified by pid.
@@ -804,16 +937,29 @@ pub mod module {
         // SAFETY: room for the parameters, which zeros are valid for.
         let mut param: libc::sched_param = unsafe { std::mem::zeroed() };
         // SAFETY: as above.
-        check(vm, i64::from(unsafe { libc::sched_getparam(pid, &mut param) }))?;
-        structseq::make(vm, &SCHED_PARAM, vec![vm.new_int(i64::from(param.sched_priority))?])
+        check(
+            vm,
+            i64::from(unsafe { libc::sched_getparam(pid, &mut param) }),
+        )?;
+        structseq::make(
+            vm,
+            &SCHED_PARAM,
+            vec![vm.new_int(i64::from(param.sched_priority))?],
+        )
     }
 
     /// Return the round-robin quantum for the process identified by pid, in seconds.
     #[pyfunction(sig = "($module, pid, /)")]
     fn sched_rr_get_interval(vm: &Vm, pid: i32) -> PyResult<f64> {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         // SAFETY: room for one time.
-        check(vm, i64::from(unsafe { libc::sched_rr_get_interval(pid, &mut time) }))?;
+        check(
+            vm,
+            i64::from(unsafe { libc::sched_rr_get_interval(pid, &mut time) }),
+        )?;
         Ok(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
     }
 
@@ -823,7 +969,12 @@ pub mod module {
         // SAFETY: zeros are an empty set.
         let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
         // SAFETY: room for one set.
-        check(vm, i64::from(unsafe { libc::sched_getaffinity(pid, size_of::<libc::cpu_set_t>(), &mut set) }))?;
+        check(
+            vm,
+            i64::from(unsafe {
+                libc::sched_getaffinity(pid, size_of::<libc::cpu_set_t>(), &mut set)
+            }),
+        )?;
         let cpus = naja_vm::set::Set::new(vm)?;
         for cpu in 0..libc::CPU_SETSIZE as usize {
             // SAFETY: the number is within the set.
@@ -844,12 +995,18 @@ pub mod module {
             match number::index_i64(vm, &cpu)? {
                 Some(n) if n < 0 => return Err(vm.value_error("negative CPU number")),
                 // SAFETY: the number is within the set.
-                Some(n) if n < i64::from(libc::CPU_SETSIZE) => unsafe { libc::CPU_SET(n as usize, &mut set) },
+                Some(n) if n < i64::from(libc::CPU_SETSIZE) => unsafe {
+                    libc::CPU_SET(n as usize, &mut set)
+                },
                 _ => return Err(vm.overflow_error("CPU number too large")),
             }
         }
         // SAFETY: one set.
-        check(vm, i64::from(unsafe { libc::sched_setaffinity(pid, size_of::<libc::cpu_set_t>(), &set) })).map(drop)
+        check(
+            vm,
+            i64::from(unsafe { libc::sched_setaffinity(pid, size_of::<libc::cpu_set_t>(), &set) }),
+        )
+        .map(drop)
     }
 
     /// Disassociate parts of a process (or thread) execution context.
@@ -863,7 +1020,11 @@ pub mod module {
     #[pyfunction(sig = "($module, /, fd, nstype=0)")]
     fn setns(vm: &Vm, fd: super::super::paths::Fd, nstype: Option<i32>) -> PyResult<()> {
         // SAFETY: a plain call.
-        check(vm, i64::from(unsafe { libc::setns(fd.0, nstype.unwrap_or(0)) })).map(drop)
+        check(
+            vm,
+            i64::from(unsafe { libc::setns(fd.0, nstype.unwrap_or(0)) }),
+        )
+        .map(drop)
     }
 
     #[pyfunction(sig = "($module, /)")]

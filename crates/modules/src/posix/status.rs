@@ -1,7 +1,7 @@
 //! `stat` and its relatives, and the struct sequences of this module.
 
-use super::paths::{DirFd, Fd, PathArg, PathOrFd, to_python};
 use super::failed;
+use super::paths::{DirFd, Fd, PathArg, PathOrFd, to_python};
 use naja_heap::Ref;
 use naja_vm::module::Module;
 use naja_vm::runtime::Access;
@@ -68,7 +68,8 @@ pub fn stat_value(vm: &Vm, s: &libc::stat) -> PyResult {
         items.push(vm.new_float(seconds as f64 + 1e-9 * nanos as f64)?);
     }
     for (seconds, nanos) in times {
-        items.push(vm.new_bigint((i128::from(seconds) * 1_000_000_000 + i128::from(nanos)).into())?);
+        items
+            .push(vm.new_bigint((i128::from(seconds) * 1_000_000_000 + i128::from(nanos)).into())?);
     }
     items.push(int(s.st_blksize as i64)?);
     items.push(int(s.st_blocks)?);
@@ -102,10 +103,14 @@ pub fn status_of(fd: i32) -> Result<libc::stat, i32> {
 fn do_stat(vm: &Vm, path: &PathArg, dir: i32, follow: bool, function: &str) -> PyResult {
     vm.permit(Access::Stat(&path.value))?;
     if path.fd().is_some() && dir != libc::AT_FDCWD {
-        return Err(vm.value_error(format!("{function}: can't specify dir_fd without matching path")));
+        return Err(vm.value_error(format!(
+            "{function}: can't specify dir_fd without matching path"
+        )));
     }
     if path.fd().is_some() && !follow {
-        return Err(vm.value_error(format!("{function}: cannot use fd and follow_symlinks together")));
+        return Err(vm.value_error(format!(
+            "{function}: cannot use fd and follow_symlinks together"
+        )));
     }
     let text = path.text();
     let result = vm.without_gil(|| match path.fd() {
@@ -144,7 +149,15 @@ pub mod module {
 
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
-        for def in [&STAT, &STATVFS, &TERMINAL_SIZE, &TIMES, &UNAME, &WAITID, &SCHED_PARAM] {
+        for def in [
+            &STAT,
+            &STATVFS,
+            &TERMINAL_SIZE,
+            &TIMES,
+            &UNAME,
+            &WAITID,
+            &SCHED_PARAM,
+        ] {
             module.set(vm, def.name, structseq::class(vm, def).into_value())?;
         }
         Ok(())
@@ -164,7 +177,12 @@ pub mod module {
     ///     stat will examine the symbolic link itself instead of the file
     ///     the link points to.
     #[pyfunction(sig = "($module, /, path, *, dir_fd=None, follow_symlinks=True)")]
-    fn stat(vm: &Vm, path: PathOrFd, dir_fd: Option<DirFd>, follow_symlinks: Option<bool>) -> PyResult {
+    fn stat(
+        vm: &Vm,
+        path: PathOrFd,
+        dir_fd: Option<DirFd>,
+        follow_symlinks: Option<bool>,
+    ) -> PyResult {
         let dir = dir_fd.map_or(libc::AT_FDCWD, |d| d.0);
         do_stat(vm, &path.0, dir, follow_symlinks.unwrap_or(true), "stat")
     }
@@ -242,7 +260,11 @@ pub mod module {
         // SAFETY: the call has succeeded.
         let name = unsafe { name.assume_init() };
         let text = |field: &[libc::c_char]| -> PyResult {
-            let bytes: Vec<u8> = field.iter().map(|&c| c as u8).take_while(|&c| c != 0).collect();
+            let bytes: Vec<u8> = field
+                .iter()
+                .map(|&c| c as u8)
+                .take_while(|&c| c != 0)
+                .collect();
             to_python(vm, &bytes, false)
         };
         let items = vec![
@@ -267,10 +289,20 @@ pub mod module {
         let (times, elapsed, ticks) = unsafe {
             let mut times = std::mem::zeroed::<libc::tms>();
             let elapsed = libc::times(&mut times);
-            (times, elapsed, libc::sysconf(libc::_SC_CLK_TCK).max(1) as f64)
+            (
+                times,
+                elapsed,
+                libc::sysconf(libc::_SC_CLK_TCK).max(1) as f64,
+            )
         };
         let mut items = Vec::new();
-        for n in [times.tms_utime, times.tms_stime, times.tms_cutime, times.tms_cstime, elapsed] {
+        for n in [
+            times.tms_utime,
+            times.tms_stime,
+            times.tms_cutime,
+            times.tms_cstime,
+            elapsed,
+        ] {
             items.push(vm.new_float(n as f64 / ticks)?);
         }
         structseq::make(vm, &TIMES, items)
@@ -292,8 +324,10 @@ pub mod module {
         }
         // SAFETY: the call has succeeded.
         let size = unsafe { size.assume_init() };
-        let items = vec![vm.new_int(i64::from(size.ws_col))?, vm.new_int(i64::from(size.ws_row))?];
+        let items = vec![
+            vm.new_int(i64::from(size.ws_col))?,
+            vm.new_int(i64::from(size.ws_row))?,
+        ];
         structseq::make(vm, &TERMINAL_SIZE, items)
     }
 }
-

@@ -31,8 +31,11 @@ pub const HEX_VERSION: i64 = 0x030e_0af0;
 /// The name of this implementation's own version.
 pub const NAJA_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// `sys.version`.
-pub const VERSION_AND_BUILD: &str =
-    concat!("3.14.10 (Naja ", env!("CARGO_PKG_VERSION"), ", Nov 21 2026, 00:00:00) [Rust]");
+pub const VERSION_AND_BUILD: &str = concat!(
+    "3.14.10 (Naja ",
+    env!("CARGO_PKG_VERSION"),
+    ", Nov 21 2026, 00:00:00) [Rust]"
+);
 
 struct_sequence! { new FLAGS = "flags" in "sys", "sys.flags\n\nFlags provided through command line arguments or environment vars."; visible 18, unnamed 0;
     0 "debug" "-d"; 1 "inspect" "-i"; 2 "interactive" "-i"; 3 "optimize" "-O or -OO"; 4 "dont_write_bytecode" "-B";

@@ -53,8 +53,18 @@ const fn alias(
 
 /// All of them, in CPython's order.
 pub static TABLE: &[Frozen] = &[
-    alias("_frozen_importlib", "importlib/_bootstrap.py", Some("importlib._bootstrap"), false),
-    alias("_frozen_importlib_external", "importlib/_bootstrap_external.py", Some("importlib._bootstrap_external"), false),
+    alias(
+        "_frozen_importlib",
+        "importlib/_bootstrap.py",
+        Some("importlib._bootstrap"),
+        false,
+    ),
+    alias(
+        "_frozen_importlib_external",
+        "importlib/_bootstrap_external.py",
+        Some("importlib._bootstrap_external"),
+        false,
+    ),
     module("zipimport", "zipimport.py", false),
     module("abc", "abc.py", false),
     module("codecs", "codecs.py", false),
@@ -74,13 +84,48 @@ pub static TABLE: &[Frozen] = &[
     module("__hello__", "__hello__.py", false),
     alias("__hello_alias__", "__hello__.py", Some("__hello__"), false),
     alias("__phello_alias__", "__hello__.py", Some("__hello__"), true),
-    alias("__phello_alias__.spam", "__hello__.py", Some("__hello__"), false),
-    alias("__phello__", "__phello__/__init__.py", Some("__phello__"), true),
-    alias("__phello__.__init__", "__phello__/__init__.py", Some("<__phello__"), false),
-    alias("__phello__.ham", "__phello__/ham/__init__.py", Some("__phello__.ham"), true),
-    alias("__phello__.ham.__init__", "__phello__/ham/__init__.py", Some("<__phello__.ham"), false),
-    alias("__phello__.ham.eggs", "__phello__/ham/eggs.py", Some("__phello__.ham.eggs"), false),
-    alias("__phello__.spam", "__phello__/spam.py", Some("__phello__.spam"), false),
+    alias(
+        "__phello_alias__.spam",
+        "__hello__.py",
+        Some("__hello__"),
+        false,
+    ),
+    alias(
+        "__phello__",
+        "__phello__/__init__.py",
+        Some("__phello__"),
+        true,
+    ),
+    alias(
+        "__phello__.__init__",
+        "__phello__/__init__.py",
+        Some("<__phello__"),
+        false,
+    ),
+    alias(
+        "__phello__.ham",
+        "__phello__/ham/__init__.py",
+        Some("__phello__.ham"),
+        true,
+    ),
+    alias(
+        "__phello__.ham.__init__",
+        "__phello__/ham/__init__.py",
+        Some("<__phello__.ham"),
+        false,
+    ),
+    alias(
+        "__phello__.ham.eggs",
+        "__phello__/ham/eggs.py",
+        Some("__phello__.ham.eggs"),
+        false,
+    ),
+    alias(
+        "__phello__.spam",
+        "__phello__/spam.py",
+        Some("__phello__.spam"),
+        false,
+    ),
     alias("__hello_only__", "__hello__.py", None, false),
 ];
 

@@ -64,7 +64,9 @@ pub mod module {
     #[pyattr]
     fn check_hash_based_pycs(vm: &Vm) -> PyResult {
         let mode = &vm.interp.config.check_hash_based_pycs;
-        Ok(vm.new_str(mode.as_deref().unwrap_or("default"))?.into_value())
+        Ok(vm
+            .new_str(mode.as_deref().unwrap_or("default"))?
+            .into_value())
     }
 
     #[pyattr]
@@ -167,7 +169,13 @@ pub mod module {
             path.to_string_lossy()
         );
         let class = &vm.types.import_error;
-        Err(super::super::import_error(vm, class, message, Some(name), Some(origin)))
+        Err(super::super::import_error(
+            vm,
+            class,
+            message,
+            Some(name),
+            Some(origin),
+        ))
     }
 
     /// Initialize an extension module.

@@ -73,7 +73,11 @@ pub fn compute(config: &Config) -> Paths {
         None => (prefix.clone(), config.executable.clone().into_os_string()),
     };
     Paths {
-        exec_prefix: if venv.is_some() { own.clone() } else { exec_prefix.clone() },
+        exec_prefix: if venv.is_some() {
+            own.clone()
+        } else {
+            exec_prefix.clone()
+        },
         prefix: own,
         base_prefix: prefix,
         base_exec_prefix: exec_prefix,

@@ -25,9 +25,7 @@ pub fn start(vm: &Vm) -> PyResult<()> {
         .state
         .importlib
         .get()
-        .map(|importlib| {
-            crate::protocols::attributes::get_by(vm, &importlib, "BuiltinImporter")
-        })
+        .map(|importlib| crate::protocols::attributes::get_by(vm, &importlib, "BuiltinImporter"))
         .transpose()?;
     main.set(vm, "__loader__", importer.unwrap_or(Value::NONE))?;
     import::modules(vm)?.set_str(vm, &vm.intern("__main__"), main.into_value())?;
@@ -72,7 +70,11 @@ fn stream_encoding(vm: &Vm) -> (String, String) {
         return ("utf-8".into(), usual.into());
     };
     let (encoding, errors) = text.split_once(':').unwrap_or((text, ""));
-    let encoding = if encoding.is_empty() { "utf-8" } else { encoding };
+    let encoding = if encoding.is_empty() {
+        "utf-8"
+    } else {
+        encoding
+    };
     let errors = match errors {
         "" if text.contains(':') || encoding != "utf-8" => "strict",
         "" => usual,
@@ -128,7 +130,10 @@ fn open_stream(
         ("encoding", text(encoding)?),
         ("errors", text(errors)?),
         ("newline", text("\n")?),
-        ("line_buffering", Value::from_bool(!unbuffered && (tty || fd == 2))),
+        (
+            "line_buffering",
+            Value::from_bool(!unbuffered && (tty || fd == 2)),
+        ),
         ("write_through", Value::from_bool(unbuffered)),
     ])?;
     let stream = vm.call_with(wrapper, &[buffer], Some(&options))?;
@@ -202,8 +207,17 @@ fn take_modules_apart(vm: &Vm) {
     let sys = vm.interp.state.sys_dict.get();
     if let Some(sys) = &sys {
         for name in [
-            "path", "argv", "ps1", "ps2", "last_exc", "last_type", "last_value", "last_traceback",
-            "path_hooks", "path_importer_cache", "meta_path",
+            "path",
+            "argv",
+            "ps1",
+            "ps2",
+            "last_exc",
+            "last_type",
+            "last_value",
+            "last_traceback",
+            "path_hooks",
+            "path_importer_cache",
+            "meta_path",
         ] {
             let name = vm.intern(name);
             if let Ok(Some(_)) = sys.get_str(vm, &name) {
@@ -241,7 +255,10 @@ fn take_modules_apart(vm: &Vm) {
     vm.interp.state.importlib.set(None);
     let _ = vm.interp.heap().collect(2);
     for (reference, dict) in held.into_iter().rev() {
-        let alive = reference.as_ref().and_then(|r| r.downcast::<WeakRef>()).and_then(|r| r.get());
+        let alive = reference
+            .as_ref()
+            .and_then(|r| r.downcast::<WeakRef>())
+            .and_then(|r| r.get());
         let dict = match alive.as_ref().and_then(Value::downcast::<Module>) {
             Some(module) => Some(module.dict()),
             None => dict,
@@ -276,7 +293,11 @@ fn clear_module_dict(vm: &Vm, dict: &Ref<Dict>) {
             };
             let name = name.as_bytes();
             let hidden = name.starts_with(b"_") && name.get(1) != Some(&b'_');
-            let chosen = if private { hidden } else { name != b"__builtins__" };
+            let chosen = if private {
+                hidden
+            } else {
+                name != b"__builtins__"
+            };
             if chosen && !value.is_none() {
                 drop(value);
                 forget(vm, dict.set(vm, &key, Value::NONE));
