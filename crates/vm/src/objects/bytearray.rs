@@ -315,7 +315,7 @@ impl ByteArray {
         let old = zelf.to_vec();
         let n = n.max(0) as usize;
         if n != 1 && !old.is_empty() {
-            let mut data = room(vm, old.len().checked_mul(n).unwrap_or(usize::MAX))?;
+            let mut data = room(vm, old.len().saturating_mul(n))?;
             (0..n).for_each(|_| data.extend_from_slice(&old));
             zelf.check_resizable(vm)?;
             zelf.data.set(data);

@@ -344,8 +344,9 @@ impl Range {
     }
 
     /// rangeobject.count(value) -> integer -- return number of occurrences of value
-    #[pymethod(sig = "($self, value, /)")]
-    fn count(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<usize> {
+    #[pymethod(sig = "($self, object, /)")]
+    fn count(zelf: &Ref<Self>, vm: &Vm, object: &Value) -> PyResult<usize> {
+        let value = object;
         if vm.type_of(value).is(&vm.types.int) || value.is_bool() {
             return Ok(zelf.position(vm, value)?.is_some() as usize);
         }
@@ -359,8 +360,9 @@ impl Range {
 
     /// rangeobject.index(value) -> integer -- return index of value.
     /// Raise ValueError if the value is not present.
-    #[pymethod(sig = "($self, value, /)")]
-    fn index(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult {
+    #[pymethod(sig = "($self, object, /)")]
+    fn index(zelf: &Ref<Self>, vm: &Vm, object: &Value) -> PyResult {
+        let value = object;
         if vm.type_of(value).is(&vm.types.int) || value.is_bool() {
             if let Some(index) = zelf.position(vm, value)? {
                 return vm.new_bigint(index);
@@ -375,7 +377,7 @@ impl Range {
                 index += 1;
             }
         }
-        let shown = object::repr(vm, value)?;
+        let shown = crate::protocols::object::repr(vm, value)?;
         Err(vm.value_error(format!("{} is not in range", shown.to_string_lossy())))
     }
 

@@ -106,6 +106,10 @@ impl Part {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Part::Byte(_) => 1,
@@ -367,7 +371,7 @@ fn split<T: BytesLike>(
     };
     let _hold = Hold::of(&**zelf);
     let sep = Part::of(vm, sep)?;
-    if sep.len() == 0 {
+    if sep.is_empty() {
         return Err(vm.value_error("empty separator"));
     }
     list_of(vm, zelf, |data| {
@@ -391,7 +395,7 @@ fn lines(data: &[u8], keep: bool) -> Vec<Range<usize>> {
 
 fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> PyResult {
     let part = Part::of(vm, sep)?;
-    if part.len() == 0 {
+    if part.is_empty() {
         return Err(vm.value_error("empty separator"));
     }
     let found = zelf.view(|data| {
@@ -747,7 +751,8 @@ fn compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     // Other buffers compare themselves with bytes.
     let both_bytes = a.downcast::<Bytes>().is_some() && b.downcast::<Bytes>().is_some();
     let is_array = a.downcast::<ByteArray>().is_some() || b.downcast::<ByteArray>().is_some();
-    if !both_bytes && !(is_array && Buffer::supported(vm, a) && Buffer::supported(vm, b)) {
+    let buffers = is_array && Buffer::supported(vm, a) && Buffer::supported(vm, b);
+    if !both_bytes && !buffers {
         warn_comparison(vm, a, b, op)?;
         return Ok(Value::NOT_IMPLEMENTED);
     }
@@ -1260,7 +1265,7 @@ macro_rules! shared_methods {
                 let part = Part::of(vm, prefix)?;
                 let rest = zelf.view(|d| part.with(|p| d.strip_prefix(p).map(<[u8]>::to_vec)));
                 match rest {
-                    Some(rest) if part.len() > 0 => <$ty as BytesLike>::make(vm, rest),
+                    Some(rest) if !part.is_empty() => <$ty as BytesLike>::make(vm, rest),
                     _ => <$ty as BytesLike>::unchanged(zelf, vm),
                 }
             }
@@ -1275,7 +1280,7 @@ macro_rules! shared_methods {
                 let part = Part::of(vm, suffix)?;
                 let rest = zelf.view(|d| part.with(|p| d.strip_suffix(p).map(<[u8]>::to_vec)));
                 match rest {
-                    Some(rest) if part.len() > 0 => <$ty as BytesLike>::make(vm, rest),
+                    Some(rest) if !part.is_empty() => <$ty as BytesLike>::make(vm, rest),
                     _ => <$ty as BytesLike>::unchanged(zelf, vm),
                 }
             }

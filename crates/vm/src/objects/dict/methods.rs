@@ -275,6 +275,18 @@ impl Dict {
         Ok(a.clone())
     }
 
+    /// True if the dictionary has the specified key, else False.
+    #[pymethod(sig = "($self, key, /)")]
+    fn __contains__(&self, vm: &Vm, key: &Value) -> PyResult<bool> {
+        Dict::contains(self, vm, key)
+    }
+
+    /// Return self[key].
+    #[pymethod(sig = "($self, key, /)")]
+    fn __getitem__(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        Dict::subscript(zelf, vm, key)
+    }
+
     /// Return the value for key if key is in the dictionary, else default.
     #[pymethod(name = "get", sig = "($self, key, default=None, /)")]
     fn get_method(&self, vm: &Vm, key: &Value, default: Option<Value>) -> PyResult {

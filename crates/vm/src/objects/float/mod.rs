@@ -337,6 +337,25 @@ impl Float {
         }
     }
 
+    /// You probably don't want to use this function.
+    ///
+    ///   typestr
+    ///     Must be 'double' or 'float'.
+    ///
+    /// It exists mainly to be used in Python's test suite.
+    ///
+    /// This function returns whichever of 'unknown', 'IEEE, big-endian' or
+    /// 'IEEE, little-endian' best describes the format of floating-point
+    /// numbers used by the C type named by typestr.
+    #[pyclassmethod(sig = "($type, typestr, /)")]
+    fn __getformat__(_cls: &Ref<Type>, vm: &Vm, typestr: &str) -> PyResult<&'static str> {
+        match typestr {
+            "double" | "float" if cfg!(target_endian = "little") => Ok("IEEE, little-endian"),
+            "double" | "float" => Ok("IEEE, big-endian"),
+            _ => Err(vm.value_error("__getformat__() argument 1 must be 'double' or 'float'")),
+        }
+    }
+
     /// Convert real number to a floating-point number.
     #[pyclassmethod(sig = "($type, number, /)")]
     fn from_number(cls: &Ref<Type>, vm: &Vm, number: &Value) -> PyResult {

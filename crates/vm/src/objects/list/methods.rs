@@ -263,6 +263,12 @@ impl List {
         Ok(false)
     }
 
+    /// Return self[index].
+    #[pymethod(sig = "($self, index, /)")]
+    fn __getitem__(zelf: &Ref<Self>, vm: &Vm, index: &Value) -> PyResult {
+        List::subscript(zelf, vm, index)
+    }
+
     /// Append object to the end of the list.
     #[pymethod(sig = "($self, object, /)")]
     fn append(&self, vm: &Vm, object: Value) -> PyResult<()> {
@@ -351,7 +357,7 @@ impl List {
     /// Return first index of value.
     ///
     /// Raises ValueError if the value is not present.
-    #[pymethod(sig = "($self, value, start=0, stop=9223372036854775807, /)")]
+    #[pymethod(sig = "($self, value, start=0, stop=sys.maxsize, /)")]
     fn index(
         &self,
         vm: &Vm,

@@ -459,7 +459,7 @@ fn cast_flat(vm: &Vm, view: Buffer, text: &str) -> PyResult<Buffer> {
         return Err(vm.type_error("memoryview: cannot cast between two non-byte formats"));
     }
     let size = format::size(to);
-    if view.len % size != 0 {
+    if !view.len.is_multiple_of(size) {
         return Err(vm.type_error("memoryview: length is not a multiple of itemsize"));
     }
     let n = (view.len / size) as isize;

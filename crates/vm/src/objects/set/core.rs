@@ -44,6 +44,10 @@ fn dict_keys(dict: &Dict) -> Vec<(Value, i64)> {
 }
 
 impl Core {
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     #[inline]
     pub fn len(&self) -> usize {
         self.table.with(SetTable::len)

@@ -285,6 +285,12 @@ macro_rules! shared_methods {
                 }
             }
 
+            /// x.__contains__(y) <==> y in x.
+            #[pymethod(sig = "($self, object, /)")]
+            fn __contains__(&self, vm: &Vm, object: &Value) -> PyResult<bool> {
+                self.core.contains(vm, object)
+            }
+
             /// Return a shallow copy of a set.
             #[pymethod]
             fn copy(zelf: &Value, vm: &Vm) -> PyResult {

@@ -90,6 +90,10 @@ fn row(start: usize, mask: usize) -> usize {
 }
 
 impl SetTable {
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.used
@@ -130,21 +134,20 @@ impl SetTable {
             match &slot.key {
                 None if slot.hash == UNUSED => return Found::Absent(at),
                 None => {}
-                Some(candidate) => {
-                    if slot.hash == hash {
-                        if candidate.is(key) {
-                            return Found::At(at);
-                        }
-                        match (exact_str(vm, candidate), exact_str(vm, key)) {
-                            (Some(a), Some(b)) if str_::eq(a, b) => return Found::At(at),
-                            (Some(_), Some(_)) => {}
-                            _ => {
-                                probe.step(mask);
-                                return Found::Ask(at);
-                            }
+                Some(candidate) if slot.hash == hash => {
+                    if candidate.is(key) {
+                        return Found::At(at);
+                    }
+                    match (exact_str(vm, candidate), exact_str(vm, key)) {
+                        (Some(a), Some(b)) if str_::eq(a, b) => return Found::At(at),
+                        (Some(_), Some(_)) => {}
+                        _ => {
+                            probe.step(mask);
+                            return Found::Ask(at);
                         }
                     }
                 }
+                Some(_) => {}
             }
             probe.step(mask);
         }

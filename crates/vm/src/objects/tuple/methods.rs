@@ -276,7 +276,7 @@ impl Tuple {
     /// Return first index of value.
     ///
     /// Raises ValueError if the value is not present.
-    #[pymethod(sig = "($self, value, start=0, stop=9223372036854775807, /)")]
+    #[pymethod(sig = "($self, value, start=0, stop=sys.maxsize, /)")]
     fn index(
         &self,
         vm: &Vm,
