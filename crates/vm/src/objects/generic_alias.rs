@@ -72,9 +72,8 @@ pub fn type_text(vm: &Vm, value: &Value) -> PyResult<String> {
         return Ok("...".to_string());
     }
     let repr = || Ok(object::repr(vm, value)?.to_string_lossy().into_owned());
-    let has = |name: &Ref<Str>| {
-        attributes::get_optional(vm, value, name).map(|found| found.is_some())
-    };
+    let has =
+        |name: &Ref<Str>| attributes::get_optional(vm, value, name).map(|found| found.is_some());
     if has(&vm.names.__origin__)? && has(&vm.names.__args__)? {
         return repr();
     }
@@ -184,12 +183,7 @@ fn flatten(vm: &Vm, item: &Value) -> PyResult<Vec<Value>> {
 }
 
 /// Puts arguments in the place of the type variables inside `value`.
-fn substitute_inside(
-    vm: &Vm,
-    value: Value,
-    parameters: &[Value],
-    arguments: &[Value],
-) -> PyResult {
+fn substitute_inside(vm: &Vm, value: Value, parameters: &[Value], arguments: &[Value]) -> PyResult {
     let inner = attributes::get_optional(vm, &value, &vm.names.__parameters__)?;
     let Some(inner) = inner
         .as_ref()
@@ -204,9 +198,7 @@ fn substitute_inside(
         let argument = at.and_then(|i| arguments.get(i)).unwrap_or(parameter);
         match argument.downcast::<Tuple>() {
             // A variable for any number of types.
-            Some(many)
-                if at.is_some() && vm.type_of(parameter).slots.iter.get().is_some() =>
-            {
+            Some(many) if at.is_some() && vm.type_of(parameter).slots.iter.get().is_some() => {
                 new.extend(many.items().iter().cloned())
             }
             _ => new.push(argument.clone()),
@@ -231,8 +223,7 @@ pub fn substitute(
     }
     let mut items = flatten(vm, item)?;
     for parameter in parameters {
-        let prepare =
-            attributes::get_optional(vm, parameter, &vm.names.__typing_prepare_subst__)?;
+        let prepare = attributes::get_optional(vm, parameter, &vm.names.__typing_prepare_subst__)?;
         if let Some(prepare) = prepare.filter(|p| !p.is_none()) {
             let given = vm.new_tuple(items)?.into_value();
             let made = vm.call(&prepare, &[alias.clone(), given])?;
@@ -360,7 +351,9 @@ impl GenericAlias {
         };
         let star = if zelf.starred { "*" } else { "" };
         let origin = type_text(vm, &zelf.origin)?;
-        Ok(vm.new_str(format!("{star}{origin}[{inside}]"))?.into_value())
+        Ok(vm
+            .new_str(format!("{star}{origin}[{inside}]"))?
+            .into_value())
     }
 
     #[pyslot]
