@@ -16,6 +16,7 @@ pub mod heapq;
 pub mod io;
 pub mod itertools;
 pub mod json;
+pub mod locale;
 pub mod lsprof;
 pub mod marshal;
 pub mod math;
@@ -62,6 +63,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &io::module::MODULE,
     &itertools::module::MODULE,
     &json::module::MODULE,
+    &locale::module::MODULE,
     &lsprof::module::MODULE,
     &marshal::module::MODULE,
     &math::module::MODULE,
