@@ -81,9 +81,6 @@ pub struct State {
     pub sys_dict: MutCell<Option<Ref<Dict>>>,
     pub importlib: MutCell<Option<Value>>,
     pub import_func: MutCell<Option<Value>>,
-    pub codec_search_path: MutCell<Vec<Value>>,
-    pub codec_cache: MutCell<Option<Ref<Dict>>>,
-    pub codec_errors: MutCell<Option<Ref<Dict>>>,
     pub audit_hooks: MutCell<Vec<Value>>,
     pub atexit: MutCell<Vec<Value>>,
     /// State of native modules, by its type.

@@ -5,7 +5,6 @@
 
 use naja_heap::{Ref, Value};
 use naja_vm::bytes::Bytes;
-use naja_vm::protocols::attributes;
 use naja_vm::str_::{self, Str};
 use naja_vm::tuple::Tuple;
 use naja_vm::{PyResult, Vm};
@@ -231,19 +230,7 @@ impl Encoder {
 
 /// The registry's entry of a text encoding. Raises LookupError.
 pub fn lookup(vm: &Vm, encoding: &Ref<Str>) -> PyResult {
-    let codecs = naja_vm::import::import_simple(vm, "_codecs")?;
-    let info = vm.call_method_str(&codecs, "lookup", &[encoding.to_value()])?;
-    let text = attributes::get_optional(vm, &info, &vm.intern("_is_text_encoding"))?;
-    if text.is_some_and(|flag| flag.is(&Value::FALSE)) {
-        let name = encoding.to_string_lossy();
-        return Err(vm.raise(
-            &vm.types.lookup_error,
-            format!(
-                "'{name}' is not a text encoding; use codecs.open() to handle arbitrary codecs"
-            ),
-        ));
-    }
-    Ok(info)
+    str_::codecs::registry::lookup_text(vm, encoding, "codecs.open()")
 }
 
 /// A decoder and an encoder of an entry.

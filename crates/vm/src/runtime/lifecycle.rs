@@ -267,6 +267,7 @@ fn take_modules_apart(vm: &Vm) {
             clear_module_dict(vm, &dict);
         }
     }
+    crate::objects::str_::codecs::registry::clear(vm);
     let _ = vm.interp.heap().collect(2);
     if let Some(sys) = sys {
         clear_module_dict(vm, &sys);
