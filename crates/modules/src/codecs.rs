@@ -12,7 +12,6 @@ use naja_vm::str_::{self, Str};
 use naja_vm::tuple::Tuple;
 use naja_vm::{OrNone, PyResult, Vm};
 
-
 fn handler(errors: &OrNone<Ref<Str>>) -> Errors {
     Errors::new(errors.0.as_ref())
 }
@@ -45,12 +44,28 @@ fn lend_text<R>(vm: &Vm, data: &Value, f: impl FnOnce(&[u8]) -> PyResult<R>) -> 
     }
 }
 
-fn utf16(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, order: Order, last: bool) -> PyResult<(Ref<Str>, usize, Order)> {
-    lend(vm, data, |data| wide::decode_utf16(vm, data, &handler(&errors), order, last))
+fn utf16(
+    vm: &Vm,
+    data: &Value,
+    errors: OrNone<Ref<Str>>,
+    order: Order,
+    last: bool,
+) -> PyResult<(Ref<Str>, usize, Order)> {
+    lend(vm, data, |data| {
+        wide::decode_utf16(vm, data, &handler(&errors), order, last)
+    })
 }
 
-fn utf32(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, order: Order, last: bool) -> PyResult<(Ref<Str>, usize, Order)> {
-    lend(vm, data, |data| wide::decode_utf32(vm, data, &handler(&errors), order, last))
+fn utf32(
+    vm: &Vm,
+    data: &Value,
+    errors: OrNone<Ref<Str>>,
+    order: Order,
+    last: bool,
+) -> PyResult<(Ref<Str>, usize, Order)> {
+    lend(vm, data, |data| {
+        wide::decode_utf32(vm, data, &handler(&errors), order, last)
+    })
 }
 
 /// `(text, used, order)`.
@@ -101,7 +116,12 @@ pub mod module {
     /// and 'backslashreplace' as well as any other name registered with
     /// codecs.register_error that can handle ValueErrors.
     #[pyfunction(sig = "($module, /, obj, encoding='utf-8', errors='strict')")]
-    fn encode(vm: &Vm, obj: &Value, encoding: Option<Ref<Str>>, errors: Option<Ref<Str>>) -> PyResult {
+    fn encode(
+        vm: &Vm,
+        obj: &Value,
+        encoding: Option<Ref<Str>>,
+        errors: Option<Ref<Str>>,
+    ) -> PyResult {
         let encoding = encoding.unwrap_or_else(|| vm.intern("utf-8"));
         codecs::run_any(vm, Direction::Encode, obj, &encoding, errors.as_ref())
     }
@@ -114,7 +134,12 @@ pub mod module {
     /// and 'backslashreplace' as well as any other name registered with
     /// codecs.register_error that can handle ValueErrors.
     #[pyfunction(sig = "($module, /, obj, encoding='utf-8', errors='strict')")]
-    fn decode(vm: &Vm, obj: &Value, encoding: Option<Ref<Str>>, errors: Option<Ref<Str>>) -> PyResult {
+    fn decode(
+        vm: &Vm,
+        obj: &Value,
+        encoding: Option<Ref<Str>>,
+        errors: Option<Ref<Str>>,
+    ) -> PyResult {
         let encoding = encoding.unwrap_or_else(|| vm.intern("utf-8"));
         codecs::run_any(vm, Direction::Decode, obj, &encoding, errors.as_ref())
     }
@@ -169,35 +194,69 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, str, errors=None, byteorder=0, /)")]
-    fn utf_16_encode(vm: &Vm, str: &Ref<Str>, errors: OrNone<Ref<Str>>, #[default(0)] byteorder: i32) -> PyResult {
+    fn utf_16_encode(
+        vm: &Vm,
+        str: &Ref<Str>,
+        errors: OrNone<Ref<Str>>,
+        #[default(0)] byteorder: i32,
+    ) -> PyResult {
         let order = Order::from_number(byteorder as i64);
-        encoded(vm, wide::encode_utf16(vm, str, &handler(&errors), order)?, str)
+        encoded(
+            vm,
+            wide::encode_utf16(vm, str, &handler(&errors), order)?,
+            str,
+        )
     }
 
     #[pyfunction(sig = "($module, str, errors=None, /)")]
     fn utf_16_le_encode(vm: &Vm, str: &Ref<Str>, errors: OrNone<Ref<Str>>) -> PyResult {
-        encoded(vm, wide::encode_utf16(vm, str, &handler(&errors), Order::Little)?, str)
+        encoded(
+            vm,
+            wide::encode_utf16(vm, str, &handler(&errors), Order::Little)?,
+            str,
+        )
     }
 
     #[pyfunction(sig = "($module, str, errors=None, /)")]
     fn utf_16_be_encode(vm: &Vm, str: &Ref<Str>, errors: OrNone<Ref<Str>>) -> PyResult {
-        encoded(vm, wide::encode_utf16(vm, str, &handler(&errors), Order::Big)?, str)
+        encoded(
+            vm,
+            wide::encode_utf16(vm, str, &handler(&errors), Order::Big)?,
+            str,
+        )
     }
 
     #[pyfunction(sig = "($module, str, errors=None, byteorder=0, /)")]
-    fn utf_32_encode(vm: &Vm, str: &Ref<Str>, errors: OrNone<Ref<Str>>, #[default(0)] byteorder: i32) -> PyResult {
+    fn utf_32_encode(
+        vm: &Vm,
+        str: &Ref<Str>,
+        errors: OrNone<Ref<Str>>,
+        #[default(0)] byteorder: i32,
+    ) -> PyResult {
         let order = Order::from_number(byteorder as i64);
-        encoded(vm, wide::encode_utf32(vm, str, &handler(&errors), order)?, str)
+        encoded(
+            vm,
+            wide::encode_utf32(vm, str, &handler(&errors), order)?,
+            str,
+        )
     }
 
     #[pyfunction(sig = "($module, str, errors=None, /)")]
     fn utf_32_le_encode(vm: &Vm, str: &Ref<Str>, errors: OrNone<Ref<Str>>) -> PyResult {
-        encoded(vm, wide::encode_utf32(vm, str, &handler(&errors), Order::Little)?, str)
+        encoded(
+            vm,
+            wide::encode_utf32(vm, str, &handler(&errors), Order::Little)?,
+            str,
+        )
     }
 
     #[pyfunction(sig = "($module, str, errors=None, /)")]
     fn utf_32_be_encode(vm: &Vm, str: &Ref<Str>, errors: OrNone<Ref<Str>>) -> PyResult {
-        encoded(vm, wide::encode_utf32(vm, str, &handler(&errors), Order::Big)?, str)
+        encoded(
+            vm,
+            wide::encode_utf32(vm, str, &handler(&errors), Order::Big)?,
+            str,
+        )
     }
 
     #[pyfunction(sig = "($module, str, errors=None, /)")]
@@ -219,80 +278,185 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_8_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
-        decoded(vm, lend(vm, data, |data| simple::decode_utf8(vm, data, &handler(&errors), last))?)
+    fn utf_8_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
+        decoded(
+            vm,
+            lend(vm, data, |data| {
+                simple::decode_utf8(vm, data, &handler(&errors), last)
+            })?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_7_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
-        decoded(vm, lend(vm, data, |data| utf7::decode(vm, data, &handler(&errors), last))?)
+    fn utf_7_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
+        decoded(
+            vm,
+            lend(vm, data, |data| {
+                utf7::decode(vm, data, &handler(&errors), last)
+            })?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, /)")]
     fn ascii_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>) -> PyResult {
-        decoded(vm, lend(vm, data, |data| Ok((simple::decode_ascii(vm, data, &handler(&errors))?, data.len())))?)
+        decoded(
+            vm,
+            lend(vm, data, |data| {
+                Ok((
+                    simple::decode_ascii(vm, data, &handler(&errors))?,
+                    data.len(),
+                ))
+            })?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, /)")]
     fn latin_1_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>) -> PyResult {
         let _ = errors;
-        decoded(vm, lend(vm, data, |data| Ok((simple::decode_latin1(vm, data)?, data.len())))?)
+        decoded(
+            vm,
+            lend(vm, data, |data| {
+                Ok((simple::decode_latin1(vm, data)?, data.len()))
+            })?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_16_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
+    fn utf_16_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
         let (text, used, _) = utf16(vm, data, errors, Order::Mark, last)?;
         decoded(vm, (text, used))
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_16_le_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
+    fn utf_16_le_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
         let (text, used, _) = utf16(vm, data, errors, Order::Little, last)?;
         decoded(vm, (text, used))
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_16_be_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
+    fn utf_16_be_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
         let (text, used, _) = utf16(vm, data, errors, Order::Big, last)?;
         decoded(vm, (text, used))
     }
 
-    #[pyfunction(sig = "($module, data, errors=None, byteorder=0, final=False,\n                 /)")]
-    fn utf_16_ex_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(0)] byteorder: i32, #[default(false)] last: bool) -> PyResult {
-        with_order(vm, utf16(vm, data, errors, Order::from_number(byteorder as i64), last)?)
+    #[pyfunction(
+        sig = "($module, data, errors=None, byteorder=0, final=False,\n                 /)"
+    )]
+    fn utf_16_ex_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(0)] byteorder: i32,
+        #[default(false)] last: bool,
+    ) -> PyResult {
+        with_order(
+            vm,
+            utf16(vm, data, errors, Order::from_number(byteorder as i64), last)?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_32_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
+    fn utf_32_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
         let (text, used, _) = utf32(vm, data, errors, Order::Mark, last)?;
         decoded(vm, (text, used))
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_32_le_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
+    fn utf_32_le_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
         let (text, used, _) = utf32(vm, data, errors, Order::Little, last)?;
         decoded(vm, (text, used))
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=False, /)")]
-    fn utf_32_be_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(false)] last: bool) -> PyResult {
+    fn utf_32_be_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(false)] last: bool,
+    ) -> PyResult {
         let (text, used, _) = utf32(vm, data, errors, Order::Big, last)?;
         decoded(vm, (text, used))
     }
 
-    #[pyfunction(sig = "($module, data, errors=None, byteorder=0, final=False,\n                 /)")]
-    fn utf_32_ex_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(0)] byteorder: i32, #[default(false)] last: bool) -> PyResult {
-        with_order(vm, utf32(vm, data, errors, Order::from_number(byteorder as i64), last)?)
+    #[pyfunction(
+        sig = "($module, data, errors=None, byteorder=0, final=False,\n                 /)"
+    )]
+    fn utf_32_ex_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(0)] byteorder: i32,
+        #[default(false)] last: bool,
+    ) -> PyResult {
+        with_order(
+            vm,
+            utf32(vm, data, errors, Order::from_number(byteorder as i64), last)?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=True, /)")]
-    fn unicode_escape_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(true)] last: bool) -> PyResult {
-        decoded(vm, lend_text(vm, data, |data| escape::decode_unicode(vm, data, &handler(&errors), last))?)
+    fn unicode_escape_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(true)] last: bool,
+    ) -> PyResult {
+        decoded(
+            vm,
+            lend_text(vm, data, |data| {
+                escape::decode_unicode(vm, data, &handler(&errors), last)
+            })?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, final=True, /)")]
-    fn raw_unicode_escape_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, #[default(true)] last: bool) -> PyResult {
-        decoded(vm, lend_text(vm, data, |data| escape::decode_raw(vm, data, &handler(&errors), last))?)
+    fn raw_unicode_escape_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        #[default(true)] last: bool,
+    ) -> PyResult {
+        decoded(
+            vm,
+            lend_text(vm, data, |data| {
+                escape::decode_raw(vm, data, &handler(&errors), last)
+            })?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, /)")]
@@ -300,7 +464,11 @@ pub mod module {
         lend_text(vm, data, |data| {
             let errors = errors.0.as_ref().map(|e| e.as_bytes());
             let bytes = escape::decode_bytes(vm, data, errors)?;
-            Tuple::pair(vm, vm.new_bytes_of(bytes)?.into_value(), vm.new_int(data.len() as i64)?)
+            Tuple::pair(
+                vm,
+                vm.new_bytes_of(bytes)?.into_value(),
+                vm.new_int(data.len() as i64)?,
+            )
         })
     }
 
@@ -309,14 +477,22 @@ pub mod module {
         let _ = errors;
         let data = data.as_bytes();
         let bytes = escape::encode_bytes(data);
-        Tuple::pair(vm, vm.new_bytes_of(bytes)?.into_value(), vm.new_int(data.len() as i64)?)
+        Tuple::pair(
+            vm,
+            vm.new_bytes_of(bytes)?.into_value(),
+            vm.new_int(data.len() as i64)?,
+        )
     }
 
     #[pyfunction(sig = "($module, data, errors=None, /)")]
     fn readbuffer_encode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>) -> PyResult {
         let _ = errors;
         lend_text(vm, data, |data| {
-            Tuple::pair(vm, vm.new_bytes(data)?.into_value(), vm.new_int(data.len() as i64)?)
+            Tuple::pair(
+                vm,
+                vm.new_bytes(data)?.into_value(),
+                vm.new_int(data.len() as i64)?,
+            )
         })
     }
 
@@ -326,7 +502,12 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, data, errors=None, mapping=None, /)")]
-    fn charmap_decode(vm: &Vm, data: &Value, errors: OrNone<Ref<Str>>, mapping: OrNone<Value>) -> PyResult {
+    fn charmap_decode(
+        vm: &Vm,
+        data: &Value,
+        errors: OrNone<Ref<Str>>,
+        mapping: OrNone<Value>,
+    ) -> PyResult {
         decoded(
             vm,
             lend(vm, data, |data| {
@@ -340,7 +521,12 @@ pub mod module {
     }
 
     #[pyfunction(sig = "($module, str, errors=None, mapping=None, /)")]
-    fn charmap_encode(vm: &Vm, str: &Ref<Str>, errors: OrNone<Ref<Str>>, mapping: OrNone<Value>) -> PyResult {
+    fn charmap_encode(
+        vm: &Vm,
+        str: &Ref<Str>,
+        errors: OrNone<Ref<Str>>,
+        mapping: OrNone<Value>,
+    ) -> PyResult {
         let data = match &mapping.0 {
             Some(mapping) => codecs::charmap::encode(vm, str, &handler(&errors), mapping)?,
             None => simple::encode_latin1(vm, str, &handler(&errors))?,

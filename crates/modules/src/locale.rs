@@ -121,7 +121,11 @@ fn wide(vm: &Vm, text: &Ref<Str>) -> PyResult<Vec<wchar_t>> {
     if text.as_bytes().contains(&0) {
         return Err(vm.value_error("embedded null character"));
     }
-    Ok(text.code_points().map(|c| c as wchar_t).chain([0]).collect())
+    Ok(text
+        .code_points()
+        .map(|c| c as wchar_t)
+        .chain([0])
+        .collect())
 }
 
 /// A copy of a C string; None for a null pointer.
@@ -205,7 +209,11 @@ pub mod module {
             dict.set_str(vm, &vm.intern(name), text)
         };
         texts.into_iter().try_for_each(set_text)?;
-        dict.set_str(vm, &vm.intern("mon_grouping"), grouping(vm, lc.mon_grouping)?)?;
+        dict.set_str(
+            vm,
+            &vm.intern("mon_grouping"),
+            grouping(vm, lc.mon_grouping)?,
+        )?;
         set_text(("positive_sign", lc.positive_sign))?;
         set_text(("negative_sign", lc.negative_sign))?;
         let numbers = [
@@ -287,16 +295,13 @@ pub mod module {
 
     /// Return translation of msg in domain and category.
     #[pyfunction(name = "dcgettext", sig = "($module, domain, msg, category, /)")]
-    fn py_dcgettext(
-        vm: &Vm,
-        domain: OrNone<Ref<Str>>,
-        msg: &Ref<Str>,
-        category: i32,
-    ) -> PyResult {
+    fn py_dcgettext(vm: &Vm, domain: OrNone<Ref<Str>>, msg: &Ref<Str>, category: i32) -> PyResult {
         let domain = domain.0.map(|d| c_text(vm, &d)).transpose()?;
         let msg = c_text(vm, msg)?;
         // SAFETY: C strings; the domain may be null.
-        answer(vm, unsafe { dcgettext(pointer(&domain), msg.as_ptr(), category) })
+        answer(vm, unsafe {
+            dcgettext(pointer(&domain), msg.as_ptr(), category)
+        })
     }
 
     /// Set the C library's textdmain to domain, returning the new domain.
@@ -322,11 +327,16 @@ pub mod module {
             }
         };
         // SAFETY: C strings; the directory may be null.
-        answer(vm, unsafe { bindtextdomain(domain.as_ptr(), pointer(&dir)) })
+        answer(vm, unsafe {
+            bindtextdomain(domain.as_ptr(), pointer(&dir))
+        })
     }
 
     /// Bind the C library's domain to codeset.
-    #[pyfunction(name = "bind_textdomain_codeset", sig = "($module, domain, codeset, /)")]
+    #[pyfunction(
+        name = "bind_textdomain_codeset",
+        sig = "($module, domain, codeset, /)"
+    )]
     fn py_bind_textdomain_codeset(
         vm: &Vm,
         domain: &Ref<Str>,

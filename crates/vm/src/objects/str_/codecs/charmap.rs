@@ -164,7 +164,9 @@ pub fn encode(vm: &Vm, text: &Ref<Str>, errors: &Errors, mapping: &Value) -> PyR
     let mut run = Encoding::new(vm, "charmap", text, errors);
     if !matches!(errors.kind, Kind::SurrogateEscape) {
         let out = Vec::with_capacity(text.char_len());
-        return run.encode_each(out, UNDEFINED, (true, 0x110000, 1), |c, out| put(vm, mapping, c, out));
+        return run.encode_each(out, UNDEFINED, (true, 0x110000, 1), |c, out| {
+            put(vm, mapping, c, out)
+        });
     }
     // Escaped bytes in a run with others are not written: the whole run is the fault.
     let points: Vec<u32> = text.code_points().collect();

@@ -96,8 +96,14 @@ fn standard_encoding(name: &[u8]) -> Option<(usize, bool)> {
     let name = name.to_ascii_lowercase();
     let (bits, rest) = match name.strip_prefix(b"utf") {
         Some(rest) => {
-            let rest = rest.strip_prefix(b"-").or(rest.strip_prefix(b"_")).unwrap_or(rest);
-            (rest.get(..2).unwrap_or(rest).to_vec(), rest.get(2..).unwrap_or(b""))
+            let rest = rest
+                .strip_prefix(b"-")
+                .or(rest.strip_prefix(b"_"))
+                .unwrap_or(rest);
+            (
+                rest.get(..2).unwrap_or(rest).to_vec(),
+                rest.get(2..).unwrap_or(b""),
+            )
         }
         None if name == b"cp65001" => return Some((0, false)),
         None => return None,
@@ -245,7 +251,12 @@ impl<'a> Decoding<'a> {
         self.vm.new_str_wtf8(&self.out)
     }
 
-    fn exception(&mut self, start: usize, end: usize, reason: &str) -> PyResult<Ref<BaseException>> {
+    fn exception(
+        &mut self,
+        start: usize,
+        end: usize,
+        reason: &str,
+    ) -> PyResult<Ref<BaseException>> {
         let (vm, encoding, data) = (self.vm, self.encoding, &self.data);
         let make = || {
             let args = [
@@ -281,7 +292,9 @@ impl<'a> Decoding<'a> {
             }
             Kind::Backslash => {
                 let range = self.data.get(start..end).unwrap_or(&[]);
-                range.iter().for_each(|&b| push_escape(&mut self.out, b as u32));
+                range
+                    .iter()
+                    .for_each(|&b| push_escape(&mut self.out, b as u32));
                 return Ok(end);
             }
             Kind::SurrogateEscape => {
@@ -349,7 +362,12 @@ pub struct Encoding<'a> {
 }
 
 impl<'a> Encoding<'a> {
-    pub fn new(vm: &'a Vm, encoding: &'a str, text: &'a Ref<Str>, errors: &'a Errors) -> Encoding<'a> {
+    pub fn new(
+        vm: &'a Vm,
+        encoding: &'a str,
+        text: &'a Ref<Str>,
+        errors: &'a Errors,
+    ) -> Encoding<'a> {
         Encoding {
             vm,
             encoding,
@@ -359,7 +377,12 @@ impl<'a> Encoding<'a> {
         }
     }
 
-    fn exception(&mut self, start: usize, end: usize, reason: &str) -> PyResult<Ref<BaseException>> {
+    fn exception(
+        &mut self,
+        start: usize,
+        end: usize,
+        reason: &str,
+    ) -> PyResult<Ref<BaseException>> {
         let (vm, encoding, text) = (self.vm, self.encoding, self.text);
         let make = || {
             let args = [
@@ -486,14 +509,66 @@ impl<'a> Encoding<'a> {
 
 /// The built-in handlers as functions, by name.
 pub static HANDLERS: [(&str, MethodDef); 8] = [
-    ("strict", def("strict_errors", "Implements the 'strict' error handling, which raises a UnicodeError on coding errors.", |vm, args| handle(vm, Kind::Strict, args))),
-    ("ignore", def("ignore_errors", "Implements the 'ignore' error handling, which ignores malformed data and continues.", |vm, args| handle(vm, Kind::Ignore, args))),
-    ("replace", def("replace_errors", "Implements the 'replace' error handling, which replaces malformed data with a replacement marker.", |vm, args| handle(vm, Kind::Replace, args))),
-    ("xmlcharrefreplace", def("xmlcharrefreplace_errors", "Implements the 'xmlcharrefreplace' error handling, which replaces an unencodable character with the appropriate XML character reference.", |vm, args| handle(vm, Kind::XmlCharRef, args))),
-    ("backslashreplace", def("backslashreplace_errors", "Implements the 'backslashreplace' error handling, which replaces malformed data with a backslashed escape sequence.", |vm, args| handle(vm, Kind::Backslash, args))),
-    ("namereplace", def("namereplace_errors", "Implements the 'namereplace' error handling, which replaces an unencodable character with a \\N{...} escape sequence.", |vm, args| handle(vm, Kind::Name, args))),
-    ("surrogateescape", def("surrogateescape", "", |vm, args| handle(vm, Kind::SurrogateEscape, args))),
-    ("surrogatepass", def("surrogatepass", "", |vm, args| handle(vm, Kind::SurrogatePass, args))),
+    (
+        "strict",
+        def(
+            "strict_errors",
+            "Implements the 'strict' error handling, which raises a UnicodeError on coding errors.",
+            |vm, args| handle(vm, Kind::Strict, args),
+        ),
+    ),
+    (
+        "ignore",
+        def(
+            "ignore_errors",
+            "Implements the 'ignore' error handling, which ignores malformed data and continues.",
+            |vm, args| handle(vm, Kind::Ignore, args),
+        ),
+    ),
+    (
+        "replace",
+        def(
+            "replace_errors",
+            "Implements the 'replace' error handling, which replaces malformed data with a replacement marker.",
+            |vm, args| handle(vm, Kind::Replace, args),
+        ),
+    ),
+    (
+        "xmlcharrefreplace",
+        def(
+            "xmlcharrefreplace_errors",
+            "Implements the 'xmlcharrefreplace' error handling, which replaces an unencodable character with the appropriate XML character reference.",
+            |vm, args| handle(vm, Kind::XmlCharRef, args),
+        ),
+    ),
+    (
+        "backslashreplace",
+        def(
+            "backslashreplace_errors",
+            "Implements the 'backslashreplace' error handling, which replaces malformed data with a backslashed escape sequence.",
+            |vm, args| handle(vm, Kind::Backslash, args),
+        ),
+    ),
+    (
+        "namereplace",
+        def(
+            "namereplace_errors",
+            "Implements the 'namereplace' error handling, which replaces an unencodable character with a \\N{...} escape sequence.",
+            |vm, args| handle(vm, Kind::Name, args),
+        ),
+    ),
+    (
+        "surrogateescape",
+        def("surrogateescape", "", |vm, args| {
+            handle(vm, Kind::SurrogateEscape, args)
+        }),
+    ),
+    (
+        "surrogatepass",
+        def("surrogatepass", "", |vm, args| {
+            handle(vm, Kind::SurrogatePass, args)
+        }),
+    ),
 ];
 
 const fn def(name: &'static str, doc: &'static str, call: crate::function::NativeFn) -> MethodDef {
@@ -563,7 +638,11 @@ fn handle_encode(vm: &Vm, kind: Kind, exception: &Ref<BaseException>, translate:
     };
     let start = place(vm, exception, unicode::START, text.char_len())?;
     let end = place(vm, exception, unicode::END, text.char_len())?;
-    let range = || text.code_points().skip(start).take(end.saturating_sub(start));
+    let range = || {
+        text.code_points()
+            .skip(start)
+            .take(end.saturating_sub(start))
+    };
     let mut out = Vec::new();
     match kind {
         Kind::Ignore => {}
@@ -585,12 +664,20 @@ fn handle_encode(vm: &Vm, kind: Kind, exception: &Ref<BaseException>, translate:
                 None
             };
             return match bytes {
-                Some(bytes) => Tuple::pair(vm, vm.new_bytes(&bytes)?.into_value(), vm.new_int(end as i64)?),
+                Some(bytes) => Tuple::pair(
+                    vm,
+                    vm.new_bytes(&bytes)?.into_value(),
+                    vm.new_int(end as i64)?,
+                ),
                 None => Err(vm.raise_value(exception.clone())),
             };
         }
     }
-    Tuple::pair(vm, vm.new_str_wtf8(&out)?.into_value(), vm.new_int(end as i64)?)
+    Tuple::pair(
+        vm,
+        vm.new_str_wtf8(&out)?.into_value(),
+        vm.new_int(end as i64)?,
+    )
 }
 
 fn handle_decode(vm: &Vm, kind: Kind, exception: &Ref<BaseException>) -> PyResult {
@@ -612,7 +699,9 @@ fn handle_decode(vm: &Vm, kind: Kind, exception: &Ref<BaseException>) -> PyResul
             if n == 0 {
                 return Err(vm.raise_value(exception.clone()));
             }
-            range[..n].iter().for_each(|&b| push_code_point(&mut out, 0xdc00 + b as u32));
+            range[..n]
+                .iter()
+                .for_each(|&b| push_code_point(&mut out, 0xdc00 + b as u32));
             end = start + n;
         }
         _ => {
@@ -628,5 +717,9 @@ fn handle_decode(vm: &Vm, kind: Kind, exception: &Ref<BaseException>) -> PyResul
         }
     }
     debug_assert!(count_chars(&out) <= out.len());
-    Tuple::pair(vm, vm.new_str_wtf8(&out)?.into_value(), vm.new_int(end as i64)?)
+    Tuple::pair(
+        vm,
+        vm.new_str_wtf8(&out)?.into_value(),
+        vm.new_int(end as i64)?,
+    )
 }

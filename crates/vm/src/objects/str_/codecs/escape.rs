@@ -45,8 +45,14 @@ fn simple_escape(b: u8) -> Option<u8> {
 
 /// Up to three octal digits from `at` on: their value and where they end.
 fn octal(data: &[u8], at: usize) -> (u32, usize) {
-    let digits = data[at..].iter().take(3).take_while(|b| (b'0'..=b'7').contains(b)).count();
-    let value = data[at..at + digits].iter().fold(0, |c, b| c << 3 | (b - b'0') as u32);
+    let digits = data[at..]
+        .iter()
+        .take(3)
+        .take_while(|b| (b'0'..=b'7').contains(b))
+        .count();
+    let value = data[at..at + digits]
+        .iter()
+        .fold(0, |c, b| c << 3 | (b - b'0') as u32);
     (value, at + digits)
 }
 
@@ -88,14 +94,22 @@ fn named(data: &[u8], at: usize, reason: &mut &'static str) -> Read {
     }
     *reason = "unknown Unicode character name";
     let name = std::str::from_utf8(&data[at + 1..end]).ok();
-    match name.and_then(naja_unicode::lookup_name).and_then(|n| n.character()) {
+    match name
+        .and_then(naja_unicode::lookup_name)
+        .and_then(|n| n.character())
+    {
         Some(c) => Read::Char(c, end + 1),
         None => Read::Fault(end + 1),
     }
 }
 
 /// The text and how many bytes were used: all where `last`. Raises UnicodeDecodeError, what the handler raises.
-pub fn decode_unicode(vm: &Vm, data: &[u8], errors: &Errors, last: bool) -> PyResult<(Ref<Str>, usize)> {
+pub fn decode_unicode(
+    vm: &Vm,
+    data: &[u8],
+    errors: &Errors,
+    last: bool,
+) -> PyResult<(Ref<Str>, usize)> {
     let mut run = Decoding::new(vm, "unicodeescape", data, errors);
     let mut invalid = None;
     let mut at = 0;
@@ -171,7 +185,12 @@ pub fn decode_unicode(vm: &Vm, data: &[u8], errors: &Errors, last: bool) -> PyRe
 }
 
 /// As [`decode_unicode`], only `\u` and `\U` being escapes.
-pub fn decode_raw(vm: &Vm, data: &[u8], errors: &Errors, last: bool) -> PyResult<(Ref<Str>, usize)> {
+pub fn decode_raw(
+    vm: &Vm,
+    data: &[u8],
+    errors: &Errors,
+    last: bool,
+) -> PyResult<(Ref<Str>, usize)> {
     let mut run = Decoding::new(vm, "rawunicodeescape", data, errors);
     let mut at = 0;
     while let Some(&b) = run.data.get(at) {
@@ -281,10 +300,9 @@ pub fn decode_bytes(vm: &Vm, data: &[u8], errors: Option<&[u8]>) -> PyResult<Vec
                 }
                 match errors {
                     None | Some(b"strict") => {
-                        return Err(vm.value_error(format!(
-                            "invalid \\x escape at position {}",
-                            at - 1
-                        )));
+                        return Err(
+                            vm.value_error(format!("invalid \\x escape at position {}", at - 1))
+                        );
                     }
                     Some(b"replace") => out.push(b'?'),
                     Some(b"ignore") => {}

@@ -109,7 +109,14 @@ pub fn encode(
         return native.encode(vm, text, &Errors::new(errors));
     }
     let codec = registry::lookup_text(vm, encoding, "codecs.encode()")?;
-    let result = registry::run(vm, &codec, Direction::Encode, encoding, text.as_value(), errors)?;
+    let result = registry::run(
+        vm,
+        &codec,
+        Direction::Encode,
+        encoding,
+        text.as_value(),
+        errors,
+    )?;
     if let Some(bytes) = result.downcast::<Bytes>() {
         return Ok(bytes.as_bytes().to_vec());
     }

@@ -100,9 +100,7 @@ pub fn lookup(vm: &Vm, name: &Ref<Str>) -> PyResult {
         if found.downcast::<Tuple>().is_none_or(|t| t.len() != 4) {
             return Err(vm.type_error("codec search functions must return 4-tuples"));
         }
-        let old = registry
-            .found
-            .with_mut(|f| f.insert(normal, found.clone()));
+        let old = registry.found.with_mut(|f| f.insert(normal, found.clone()));
         drop(old);
         return Ok(found);
     }
@@ -113,13 +111,16 @@ pub fn lookup(vm: &Vm, name: &Ref<Str>) -> PyResult {
 pub fn lookup_text(vm: &Vm, name: &Ref<Str>, alternative: &str) -> PyResult {
     let codec = lookup(vm, name)?;
     if !vm.type_of(&codec).is(&vm.types.tuple)
-        && let Some(is_text) = attributes::get_optional(vm, &codec, &vm.intern("_is_text_encoding"))?
+        && let Some(is_text) =
+            attributes::get_optional(vm, &codec, &vm.intern("_is_text_encoding"))?
         && !object::is_true(vm, &is_text)?
     {
         let name = name.to_string_lossy();
         return Err(vm.raise(
             &vm.types.lookup_error,
-            format!("'{name}' is not a text encoding; use {alternative} to handle arbitrary codecs"),
+            format!(
+                "'{name}' is not a text encoding; use {alternative} to handle arbitrary codecs"
+            ),
         ));
     }
     Ok(codec)
@@ -219,7 +220,6 @@ pub fn lookup_error(vm: &Vm, name: &[u8]) -> PyResult {
         )),
     }
 }
-
 
 /// Forgets everything, at the end of the interpreter.
 pub fn clear(vm: &Vm) {

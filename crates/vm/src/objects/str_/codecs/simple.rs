@@ -18,10 +18,12 @@ pub fn encode_utf8(vm: &Vm, text: &Ref<Str>, errors: &Errors) -> PyResult<Vec<u8
     let out = Vec::with_capacity(text.byte_len());
     let escape = errors.kind == Kind::SurrogateEscape;
     let mut encoding = Encoding::new(vm, "utf-8", text, errors);
-    if escape && let Some(out) = escaped(text, |c, out| {
-        push_code_point(out, c);
-        !(0xd800..0xe000).contains(&c)
-    }) {
+    if escape
+        && let Some(out) = escaped(text, |c, out| {
+            push_code_point(out, c);
+            !(0xd800..0xe000).contains(&c)
+        })
+    {
         return Ok(out);
     }
     let put = |c: u32, out: &mut Vec<u8>| {
@@ -80,12 +82,24 @@ fn encode_low(
 
 /// Raises UnicodeEncodeError, what the handler raises.
 pub fn encode_ascii(vm: &Vm, text: &Ref<Str>, errors: &Errors) -> PyResult<Vec<u8>> {
-    encode_low(vm, text, errors, 0x80, ("ascii", "ordinal not in range(128)"))
+    encode_low(
+        vm,
+        text,
+        errors,
+        0x80,
+        ("ascii", "ordinal not in range(128)"),
+    )
 }
 
 /// Raises UnicodeEncodeError, what the handler raises.
 pub fn encode_latin1(vm: &Vm, text: &Ref<Str>, errors: &Errors) -> PyResult<Vec<u8>> {
-    encode_low(vm, text, errors, 0x100, ("latin-1", "ordinal not in range(256)"))
+    encode_low(
+        vm,
+        text,
+        errors,
+        0x100,
+        ("latin-1", "ordinal not in range(256)"),
+    )
 }
 
 /// Raises MemoryError.
@@ -118,7 +132,10 @@ pub fn decode_ascii(vm: &Vm, data: &[u8], errors: &Errors) -> PyResult<Ref<Str>>
     let mut at = 0;
     while at < run.data.len() {
         let rest = &run.data[at..];
-        let fine = rest.iter().position(|b| !b.is_ascii()).unwrap_or(rest.len());
+        let fine = rest
+            .iter()
+            .position(|b| !b.is_ascii())
+            .unwrap_or(rest.len());
         run.out.extend_from_slice(&rest[..fine]);
         at += fine;
         if at < run.data.len() {
@@ -145,7 +162,12 @@ fn utf8_fault(data: &[u8], last: bool) -> Option<(usize, &'static str)> {
 }
 
 /// The text and how many bytes were used: all where `last`. Raises UnicodeDecodeError, what the handler raises.
-pub fn decode_utf8(vm: &Vm, data: &[u8], errors: &Errors, last: bool) -> PyResult<(Ref<Str>, usize)> {
+pub fn decode_utf8(
+    vm: &Vm,
+    data: &[u8],
+    errors: &Errors,
+    last: bool,
+) -> PyResult<(Ref<Str>, usize)> {
     if data.is_ascii() {
         return Ok((vm.new_ascii_str(data)?, data.len()));
     }

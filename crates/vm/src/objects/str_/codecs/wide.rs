@@ -79,7 +79,9 @@ pub fn encode_utf16(vm: &Vm, text: &Ref<Str>, errors: &Errors, order: Order) -> 
         }
     };
     if text.is_ascii() {
-        text.as_bytes().iter().for_each(|&b| put16(order, b as u32, &mut out));
+        text.as_bytes()
+            .iter()
+            .for_each(|&b| put16(order, b as u32, &mut out));
         return Ok(out);
     }
     let put = |c: u32, out: &mut Vec<u8>| {
@@ -89,7 +91,12 @@ pub fn encode_utf16(vm: &Vm, text: &Ref<Str>, errors: &Errors, order: Order) -> 
         }
         Ok(fine)
     };
-    Encoding::new(vm, name, text, errors).encode_each(out, "surrogates not allowed", (false, 0x80, 2), put)
+    Encoding::new(vm, name, text, errors).encode_each(
+        out,
+        "surrogates not allowed",
+        (false, 0x80, 2),
+        put,
+    )
 }
 
 /// Raises UnicodeEncodeError for surrogates, what the handler raises.
@@ -114,7 +121,12 @@ pub fn encode_utf32(vm: &Vm, text: &Ref<Str>, errors: &Errors, order: Order) -> 
         }
         Ok(fine)
     };
-    Encoding::new(vm, name, text, errors).encode_each(out, "surrogates not allowed", (false, 0x80, 4), put)
+    Encoding::new(vm, name, text, errors).encode_each(
+        out,
+        "surrogates not allowed",
+        (false, 0x80, 4),
+        put,
+    )
 }
 
 /// The text, how many bytes were used (all where `last`), and the order, told by a mark or known before. Raises
@@ -131,12 +143,21 @@ pub fn decode_utf16(
         (Order::Mark, [0xfe, 0xff, ..]) => (Order::Big, 2),
         (order, _) => (order, 0),
     };
-    let order = if told == Order::Mark { Order::NATIVE } else { told };
-    let name = if order == Order::Big { "utf-16-be" } else { "utf-16-le" };
+    let order = if told == Order::Mark {
+        Order::NATIVE
+    } else {
+        told
+    };
+    let name = if order == Order::Big {
+        "utf-16-be"
+    } else {
+        "utf-16-le"
+    };
     let mut run = Decoding::new(vm, name, data, errors);
     loop {
         let (start, len) = (at, run.data.len());
-        let unit = |run: &Decoding, at: usize| Some(order.u16(*run.data.get(at)?, *run.data.get(at + 1)?));
+        let unit =
+            |run: &Decoding, at: usize| Some(order.u16(*run.data.get(at)?, *run.data.get(at + 1)?));
         let Some(first) = unit(&run, at) else {
             if at >= len || !last {
                 break;
@@ -177,8 +198,16 @@ pub fn decode_utf32(
         (Order::Mark, [0, 0, 0xfe, 0xff, ..]) => (Order::Big, 4),
         (order, _) => (order, 0),
     };
-    let order = if told == Order::Mark { Order::NATIVE } else { told };
-    let name = if order == Order::Big { "utf-32-be" } else { "utf-32-le" };
+    let order = if told == Order::Mark {
+        Order::NATIVE
+    } else {
+        told
+    };
+    let name = if order == Order::Big {
+        "utf-32-be"
+    } else {
+        "utf-32-le"
+    };
     let mut run = Decoding::new(vm, name, data, errors);
     loop {
         let len = run.data.len();
