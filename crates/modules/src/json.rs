@@ -525,7 +525,7 @@ fn push_escape(out: &mut Vec<u8>, unit: u32) {
 fn push_string(out: &mut Vec<u8>, text: &Str, ascii: bool) {
     out.push(b'"');
     let bytes = text.as_bytes();
-    let stops = |b: u8| !PLAIN[usize::from(b)] || (ascii && b >= 0x80);
+    let stops = |b: u8| !PLAIN[usize::from(b)] || (ascii && b >= 0x7f);
     let (mut from, mut at) = (0, 0);
     loop {
         while at < bytes.len() && !stops(bytes[at]) {

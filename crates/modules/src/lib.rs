@@ -2,7 +2,10 @@
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
 pub mod abc;
+pub mod array;
 pub mod binascii;
+pub mod zlib;
+pub mod csv;
 pub mod bisect;
 pub mod cmath;
 pub mod codecs;
@@ -45,6 +48,9 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
+    &zlib::module::MODULE,
+    &csv::module::MODULE,
+    &array::module::MODULE,
     &abc::module::MODULE,
     &binascii::module::MODULE,
     &bisect::module::MODULE,

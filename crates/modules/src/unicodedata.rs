@@ -28,7 +28,7 @@ impl FromArg<'_> for Char {
                 _ => sig.describe(index),
             };
             vm.type_error(format!(
-                "{}() {place} must be a unicode character, not {got}",
+                "{}(): {place} must be a unicode character, not {got}",
                 sig.name
             ))
         };
