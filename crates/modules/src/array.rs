@@ -140,7 +140,11 @@ fn convert(vm: &Vm, code: u8, value: &Value) -> PyResult<[u8; 8]> {
 /// Arrays represent basic values and behave very much like lists, except
 /// the type of objects stored in them is constrained. The type is specified
 /// at object creation time by using a type code, which is a single character.
-#[pyclass(name = "array", module = "array", flags(BASETYPE, SEQUENCE, HAS_WEAKREF))]
+#[pyclass(
+    name = "array",
+    module = "array",
+    flags(BASETYPE, SEQUENCE, HAS_WEAKREF)
+)]
 pub struct Array {
     code: u8,
     data: MutCell<Vec<u8>>,
@@ -212,7 +216,8 @@ impl Array {
         let item = convert(vm, self.code, value)?;
         self.check_resize(vm)?;
         let size = self.size();
-        self.data.with_mut(|data| data.extend_from_slice(&item[..size]));
+        self.data
+            .with_mut(|data| data.extend_from_slice(&item[..size]));
         Ok(())
     }
 
@@ -274,7 +279,13 @@ impl Array {
         }
     }
 
-    fn position(&self, vm: &Vm, wanted: &Value, start: usize, stop: usize) -> PyResult<Option<usize>> {
+    fn position(
+        &self,
+        vm: &Vm,
+        wanted: &Value,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Option<usize>> {
         let mut i = start;
         while i < stop.min(self.len()) {
             if let Some(item) = self.get(vm, i)?
@@ -301,7 +312,11 @@ impl Array {
     /// An index that counts from the end where it is negative; None where it is outside.
     fn place(&self, index: isize) -> Option<usize> {
         let len = self.len();
-        let index = if index < 0 { index + len as isize } else { index };
+        let index = if index < 0 {
+            index + len as isize
+        } else {
+            index
+        };
         usize::try_from(index).ok().filter(|i| *i < len)
     }
 
@@ -425,14 +440,17 @@ fn construct(vm: &Vm, cls: &Ref<Type>, code: u8, initial: Option<&Value>) -> PyR
                     "cannot use a unicode array to initialize an array with typecode '{shown}'"
                 )));
             }
-            if size_of(code) == other.size() && (code == other.code || is_text(code) && is_text(other.code)) {
+            if size_of(code) == other.size()
+                && (code == other.code || is_text(code) && is_text(other.code))
+            {
                 array.data.set(other.data.get());
             } else {
                 for value in other.values(vm)? {
                     array.push(vm, &value)?;
                 }
             }
-        } else if initial.downcast::<Bytes>().is_some() || initial.downcast::<ByteArray>().is_some() {
+        } else if initial.downcast::<Bytes>().is_some() || initial.downcast::<ByteArray>().is_some()
+        {
             array.push_bytes(vm, &Buffer::of(vm, initial)?.to_vec())?;
         } else {
             array.extend_with(vm, initial)?;
@@ -470,9 +488,9 @@ impl Array {
             )?;
         }
         if code == 0 {
-            return Err(vm.value_error(
-                "bad typecode (must be b, B, u, w, h, H, i, I, l, L, q, Q, f or d)",
-            ));
+            return Err(
+                vm.value_error("bad typecode (must be b, B, u, w, h, H, i, I, l, L, q, Q, f or d)")
+            );
         }
         construct(vm, cls, code, initial)
     }
@@ -502,7 +520,10 @@ impl Array {
         if m != n && matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return Ok(Value::from_bool(op == CompareOp::Ne));
         }
-        if x.code == y.code && !matches!(x.code, b'f' | b'd') && matches!(op, CompareOp::Eq | CompareOp::Ne) {
+        if x.code == y.code
+            && !matches!(x.code, b'f' | b'd')
+            && matches!(op, CompareOp::Eq | CompareOp::Ne)
+        {
             let same = x.data.get() == y.data.get();
             return Ok(Value::from_bool(same == (op == CompareOp::Eq)));
         }
@@ -597,7 +618,12 @@ impl Array {
     }
 
     #[pyslot]
-    fn set_subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
+    fn set_subscript(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        key: &Value,
+        value: Option<&Value>,
+    ) -> PyResult<()> {
         if let Some(slice) = key.downcast::<Slice>() {
             return zelf.assign_slice(vm, slice, value);
         }
@@ -614,7 +640,8 @@ impl Array {
         let item = convert(vm, zelf.code, value)?;
         // The conversion may have run code that changed the array.
         let (i, size) = (zelf.place(index).ok_or_else(outside)?, zelf.size());
-        zelf.data.with_mut(|data| data[i * size..(i + 1) * size].copy_from_slice(&item[..size]));
+        zelf.data
+            .with_mut(|data| data[i * size..(i + 1) * size].copy_from_slice(&item[..size]));
         Ok(())
     }
 
@@ -682,7 +709,11 @@ impl Array {
     #[pymethod(sig = "($self, /)")]
     fn buffer_info(&self, vm: &Vm) -> PyResult {
         let address = self.data.with(|data| data.as_ptr() as usize);
-        Tuple::pair(vm, vm.new_int(address as i64)?, vm.new_int(self.len() as i64)?)
+        Tuple::pair(
+            vm,
+            vm.new_int(address as i64)?,
+            vm.new_int(self.len() as i64)?,
+        )
     }
 
     /// Byteswap all items of the array.
@@ -692,7 +723,8 @@ impl Array {
     #[pymethod(sig = "($self, /)")]
     fn byteswap(&self) {
         let size = self.size();
-        self.data.with_mut(|data| data.chunks_exact_mut(size).for_each(<[u8]>::reverse));
+        self.data
+            .with_mut(|data| data.chunks_exact_mut(size).for_each(<[u8]>::reverse));
     }
 
     /// Remove all items from the array.
@@ -799,11 +831,21 @@ impl Array {
     ///
     /// Raise ValueError if the value is not present.
     #[pymethod(sig = "($self, v, start=0, stop=sys.maxsize, /)")]
-    fn index(&self, vm: &Vm, v: &Value, start: Option<&Value>, stop: Option<&Value>) -> PyResult<usize> {
+    fn index(
+        &self,
+        vm: &Vm,
+        v: &Value,
+        start: Option<&Value>,
+        stop: Option<&Value>,
+    ) -> PyResult<usize> {
         let len = self.len() as isize;
         let clip = |value: Option<&Value>, default: isize| -> PyResult<usize> {
             let n = value.map_or(Ok(default), |v| number::index_clipped(vm, v))?;
-            Ok(if n < 0 { n.saturating_add(len).max(0) } else { n } as usize)
+            Ok(if n < 0 {
+                n.saturating_add(len).max(0)
+            } else {
+                n
+            } as usize)
         };
         let (start, stop) = (clip(start, 0)?, clip(stop, isize::MAX)?);
         match self.position(vm, v, start, stop)? {
@@ -1081,7 +1123,10 @@ pub mod module {
             )));
         };
         if !is_subtype(class, vm.class::<Array>()) {
-            return Err(vm.type_error(format!("{} is not a subtype of array.array", class.full_name())));
+            return Err(vm.type_error(format!(
+                "{} is not a subtype of array.array",
+                class.full_name()
+            )));
         }
         let code = type_code(vm, typecode, "_array_reconstructor")?;
         if code == 0 {

@@ -88,7 +88,13 @@ const OPTIONS: [&str; 8] = [
     "strict",
 ];
 
-fn char_option(vm: &Vm, name: &str, value: Option<&Value>, default: u32, none: bool) -> PyResult<u32> {
+fn char_option(
+    vm: &Vm,
+    name: &str,
+    value: Option<&Value>,
+    default: u32,
+    none: bool,
+) -> PyResult<u32> {
     let Some(value) = value else {
         return Ok(default);
     };
@@ -111,7 +117,12 @@ fn char_option(vm: &Vm, name: &str, value: Option<&Value>, default: u32, none: b
 
 impl Dialect {
     /// The dialect of options given in order, or by an object with attributes, or by name.
-    fn of(vm: &Vm, cls: &Ref<Type>, dialect: Option<&Value>, mut given: [Option<Value>; 8]) -> PyResult {
+    fn of(
+        vm: &Vm,
+        cls: &Ref<Type>,
+        dialect: Option<&Value>,
+        mut given: [Option<Value>; 8],
+    ) -> PyResult {
         let mut dialect = dialect.cloned();
         if let Some(name) = dialect.as_ref().and_then(str_::of) {
             dialect = Some(registered(vm, name.as_value())?);
@@ -130,7 +141,9 @@ impl Dialect {
             }
         }
         let truth = |value: &Option<Value>, default: bool| {
-            value.as_ref().map_or(Ok(default), |v| object::is_true(vm, v))
+            value
+                .as_ref()
+                .map_or(Ok(default), |v| object::is_true(vm, v))
         };
         let quoting = match &given[5] {
             None => QUOTE_MINIMAL,
@@ -316,7 +329,10 @@ impl Dialect {
 
 impl Dialect {
     fn no_pickle(vm: &Vm, args: &Args) -> PyResult {
-        let name = args.args.first().map_or(String::new(), |v| vm.type_of(v).name());
+        let name = args
+            .args
+            .first()
+            .map_or(String::new(), |v| vm.type_of(v).name());
         Err(vm.type_error(format!("cannot pickle '{name}' instances")))
     }
 }
@@ -347,11 +363,17 @@ struct Record {
 impl Record {
     fn save(&mut self, vm: &Vm, dialect: &Dialect) -> PyResult<()> {
         let mode = dialect.quoting;
-        let value = if self.unquoted && self.field.is_empty() && matches!(mode, QUOTE_NOTNULL | QUOTE_STRINGS) {
+        let value = if self.unquoted
+            && self.field.is_empty()
+            && matches!(mode, QUOTE_NOTNULL | QUOTE_STRINGS)
+        {
             Value::NONE
         } else {
             let text = vm.new_str_wtf8(&self.field)?.into_value();
-            if self.unquoted && !self.field.is_empty() && matches!(mode, QUOTE_NONNUMERIC | QUOTE_STRINGS) {
+            if self.unquoted
+                && !self.field.is_empty()
+                && matches!(mode, QUOTE_NONNUMERIC | QUOTE_STRINGS)
+            {
                 vm.new_float(naja_vm::float::from_object(vm, &text)?)?
             } else {
                 text
@@ -366,7 +388,10 @@ impl Record {
 
     fn add(&mut self, vm: &Vm, c: u32) -> PyResult<()> {
         if self.chars >= self.limit {
-            return Err(error(vm, format!("field larger than field limit ({})", self.limit)));
+            return Err(error(
+                vm,
+                format!("field larger than field limit ({})", self.limit),
+            ));
         }
         self.chars += 1;
         push_code_point(&mut self.field, c);
@@ -375,7 +400,11 @@ impl Record {
 
     fn end_field(&mut self, vm: &Vm, dialect: &Dialect, c: u32) -> PyResult<()> {
         self.save(vm, dialect)?;
-        self.place = if c == END { Place::StartRecord } else { Place::EatNewline };
+        self.place = if c == END {
+            Place::StartRecord
+        } else {
+            Place::EatNewline
+        };
         Ok(())
     }
 
@@ -402,7 +431,11 @@ impl Record {
                 }
             }
             Place::Escaped => {
-                self.place = if newline { Place::AfterEscapedNewline } else { Place::InField };
+                self.place = if newline {
+                    Place::AfterEscapedNewline
+                } else {
+                    Place::InField
+                };
                 self.add(vm, if c == END { 10 } else { c })?;
             }
             Place::AfterEscapedNewline if c == END => {}
@@ -423,7 +456,11 @@ impl Record {
                 } else if c == d.escapechar {
                     self.place = Place::EscapedInQuoted;
                 } else if c == d.quotechar && d.quoting != QUOTE_NONE {
-                    self.place = if d.doublequote { Place::QuoteInQuoted } else { Place::InField };
+                    self.place = if d.doublequote {
+                        Place::QuoteInQuoted
+                    } else {
+                        Place::InField
+                    };
                 } else {
                     self.add(vm, c)?;
                 }
@@ -448,7 +485,11 @@ impl Record {
                     let shown = |c: u32| char::from_u32(c).unwrap_or('\u{fffd}');
                     return Err(error(
                         vm,
-                        format!("'{}' expected after '{}'", shown(d.delimiter), shown(d.quotechar)),
+                        format!(
+                            "'{}' expected after '{}'",
+                            shown(d.delimiter),
+                            shown(d.quotechar)
+                        ),
                     ));
                 }
             }
@@ -676,7 +717,9 @@ impl Writer {
             count += 1;
         }
         if count > 0 && out.is_empty() {
-            if d.quoting == QUOTE_NONE || (null && matches!(d.quoting, QUOTE_STRINGS | QUOTE_NOTNULL)) {
+            if d.quoting == QUOTE_NONE
+                || (null && matches!(d.quoting, QUOTE_STRINGS | QUOTE_NOTNULL))
+            {
                 return Err(error(vm, "single empty field record must be quoted"));
             }
             self.field(vm, &mut out, None, true, true)?;
@@ -733,11 +776,7 @@ fn source_and_dialect<'a>(
     }
 }
 
-#[pymodule(
-    name = "_csv",
-    doc = "CSV parsing and writing.\n",
-    classes(Dialect)
-)]
+#[pymodule(name = "_csv", doc = "CSV parsing and writing.\n", classes(Dialect))]
 pub mod module {
     use super::*;
 

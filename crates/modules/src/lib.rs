@@ -4,14 +4,13 @@
 pub mod abc;
 pub mod array;
 pub mod binascii;
-pub mod zlib;
-pub mod csv;
 pub mod bisect;
 pub mod cmath;
 pub mod codecs;
 pub mod collections;
 pub mod common;
 pub mod contextvars;
+pub mod csv;
 pub mod errno;
 pub mod functools;
 pub mod hashes;
@@ -43,21 +42,21 @@ pub mod tracemalloc;
 pub mod types;
 pub mod unicodedata;
 pub mod weakref;
+pub mod zlib;
 
 use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
-    &zlib::module::MODULE,
-    &csv::module::MODULE,
-    &array::module::MODULE,
     &abc::module::MODULE,
+    &array::module::MODULE,
     &binascii::module::MODULE,
     &bisect::module::MODULE,
     &cmath::module::MODULE,
     &codecs::module::MODULE,
     &collections::module::MODULE,
     &contextvars::module::MODULE,
+    &csv::module::MODULE,
     &errno::module::MODULE,
     &functools::module::MODULE,
     &hashes::blake2::module::MODULE,
@@ -92,6 +91,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &types::module::MODULE,
     &unicodedata::module::MODULE,
     &weakref::module::MODULE,
+    &zlib::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,
     &naja_vm::builtins::atexit::module::MODULE,
     &naja_vm::builtins::gc::module::MODULE,

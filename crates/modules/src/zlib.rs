@@ -66,12 +66,27 @@ struct Done {
 }
 
 impl Stream {
-    fn compressor(level: i32, method: i32, wbits: i32, mem: i32, strategy: i32) -> Result<Stream, i32> {
+    fn compressor(
+        level: i32,
+        method: i32,
+        wbits: i32,
+        mem: i32,
+        strategy: i32,
+    ) -> Result<Stream, i32> {
         let mut raw = Box::<z::z_stream>::default();
         let size = size_of::<z::z_stream>() as i32;
         // SAFETY: the stream is zeroed, the version is the library's own.
         let status = unsafe {
-            z::deflateInit2_(&mut *raw, level, method, wbits, mem, strategy, z::zlibVersion(), size)
+            z::deflateInit2_(
+                &mut *raw,
+                level,
+                method,
+                wbits,
+                mem,
+                strategy,
+                z::zlibVersion(),
+                size,
+            )
         };
         match status {
             Z_OK => Ok(Stream { raw, deflate: true }),
@@ -85,7 +100,10 @@ impl Stream {
         // SAFETY: as above.
         let status = unsafe { z::inflateInit2_(&mut *raw, wbits, z::zlibVersion(), size) };
         match status {
-            Z_OK => Ok(Stream { raw, deflate: false }),
+            Z_OK => Ok(Stream {
+                raw,
+                deflate: false,
+            }),
             status => Err(status),
         }
     }
@@ -113,7 +131,10 @@ impl Stream {
             }
         };
         match status {
-            Z_OK => Ok(Stream { raw, deflate: self.deflate }),
+            Z_OK => Ok(Stream {
+                raw,
+                deflate: self.deflate,
+            }),
             status => Err(status),
         }
     }
@@ -213,7 +234,12 @@ pub struct Compress {
 impl Compress {
     fn with<R>(&self, vm: &Vm, f: impl FnOnce(&mut Stream) -> PyResult<R>) -> PyResult<R> {
         let Some(mut stream) = self.stream.take() else {
-            return Err(status_error(vm, Z_STREAM_ERROR, "while compressing data", None));
+            return Err(status_error(
+                vm,
+                Z_STREAM_ERROR,
+                "while compressing data",
+                None,
+            ));
         };
         let result = f(&mut stream);
         self.stream.set(Some(stream));
@@ -231,9 +257,12 @@ impl Compress {
             Some(Err(Z_MEM_ERROR)) => {
                 Err(vm.memory_error("Can't allocate memory for compression object"))
             }
-            Some(Err(status)) => {
-                Err(status_error(vm, status, "while copying compression object", None))
-            }
+            Some(Err(status)) => Err(status_error(
+                vm,
+                status,
+                "while copying compression object",
+                None,
+            )),
         }
     }
 }
@@ -349,9 +378,21 @@ impl Decompress {
             return Ok(vm.new_bytes(b"")?.into_value());
         }
         let Some(mut stream) = self.stream.take() else {
-            return Err(status_error(vm, Z_STREAM_ERROR, "while decompressing data", None));
+            return Err(status_error(
+                vm,
+                Z_STREAM_ERROR,
+                "while decompressing data",
+                None,
+            ));
         };
-        let result = inflate(vm, &mut stream, self.dictionary.as_deref(), input, flush, limit);
+        let result = inflate(
+            vm,
+            &mut stream,
+            self.dictionary.as_deref(),
+            input,
+            flush,
+            limit,
+        );
         self.stream.set(Some(stream));
         let (out, done) = result?;
         let rest = &input[done.consumed.min(input.len())..];
@@ -373,7 +414,12 @@ impl Decompress {
                 return Err(vm.value_error("Inconsistent stream state"));
             }
             Some(Err(status)) => {
-                return Err(status_error(vm, status, "while copying decompression object", None));
+                return Err(status_error(
+                    vm,
+                    status,
+                    "while copying decompression object",
+                    None,
+                ));
             }
         };
         let copy = Decompress {
@@ -508,12 +554,24 @@ impl ZlibDecompressor {
             return Err(vm.eof_error("End of stream already reached"));
         }
         let Some(mut stream) = self.stream.take() else {
-            return Err(status_error(vm, Z_STREAM_ERROR, "while decompressing data", None));
+            return Err(status_error(
+                vm,
+                Z_STREAM_ERROR,
+                "while decompressing data",
+                None,
+            ));
         };
         let mut input = self.pending.take();
         data.with(|bytes| input.extend_from_slice(bytes));
         let limit = usize::try_from(max_length).unwrap_or(usize::MAX);
-        let result = inflate(vm, &mut stream, self.dictionary.as_deref(), &input, Z_SYNC_FLUSH, limit);
+        let result = inflate(
+            vm,
+            &mut stream,
+            self.dictionary.as_deref(),
+            &input,
+            Z_SYNC_FLUSH,
+            limit,
+        );
         self.stream.set(Some(stream));
         let (out, done) = result?;
         let rest = input.split_off(done.consumed.min(input.len()));
@@ -637,9 +695,7 @@ pub mod module {
     ///     Compression level, in 0-9 or -1.
     ///   wbits
     ///     The window buffer size and container format.
-    #[pyfunction(
-        sig = "($module, data, /, level=Z_DEFAULT_COMPRESSION, wbits=MAX_WBITS)"
-    )]
+    #[pyfunction(sig = "($module, data, /, level=Z_DEFAULT_COMPRESSION, wbits=MAX_WBITS)")]
     fn compress(
         vm: &Vm,
         data: Buffer,
@@ -668,9 +724,7 @@ pub mod module {
     ///     The window buffer size and container format.
     ///   bufsize
     ///     The initial output buffer size.
-    #[pyfunction(
-        sig = "($module, data, /, wbits=MAX_WBITS, bufsize=DEF_BUF_SIZE)"
-    )]
+    #[pyfunction(sig = "($module, data, /, wbits=MAX_WBITS, bufsize=DEF_BUF_SIZE)")]
     fn decompress(
         vm: &Vm,
         data: Buffer,
@@ -688,9 +742,7 @@ pub mod module {
         let done = data.with(|bytes| stream.run(bytes, Z_SYNC_FLUSH, &mut out, usize::MAX));
         match done.status {
             Z_STREAM_END => Ok(vm.new_bytes_of(out)?.into_value()),
-            Z_OK | Z_BUF_ERROR => {
-                Err(stream.error(vm, Z_BUF_ERROR, "while decompressing data"))
-            }
+            Z_OK | Z_BUF_ERROR => Err(stream.error(vm, Z_BUF_ERROR, "while decompressing data")),
             status => Err(stream.error(vm, status, "while decompressing data")),
         }
     }
@@ -725,13 +777,14 @@ pub mod module {
         zdict: Option<&Value>,
     ) -> PyResult {
         let zdict = dictionary(vm, zdict)?;
-        let mut stream = Stream::compressor(level, method, wbits, mem_level, strategy).map_err(
-            |status| match status {
-                Z_MEM_ERROR => vm.memory_error("Can't allocate memory for compression object"),
-                Z_STREAM_ERROR => vm.value_error("Invalid initialization option"),
-                status => status_error(vm, status, "while creating compression object", None),
-            },
-        )?;
+        let mut stream =
+            Stream::compressor(level, method, wbits, mem_level, strategy).map_err(|status| {
+                match status {
+                    Z_MEM_ERROR => vm.memory_error("Can't allocate memory for compression object"),
+                    Z_STREAM_ERROR => vm.value_error("Invalid initialization option"),
+                    status => status_error(vm, status, "while creating compression object", None),
+                }
+            })?;
         if let Some(zdict) = zdict {
             match stream.set_dictionary(&zdict) {
                 Z_OK => {}
@@ -751,11 +804,7 @@ pub mod module {
     ///     The predefined compression dictionary.  This must be the same
     ///     dictionary as used by the compressor that produced the input data.
     #[pyfunction(sig = "($module, /, wbits=MAX_WBITS, zdict=b'')")]
-    fn decompressobj(
-        vm: &Vm,
-        #[default(MAX_WBITS)] wbits: i32,
-        zdict: Option<&Value>,
-    ) -> PyResult {
+    fn decompressobj(vm: &Vm, #[default(MAX_WBITS)] wbits: i32, zdict: Option<&Value>) -> PyResult {
         let dictionary = dictionary(vm, zdict)?;
         let mut stream = new_decompressor(vm, wbits)?;
         if let (Some(dictionary), true) = (&dictionary, wbits < 0) {
