@@ -86,20 +86,41 @@ pub fn entries(table: &[u8]) -> Entries<'_> {
 /// The entry that covers a unit, found by bisection over entry starts.
 pub fn lookup(table: &[u8], unit: u32) -> Option<Entry> {
     let (mut low, mut high) = (0, table.len());
-    while high - low > 64 {
+    while high - low > 16 {
         let mut middle = (low + high) / 2;
         while middle > low && table[middle] & START == 0 {
             middle -= 1;
         }
-        if middle == low || entries(&table[middle..]).next()?.start > unit {
-            high = if middle == low { break } else { middle };
+        if middle == low {
+            break;
+        }
+        if entries(&table[middle..]).number()? > unit {
+            high = middle;
         } else {
             low = middle;
         }
     }
-    entries(&table[low..])
-        .take_while(|e| e.start <= unit)
-        .find(|e| unit < e.end)
+    // The candidates: of an entry that does not cover the unit only the first two numbers are read.
+    let mut rest = entries(&table[low..]);
+    loop {
+        let start = rest.number()?;
+        if start > unit {
+            return None;
+        }
+        let end = start.checked_add(rest.number()?)?;
+        if unit < end {
+            let (target, depth) = (rest.number()?, rest.number()?);
+            return Some(Entry {
+                start,
+                end,
+                target,
+                depth: depth >> 1,
+                lasti: depth & 1 != 0,
+            });
+        }
+        let next = rest.table.iter().position(|byte| byte & START != 0)?;
+        rest.table = &rest.table[next..];
+    }
 }
 
 #[cfg(test)]
