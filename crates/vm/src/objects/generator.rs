@@ -82,7 +82,7 @@ pub struct Coroutine(Generator);
     flags(HAS_WEAKREF)
 )]
 #[repr(C)]
-pub struct AsyncGenerator(Generator);
+pub struct AsyncGenerator(pub(crate) Generator);
 
 impl Traverse for Generator {
     fn traverse(&self, v: &mut Visitor) {
@@ -445,12 +445,30 @@ impl Generator {
 
     /// `throw(exception)`: into the sub-iterator first, if it delegates to one.
     pub fn throw(&self, vm: &Vm, exception: Ref<BaseException>) -> PyResult<SendResult> {
+        self.throw_inner(vm, exception, true)
+    }
+
+    /// As [`Generator::throw`]; a GeneratorExit does not close the sub-iterator but is thrown into it.
+    pub(crate) fn throw_through(
+        &self,
+        vm: &Vm,
+        exception: Ref<BaseException>,
+    ) -> PyResult<SendResult> {
+        self.throw_inner(vm, exception, false)
+    }
+
+    fn throw_inner(
+        &self,
+        vm: &Vm,
+        exception: Ref<BaseException>,
+        close_on_exit: bool,
+    ) -> PyResult<SendResult> {
         if let Some(inner) = self.delegate() {
             let generator_exit = crate::objects::type_::is_subtype(
                 vm.type_of(exception.as_value()),
                 &vm.types.generator_exit,
             );
-            if generator_exit {
+            if generator_exit && close_on_exit {
                 // Closing the outer one closes the inner one.
                 self.state.set(State::Running);
                 let closed = close_iterator(vm, &inner);
@@ -466,7 +484,7 @@ impl Generator {
                 .downcast::<Generator>()
                 .filter(|_| !is_async_generator(vm, &inner))
             {
-                Some(sub.throw(vm, exception.clone()))
+                Some(sub.throw_inner(vm, exception.clone(), close_on_exit))
             } else {
                 match attributes::get_optional(vm, &inner, &vm.names.throw) {
                     Ok(Some(throw)) => Some(
@@ -646,7 +664,7 @@ impl Generator {
     }
 
     #[pysetter(name = "__name__")]
-    fn set_name(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+    pub(crate) fn set_name(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         match value.and_then(|v| v.downcast_into::<Str>().ok()) {
             Some(name) => {
                 self.name.set(name);
@@ -663,7 +681,7 @@ impl Generator {
     }
 
     #[pysetter(name = "__qualname__")]
-    fn set_qualname(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+    pub(crate) fn set_qualname(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         match value.and_then(|v| v.downcast_into::<Str>().ok()) {
             Some(name) => {
                 self.qualname.set(name);
@@ -706,7 +724,7 @@ impl Generator {
     }
 }
 
-fn frame_value(vm: &Vm, generator: &Generator) -> PyResult<Option<Value>> {
+pub(crate) fn frame_value(vm: &Vm, generator: &Generator) -> PyResult<Option<Value>> {
     let frame = generator.frame.get();
     if frame.is_null() {
         return Ok(None);
@@ -715,7 +733,7 @@ fn frame_value(vm: &Vm, generator: &Generator) -> PyResult<Option<Value>> {
 }
 
 /// The arguments of `throw` as an exception.
-fn throw_argument(
+pub(crate) fn throw_argument(
     vm: &Vm,
     typ: &Value,
     val: Option<Value>,
@@ -769,7 +787,7 @@ fn throw_argument(
 }
 
 /// A dying generator is closed; a coroutine never awaited is warned about.
-fn finalize(vm: &Vm, value: &Value) {
+pub(crate) fn finalize(vm: &Vm, value: &Value) {
     let Some(generator) = value.downcast::<Generator>() else {
         return;
     };
