@@ -39,6 +39,7 @@ pub mod thread;
 pub mod time;
 pub mod tokenize;
 pub mod tracemalloc;
+pub mod typing;
 pub mod types;
 pub mod unicodedata;
 pub mod weakref;
@@ -88,6 +89,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &time::module::MODULE,
     &tokenize::module::MODULE,
     &tracemalloc::module::MODULE,
+    &typing::module::MODULE,
     &types::module::MODULE,
     &unicodedata::module::MODULE,
     &weakref::module::MODULE,

@@ -42,6 +42,7 @@ pub mod template;
 pub mod traceback;
 pub mod tuple;
 pub mod type_;
+pub mod typing;
 pub mod union_;
 pub mod weakref;
 pub mod weakref_proxy;
