@@ -14,8 +14,7 @@ use naja_vm::{PyResult, Vm};
         params::TypeVarTuple,
         params::ParamSpecArgs,
         params::ParamSpecKwargs,
-        alias::TypeAlias,
-        alias::Generic
+        alias::TypeAlias
     )
 )]
 pub mod module {
@@ -24,6 +23,11 @@ pub mod module {
     #[pyfunction(sig = "(x, /)")]
     fn _idfunc(x: &Value) -> Value {
         x.clone()
+    }
+
+    #[pyattr(name = "Generic")]
+    fn generic(vm: &Vm) -> Value {
+        alias::generic(vm)
     }
 
     #[pyattr(name = "Union")]

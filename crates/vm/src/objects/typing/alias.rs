@@ -2,14 +2,16 @@
 
 use super::params::{ParamSpec, TypeVar, TypeVarTuple};
 use super::{Lazy, call_typing, caller_module, unpack, unpack_variadic};
-use crate::function::Args;
+use crate::function::{Args, AttrDef, DefId, MethodDef, MethodKind, MethodTable, TypeDef};
+use crate::objects::object::Object;
 use crate::objects::str_::Str;
+use crate::objects::structseq;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::Type;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::{attributes, iterator, object};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
-use naja_heap::{Ref, Value};
+use naja_heap::{Payload, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 
 /// Type alias.
@@ -181,31 +183,55 @@ impl TypeAlias {
     }
 }
 
-/// Abstract base class for generic types.
-///
-/// Classes with a type parameter list inherit from it implicitly:
-/// ``class Mapping[KT, VT]``.
-#[pyclass(name = "Generic", module = "typing", flags(BASETYPE))]
-#[repr(C)]
-pub struct Generic;
+fn class_getitem(vm: &Vm, args: Args) -> PyResult {
+    call_typing(vm, "_generic_class_getitem", args)
+}
 
-#[pymethods]
-impl Generic {
-    #[pyclassmethod(raw)]
-    fn __class_getitem__(vm: &Vm, args: Args) -> PyResult {
-        call_typing(vm, "_generic_class_getitem", args)
-    }
+fn init_subclass(vm: &Vm, args: Args) -> PyResult {
+    call_typing(vm, "_generic_init_subclass", args)
+}
 
-    #[pyclassmethod(raw)]
-    fn __init_subclass__(vm: &Vm, args: Args) -> PyResult {
-        call_typing(vm, "_generic_init_subclass", args)
+/// `typing.Generic`: laid out as `object`, so that it combines with any other base.
+static GENERIC: TypeDef = {
+    static ID: DefId = DefId::new();
+    static TABLE: MethodTable = MethodTable {
+        methods: &[
+            MethodDef {
+                name: "__class_getitem__",
+                doc: "Parameterizes a generic class.\n\nAt least, parameterizing a generic class is the *main* thing this\nmethod does. For example, for some generic class `Foo`, this is called\nwhen we do `Foo[int]` - there, with `cls=Foo` and `params=int`.\n\nHowever, note that this method is also called when defining generic\nclasses in the first place with `class Foo[T]: ...`.\n",
+                text_signature: None,
+                kind: MethodKind::Class,
+                call: class_getitem,
+            },
+            MethodDef {
+                name: "__init_subclass__",
+                doc: "Function to initialize subclasses.",
+                text_signature: None,
+                kind: MethodKind::Class,
+                call: init_subclass,
+            },
+        ],
+        getset: &[],
+        attrs: &[AttrDef {
+            name: "__module__",
+            value: |vm| Ok(vm.intern("typing").into_value()),
+        }],
+        slots: |_| {},
+    };
+    TypeDef {
+        name: "Generic",
+        module: "typing",
+        doc: "Abstract base class for generic types.\n\nClasses with a type parameter list inherit from it implicitly:\n``class Mapping[KT, VT]``.\n",
+        text_signature: None,
+        base: None,
+        flags: TypeFlags::IMMUTABLE | TypeFlags::BASETYPE,
+        payload: <Object as Payload>::INFO,
+        tables: &[&TABLE],
+        id: &ID,
     }
+};
 
-    #[pyslot]
-    fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
-        match vm.types.object.slots.new.get() {
-            Some(new) => new(vm, cls, args),
-            None => Err(vm.type_error("cannot create 'typing.Generic' instances")),
-        }
-    }
+/// The class `typing.Generic`.
+pub fn generic(vm: &Vm) -> Value {
+    structseq::class(vm, &GENERIC).into_value()
 }

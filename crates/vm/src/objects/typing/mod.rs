@@ -265,7 +265,7 @@ impl Vm {
             .map(|t| t.items().to_vec())
             .unwrap_or_default();
         let params = self.new_tuple(unpack_variadic(self, &items)?)?.into_value();
-        let generic = self.class::<alias::Generic>().to_value();
+        let generic = alias::generic(self);
         call_typing(
             self,
             "_GenericAlias",

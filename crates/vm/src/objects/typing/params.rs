@@ -166,6 +166,11 @@ impl TypeVar {
 
 #[pymethods]
 impl TypeVar {
+    #[pyattr]
+    fn __module__(vm: &Vm) -> Value {
+        vm.intern("typing").into_value()
+    }
+
     #[pyslot(
         sig = "(name, *constraints, bound=None, default=typing.NoDefault, covariant=False, contravariant=False, infer_variance=False)"
     )]
@@ -376,6 +381,11 @@ impl ParamSpec {
 
 #[pymethods]
 impl ParamSpec {
+    #[pyattr]
+    fn __module__(vm: &Vm) -> Value {
+        vm.intern("typing").into_value()
+    }
+
     #[pyslot(
         sig = "(name, *, bound=None, default=typing.NoDefault, covariant=False, contravariant=False, infer_variance=False)"
     )]
@@ -543,11 +553,6 @@ macro_rules! param_spec_part {
                 }
             }
 
-            #[pyslot]
-            fn hash(zelf: &Value, vm: &Vm) -> PyResult<i64> {
-                Err(crate::protocols::hash::unhashable(vm, zelf))
-            }
-
             #[pymember]
             fn __origin__(&self) -> Value {
                 self.origin.clone()
@@ -617,6 +622,11 @@ impl TypeVarTuple {
 
 #[pymethods]
 impl TypeVarTuple {
+    #[pyattr]
+    fn __module__(vm: &Vm) -> Value {
+        vm.intern("typing").into_value()
+    }
+
     #[pyslot(sig = "(name, *, default=typing.NoDefault)")]
     fn new(cls: &Ref<Type>, vm: &Vm, name: Ref<Str>, default: Option<Value>) -> PyResult {
         let param = TypeVarTuple {
