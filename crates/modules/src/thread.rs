@@ -58,7 +58,7 @@ fn nanoseconds(vm: &Vm, value: &Value) -> PyResult<i64> {
         }
         let ns = seconds * 1e9;
         let ns = if ns >= 0.0 { ns.ceil() } else { ns.floor() };
-        if !(-9.2e18..9.2e18).contains(&ns) {
+        if !(-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&ns) {
             return Err(out_of_range());
         }
         return Ok(ns as i64);

@@ -201,9 +201,7 @@ impl AsyncGenerator {
             .split_first()
             .and_then(|(z, rest)| Some((z.downcast::<AsyncGenerator>()?, rest)))
         else {
-            return Err(vm.type_error(
-                "descriptor 'athrow' requires a 'async_generator' object",
-            ));
+            return Err(vm.type_error("descriptor 'athrow' requires a 'async_generator' object"));
         };
         if rest.len() > 1 {
             vm.warn(
@@ -531,9 +529,7 @@ impl AThrow {
             return Err(vm.raise_with(&vm.types.stop_async_iteration, &[]));
         }
         if !value.is_none() {
-            return Err(
-                vm.runtime_error("can't send non-None value to a just-started coroutine")
-            );
+            return Err(vm.runtime_error("can't send non-None value to a just-started coroutine"));
         }
         self.state.set(Await::Iter);
         generator.running_async.set(true);
@@ -544,9 +540,7 @@ impl AThrow {
             }
             Some([typ]) => throw_argument(vm, typ, None, None),
             Some([typ, val]) => throw_argument(vm, typ, Some(val.clone()), None),
-            Some([typ, val, tb]) => {
-                throw_argument(vm, typ, Some(val.clone()), Some(tb.clone()))
-            }
+            Some([typ, val, tb]) => throw_argument(vm, typ, Some(val.clone()), Some(tb.clone())),
             Some(many) => Err(vm.type_error(format!(
                 "athrow expected at {} argument{}, got {}",
                 if many.is_empty() { "least 1" } else { "most 3" },

@@ -206,8 +206,7 @@ impl GenericAlias {
             return Err(vm.type_error("not a GenericAlias"));
         };
         let parameters = alias.type_variables(vm)?;
-        let args =
-            substitute::substitute(vm, zelf, alias.args.items(), parameters.items(), item)?;
+        let args = substitute::substitute(vm, zelf, alias.args.items(), parameters.items(), item)?;
         let args = vm.new_tuple(args)?.into_value();
         let new = GenericAlias::of(vm, &alias.origin, &args, alias.starred)?;
         Ok(vm.new_object(new)?.into_value())

@@ -214,8 +214,7 @@ impl Template {
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
         let module = crate::import::import_simple(vm, "string.templatelib")?;
-        let unpickle =
-            crate::protocols::attributes::get_by(vm, &module, "_template_unpickle")?;
+        let unpickle = crate::protocols::attributes::get_by(vm, &module, "_template_unpickle")?;
         let parts = vec![self.strings.to_value(), self.interpolations.to_value()];
         let parts = vm.new_tuple(parts)?.into_value();
         Ok(vm.new_tuple(vec![unpickle, parts])?.into_value())
@@ -394,7 +393,11 @@ impl TemplateIter {
             let Some(part) = part else { return Ok(None) };
             zelf.next.set(at + 1);
             // Empty strings are left out.
-            if at % 2 == 1 || part.downcast::<Str>().is_some_and(|s| !s.as_bytes().is_empty()) {
+            if at % 2 == 1
+                || part
+                    .downcast::<Str>()
+                    .is_some_and(|s| !s.as_bytes().is_empty())
+            {
                 return Ok(Some(part.clone()));
             }
         }

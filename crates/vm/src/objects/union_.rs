@@ -243,8 +243,7 @@ impl UnionType {
             return Err(vm.type_error("not a Union"));
         };
         let parameters = union.type_variables(vm)?;
-        let args =
-            substitute::substitute(vm, zelf, union.args.items(), parameters.items(), item)?;
+        let args = substitute::substitute(vm, zelf, union.args.items(), parameters.items(), item)?;
         union_of(vm, &args)
     }
 

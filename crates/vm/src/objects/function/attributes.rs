@@ -284,7 +284,7 @@ impl Function {
                 let made = vm.call(&annotate, &[Value::small_int(1)])?;
                 if made.downcast::<Dict>().is_none() {
                     return Err(vm.type_error(format!(
-                        "__annotate__() must return a dict, not {}",
+                        "__annotate__ returned non-dict of type '{}'",
                         vm.type_of(&made).full_name()
                     )));
                 }

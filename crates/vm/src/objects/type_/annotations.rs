@@ -28,7 +28,7 @@ pub fn get_annotations(vm: &Vm, ty: &Ref<Type>) -> PyResult {
         let made = vm.call(&annotate, &[Value::small_int(1)])?;
         if made.downcast::<Dict>().is_none() {
             return Err(vm.type_error(format!(
-                "__annotate__() must return a dict, not {}",
+                "__annotate__ returned non-dict of type '{}'",
                 vm.type_of(&made).full_name()
             )));
         }
@@ -55,7 +55,10 @@ pub fn set_annotations(vm: &Vm, ty: &Ref<Type>, value: Option<Value>) -> PyResul
     check(vm, ty, "__annotations__")?;
     let dict = ty.dict(vm)?;
     match value {
-        Some(value) => dict.set_str(vm, &vm.names.__annotations__, value)?,
+        Some(value) if dict.get_str(vm, &vm.names.__annotations__)?.is_some() => {
+            dict.set_str(vm, &vm.names.__annotations__, value)?
+        }
+        Some(value) => dict.set_str(vm, &vm.names.__annotations_cache__, value)?,
         None => {
             let removed = dict.remove_str(vm, &vm.names.__annotations__)?.is_some()
                 | dict

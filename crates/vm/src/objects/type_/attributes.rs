@@ -464,6 +464,10 @@ impl Type {
 
     #[pygetter]
     fn __type_params__(&self, vm: &Vm) -> PyResult {
+        if std::ptr::eq(self, &raw const *vm.types.type_) {
+            // What stands in its dictionary is this very attribute.
+            return Ok(vm.interp.empty_tuple().into_value());
+        }
         Ok(match own(vm, self, &vm.names.__type_params__)? {
             Some(params) => params,
             None => vm.interp.empty_tuple().into_value(),

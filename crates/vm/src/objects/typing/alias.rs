@@ -69,9 +69,8 @@ fn check_params(vm: &Vm, params: &Value) -> PyResult<Option<Ref<Tuple>>> {
         let known = param.downcast::<TypeVar>().is_some()
             || param.downcast::<ParamSpec>().is_some()
             || param.downcast::<TypeVarTuple>().is_some();
-        let shown = || -> PyResult<String> {
-            Ok(object::repr(vm, param)?.to_string_lossy().into_owned())
-        };
+        let shown =
+            || -> PyResult<String> { Ok(object::repr(vm, param)?.to_string_lossy().into_owned()) };
         if !known {
             return Err(vm.type_error(format!("Expected a type param, got {}", shown()?)));
         }

@@ -113,12 +113,7 @@ fn union_with(vm: &Vm, a: &Value, b: &Value) -> PyResult {
 /// constraints ``[A: (str, bytes)]`` or a default ``[T = int]``.
 /// ``TypeVar('T')`` makes one by hand. Variance is inferred for type parameters
 /// and with ``infer_variance=True``. See PEP 484, PEP 695 and PEP 696.
-#[pyclass(
-    name = "TypeVar",
-    module = "typing",
-    gc,
-    flags(HAS_DICT, HAS_WEAKREF)
-)]
+#[pyclass(name = "TypeVar", module = "typing", gc, flags(HAS_DICT, HAS_WEAKREF))]
 #[repr(C)]
 pub struct TypeVar {
     name: Ref<Str>,

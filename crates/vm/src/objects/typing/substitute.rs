@@ -149,12 +149,7 @@ pub(crate) fn substitute(
     replace(vm, args, parameters, &given)
 }
 
-fn replace(
-    vm: &Vm,
-    args: &[Value],
-    parameters: &[Value],
-    given: &[Value],
-) -> PyResult<Vec<Value>> {
+fn replace(vm: &Vm, args: &[Value], parameters: &[Value], given: &[Value]) -> PyResult<Vec<Value>> {
     vm.check_stack()?;
     let mut result = Vec::with_capacity(args.len());
     for arg in args {
@@ -170,11 +165,7 @@ fn replace(
             });
             continue;
         }
-        let unpack = match attribute(
-            vm,
-            arg,
-            &vm.names.__typing_is_unpacked_typevartuple__,
-        )? {
+        let unpack = match attribute(vm, arg, &vm.names.__typing_is_unpacked_typevartuple__)? {
             Some(flag) => object::is_true(vm, &flag)?,
             None => false,
         };
@@ -208,12 +199,10 @@ pub(crate) fn type_repr(vm: &Vm, value: &Value) -> PyResult<String> {
     if value.is(&Value::ELLIPSIS) {
         return Ok("...".to_string());
     }
-    let text = |v: &Value| -> PyResult<String> {
-        Ok(object::str(vm, v)?.to_string_lossy().into_owned())
-    };
-    let repr = |v: &Value| -> PyResult<String> {
-        Ok(object::repr(vm, v)?.to_string_lossy().into_owned())
-    };
+    let text =
+        |v: &Value| -> PyResult<String> { Ok(object::str(vm, v)?.to_string_lossy().into_owned()) };
+    let repr =
+        |v: &Value| -> PyResult<String> { Ok(object::repr(vm, v)?.to_string_lossy().into_owned()) };
     if attribute(vm, value, &vm.names.__origin__)?.is_some()
         && attribute(vm, value, &vm.names.__args__)?.is_some()
     {
