@@ -5,6 +5,7 @@ pub mod abc;
 pub mod array;
 pub mod binascii;
 pub mod bisect;
+pub mod bz2;
 pub mod cmath;
 pub mod codecs;
 pub mod collections;
@@ -49,6 +50,7 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
+    &bz2::module::MODULE,
     &abc::module::MODULE,
     &array::module::MODULE,
     &binascii::module::MODULE,
