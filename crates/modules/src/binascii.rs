@@ -84,18 +84,12 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
         ]);
         at += 4;
     }
-    let (mut quad, mut pads, mut left, mut padding) = (0, 0, 0u8, false);
-    for (i, &byte) in text.iter().enumerate().skip(at) {
+    let (mut quad, mut pads, mut left) = (0, 0, 0u8);
+    for &byte in &text[at..] {
         if byte == b'=' {
-            padding = true;
-            if quad >= 2 {
-                pads += 1;
-                if quad + pads >= 4 {
-                    if strict && i + 1 < text.len() {
-                        return wrong("Excess data after padding");
-                    }
-                    return Ok(out);
-                }
+            pads += 1;
+            if strict && (quad == 0 || quad + pads > 4) {
+                return wrong("Excess padding not allowed");
             }
             continue;
         }
@@ -106,8 +100,12 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
             }
             continue;
         }
-        if strict && padding {
-            return wrong("Discontinuous padding not allowed");
+        if strict && pads > 0 {
+            return wrong(if quad + pads == 4 {
+                "Excess data after padding"
+            } else {
+                "Discontinuous padding not allowed"
+            });
         }
         pads = 0;
         match quad {
@@ -133,6 +131,7 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
             "Invalid base64-encoded string: number of data characters ({}) cannot be 1 more than a multiple of 4",
             out.len() / 3 * 4 + 1
         )),
+        n if n + pads >= 4 => Ok(out),
         _ => wrong("Incorrect padding"),
     }
 }
@@ -164,14 +163,17 @@ fn to_base64(data: &[u8], newline: bool) -> Vec<u8> {
 
 fn from_uu(text: &[u8]) -> Result<Vec<u8>, &'static str> {
     let mut bytes = text.iter().copied();
-    let len = usize::from(bytes.next().unwrap_or(0).wrapping_sub(b' ') & 0o77);
+    let Some(first) = bytes.next() else {
+        return Err("Missing length byte");
+    };
+    let len = usize::from(first.wrapping_sub(b' ') & 0o77);
     let mut out = Vec::with_capacity(len);
     let (mut bits, mut char_bits) = (0u32, 0u32);
     while out.len() < len {
-        let byte = bytes.next().unwrap_or(0);
+        // Space may have been cut from the end of the line.
+        let byte = bytes.next().unwrap_or(b'\n');
         let value = match byte {
-            // Space may have been cut from the end of the line.
-            b'\n' | b'\r' | 0 => 0,
+            b'\n' | b'\r' => 0,
             b' '..=b'`' => (byte - b' ') & 0o77,
             _ => return Err("Illegal char"),
         };

@@ -414,6 +414,7 @@ impl Record {
             Place::StartRecord if c == END => {}
             Place::StartRecord if newline => self.place = Place::EatNewline,
             Place::StartRecord | Place::StartField => {
+                self.place = Place::StartField;
                 if newline || c == END {
                     self.end_field(vm, d, c)?
                 } else if c == d.quotechar && d.quoting != QUOTE_NONE {
@@ -543,6 +544,7 @@ impl Reader {
             place: Place::StartRecord,
             limit: vm.interp.module_state::<State>().field_limit.get(),
         };
+        let mut seen = zelf.lines.get();
         loop {
             let Some(line) = iterator::next(vm, &zelf.input)? else {
                 if record.chars != 0 || record.place == Place::InQuoted {
@@ -563,7 +565,11 @@ impl Reader {
                     ),
                 ));
             };
-            zelf.lines.set(zelf.lines.get() + 1);
+            if zelf.lines.get() != seen {
+                return Err(error(vm, "iterator has already advanced the reader"));
+            }
+            seen += 1;
+            zelf.lines.set(seen);
             if text.is_ascii() {
                 for c in text.as_bytes() {
                     record.step(vm, dialect, u32::from(*c))?;
