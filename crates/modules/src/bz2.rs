@@ -24,7 +24,9 @@ fn raise(vm: &Vm, error: bzip2::Error) -> Raised {
         bzip2::Error::Param => {
             vm.value_error("Internal error - invalid parameters passed to libbzip2")
         }
-        bzip2::Error::Sequence => vm.runtime_error("Internal error - Invalid sequence of commands sent to libbzip2"),
+        bzip2::Error::Sequence => {
+            vm.runtime_error("Internal error - Invalid sequence of commands sent to libbzip2")
+        }
     }
 }
 
@@ -48,7 +50,13 @@ pub struct Compressor {
 }
 
 impl Compressor {
-    fn run(&self, vm: &Vm, stream: &mut Compress, input: &[u8], action: Action) -> PyResult<Vec<u8>> {
+    fn run(
+        &self,
+        vm: &Vm,
+        stream: &mut Compress,
+        input: &[u8],
+        action: Action,
+    ) -> PyResult<Vec<u8>> {
         let (mut out, mut at) = (Vec::new(), 0);
         while at < input.len() || action == Action::Finish {
             let start = room(&mut out, usize::MAX);

@@ -50,11 +50,11 @@ use naja_vm::ModuleDef;
 
 /// All of them, for `Config::builtin_modules`.
 pub static MODULES: &[&ModuleDef] = &[
-    &bz2::module::MODULE,
     &abc::module::MODULE,
     &array::module::MODULE,
     &binascii::module::MODULE,
     &bisect::module::MODULE,
+    &bz2::module::MODULE,
     &cmath::module::MODULE,
     &codecs::module::MODULE,
     &collections::module::MODULE,
