@@ -272,6 +272,8 @@ impl BytesIo {
                     .map_err(|_| vm.value_error(format!("negative size value {n}")))?
             }
         };
+        // The argument's `__index__` may have closed the stream or lent its buffer.
+        self.check_exports(vm)?;
         self.data.with_mut(|d| {
             if let Some(d) = d {
                 d.truncate(size)

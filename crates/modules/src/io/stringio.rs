@@ -446,7 +446,9 @@ impl StringIo {
 
     #[pymethod(sig = "($self, state, /)")]
     fn __setstate__(zelf: &Ref<Self>, vm: &Vm, state: &Value) -> PyResult<()> {
-        zelf.check_open(vm)?;
+        if zelf.closed.get() {
+            return Err(super::closed_error(vm));
+        }
         let items = state
             .downcast::<Tuple>()
             .map(|t| t.items())
@@ -473,6 +475,7 @@ impl StringIo {
         };
         zelf.newline_value.set(str_::of(newline).cloned());
         zelf.newline.set(parsed);
+        zelf.ready.set(true);
         // The stored text has had its line ends translated already.
         let (bytes, chars) = (text.as_bytes().to_vec(), text.char_len());
         zelf.text.set(Text {

@@ -481,6 +481,13 @@ fn init_unicode(
     if str_::of(&args[4]).is_none() {
         return Err(wrong(4, "str"));
     }
+    let mut args = args;
+    if is_subtype(ty, &vm.types.unicode_decode_error)
+        && args[1].downcast::<crate::objects::bytes::Bytes>().is_none()
+    {
+        let data = crate::objects::buffer::Buffer::of(vm, &args[1])?.to_vec();
+        args[1] = vm.new_bytes_of(data)?.into_value();
+    }
     for index in [2, 3] {
         crate::protocols::number::index_isize(vm, &args[index])?;
     }

@@ -181,7 +181,7 @@ pub fn decode_unicode(
         };
     }
     warn(vm, invalid, "")?;
-    Ok((run.finish()?, at))
+    Ok((run.finish()?, if last { data.len() } else { at }))
 }
 
 /// As [`decode_unicode`], only `\u` and `\U` being escapes.
@@ -237,7 +237,7 @@ pub fn decode_raw(
         };
         at = run.error(start, end, reason)?;
     }
-    Ok((run.finish()?, at))
+    Ok((run.finish()?, if last { data.len() } else { at }))
 }
 
 /// All but printable ASCII as escapes.

@@ -193,7 +193,7 @@ pub fn decode_utf8(
             None => break,
         }
     }
-    Ok((run.finish()?, at))
+    Ok((run.finish()?, if last { data.len() } else { at }))
 }
 
 /// The shared string of one character of Latin-1.

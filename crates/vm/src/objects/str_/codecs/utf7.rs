@@ -160,7 +160,7 @@ pub fn decode(vm: &Vm, data: &[u8], errors: &Errors, last: bool) -> PyResult<(Re
             break;
         }
     }
-    Ok((run.finish()?, at))
+    Ok((run.finish()?, if last { data.len() } else { at }))
 }
 
 /// UTF-7 can write everything.

@@ -182,7 +182,7 @@ pub fn decode_utf16(
             }
         }
     }
-    Ok((run.finish()?, at, told))
+    Ok((run.finish()?, if last { data.len() } else { at }, told))
 }
 
 /// As [`decode_utf16`].
@@ -230,5 +230,5 @@ pub fn decode_utf32(
         };
         at = run.error(at, at + 4, reason)?;
     }
-    Ok((run.finish()?, at, told))
+    Ok((run.finish()?, if last { data.len() } else { at }, told))
 }
