@@ -57,6 +57,7 @@ pub struct FileIo {
     /// Size and whether a character device, as the file was when it was opened.
     opened_size: Cell<i64>,
     opened_tty: Cell<bool>,
+    finalizing: Cell<bool>,
 }
 
 impl Default for FileIo {
@@ -73,6 +74,7 @@ impl Default for FileIo {
             block_size: Cell::new(super::DEFAULT_BUFFER_SIZE),
             opened_size: Cell::new(-1),
             opened_tty: Cell::new(false),
+            finalizing: Cell::new(false),
         }
     }
 }
@@ -197,6 +199,13 @@ impl FileIo {
         }
         zelf.fd.set(-1);
         let mut given = -1;
+        if file.is(&Value::TRUE) || file.is(&Value::FALSE) {
+            vm.warn(
+                &vm.types.runtime_warning,
+                "bool is used as a file descriptor",
+                1,
+            )?;
+        }
         if naja_vm::protocols::number::is_int(vm, file) {
             given = match number::index_i64(vm, file)?.map(i32::try_from) {
                 Some(Ok(fd)) if fd >= 0 => fd,
@@ -224,7 +233,14 @@ impl FileIo {
             zelf.fd.set(-1);
             return Err(raised);
         }
-        attributes::set(vm, zelf.as_value(), &vm.intern("name"), Some(file))?;
+        if let Err(raised) = attributes::set(vm, zelf.as_value(), &vm.intern("name"), Some(file)) {
+            if given < 0 {
+                // SAFETY: the descriptor is ours.
+                unsafe { libc::close(zelf.fd.get()) };
+            }
+            zelf.fd.set(-1);
+            return Err(raised);
+        }
         if zelf.appending.get() {
             // SAFETY: a plain call; a pipe cannot seek, which does not matter.
             unsafe { libc::lseek(zelf.fd.get(), 0, libc::SEEK_END) };
@@ -628,6 +644,23 @@ impl FileIo {
     #[pygetter]
     fn mode(&self) -> &'static str {
         self.mode_text()
+    }
+
+    #[pygetter]
+    fn _finalizing(&self) -> bool {
+        self.finalizing.get()
+    }
+
+    #[pysetter(name = "_finalizing")]
+    fn set_finalizing(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        match value {
+            Some(value) if value.is(&Value::TRUE) || value.is(&Value::FALSE) => {
+                self.finalizing.set(value.is(&Value::TRUE));
+                Ok(())
+            }
+            Some(_) => Err(vm.type_error("attribute value type must be bool")),
+            None => Err(vm.type_error("can't delete numeric/char attribute")),
+        }
     }
 
     #[pygetter]
