@@ -109,13 +109,63 @@ table!(
     fields! { "value": STOP_VALUE, "generator return value"; }
 );
 table!(EXIT, fields! { "code": EXIT_CODE, "exception code"; });
+/// A field of OSError as the macro `fields` makes it.
+macro_rules! os_field {
+    ($name:literal, $index:expr, $doc:literal) => {
+        GetSetDef {
+            name: $name,
+            doc: $doc,
+            member: false,
+            get: Some(get::<{ $index }>),
+            set: Some(set::<{ $index }>),
+        }
+    };
+}
+
 table!(
     OS,
-    fields! {
-        "errno": os::ERRNO, "POSIX exception code"; "strerror": os::STRERROR, "exception strerror";
-        "filename": os::FILENAME, "exception filename"; "filename2": os::FILENAME2, "second exception filename";
-    }
+    &[
+        os_field!("errno", os::ERRNO, "POSIX exception code"),
+        os_field!("strerror", os::STRERROR, "exception strerror"),
+        os_field!("filename", os::FILENAME, "exception filename"),
+        os_field!("filename2", os::FILENAME2, "second exception filename"),
+        GetSetDef {
+            name: "characters_written",
+            doc: "",
+            member: false,
+            get: Some(get_written),
+            set: Some(set_written),
+        },
+    ]
 );
+
+fn get_written(vm: &Vm, value: &Value) -> PyResult {
+    let written = value
+        .downcast::<BaseException>()
+        .and_then(|exception| exception.field(os::WRITTEN));
+    written.ok_or_else(|| vm.attribute_error("characters_written"))
+}
+
+fn set_written(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResult<()> {
+    let Some(exception) = object.downcast::<BaseException>() else {
+        return Err(vm.type_error("not an exception"));
+    };
+    match value {
+        None if exception.field(os::WRITTEN).is_none() => {
+            Err(vm.attribute_error("characters_written"))
+        }
+        None => {
+            exception.set_field(os::WRITTEN, None);
+            Ok(())
+        }
+        Some(value) => {
+            let n = crate::protocols::number::index_isize(vm, value)?;
+            exception.set_field(os::WRITTEN, Some(vm.new_int(n as i64)?));
+            Ok(())
+        }
+    }
+}
+
 table!(
     SYNTAX,
     fields! {
