@@ -38,8 +38,11 @@ pub fn get_by(vm: &Vm, object: &Value, name: &str) -> PyResult {
 pub fn get_optional(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option<Value>> {
     let ty = vm.type_of(object);
     if ty.slots.getattro.get() == vm.types.object.slots.getattro.get() {
-        // No exception is made for the usual "no such attribute".
-        return generic_get_optional(vm, object, name);
+        // No exception is made for the usual "no such attribute"; a descriptor may raise one.
+        return match generic_get_optional(vm, object, name) {
+            Err(Raised) if vm.catch(&vm.types.attribute_error) => Ok(None),
+            result => result,
+        };
     }
     match get(vm, object, name) {
         Ok(value) => Ok(Some(value)),
