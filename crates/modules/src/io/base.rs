@@ -54,12 +54,8 @@ pub fn finalize(vm: &Vm, zelf: &Value) {
             vm.clear_exception();
         }
         if vm.call_method_str(zelf, "close", &[]).is_err() {
-            if vm.interp.config.dev_mode {
-                let exception = vm.take_exception();
-                naja_vm::builtins::sys::unraisable(vm, exception, Some(zelf), None);
-            } else {
-                vm.clear_exception();
-            }
+            let exception = vm.take_exception();
+            naja_vm::builtins::sys::unraisable(vm, exception, Some(zelf), None);
         }
     }
     if let Some(pending) = pending {
