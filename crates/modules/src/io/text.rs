@@ -402,8 +402,11 @@ impl TextIoWrapper {
         if self.decoder.with(Option::is_none) {
             return Ok(());
         }
-        self.decoded.set(Decoded::default());
-        self.snapshot.set(None);
+        // Of streams that cannot tell, what was read ahead comes from elsewhere than where writing goes.
+        if self.snapshot.with(Option::is_some) {
+            self.decoded.set(Decoded::default());
+            self.snapshot.set(None);
+        }
         self.with_decoder(vm, |decoder| decoder.reset(vm))?;
         self.pending_cr.set(false);
         Ok(())
