@@ -13,6 +13,7 @@ fn polynomial(coefficients: &[f64; 8], x: f64) -> f64 {
 }
 
 /// Numerators and denominators for the middle, the flanks and the tails.
+#[allow(clippy::excessive_precision)]
 const MIDDLE: ([f64; 8], [f64; 8]) = (
     [
         2.5090809287301226727e+3,
@@ -35,6 +36,7 @@ const MIDDLE: ([f64; 8], [f64; 8]) = (
         1.0,
     ],
 );
+#[allow(clippy::excessive_precision)]
 const FLANK: ([f64; 8], [f64; 8]) = (
     [
         7.74545014278341407640e-4,
@@ -57,6 +59,7 @@ const FLANK: ([f64; 8], [f64; 8]) = (
         1.0,
     ],
 );
+#[allow(clippy::excessive_precision)]
 const TAIL: ([f64; 8], [f64; 8]) = (
     [
         2.01033439929228813265e-7,

@@ -329,6 +329,24 @@ impl Deque {
     }
 
     #[pyslot]
+    fn set_subscript(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        key: &Value,
+        value: Option<&Value>,
+    ) -> PyResult<()> {
+        if !number::has_index(vm, key) {
+            return Err(vm.type_error(format!(
+                "sequence index must be integer, not '{}'",
+                vm.type_of(key).full_name()
+            )));
+        }
+        let index = number::index_for(vm, key, &vm.types.index_error)?;
+        let from_end = if index < 0 { zelf.len() as isize } else { 0 };
+        Deque::set_item(zelf, vm, index + from_end, value)
+    }
+
+    #[pyslot]
     fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
         let all = 0..zelf.len();
         Ok(zelf

@@ -666,6 +666,7 @@ pub mod module {
     #[pyfunction(
         sig = "(message, category, filename, lineno,\n              module=<unrepresentable>, registry=None,\n              module_globals=None, source=None)"
     )]
+    #[allow(clippy::too_many_arguments)]
     fn warn_explicit(
         vm: &Vm,
         message: &Value,
