@@ -163,10 +163,11 @@ impl Profiler {
             if let Some(e) = d.entries.get_mut(entry) {
                 e.counts.level += 1
             }
-            if subcalls && let Some(caller) = d.stack.last().map(|c| c.entry) {
-                if let Some(counts) = callee(d, caller, entry) {
-                    counts.level += 1
-                }
+            if subcalls
+                && let Some(caller) = d.stack.last().map(|c| c.entry)
+                && let Some(counts) = callee(d, caller, entry)
+            {
+                counts.level += 1
             }
             d.stack.push(Call {
                 entry,

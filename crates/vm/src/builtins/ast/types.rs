@@ -169,7 +169,7 @@ fn make_classes(vm: &Vm, state: &Rc<AstState>) -> PyResult<()> {
         let product = rule.constructors.first().filter(|_| !rule.sum);
         let fields: Vec<&str> =
             product.map_or(Vec::new(), |p| p.fields.iter().map(|f| f.0).collect());
-        let (ty, dict) = make_class(vm, rule.name, &base, &fields, &rule.doc())?;
+        let (ty, dict) = make_class(vm, rule.name, base, &fields, &rule.doc())?;
         set_place(vm, &dict, rule)?;
         rules.push((rule.name, ty.clone()));
         for constructor in rule.constructors {
