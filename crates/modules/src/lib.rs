@@ -13,7 +13,9 @@ pub mod common;
 pub mod contextvars;
 pub mod csv;
 pub mod errno;
+pub mod fcntl;
 pub mod functools;
+pub mod grp;
 pub mod hashes;
 pub mod heapq;
 pub mod io;
@@ -26,8 +28,14 @@ pub mod math;
 pub mod opcode;
 pub mod operator;
 pub mod posix;
+pub mod os;
+pub mod posixsubprocess;
+pub mod pwd;
 pub mod queue;
 pub mod random;
+pub mod resource;
+pub mod select;
+pub mod signal;
 pub mod sre;
 pub mod stat;
 pub mod statistics;
@@ -61,7 +69,9 @@ pub static MODULES: &[&ModuleDef] = &[
     &contextvars::module::MODULE,
     &csv::module::MODULE,
     &errno::module::MODULE,
+    &fcntl::module::MODULE,
     &functools::module::MODULE,
+    &grp::module::MODULE,
     &hashes::blake2::module::MODULE,
     &hashes::md5::module::MODULE,
     &hashes::sha1::module::MODULE,
@@ -78,8 +88,13 @@ pub static MODULES: &[&ModuleDef] = &[
     &opcode::module::MODULE,
     &operator::module::MODULE,
     &posix::module::MODULE,
+    &posixsubprocess::module::MODULE,
+    &pwd::module::MODULE,
     &queue::module::MODULE,
     &random::module::MODULE,
+    &resource::module::MODULE,
+    &select::module::MODULE,
+    &signal::module::MODULE,
     &sre::module::MODULE,
     &stat::module::MODULE,
     &statistics::module::MODULE,

@@ -9,7 +9,7 @@ use naja_heap::Value;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Signal numbers end below this.
 pub const NSIG: usize = 65;
@@ -54,7 +54,94 @@ extern "C" fn note(signal: libc::c_int) {
             && libc::pthread_kill(main as libc::pthread_t, signal) == 0
     };
     if !passed_on {
-        trip(signal)
+        trip(signal);
+        wake_up(signal)
+    }
+}
+
+/// Where the handler writes each signal's number (`set_wakeup_fd`); -1: nowhere.
+static WAKEUP: AtomicI32 = AtomicI32::new(-1);
+static WAKEUP_WARNS: AtomicBool = AtomicBool::new(true);
+/// The error of the last write there, still to be reported; 0: none.
+static WAKEUP_ERROR: AtomicI32 = AtomicI32::new(0);
+
+/// Writes the signal's number to the wakeup descriptor. Async-signal-safe.
+fn wake_up(signal: libc::c_int) {
+    let fd = WAKEUP.load(Ordering::Relaxed);
+    if fd < 0 {
+        return;
+    }
+    let byte = signal as u8;
+    // SAFETY: one byte; the calling thread's errno is as before afterwards.
+    unsafe {
+        let errno = libc::__errno_location();
+        let saved = *errno;
+        if libc::write(fd, (&raw const byte).cast(), 1) < 0
+            && (*errno != libc::EAGAIN || WAKEUP_WARNS.load(Ordering::Relaxed))
+        {
+            WAKEUP_ERROR.store(*errno, Ordering::Relaxed);
+        }
+        *errno = saved;
+    }
+}
+
+/// Sets where signals are written to and gives what it was.
+pub fn set_wakeup_fd(fd: i32, warn_on_full_buffer: bool) -> i32 {
+    WAKEUP_WARNS.store(warn_on_full_buffer, Ordering::Relaxed);
+    WAKEUP.swap(fd, Ordering::Relaxed)
+}
+
+/// In a forked child: forgets the parent's signals; the calling thread handles the child's.
+pub fn after_fork() {
+    ANY.store(false, Ordering::Relaxed);
+    PENDING
+        .iter()
+        .for_each(|flag| flag.store(false, Ordering::Relaxed));
+    // SAFETY: a plain query.
+    let main = unsafe { libc::pthread_self() };
+    MAIN_THREAD.store(main as u64, Ordering::Relaxed);
+}
+
+/// The system's disposition of a signal.
+pub fn system_action(signal: i32) -> libc::sighandler_t {
+    // SAFETY: queries into zeroed memory.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut old);
+        old.sa_sigaction
+    }
+}
+
+/// Whether system calls go on after the signal's handler (`siginterrupt`). False where the system refuses.
+pub fn set_restart(signal: i32, restart: bool) -> bool {
+    // SAFETY: queries into zeroed memory, then changes one flag of the disposition.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(signal, std::ptr::null(), &mut action) != 0 {
+            return false;
+        }
+        if restart {
+            action.sa_flags |= libc::SA_RESTART
+        } else {
+            action.sa_flags &= !libc::SA_RESTART
+        }
+        libc::sigaction(signal, &action, std::ptr::null_mut()) == 0
+    }
+}
+
+/// What was registered for a signal from here.
+pub fn registered(vm: &Vm, signal: i32) -> Option<Handler> {
+    handlers(vm).0.with(|h| h.get(&signal).cloned())
+}
+
+/// Reports an error of writing to the wakeup descriptor, as an unraisable exception.
+fn report_wakeup(vm: &Vm) {
+    let errno = WAKEUP_ERROR.swap(0, Ordering::Relaxed);
+    if errno != 0 {
+        vm.os_error(errno, None);
+        let exception = vm.take_exception();
+        let text = "Exception ignored when trying to write to the signal wakeup fd";
+        crate::builtins::sys::unraisable(vm, exception, None, Some(text));
     }
 }
 
@@ -129,6 +216,7 @@ pub fn run_handlers(vm: &Vm) -> PyResult<()> {
     if !ANY.swap(false, Ordering::Acquire) {
         return Ok(());
     }
+    report_wakeup(vm);
     for (number, flag) in PENDING.iter().enumerate() {
         if !flag.swap(false, Ordering::Relaxed) {
             continue;
