@@ -105,6 +105,7 @@ pub mod module {
             .iter()
             .map(|name| Ok(vm.new_str(name)?.into_value()))
             .collect::<PyResult<Vec<Value>>>()?;
-        module.set(vm, "_have_functions", vm.new_list(functions)?.into_value())
+        module.set(vm, "_have_functions", vm.new_list(functions)?.into_value())?;
+        crate::os::complete(vm, module)
     }
 }
