@@ -55,7 +55,9 @@ pub mod module {
             let result = retry_or_raise(vm, || unsafe { libc::fcntl(fd.0, cmd, n) })?;
             return vm.new_int(result as i64);
         }
-        let Some(arg) = arg else { return Ok(Value::NONE) };
+        let Some(arg) = arg else {
+            return Ok(Value::NONE);
+        };
         if str_::of(arg).is_none() && !Buffer::supported(vm, arg) {
             return Err(vm.type_error(format!(
                 "fcntl() argument 3 must be an integer, a bytes-like object, or a string, not {}",
@@ -75,7 +77,13 @@ pub mod module {
 
     /// Perform the operation request on file descriptor fd.
     #[pyfunction(sig = "(fd, request, arg=0, mutate_flag=True, /)")]
-    fn ioctl(vm: &Vm, fd: Fd, request: &Value, arg: Option<&Value>, #[default(true)] mutate_flag: bool) -> PyResult {
+    fn ioctl(
+        vm: &Vm,
+        fd: Fd,
+        request: &Value,
+        arg: Option<&Value>,
+        #[default(true)] mutate_flag: bool,
+    ) -> PyResult {
         let request = number_of(vm, request)? as libc::c_ulong;
         let event = [
             vm.new_int(fd.0 as i64)?,
@@ -89,7 +97,9 @@ pub mod module {
             let result = retry_or_raise(vm, || unsafe { libc::ioctl(fd.0, request, n) })?;
             return vm.new_int(result as i64);
         }
-        let Some(arg) = arg else { return Ok(Value::NONE) };
+        let Some(arg) = arg else {
+            return Ok(Value::NONE);
+        };
         if str_::of(arg).is_none() && !Buffer::supported(vm, arg) {
             return Err(vm.type_error(format!(
                 "ioctl() argument 3 must be an integer, a bytes-like object, or a string, not {}",
@@ -107,7 +117,9 @@ pub mod module {
         }
         data.resize(len + ROOM, 0);
         // SAFETY: the argument's bytes with room behind them.
-        let result = retry_or_raise(vm, || unsafe { libc::ioctl(fd.0, request, data.as_mut_ptr()) })?;
+        let result = retry_or_raise(vm, || unsafe {
+            libc::ioctl(fd.0, request, data.as_mut_ptr())
+        })?;
         match target {
             Some(target) => {
                 target.with_mut(|to| {
@@ -131,9 +143,19 @@ pub mod module {
 
     /// A wrapper around the fcntl() locking calls.
     #[pyfunction(sig = "(fd, cmd, len=0, start=0, whence=0, /)")]
-    fn lockf(vm: &Vm, fd: Fd, cmd: i32, #[default(0)] len: i64, #[default(0)] start: i64, #[default(0)] whence: i32) -> PyResult<()> {
+    fn lockf(
+        vm: &Vm,
+        fd: Fd,
+        cmd: i32,
+        #[default(0)] len: i64,
+        #[default(0)] start: i64,
+        #[default(0)] whence: i32,
+    ) -> PyResult<()> {
         let numbers = [fd.0 as i64, cmd as i64, len, start, whence as i64];
-        let event = numbers.iter().map(|&n| vm.new_int(n)).collect::<PyResult<Vec<_>>>()?;
+        let event = numbers
+            .iter()
+            .map(|&n| vm.new_int(n))
+            .collect::<PyResult<Vec<_>>>()?;
         vm.permit(Access::Event("fcntl.lockf", &event))?;
         let kind = if cmd == libc::LOCK_UN {
             libc::F_UNLCK
@@ -150,7 +172,11 @@ pub mod module {
         lock.l_whence = whence as i16;
         lock.l_start = start;
         lock.l_len = len;
-        let command = if cmd & libc::LOCK_NB != 0 { libc::F_SETLK } else { libc::F_SETLKW };
+        let command = if cmd & libc::LOCK_NB != 0 {
+            libc::F_SETLK
+        } else {
+            libc::F_SETLKW
+        };
         // SAFETY: reads one lock.
         retry_or_raise(vm, || unsafe { libc::fcntl(fd.0, command, &lock) }).map(|_| ())
     }

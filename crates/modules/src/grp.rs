@@ -74,7 +74,9 @@ pub mod module {
         };
         let found = match gid {
             // SAFETY: the buffers of `look_up`.
-            Some(gid) => look_up(vm, |g, b, n, f| unsafe { libc::getgrgid_r(gid, g, b, n, f) })?,
+            Some(gid) => look_up(vm, |g, b, n, f| unsafe {
+                libc::getgrgid_r(gid, g, b, n, f)
+            })?,
             None => None,
         };
         match found {
@@ -94,7 +96,9 @@ pub mod module {
     fn getgrnam(vm: &Vm, name: &Ref<Str>) -> PyResult {
         let c = system::c_string(vm, system::fs_encode(vm, name)?)?;
         // SAFETY: a terminated text and the buffers of `look_up`.
-        match look_up(vm, |g, b, n, f| unsafe { libc::getgrnam_r(c.as_ptr(), g, b, n, f) })? {
+        match look_up(vm, |g, b, n, f| unsafe {
+            libc::getgrnam_r(c.as_ptr(), g, b, n, f)
+        })? {
             Some(found) => Ok(found),
             None => {
                 let shown = object::repr(vm, name.as_value())?;
@@ -127,6 +131,10 @@ pub mod module {
 
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
-        module.set(vm, "struct_group", structseq::class(vm, &GROUP).into_value())
+        module.set(
+            vm,
+            "struct_group",
+            structseq::class(vm, &GROUP).into_value(),
+        )
     }
 }

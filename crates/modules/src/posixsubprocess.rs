@@ -43,7 +43,10 @@ fn strings(vm: &Vm, items: &Value, message: &str) -> PyResult<Vec<CString>> {
 
 fn kept(vm: &Vm, fds: &Value) -> PyResult<Vec<i32>> {
     let Some(tuple) = fds.downcast::<Tuple>() else {
-        return Err(vm.type_error(format!("fork_exec() argument 4 must be tuple, not {}", vm.type_name(fds))));
+        return Err(vm.type_error(format!(
+            "fork_exec() argument 4 must be tuple, not {}",
+            vm.type_name(fds)
+        )));
     };
     let mut keep = Vec::new();
     for item in tuple.items() {
@@ -67,7 +70,16 @@ unsafe fn child(
     env: *const *const libc::c_char,
     before_exec: impl FnOnce() -> bool,
 ) -> &'static str {
-    let [p2cread, p2cwrite, c2pread, mut c2pwrite, errread, mut errwrite, errpipe_read, errpipe_write] = plan.fds;
+    let [
+        p2cread,
+        p2cwrite,
+        c2pread,
+        mut c2pwrite,
+        errread,
+        mut errwrite,
+        errpipe_read,
+        errpipe_write,
+    ] = plan.fds;
     // SAFETY: plain system calls throughout.
     unsafe {
         for &fd in &plan.keep {
@@ -187,7 +199,9 @@ fn report(fd: i32, doing: &str, errno: i32) {
     };
     if errno != 0 {
         put(b"OSError:");
-        let digits = (0..8).rev().map(|i| (errno as u32 >> (i * 4) & 15) as usize);
+        let digits = (0..8)
+            .rev()
+            .map(|i| (errno as u32 >> (i * 4) & 15) as usize);
         let mut started = false;
         for digit in digits {
             started |= digit != 0;
@@ -233,7 +247,15 @@ fn start(vm: &Vm, plan: &Plan, preexec: Option<&Value>) -> PyResult<i32> {
                 }
             });
             let errno = system::errno();
-            report(plan.fds[7], doing, if doing.starts_with("Exception") { 0 } else { errno });
+            report(
+                plan.fds[7],
+                doing,
+                if doing.starts_with("Exception") {
+                    0
+                } else {
+                    errno
+                },
+            );
             libc::_exit(255)
         }
         libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut());
@@ -248,7 +270,10 @@ fn start(vm: &Vm, plan: &Plan, preexec: Option<&Value>) -> PyResult<i32> {
     Ok(pid)
 }
 
-#[pymodule(name = "_posixsubprocess", doc = "A POSIX helper for the subprocess module.")]
+#[pymodule(
+    name = "_posixsubprocess",
+    doc = "A POSIX helper for the subprocess module."
+)]
 pub mod module {
     use super::*;
 
@@ -291,24 +316,50 @@ pub mod module {
             if items.len() > 65536 {
                 return Err(vm.value_error("too many extra_groups"));
             }
-            Some(items.iter().map(|g| Ok(Gid::of(vm, g)?.0)).collect::<PyResult<Vec<_>>>()?)
+            Some(
+                items
+                    .iter()
+                    .map(|g| Ok(Gid::of(vm, g)?.0))
+                    .collect::<PyResult<Vec<_>>>()?,
+            )
         } else {
             None
         };
         let plan = Plan {
             programs: strings(vm, executable_list, "executable_list must be a sequence")?,
-            args: if given(args) { strings(vm, args, "argv must be a tuple")? } else { Vec::new() },
-            env: given(env).then(|| strings(vm, env, "env must be a sequence")).transpose()?,
-            cwd: given(cwd).then(|| system::c_string(vm, fs_bytes(vm, cwd)?)).transpose()?,
+            args: if given(args) {
+                strings(vm, args, "argv must be a tuple")?
+            } else {
+                Vec::new()
+            },
+            env: given(env)
+                .then(|| strings(vm, env, "env must be a sequence"))
+                .transpose()?,
+            cwd: given(cwd)
+                .then(|| system::c_string(vm, fs_bytes(vm, cwd)?))
+                .transpose()?,
             keep,
             close_fds,
-            fds: [p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, errpipe_read, errpipe_write],
+            fds: [
+                p2cread,
+                p2cwrite,
+                c2pread,
+                c2pwrite,
+                errread,
+                errwrite,
+                errpipe_read,
+                errpipe_write,
+            ],
             restore_signals,
             new_session: call_setsid,
             process_group: pgid_to_set,
-            gid: given(gid).then(|| Gid::of(vm, gid).map(|g| g.0)).transpose()?,
+            gid: given(gid)
+                .then(|| Gid::of(vm, gid).map(|g| g.0))
+                .transpose()?,
             groups,
-            uid: given(uid).then(|| Uid::of(vm, uid).map(|u| u.0)).transpose()?,
+            uid: given(uid)
+                .then(|| Uid::of(vm, uid).map(|u| u.0))
+                .transpose()?,
             umask: child_umask,
         };
         start(vm, &plan, given(preexec_fn).then_some(preexec_fn))

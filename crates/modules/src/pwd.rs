@@ -21,7 +21,9 @@ pub fn text(vm: &Vm, text: *const libc::c_char) -> PyResult {
         return Ok(Value::NONE);
     }
     // SAFETY: a terminated text of the C library's.
-    let bytes = unsafe { std::ffi::CStr::from_ptr(text) }.to_bytes().to_vec();
+    let bytes = unsafe { std::ffi::CStr::from_ptr(text) }
+        .to_bytes()
+        .to_vec();
     system::fs_decode(vm, &bytes)
 }
 
@@ -79,7 +81,9 @@ pub mod module {
             }
         };
         // SAFETY: the buffers of `look_up`.
-        match look_up(vm, |p, b, n, f| unsafe { libc::getpwuid_r(uid, p, b, n, f) })? {
+        match look_up(vm, |p, b, n, f| unsafe {
+            libc::getpwuid_r(uid, p, b, n, f)
+        })? {
             Some(found) => Ok(found),
             None => {
                 let message = vm.new_str(format!("getpwuid(): uid not found: {}", shown()?))?;
@@ -93,7 +97,9 @@ pub mod module {
     fn getpwnam(vm: &Vm, name: &Ref<Str>) -> PyResult {
         let c = system::c_string(vm, system::fs_encode(vm, name)?)?;
         // SAFETY: a terminated text and the buffers of `look_up`.
-        match look_up(vm, |p, b, n, f| unsafe { libc::getpwnam_r(c.as_ptr(), p, b, n, f) })? {
+        match look_up(vm, |p, b, n, f| unsafe {
+            libc::getpwnam_r(c.as_ptr(), p, b, n, f)
+        })? {
             Some(found) => Ok(found),
             None => {
                 let shown = object::repr(vm, name.as_value())?;
@@ -126,6 +132,10 @@ pub mod module {
 
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
-        module.set(vm, "struct_passwd", structseq::class(vm, &PASSWD).into_value())
+        module.set(
+            vm,
+            "struct_passwd",
+            structseq::class(vm, &PASSWD).into_value(),
+        )
     }
 }

@@ -27,8 +27,20 @@ pub fn usage_value(vm: &Vm, u: &libc::rusage) -> PyResult {
     let seconds = |t: &libc::timeval| vm.new_float(t.tv_sec as f64 + t.tv_usec as f64 * 0.000001);
     let mut items = vec![seconds(&u.ru_utime)?, seconds(&u.ru_stime)?];
     let counts = [
-        u.ru_maxrss, u.ru_ixrss, u.ru_idrss, u.ru_isrss, u.ru_minflt, u.ru_majflt, u.ru_nswap, u.ru_inblock,
-        u.ru_oublock, u.ru_msgsnd, u.ru_msgrcv, u.ru_nsignals, u.ru_nvcsw, u.ru_nivcsw,
+        u.ru_maxrss,
+        u.ru_ixrss,
+        u.ru_idrss,
+        u.ru_isrss,
+        u.ru_minflt,
+        u.ru_majflt,
+        u.ru_nswap,
+        u.ru_inblock,
+        u.ru_oublock,
+        u.ru_msgsnd,
+        u.ru_msgrcv,
+        u.ru_nsignals,
+        u.ru_nvcsw,
+        u.ru_nivcsw,
     ];
     for n in counts {
         items.push(vm.new_int(n)?)
@@ -44,7 +56,13 @@ fn known(vm: &Vm, resource: i32) -> PyResult<()> {
 }
 
 fn limits_value(vm: &Vm, limit: &libc::rlimit) -> PyResult {
-    let one = |n: u64| if n == libc::RLIM_INFINITY { vm.new_int(-1) } else { n.into_py_result(vm) };
+    let one = |n: u64| {
+        if n == libc::RLIM_INFINITY {
+            vm.new_int(-1)
+        } else {
+            n.into_py_result(vm)
+        }
+    };
     let items = vec![one(limit.rlim_cur)?, one(limit.rlim_max)?];
     Ok(vm.new_tuple(items)?.into_value())
 }
@@ -62,9 +80,13 @@ fn limits_of(vm: &Vm, limits: &Value) -> PyResult<libc::rlimit> {
         if n < dashu_int::IBig::ZERO {
             return Err(vm.value_error("Cannot convert negative int"));
         }
-        u64::try_from(n).map_err(|_| vm.overflow_error("Python int too large to convert to C rlim_t"))
+        u64::try_from(n)
+            .map_err(|_| vm.overflow_error("Python int too large to convert to C rlim_t"))
     };
-    Ok(libc::rlimit { rlim_cur: one(soft)?, rlim_max: one(hard)? })
+    Ok(libc::rlimit {
+        rlim_cur: one(soft)?,
+        rlim_max: one(hard)?,
+    })
 }
 
 fn failed(vm: &Vm) -> naja_vm::Raised {
@@ -96,7 +118,10 @@ pub mod module {
     #[pyfunction(sig = "(resource, /)")]
     fn getrlimit(vm: &Vm, resource: i32) -> PyResult {
         known(vm, resource)?;
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        let mut limit = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
         // SAFETY: writes one limit.
         if unsafe { libc::getrlimit(resource as _, &mut limit) } != 0 {
             return Err(vm.last_os_error(None));
@@ -126,8 +151,14 @@ pub mod module {
         ];
         vm.permit(Access::Event("resource.prlimit", &event))?;
         known(vm, resource)?;
-        let new = limits.filter(|l| !l.is_none()).map(|l| limits_of(vm, l)).transpose()?;
-        let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        let new = limits
+            .filter(|l| !l.is_none())
+            .map(|l| limits_of(vm, l))
+            .transpose()?;
+        let mut old = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
         let new = new.as_ref().map_or(std::ptr::null(), |l| l as *const _);
         // SAFETY: null or one limit to read, one to write.
         if unsafe { libc::prlimit(pid, resource as _, new, &mut old) } != 0 {
@@ -149,6 +180,10 @@ pub mod module {
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
         add_ints(vm, module, CONSTANTS)?;
         module.set(vm, "error", vm.types.os_error.to_value())?;
-        module.set(vm, "struct_rusage", structseq::class(vm, &RUSAGE).into_value())
+        module.set(
+            vm,
+            "struct_rusage",
+            structseq::class(vm, &RUSAGE).into_value(),
+        )
     }
 }

@@ -35,7 +35,9 @@ fn left(deadline: Option<i64>) -> Option<i64> {
 }
 
 fn milliseconds(ns: Option<i64>) -> i32 {
-    ns.map_or(-1, |ns| system::to_milliseconds(ns, Round::Ceiling).min(i32::MAX as i64) as i32)
+    ns.map_or(-1, |ns| {
+        system::to_milliseconds(ns, Round::Ceiling).min(i32::MAX as i64) as i32
+    })
 }
 
 /// The descriptors of an iterable, with the objects they came from.
@@ -62,7 +64,9 @@ fn fd_set(all: &[(i32, Value)]) -> libc::fd_set {
 }
 
 fn event_mask(vm: &Vm, value: Option<&Value>, default: i16) -> PyResult<i16> {
-    let Some(value) = value else { return Ok(default) };
+    let Some(value) = value else {
+        return Ok(default);
+    };
     match number::index_i64(vm, value)? {
         Some(n) if n < 0 => Err(vm.value_error("value must be positive")),
         Some(n) if n <= u16::MAX as i64 => Ok(n as u16 as i16),
@@ -71,7 +75,9 @@ fn event_mask(vm: &Vm, value: Option<&Value>, default: i16) -> PyResult<i16> {
 }
 
 fn pair(vm: &Vm, a: i64, b: i64) -> PyResult {
-    Ok(vm.new_tuple(vec![vm.new_int(a)?, vm.new_int(b)?])?.into_value())
+    Ok(vm
+        .new_tuple(vec![vm.new_int(a)?, vm.new_int(b)?])?
+        .into_value())
 }
 
 #[pyclass(name = "poll", module = "select", doc = "", flags(NO_NEW))]
@@ -144,11 +150,19 @@ impl Poll {
 
 impl Poll {
     fn wait(&self, vm: &Vm, end: Option<i64>) -> PyResult {
-        let one = |(&fd, &events): (&i32, &i16)| libc::pollfd { fd, events, revents: 0 };
+        let one = |(&fd, &events): (&i32, &i16)| libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        };
         let mut fds: Vec<libc::pollfd> = self.registered.with(|r| r.iter().map(one).collect());
         // SAFETY: a vector of the length told.
         let n = system::retry(vm, || unsafe {
-            libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, milliseconds(left(end)))
+            libc::poll(
+                fds.as_mut_ptr(),
+                fds.len() as libc::nfds_t,
+                milliseconds(left(end)),
+            )
         })?;
         if let Err(errno) = n {
             return Err(vm.os_error(errno, None));
@@ -189,9 +203,15 @@ impl Epoll {
     fn control(&self, vm: &Vm, operation: i32, fd: &Value, events: u32) -> PyResult<()> {
         let epoll = self.open_fd(vm)?;
         let fd = file_descriptor(vm, fd)?;
-        let mut event = libc::epoll_event { events, u64: fd as u64 };
+        let mut event = libc::epoll_event {
+            events,
+            u64: fd as u64,
+        };
         // SAFETY: reads one event.
-        system::once(vm, || unsafe { libc::epoll_ctl(epoll, operation, fd, &mut event) }).map(|_| ())
+        system::once(vm, || unsafe {
+            libc::epoll_ctl(epoll, operation, fd, &mut event)
+        })
+        .map(|_| ())
     }
 }
 
@@ -201,7 +221,8 @@ impl Epoll {
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let get = |i: usize, name: &str| args.positional().get(i).or_else(|| args.keyword(name));
         let int = |v: Option<&Value>, default: i64| match v {
-            Some(v) => number::index_i64(vm, v)?.ok_or_else(|| vm.overflow_error("Python int too large to convert to C int")),
+            Some(v) => number::index_i64(vm, v)?
+                .ok_or_else(|| vm.overflow_error("Python int too large to convert to C int")),
             None => Ok(default),
         };
         let size = int(get(0, "sizehint"), -1)?;
@@ -213,13 +234,17 @@ impl Epoll {
         }
         // SAFETY: a plain call.
         let fd = system::once(vm, || unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        Ok(vm.new_object_of(cls, Epoll { fd: Cell::new(fd) })?.into_value())
+        Ok(vm
+            .new_object_of(cls, Epoll { fd: Cell::new(fd) })?
+            .into_value())
     }
 
     /// Create an epoll object from a given control fd.
     #[pyclassmethod(sig = "(fd, /)")]
     fn fromfd(cls: &Ref<Type>, vm: &Vm, fd: i32) -> PyResult {
-        Ok(vm.new_object_of(cls, Epoll { fd: Cell::new(fd) })?.into_value())
+        Ok(vm
+            .new_object_of(cls, Epoll { fd: Cell::new(fd) })?
+            .into_value())
     }
 
     /// Close the epoll control file descriptor.
@@ -307,7 +332,13 @@ impl Epoll {
     }
 
     #[pymethod(sig = "(exc_type=None, exc_value=None, exc_tb=None, /)")]
-    fn __exit__(&self, vm: &Vm, exc_type: Option<&Value>, exc_value: Option<&Value>, exc_tb: Option<&Value>) -> PyResult<()> {
+    fn __exit__(
+        &self,
+        vm: &Vm,
+        exc_type: Option<&Value>,
+        exc_value: Option<&Value>,
+        exc_tb: Option<&Value>,
+    ) -> PyResult<()> {
         let _ = (exc_type, exc_value, exc_tb);
         self.close(vm)
     }
@@ -323,16 +354,29 @@ pub mod module {
 
     /// Wait until one or more file descriptors are ready for some kind of I/O.
     #[pyfunction(sig = "(rlist, wlist, xlist, timeout=None, /)")]
-    fn select(vm: &Vm, rlist: &Value, wlist: &Value, xlist: &Value, timeout: Option<&Value>) -> PyResult {
+    fn select(
+        vm: &Vm,
+        rlist: &Value,
+        wlist: &Value,
+        xlist: &Value,
+        timeout: Option<&Value>,
+    ) -> PyResult {
         let end = deadline(vm, timeout, "timeout must be a float or None")?;
-        let all = [descriptors(vm, rlist)?, descriptors(vm, wlist)?, descriptors(vm, xlist)?];
+        let all = [
+            descriptors(vm, rlist)?,
+            descriptors(vm, wlist)?,
+            descriptors(vm, xlist)?,
+        ];
         let most = all.iter().flatten().map(|(fd, _)| *fd).max().unwrap_or(-1);
         let mut sets = [fd_set(&all[0]), fd_set(&all[1]), fd_set(&all[2])];
         let n = system::retry(vm, || {
             sets = [fd_set(&all[0]), fd_set(&all[1]), fd_set(&all[2])];
             let mut left = left(end).map(|ns| {
                 let us = system::to_microseconds(ns, Round::Ceiling);
-                libc::timeval { tv_sec: us / 1_000_000, tv_usec: us % 1_000_000 }
+                libc::timeval {
+                    tv_sec: us / 1_000_000,
+                    tv_usec: us % 1_000_000,
+                }
             });
             let left = left.as_mut().map_or(std::ptr::null_mut(), |t| t as *mut _);
             let [r, w, x] = &mut sets;
@@ -345,7 +389,9 @@ pub mod module {
         let mut lists = Vec::new();
         for (all, set) in all.iter().zip(&sets) {
             // SAFETY: the descriptors are within the set.
-            let ready = all.iter().filter(|(fd, _)| unsafe { libc::FD_ISSET(*fd, set) });
+            let ready = all
+                .iter()
+                .filter(|(fd, _)| unsafe { libc::FD_ISSET(*fd, set) });
             let ready = ready.map(|(_, object)| object.clone()).collect();
             lists.push(vm.new_list(ready)?.into_value());
         }

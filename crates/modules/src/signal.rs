@@ -65,7 +65,10 @@ fn set_value(vm: &Vm, set: &libc::sigset_t) -> PyResult {
             numbers.push(vm.new_int(n as i64)?)
         }
     }
-    vm.call(vm.types.set.as_value(), &[vm.new_list(numbers)?.into_value()])
+    vm.call(
+        vm.types.set.as_value(),
+        &[vm.new_list(numbers)?.into_value()],
+    )
 }
 
 fn siginfo_value(vm: &Vm, info: &libc::siginfo_t) -> PyResult {
@@ -83,7 +86,10 @@ fn siginfo_value(vm: &Vm, info: &libc::siginfo_t) -> PyResult {
         status as i64,
         band,
     ];
-    let items = items.iter().map(|&n| vm.new_int(n)).collect::<PyResult<_>>()?;
+    let items = items
+        .iter()
+        .map(|&n| vm.new_int(n))
+        .collect::<PyResult<_>>()?;
     structseq::make(vm, &SIGINFO, items)
 }
 
@@ -131,9 +137,15 @@ fn timer_value(vm: &Vm, timer: &libc::itimerval) -> PyResult {
 fn timer_error(vm: &Vm) -> naja_vm::Raised {
     let errno = system::errno();
     let state = vm.interp.module_state::<State>();
-    let class = state.timer_error.get().and_then(|c| c.downcast::<naja_vm::type_::Type>().cloned());
+    let class = state
+        .timer_error
+        .get()
+        .and_then(|c| c.downcast::<naja_vm::type_::Type>().cloned());
     let args = (|| -> PyResult<[Value; 2]> {
-        Ok([vm.new_int(errno as i64)?, vm.new_str(system::strerror(errno))?.into_value()])
+        Ok([
+            vm.new_int(errno as i64)?,
+            vm.new_str(system::strerror(errno))?.into_value(),
+        ])
     })();
     match (class, args) {
         (Some(class), Ok(args)) => vm.raise_with(&class, &args),
@@ -168,7 +180,10 @@ fn wait_for(vm: &Vm, set: &libc::sigset_t, timeout: Option<i64>) -> PyResult {
     }
 }
 
-#[pymodule(name = "_signal", doc = "This module provides mechanisms to use signal handlers in Python.\n\nFunctions:\n\nalarm() -- cause SIGALRM after a specified time [Unix only]\nsetitimer() -- cause a signal (described below) after a specified\n               float time and the timer may restart then [Unix only]\ngetitimer() -- get current value of timer [Unix only]\nsignal() -- set the action for a given signal\ngetsignal() -- get the signal action for a given signal\npause() -- wait until a signal arrives [Unix only]\ndefault_int_handler() -- default SIGINT handler\n\nA signal handler function is called with two arguments:\nthe first is the signal number, the second is the interrupted stack frame.")]
+#[pymodule(
+    name = "_signal",
+    doc = "This module provides mechanisms to use signal handlers in Python.\n\nFunctions:\n\nalarm() -- cause SIGALRM after a specified time [Unix only]\nsetitimer() -- cause a signal (described below) after a specified\n               float time and the timer may restart then [Unix only]\ngetitimer() -- get current value of timer [Unix only]\nsignal() -- set the action for a given signal\ngetsignal() -- get the signal action for a given signal\npause() -- wait until a signal arrives [Unix only]\ndefault_int_handler() -- default SIGINT handler\n\nA signal handler function is called with two arguments:\nthe first is the signal number, the second is the interrupted stack frame."
+)]
 pub mod module {
     use super::*;
 
@@ -191,7 +206,11 @@ pub mod module {
             return Err(vm.value_error("signal only works in main thread of the main interpreter"));
         }
         in_range(vm, signalnum)?;
-        let number = if number::is_int(vm, handler) { number::index_i64(vm, handler)? } else { None };
+        let number = if number::is_int(vm, handler) {
+            number::index_i64(vm, handler)?
+        } else {
+            None
+        };
         let new = match number {
             Some(0) => Handler::Default,
             Some(1) => Handler::Ignore,
@@ -276,9 +295,15 @@ pub mod module {
     /// A library can use this to wakeup select or poll.
     /// The previous fd or -1 is returned.
     #[pyfunction(sig = "(fd, /, *, warn_on_full_buffer=True)")]
-    fn set_wakeup_fd(vm: &Vm, fd: i32, #[default(true)] warn_on_full_buffer: bool) -> PyResult<i32> {
+    fn set_wakeup_fd(
+        vm: &Vm,
+        fd: i32,
+        #[default(true)] warn_on_full_buffer: bool,
+    ) -> PyResult<i32> {
         if !vm.is_main_thread() {
-            return Err(vm.value_error("set_wakeup_fd only works in main thread of the main interpreter"));
+            return Err(
+                vm.value_error("set_wakeup_fd only works in main thread of the main interpreter")
+            );
         }
         if fd != -1 {
             // SAFETY: all zero is a valid value; plain queries.
@@ -390,7 +415,10 @@ pub mod module {
     /// Send a signal to a thread.
     #[pyfunction(sig = "(thread_id, signalnum, /)")]
     fn pthread_kill(vm: &Vm, thread_id: u64, signalnum: i32) -> PyResult<()> {
-        let event = [vm.new_bigint(thread_id.into())?, vm.new_int(signalnum as i64)?];
+        let event = [
+            vm.new_bigint(thread_id.into())?,
+            vm.new_int(signalnum as i64)?,
+        ];
         vm.permit(Access::Event("signal.pthread_kill", &event))?;
         // SAFETY: the thread is the caller's to know.
         let errno = unsafe { libc::pthread_kill(thread_id as libc::pthread_t, signalnum) };
@@ -414,7 +442,8 @@ pub mod module {
         }
         let none = std::ptr::null::<libc::siginfo_t>();
         // SAFETY: a plain call.
-        if unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signalnum, none, flags) } < 0 {
+        if unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signalnum, none, flags) } < 0
+        {
             return Err(vm.last_os_error(None));
         }
         Ok(())
@@ -423,16 +452,30 @@ pub mod module {
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
         add_ints(vm, module, CONSTANTS)?;
-        module.set(vm, "struct_siginfo", structseq::class(vm, &SIGINFO).into_value())?;
+        module.set(
+            vm,
+            "struct_siginfo",
+            structseq::class(vm, &SIGINFO).into_value(),
+        )?;
         let dict = vm.new_dict()?;
-        dict.set_str(vm, &vm.intern("__module__"), vm.new_str("signal")?.into_value())?;
-        let bases = vm.new_tuple(vec![vm.types.os_error.to_value()])?.into_value();
+        dict.set_str(
+            vm,
+            &vm.intern("__module__"),
+            vm.new_str("signal")?.into_value(),
+        )?;
+        let bases = vm
+            .new_tuple(vec![vm.types.os_error.to_value()])?
+            .into_value();
         let name = vm.new_str("ItimerError")?.into_value();
         let class = vm.call(vm.types.type_.as_value(), &[name, bases, dict.into_value()])?;
         module.set(vm, "ItimerError", class.clone())?;
         let state = vm.interp.module_state::<State>();
         state.timer_error.set(Some(class));
-        state.default_int.set(module.dict().get_str(vm, &vm.intern("default_int_handler"))?);
+        state.default_int.set(
+            module
+                .dict()
+                .get_str(vm, &vm.intern("default_int_handler"))?,
+        );
         Ok(())
     }
 }

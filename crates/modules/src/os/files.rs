@@ -3,8 +3,8 @@
 //! Calls that can block run without the interpreter lock and again after interruptions (PEP 475); data goes through
 //! buffers of our own, since no object may be touched without the lock. CPython: Modules/posixmodule.c.
 
-use super::path::{DirFd, FsBytes, Path};
 use super::TERMINAL_SIZE;
+use super::path::{DirFd, FsBytes, Path};
 use crate::system::{self, Fd, Round, once, retry, retry_or_raise};
 use naja_heap::Value;
 use naja_macros::pymodule;
@@ -43,7 +43,10 @@ fn writable_all(vm: &Vm, buffers: &Value) -> PyResult<(Vec<Buffer>, Vec<Vec<u8>>
         return Err(vm.type_error("readv() arg 2 must be a sequence"));
     }
     let items = sequence::collect(vm, buffers)?;
-    let buffers = items.iter().map(|b| Buffer::writable(vm, b)).collect::<PyResult<Vec<_>>>()?;
+    let buffers = items
+        .iter()
+        .map(|b| Buffer::writable(vm, b))
+        .collect::<PyResult<Vec<_>>>()?;
     let room = buffers.iter().map(|b| vec![0u8; b.len()]).collect();
     Ok((buffers, room))
 }
@@ -72,7 +75,10 @@ fn readable_all(vm: &Vm, buffers: &Value, function: &str) -> PyResult<Vec<Vec<u8
         return Err(vm.type_error(format!("{function}() arg 2 must be a sequence")));
     }
     let items = sequence::collect(vm, buffers)?;
-    items.iter().map(|b| Ok(Buffer::of(vm, b)?.to_vec())).collect()
+    items
+        .iter()
+        .map(|b| Ok(Buffer::of(vm, b)?.to_vec()))
+        .collect()
 }
 
 /// An offset that may be None.
@@ -126,12 +132,20 @@ pub mod module {
 
     /// Open a file for low level IO.  Returns a file descriptor (integer).
     #[pyfunction(sig = "(path, flags, mode=511, *, dir_fd=None)")]
-    fn open(vm: &Vm, path: Path, flags: i32, #[default(0o777)] mode: i32, #[default(DirFd::CWD)] dir_fd: DirFd) -> PyResult<i32> {
+    fn open(
+        vm: &Vm,
+        path: Path,
+        flags: i32,
+        #[default(0o777)] mode: i32,
+        #[default(DirFd::CWD)] dir_fd: DirFd,
+    ) -> PyResult<i32> {
         let flags = flags | libc::O_CLOEXEC;
         vm.permit(Access::Open(&path.object, &Value::NONE, flags as i64))?;
         // SAFETY: a terminated path.
-        retry(vm, || unsafe { libc::openat(dir_fd.0, path.ptr(), flags, mode) })?
-            .map_err(|errno| path.error(vm, errno))
+        retry(vm, || unsafe {
+            libc::openat(dir_fd.0, path.ptr(), flags, mode)
+        })?
+        .map_err(|errno| path.error(vm, errno))
     }
 
     /// Close a file descriptor.
@@ -201,7 +215,9 @@ pub mod module {
     #[pyfunction(sig = "(fd, length, offset, /)")]
     fn pread(vm: &Vm, fd: i32, length: isize, offset: i64) -> PyResult {
         // SAFETY: a buffer of the size told.
-        read_bytes(vm, length, |to, n| unsafe { libc::pread(fd, to, n, offset) })
+        read_bytes(vm, length, |to, n| unsafe {
+            libc::pread(fd, to, n, offset)
+        })
     }
 
     /// Read into a buffer object from a file descriptor.
@@ -209,7 +225,9 @@ pub mod module {
     fn readinto(vm: &Vm, fd: i32, buffer: WritableBuffer) -> PyResult<isize> {
         let mut room = vec![0u8; buffer.len().min(MOST)];
         // SAFETY: a buffer of the size told.
-        let n = retry_or_raise(vm, || unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) })?;
+        let n = retry_or_raise(vm, || unsafe {
+            libc::read(fd, room.as_mut_ptr().cast(), room.len())
+        })?;
         buffer.with_mut(|to| {
             let n = (n as usize).min(to.len());
             to[..n].copy_from_slice(&room[..n])
@@ -223,18 +241,28 @@ pub mod module {
         let (buffers, room) = writable_all(vm, buffers)?;
         let iov = iovecs(&room);
         // SAFETY: vectors of buffers with their sizes.
-        let n = retry_or_raise(vm, || unsafe { libc::readv(fd, iov.as_ptr(), iov.len() as i32) })?;
+        let n = retry_or_raise(vm, || unsafe {
+            libc::readv(fd, iov.as_ptr(), iov.len() as i32)
+        })?;
         scatter(&buffers, &room, n as usize);
         Ok(n)
     }
 
     /// Reads from a file descriptor into a number of mutable bytes-like objects.
     #[pyfunction(sig = "(fd, buffers, offset, flags=0, /)")]
-    fn preadv(vm: &Vm, fd: i32, buffers: &Value, offset: i64, #[default(0)] flags: i32) -> PyResult<isize> {
+    fn preadv(
+        vm: &Vm,
+        fd: i32,
+        buffers: &Value,
+        offset: i64,
+        #[default(0)] flags: i32,
+    ) -> PyResult<isize> {
         let (buffers, room) = writable_all(vm, buffers)?;
         let iov = iovecs(&room);
         // SAFETY: vectors of buffers with their sizes.
-        let n = retry_or_raise(vm, || unsafe { libc::preadv2(fd, iov.as_ptr(), iov.len() as i32, offset, flags) })?;
+        let n = retry_or_raise(vm, || unsafe {
+            libc::preadv2(fd, iov.as_ptr(), iov.len() as i32, offset, flags)
+        })?;
         scatter(&buffers, &room, n as usize);
         Ok(n)
     }
@@ -245,7 +273,9 @@ pub mod module {
         let mut data = data.to_vec();
         data.truncate(MOST);
         // SAFETY: a buffer of the size told.
-        retry_or_raise(vm, || unsafe { libc::write(fd, data.as_ptr().cast(), data.len()) })
+        retry_or_raise(vm, || unsafe {
+            libc::write(fd, data.as_ptr().cast(), data.len())
+        })
     }
 
     /// Write bytes to a file descriptor starting at a particular offset.
@@ -253,7 +283,9 @@ pub mod module {
     fn pwrite(vm: &Vm, fd: i32, buffer: Buffer, offset: i64) -> PyResult<isize> {
         let data = buffer.to_vec();
         // SAFETY: a buffer of the size told.
-        retry_or_raise(vm, || unsafe { libc::pwrite(fd, data.as_ptr().cast(), data.len(), offset) })
+        retry_or_raise(vm, || unsafe {
+            libc::pwrite(fd, data.as_ptr().cast(), data.len(), offset)
+        })
     }
 
     /// Iterate over buffers, and write the contents of each to a file descriptor.
@@ -262,16 +294,26 @@ pub mod module {
         let data = readable_all(vm, buffers, "writev")?;
         let iov = iovecs(&data);
         // SAFETY: vectors of buffers with their sizes.
-        retry_or_raise(vm, || unsafe { libc::writev(fd, iov.as_ptr(), iov.len() as i32) })
+        retry_or_raise(vm, || unsafe {
+            libc::writev(fd, iov.as_ptr(), iov.len() as i32)
+        })
     }
 
     /// Writes the contents of bytes-like objects to a file descriptor at a given offset.
     #[pyfunction(sig = "(fd, buffers, offset, flags=0, /)")]
-    fn pwritev(vm: &Vm, fd: i32, buffers: &Value, offset: i64, #[default(0)] flags: i32) -> PyResult<isize> {
+    fn pwritev(
+        vm: &Vm,
+        fd: i32,
+        buffers: &Value,
+        offset: i64,
+        #[default(0)] flags: i32,
+    ) -> PyResult<isize> {
         let data = readable_all(vm, buffers, "pwritev")?;
         let iov = iovecs(&data);
         // SAFETY: vectors of buffers with their sizes.
-        retry_or_raise(vm, || unsafe { libc::pwritev2(fd, iov.as_ptr(), iov.len() as i32, offset, flags) })
+        retry_or_raise(vm, || unsafe {
+            libc::pwritev2(fd, iov.as_ptr(), iov.len() as i32, offset, flags)
+        })
     }
 
     /// Set the position of a file descriptor.  Return the new position.
@@ -305,7 +347,10 @@ pub mod module {
     /// Truncate a file, specified by file descriptor, to a specific length.
     #[pyfunction(sig = "(fd, length, /)")]
     fn ftruncate(vm: &Vm, fd: i32, length: i64) -> PyResult<()> {
-        vm.permit(Access::Event("os.truncate", &[vm.new_int(fd as i64)?, vm.new_int(length)?]))?;
+        vm.permit(Access::Event(
+            "os.truncate",
+            &[vm.new_int(fd as i64)?, vm.new_int(length)?],
+        ))?;
         // SAFETY: a plain call.
         retry_or_raise(vm, || unsafe { libc::ftruncate(fd, length) }).map(|_| ())
     }
@@ -321,7 +366,9 @@ pub mod module {
     #[pyfunction(sig = "(fd, offset, length, advice, /)")]
     fn posix_fadvise(vm: &Vm, fd: i32, offset: i64, length: i64, advice: i32) -> PyResult<()> {
         // SAFETY: a plain call.
-        retry_errno(vm, || unsafe { libc::posix_fadvise(fd, offset, length, advice) })
+        retry_errno(vm, || unsafe {
+            libc::posix_fadvise(fd, offset, length, advice)
+        })
     }
 
     /// For calls that return the error number.
@@ -338,7 +385,11 @@ pub mod module {
     /// Apply, test or remove a POSIX lock on an open file descriptor.
     #[pyfunction(sig = "(fd, command, length, /)")]
     fn lockf(vm: &Vm, fd: i32, command: i32, length: i64) -> PyResult<()> {
-        let args = [vm.new_int(fd as i64)?, vm.new_int(command as i64)?, vm.new_int(length)?];
+        let args = [
+            vm.new_int(fd as i64)?,
+            vm.new_int(command as i64)?,
+            vm.new_int(length)?,
+        ];
         vm.permit(Access::Event("os.lockf", &args))?;
         // SAFETY: a plain call.
         once(vm, || unsafe { libc::lockf(fd, command, length) }).map(|_| ())
@@ -353,7 +404,11 @@ pub mod module {
         let from = super::offset(vm, Some(offset))?;
         retry_or_raise(vm, || {
             let mut at = from.unwrap_or(0);
-            let place: *mut i64 = if from.is_some() { &mut at } else { std::ptr::null_mut() };
+            let place: *mut i64 = if from.is_some() {
+                &mut at
+            } else {
+                std::ptr::null_mut()
+            };
             // SAFETY: null or one offset to read and write.
             unsafe { libc::sendfile(out_fd, in_fd, place, count as usize) }
         })
@@ -375,8 +430,16 @@ pub mod module {
         }
         retry_or_raise(vm, || {
             let (mut a, mut b) = (from.unwrap_or(0), to.unwrap_or(0));
-            let a: *mut i64 = if from.is_some() { &mut a } else { std::ptr::null_mut() };
-            let b: *mut i64 = if to.is_some() { &mut b } else { std::ptr::null_mut() };
+            let a: *mut i64 = if from.is_some() {
+                &mut a
+            } else {
+                std::ptr::null_mut()
+            };
+            let b: *mut i64 = if to.is_some() {
+                &mut b
+            } else {
+                std::ptr::null_mut()
+            };
             // SAFETY: null or one offset each.
             unsafe { libc::copy_file_range(src, a, dst, b, count as usize, 0) }
         })
@@ -399,8 +462,16 @@ pub mod module {
         }
         retry_or_raise(vm, || {
             let (mut a, mut b) = (from.unwrap_or(0), to.unwrap_or(0));
-            let a: *mut i64 = if from.is_some() { &mut a } else { std::ptr::null_mut() };
-            let b: *mut i64 = if to.is_some() { &mut b } else { std::ptr::null_mut() };
+            let a: *mut i64 = if from.is_some() {
+                &mut a
+            } else {
+                std::ptr::null_mut()
+            };
+            let b: *mut i64 = if to.is_some() {
+                &mut b
+            } else {
+                std::ptr::null_mut()
+            };
             // SAFETY: null or one offset each.
             unsafe { libc::splice(src, a, dst, b, count as usize, flags) }
         })
@@ -429,7 +500,11 @@ pub mod module {
 
     /// Create an anonymous file in memory.
     #[pyfunction(sig = "(name, flags=MFD_CLOEXEC)")]
-    fn memfd_create(vm: &Vm, name: FsBytes, #[default(libc::MFD_CLOEXEC)] flags: u32) -> PyResult<i32> {
+    fn memfd_create(
+        vm: &Vm,
+        name: FsBytes,
+        #[default(libc::MFD_CLOEXEC)] flags: u32,
+    ) -> PyResult<i32> {
         // SAFETY: a terminated text.
         once(vm, || unsafe { libc::memfd_create(name.0.as_ptr(), flags) })
     }
@@ -459,21 +534,37 @@ pub mod module {
 
     /// Create and return a timer file descriptor.
     #[pyfunction(sig = "(clockid, /, *, flags=0)")]
-    fn timerfd_create(vm: &Vm, clockid: i32, #[default(libc::TFD_CLOEXEC)] flags: i32) -> PyResult<i32> {
+    fn timerfd_create(
+        vm: &Vm,
+        clockid: i32,
+        #[default(libc::TFD_CLOEXEC)] flags: i32,
+    ) -> PyResult<i32> {
         // SAFETY: a plain call.
         once(vm, || unsafe { libc::timerfd_create(clockid, flags) })
     }
 
     /// Alter a timer file descriptor's internal timer in seconds.
     #[pyfunction(sig = "(fd, /, *, flags=0, initial=0.0, interval=0.0)")]
-    fn timerfd_settime(vm: &Vm, fd: Fd, #[default(0)] flags: i32, initial: Option<&Value>, interval: Option<&Value>) -> PyResult {
+    fn timerfd_settime(
+        vm: &Vm,
+        fd: Fd,
+        #[default(0)] flags: i32,
+        initial: Option<&Value>,
+        interval: Option<&Value>,
+    ) -> PyResult {
         let ns = |v: Option<&Value>| v.map_or(Ok(0), |v| system::nanoseconds(vm, v, Round::Floor));
         set_timer(vm, fd.0, flags, ns(initial)?, ns(interval)?, false)
     }
 
     /// Alter a timer file descriptor's internal timer in nanoseconds.
     #[pyfunction(sig = "(fd, /, *, flags=0, initial=0, interval=0)")]
-    fn timerfd_settime_ns(vm: &Vm, fd: Fd, #[default(0)] flags: i32, #[default(0)] initial: i64, #[default(0)] interval: i64) -> PyResult {
+    fn timerfd_settime_ns(
+        vm: &Vm,
+        fd: Fd,
+        #[default(0)] flags: i32,
+        #[default(0)] initial: i64,
+        #[default(0)] interval: i64,
+    ) -> PyResult {
         set_timer(vm, fd.0, flags, initial, interval, true)
     }
 
@@ -551,7 +642,9 @@ pub mod module {
     #[pyfunction(sig = "(oflag, /)")]
     fn posix_openpt(vm: &Vm, oflag: i32) -> PyResult<i32> {
         // SAFETY: a plain call.
-        once(vm, || unsafe { libc::posix_openpt(oflag | libc::O_CLOEXEC) })
+        once(vm, || unsafe {
+            libc::posix_openpt(oflag | libc::O_CLOEXEC)
+        })
     }
 
     /// Open a pseudo-terminal.  Return a tuple of (master_fd, slave_fd).
@@ -603,7 +696,10 @@ pub mod module {
         if unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &mut size) } < 0 {
             return Err(vm.last_os_error(None));
         }
-        let items = vec![vm.new_int(size.ws_col as i64)?, vm.new_int(size.ws_row as i64)?];
+        let items = vec![
+            vm.new_int(size.ws_col as i64)?,
+            vm.new_int(size.ws_row as i64)?,
+        ];
         structseq::make(vm, &TERMINAL_SIZE, items)
     }
 
@@ -618,7 +714,11 @@ pub mod module {
     fn set_inheritable(vm: &Vm, fd: i32, inheritable: i32) -> PyResult<()> {
         let now = inheritable_of(vm, fd)?;
         if now != (inheritable != 0) {
-            let flag = if inheritable != 0 { 0 } else { libc::FD_CLOEXEC };
+            let flag = if inheritable != 0 {
+                0
+            } else {
+                libc::FD_CLOEXEC
+            };
             // SAFETY: a plain call.
             once(vm, || unsafe { libc::fcntl(fd, libc::F_SETFD, flag) })?;
         }
@@ -638,7 +738,11 @@ pub mod module {
     fn set_blocking(vm: &Vm, fd: i32, blocking: bool) -> PyResult<()> {
         // SAFETY: a plain call.
         let flags = once(vm, || unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-        let new = if blocking { flags & !libc::O_NONBLOCK } else { flags | libc::O_NONBLOCK };
+        let new = if blocking {
+            flags & !libc::O_NONBLOCK
+        } else {
+            flags | libc::O_NONBLOCK
+        };
         // SAFETY: a plain call.
         once(vm, || unsafe { libc::fcntl(fd, libc::F_SETFL, new) }).map(|_| ())
     }

@@ -57,7 +57,11 @@ pub fn stat_of(vm: &Vm, path: &Path, dir_fd: DirFd, follow: bool) -> Result<libc
                 None => libc::fstatat(dir_fd.0, path.ptr(), &mut st, flags),
             }
         };
-        if result == 0 { Ok(st) } else { Err(system::errno()) }
+        if result == 0 {
+            Ok(st)
+        } else {
+            Err(system::errno())
+        }
     })
 }
 
@@ -90,10 +94,22 @@ fn do_statvfs(vm: &Vm, path: Option<&Path>, fd: i32) -> PyResult {
         });
     }
     let fields = [
-        st.f_bsize, st.f_frsize, st.f_blocks, st.f_bfree, st.f_bavail, st.f_files, st.f_ffree, st.f_favail, st.f_flag,
-        st.f_namemax, st.f_fsid,
+        st.f_bsize,
+        st.f_frsize,
+        st.f_blocks,
+        st.f_bfree,
+        st.f_bavail,
+        st.f_files,
+        st.f_ffree,
+        st.f_favail,
+        st.f_flag,
+        st.f_namemax,
+        st.f_fsid,
     ];
-    let items = fields.iter().map(|&n| (n as u64).into_py_result(vm)).collect::<PyResult<_>>()?;
+    let items = fields
+        .iter()
+        .map(|&n| (n as u64).into_py_result(vm))
+        .collect::<PyResult<_>>()?;
     structseq::make(vm, &STATVFS_RESULT, items)
 }
 
@@ -101,12 +117,18 @@ fn do_statvfs(vm: &Vm, path: Option<&Path>, fd: i32) -> PyResult {
 fn call(vm: &Vm, f: impl FnOnce() -> i32) -> Result<i32, i32> {
     vm.without_gil(|| {
         let result = f();
-        if result < 0 { Err(system::errno()) } else { Ok(result) }
+        if result < 0 {
+            Err(system::errno())
+        } else {
+            Ok(result)
+        }
     })
 }
 
 fn on(vm: &Vm, path: &Path, f: impl FnOnce() -> i32) -> PyResult<()> {
-    call(vm, f).map(|_| ()).map_err(|errno| path.error(vm, errno))
+    call(vm, f)
+        .map(|_| ())
+        .map_err(|errno| path.error(vm, errno))
 }
 
 fn int(vm: &Vm, n: impl Into<i64>) -> PyResult {
@@ -114,23 +136,42 @@ fn int(vm: &Vm, n: impl Into<i64>) -> PyResult {
 }
 
 fn do_rename(vm: &Vm, src: &Path, dst: &Path, from: DirFd, to: DirFd) -> PyResult<()> {
-    let args = [src.object.clone(), dst.object.clone(), from.audit(vm)?, to.audit(vm)?];
+    let args = [
+        src.object.clone(),
+        dst.object.clone(),
+        from.audit(vm)?,
+        to.audit(vm)?,
+    ];
     vm.permit(Access::Event("os.rename", &args))?;
     // SAFETY: terminated paths.
-    call(vm, || unsafe { libc::renameat(from.0, src.ptr(), to.0, dst.ptr()) })
-        .map(|_| ())
-        .map_err(|errno| os_error2(vm, errno, &src.object, &dst.object))
+    call(vm, || unsafe {
+        libc::renameat(from.0, src.ptr(), to.0, dst.ptr())
+    })
+    .map(|_| ())
+    .map_err(|errno| os_error2(vm, errno, &src.object, &dst.object))
 }
 
 fn do_remove(vm: &Vm, path: &Path, dir_fd: DirFd, flags: i32, event: &'static str) -> PyResult<()> {
-    vm.permit(Access::Event(event, &[path.object.clone(), dir_fd.audit(vm)?]))?;
+    vm.permit(Access::Event(
+        event,
+        &[path.object.clone(), dir_fd.audit(vm)?],
+    ))?;
     // SAFETY: a terminated path.
-    on(vm, path, || unsafe { libc::unlinkat(dir_fd.0, path.ptr(), flags) })
+    on(vm, path, || unsafe {
+        libc::unlinkat(dir_fd.0, path.ptr(), flags)
+    })
 }
 
 /// The two instants of `utime`, as seconds and nanoseconds.
-fn utime_ns(vm: &Vm, times: Option<&Value>, ns: Option<&Value>) -> PyResult<Option<[libc::timespec; 2]>> {
-    let spec = |(s, ns): (i64, i64)| libc::timespec { tv_sec: s, tv_nsec: ns };
+fn utime_ns(
+    vm: &Vm,
+    times: Option<&Value>,
+    ns: Option<&Value>,
+) -> PyResult<Option<[libc::timespec; 2]>> {
+    let spec = |(s, ns): (i64, i64)| libc::timespec {
+        tv_sec: s,
+        tv_nsec: ns,
+    };
     let times = times.filter(|t| !t.is_none());
     if times.is_some() && ns.is_some() {
         return Err(vm.value_error("utime: you may specify either 'times' or 'ns' but not both"));
@@ -148,7 +189,8 @@ fn utime_ns(vm: &Vm, times: Option<&Value>, ns: Option<&Value>) -> PyResult<Opti
     };
     let one = |v: &Value| -> PyResult<libc::timespec> {
         let n = naja_vm::protocols::number::index_big(vm, v)?;
-        let n = i128::try_from(&n).map_err(|_| vm.overflow_error("timestamp out of range for platform time_t"))?;
+        let n = i128::try_from(&n)
+            .map_err(|_| vm.overflow_error("timestamp out of range for platform time_t"))?;
         let s = i64::try_from(n.div_euclid(1_000_000_000))
             .map_err(|_| vm.overflow_error("timestamp out of range for platform time_t"))?;
         Ok(spec((s, n.rem_euclid(1_000_000_000) as i64)))
@@ -179,7 +221,12 @@ pub mod module {
 
     /// Perform a stat system call on the given path.
     #[pyfunction(sig = "(path, *, dir_fd=None, follow_symlinks=True)")]
-    fn stat(vm: &Vm, path: PathOrFd, #[default(DirFd::CWD)] dir_fd: DirFd, #[default(true)] follow_symlinks: bool) -> PyResult {
+    fn stat(
+        vm: &Vm,
+        path: PathOrFd,
+        #[default(DirFd::CWD)] dir_fd: DirFd,
+        #[default(true)] follow_symlinks: bool,
+    ) -> PyResult {
         do_stat(vm, "stat", &path.0, dir_fd, follow_symlinks)
     }
 
@@ -229,7 +276,10 @@ pub mod module {
             flags |= libc::AT_SYMLINK_NOFOLLOW
         }
         // SAFETY: a terminated path.
-        Ok(call(vm, || unsafe { libc::faccessat(dir_fd.0, path.ptr(), mode, flags) }).is_ok())
+        Ok(call(vm, || unsafe {
+            libc::faccessat(dir_fd.0, path.ptr(), mode, flags)
+        })
+        .is_ok())
     }
 
     /// Change the current working directory to the specified path.
@@ -266,8 +316,15 @@ pub mod module {
         #[default(true)] follow_symlinks: bool,
     ) -> PyResult<()> {
         let path = path.0;
-        vm.permit(Access::Event("os.chmod", &[path.object.clone(), int(vm, mode)?, dir_fd.audit(vm)?]))?;
-        let flags = if follow_symlinks { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+        vm.permit(Access::Event(
+            "os.chmod",
+            &[path.object.clone(), int(vm, mode)?, dir_fd.audit(vm)?],
+        ))?;
+        let flags = if follow_symlinks {
+            0
+        } else {
+            libc::AT_SYMLINK_NOFOLLOW
+        };
         let result = call(vm, || {
             // SAFETY: a terminated path.
             unsafe {
@@ -281,7 +338,9 @@ pub mod module {
             Ok(_) => Ok(()),
             Err(libc::EOPNOTSUPP) if !follow_symlinks => {
                 if dir_fd.given() {
-                    return Err(vm.value_error("chmod: cannot use dir_fd and follow_symlinks together"));
+                    return Err(
+                        vm.value_error("chmod: cannot use dir_fd and follow_symlinks together")
+                    );
                 }
                 Err(vm.not_implemented_error("chmod: follow_symlinks unavailable on this platform"))
             }
@@ -292,13 +351,21 @@ pub mod module {
     /// Change the access permissions of the file given by file descriptor fd.
     #[pyfunction(sig = "(fd, mode)")]
     fn fchmod(vm: &Vm, fd: i32, mode: i32) -> PyResult<()> {
-        vm.permit(Access::Event("os.chmod", &[int(vm, fd)?, int(vm, mode)?, int(vm, -1)?]))?;
+        vm.permit(Access::Event(
+            "os.chmod",
+            &[int(vm, fd)?, int(vm, mode)?, int(vm, -1)?],
+        ))?;
         // SAFETY: a plain call.
         system::retry_or_raise(vm, || unsafe { libc::fchmod(fd, mode as libc::mode_t) }).map(|_| ())
     }
 
     fn chown_event(vm: &Vm, object: Value, uid: Uid, gid: Gid, dir_fd: DirFd) -> PyResult<()> {
-        let args = [object, int(vm, uid.0 as i32)?, int(vm, gid.0 as i32)?, dir_fd.audit(vm)?];
+        let args = [
+            object,
+            int(vm, uid.0 as i32)?,
+            int(vm, gid.0 as i32)?,
+            dir_fd.audit(vm)?,
+        ];
         vm.permit(Access::Event("os.chown", &args))
     }
 
@@ -315,7 +382,11 @@ pub mod module {
         let path = path.0;
         refuse_together(vm, "chown", &path, dir_fd, follow_symlinks)?;
         chown_event(vm, path.object.clone(), uid, gid, dir_fd)?;
-        let flags = if follow_symlinks { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+        let flags = if follow_symlinks {
+            0
+        } else {
+            libc::AT_SYMLINK_NOFOLLOW
+        };
         on(vm, &path, || {
             // SAFETY: a terminated path.
             unsafe {
@@ -340,7 +411,9 @@ pub mod module {
     fn lchown(vm: &Vm, path: Path, uid: Uid, gid: Gid) -> PyResult<()> {
         chown_event(vm, path.object.clone(), uid, gid, DirFd::CWD)?;
         // SAFETY: a terminated path.
-        on(vm, &path, || unsafe { libc::lchown(path.ptr(), uid.0, gid.0) })
+        on(vm, &path, || unsafe {
+            libc::lchown(path.ptr(), uid.0, gid.0)
+        })
     }
 
     /// Change root directory to path.
@@ -383,18 +456,35 @@ pub mod module {
 
     /// Create a directory.
     #[pyfunction(sig = "(path, mode=511, *, dir_fd=None)")]
-    fn mkdir(vm: &Vm, path: Path, #[default(0o777)] mode: i32, #[default(DirFd::CWD)] dir_fd: DirFd) -> PyResult<()> {
-        vm.permit(Access::Event("os.mkdir", &[path.object.clone(), int(vm, mode)?, dir_fd.audit(vm)?]))?;
+    fn mkdir(
+        vm: &Vm,
+        path: Path,
+        #[default(0o777)] mode: i32,
+        #[default(DirFd::CWD)] dir_fd: DirFd,
+    ) -> PyResult<()> {
+        vm.permit(Access::Event(
+            "os.mkdir",
+            &[path.object.clone(), int(vm, mode)?, dir_fd.audit(vm)?],
+        ))?;
         // SAFETY: a terminated path.
-        on(vm, &path, || unsafe { libc::mkdirat(dir_fd.0, path.ptr(), mode as libc::mode_t) })
+        on(vm, &path, || unsafe {
+            libc::mkdirat(dir_fd.0, path.ptr(), mode as libc::mode_t)
+        })
     }
 
     /// Create a "fifo" (a POSIX named pipe).
     #[pyfunction(sig = "(path, mode=438, *, dir_fd=None)")]
-    fn mkfifo(vm: &Vm, path: Path, #[default(0o666)] mode: i32, #[default(DirFd::CWD)] dir_fd: DirFd) -> PyResult<()> {
+    fn mkfifo(
+        vm: &Vm,
+        path: Path,
+        #[default(0o666)] mode: i32,
+        #[default(DirFd::CWD)] dir_fd: DirFd,
+    ) -> PyResult<()> {
         vm.permit(Access::Event("os.mkfifo", &[path.object.clone()]))?;
         // SAFETY: a terminated path.
-        on(vm, &path, || unsafe { libc::mkfifoat(dir_fd.0, path.ptr(), mode as libc::mode_t) })
+        on(vm, &path, || unsafe {
+            libc::mkfifoat(dir_fd.0, path.ptr(), mode as libc::mode_t)
+        })
     }
 
     /// Create a node in the file system.
@@ -408,7 +498,9 @@ pub mod module {
     ) -> PyResult<()> {
         vm.permit(Access::Event("os.mknod", &[path.object.clone()]))?;
         // SAFETY: a terminated path.
-        on(vm, &path, || unsafe { libc::mknodat(dir_fd.0, path.ptr(), mode as libc::mode_t, device) })
+        on(vm, &path, || unsafe {
+            libc::mknodat(dir_fd.0, path.ptr(), mode as libc::mode_t, device)
+        })
     }
 
     /// Remove a directory.
@@ -454,7 +546,9 @@ pub mod module {
     }
 
     /// Create a hard link to a file.
-    #[pyfunction(sig = "(src, dst, *, src_dir_fd=None, dst_dir_fd=None, follow_symlinks=(os.name != 'nt'))")]
+    #[pyfunction(
+        sig = "(src, dst, *, src_dir_fd=None, dst_dir_fd=None, follow_symlinks=(os.name != 'nt'))"
+    )]
     fn link(
         vm: &Vm,
         src: Path,
@@ -463,13 +557,24 @@ pub mod module {
         #[default(DirFd::CWD)] dst_dir_fd: DirFd,
         follow_symlinks: Option<bool>,
     ) -> PyResult<()> {
-        let args = [src.object.clone(), dst.object.clone(), src_dir_fd.audit(vm)?, dst_dir_fd.audit(vm)?];
+        let args = [
+            src.object.clone(),
+            dst.object.clone(),
+            src_dir_fd.audit(vm)?,
+            dst_dir_fd.audit(vm)?,
+        ];
         vm.permit(Access::Event("os.link", &args))?;
-        let flags = if follow_symlinks == Some(true) { libc::AT_SYMLINK_FOLLOW } else { 0 };
+        let flags = if follow_symlinks == Some(true) {
+            libc::AT_SYMLINK_FOLLOW
+        } else {
+            0
+        };
         // SAFETY: terminated paths.
-        call(vm, || unsafe { libc::linkat(src_dir_fd.0, src.ptr(), dst_dir_fd.0, dst.ptr(), flags) })
-            .map(|_| ())
-            .map_err(|errno| os_error2(vm, errno, &src.object, &dst.object))
+        call(vm, || unsafe {
+            libc::linkat(src_dir_fd.0, src.ptr(), dst_dir_fd.0, dst.ptr(), flags)
+        })
+        .map(|_| ())
+        .map_err(|errno| os_error2(vm, errno, &src.object, &dst.object))
     }
 
     /// Create a symbolic link pointing to src named dst.
@@ -482,11 +587,16 @@ pub mod module {
         #[default(DirFd::CWD)] dir_fd: DirFd,
     ) -> PyResult<()> {
         let _ = target_is_directory; // means something on Windows only
-        vm.permit(Access::Event("os.symlink", &[src.object.clone(), dst.object.clone(), dir_fd.audit(vm)?]))?;
+        vm.permit(Access::Event(
+            "os.symlink",
+            &[src.object.clone(), dst.object.clone(), dir_fd.audit(vm)?],
+        ))?;
         // SAFETY: terminated paths.
-        call(vm, || unsafe { libc::symlinkat(src.ptr(), dir_fd.0, dst.ptr()) })
-            .map(|_| ())
-            .map_err(|errno| os_error2(vm, errno, &src.object, &dst.object))
+        call(vm, || unsafe {
+            libc::symlinkat(src.ptr(), dir_fd.0, dst.ptr())
+        })
+        .map(|_| ())
+        .map_err(|errno| os_error2(vm, errno, &src.object, &dst.object))
     }
 
     /// Return a string representing the path to which the symbolic link points.
@@ -496,7 +606,14 @@ pub mod module {
         let mut target = vec![0u8; libc::PATH_MAX as usize + 1];
         let result = call(vm, || {
             // SAFETY: a terminated path, a buffer of the size told.
-            unsafe { libc::readlinkat(dir_fd.0, path.ptr(), target.as_mut_ptr().cast(), target.len()) as i32 }
+            unsafe {
+                libc::readlinkat(
+                    dir_fd.0,
+                    path.ptr(),
+                    target.as_mut_ptr().cast(),
+                    target.len(),
+                ) as i32
+            }
         });
         match result {
             Ok(n) => path.decode(vm, &target[..n as usize]),
@@ -505,7 +622,9 @@ pub mod module {
     }
 
     /// Set the access and modified time of path.
-    #[pyfunction(sig = "(path, times=None, *, ns=<unrepresentable>, dir_fd=None, follow_symlinks=True)")]
+    #[pyfunction(
+        sig = "(path, times=None, *, ns=<unrepresentable>, dir_fd=None, follow_symlinks=True)"
+    )]
     fn utime(
         vm: &Vm,
         path: PathOrFd,
@@ -524,7 +643,11 @@ pub mod module {
             dir_fd.audit(vm)?,
         ];
         vm.permit(Access::Event("os.utime", &args))?;
-        let flags = if follow_symlinks { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+        let flags = if follow_symlinks {
+            0
+        } else {
+            libc::AT_SYMLINK_NOFOLLOW
+        };
         let specs = specs.as_ref().map_or(std::ptr::null(), |s| s.as_ptr());
         on(vm, &path, || {
             // SAFETY: a terminated path; null or two timespecs.
@@ -541,7 +664,10 @@ pub mod module {
     #[pyfunction(sig = "(path, length)")]
     fn truncate(vm: &Vm, path: PathOrFd, length: i64) -> PyResult<()> {
         let path = path.0;
-        vm.permit(Access::Event("os.truncate", &[path.object.clone(), int(vm, length)?]))?;
+        vm.permit(Access::Event(
+            "os.truncate",
+            &[path.object.clone(), int(vm, length)?],
+        ))?;
         on(vm, &path, || {
             // SAFETY: a terminated path.
             unsafe {
@@ -576,7 +702,12 @@ pub mod module {
 
     /// Return the value of extended attribute attribute on path.
     #[pyfunction(sig = "(path, attribute, *, follow_symlinks=True)")]
-    fn getxattr(vm: &Vm, path: PathOrFd, attribute: FsBytes, #[default(true)] follow_symlinks: bool) -> PyResult {
+    fn getxattr(
+        vm: &Vm,
+        path: PathOrFd,
+        attribute: FsBytes,
+        #[default(true)] follow_symlinks: bool,
+    ) -> PyResult {
         let path = path.0;
         refuse_together(vm, "getxattr", &path, DirFd::CWD, follow_symlinks)?;
         let name = system::fs_decode(vm, attribute.0.as_bytes())?;
@@ -625,7 +756,12 @@ pub mod module {
         let path = path.0;
         refuse_together(vm, "setxattr", &path, DirFd::CWD, follow_symlinks)?;
         let name = system::fs_decode(vm, attribute.0.as_bytes())?;
-        let args = [path.object.clone(), name, value.object.clone(), int(vm, flags)?];
+        let args = [
+            path.object.clone(),
+            name,
+            value.object.clone(),
+            int(vm, flags)?,
+        ];
         vm.permit(Access::Event("os.setxattr", &args))?;
         let value = value.to_vec();
         on(vm, &path, || {
@@ -643,11 +779,19 @@ pub mod module {
 
     /// Remove extended attribute attribute on path.
     #[pyfunction(sig = "(path, attribute, *, follow_symlinks=True)")]
-    fn removexattr(vm: &Vm, path: PathOrFd, attribute: FsBytes, #[default(true)] follow_symlinks: bool) -> PyResult<()> {
+    fn removexattr(
+        vm: &Vm,
+        path: PathOrFd,
+        attribute: FsBytes,
+        #[default(true)] follow_symlinks: bool,
+    ) -> PyResult<()> {
         let path = path.0;
         refuse_together(vm, "removexattr", &path, DirFd::CWD, follow_symlinks)?;
         let name = system::fs_decode(vm, attribute.0.as_bytes())?;
-        vm.permit(Access::Event("os.removexattr", &[path.object.clone(), name]))?;
+        vm.permit(Access::Event(
+            "os.removexattr",
+            &[path.object.clone(), name],
+        ))?;
         on(vm, &path, || {
             let name = attribute.0.as_ptr();
             // SAFETY: terminated texts.
@@ -663,7 +807,11 @@ pub mod module {
 
     /// Return a list of extended attributes on path.
     #[pyfunction(sig = "(path=None, *, follow_symlinks=True)")]
-    fn listxattr(vm: &Vm, path: Option<PathOrFdOrNone>, #[default(true)] follow_symlinks: bool) -> PyResult {
+    fn listxattr(
+        vm: &Vm,
+        path: Option<PathOrFdOrNone>,
+        #[default(true)] follow_symlinks: bool,
+    ) -> PyResult {
         let path = path.map_or_else(Path::current, |p| p.0);
         refuse_together(vm, "listxattr", &path, DirFd::CWD, follow_symlinks)?;
         vm.permit(Access::Event("os.listxattr", &[path.object.clone()]))?;
@@ -679,7 +827,9 @@ pub mod module {
             }
         })?;
         let names = names.split(|&b| b == 0).filter(|n| !n.is_empty());
-        let names = names.map(|n| system::fs_decode(vm, n)).collect::<PyResult<Vec<_>>>()?;
+        let names = names
+            .map(|n| system::fs_decode(vm, n))
+            .collect::<PyResult<Vec<_>>>()?;
         Ok(vm.new_list(names)?.into_value())
     }
 
@@ -719,7 +869,8 @@ pub mod module {
             if n == (-1).into() {
                 return Ok(u32::MAX);
             }
-            u32::try_from(n).map_err(|_| vm.overflow_error("Python int too large for C unsigned int"))
+            u32::try_from(n)
+                .map_err(|_| vm.overflow_error("Python int too large for C unsigned int"))
         };
         Ok(libc::makedev(part(major)?, part(minor)?))
     }

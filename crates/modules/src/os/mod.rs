@@ -78,7 +78,11 @@ fn new_sched_param(vm: &Vm, _: &Ref<naja_vm::type_::Type>, args: naja_vm::Args) 
     let value = match (args.positional(), args.keyword("sched_priority")) {
         ([value], None) => value.clone(),
         ([], Some(value)) if args.keyword_count() == 1 => value.clone(),
-        _ => return Err(vm.type_error("sched_param() missing required argument 'sched_priority' (pos 1)")),
+        _ => {
+            return Err(
+                vm.type_error("sched_param() missing required argument 'sched_priority' (pos 1)")
+            );
+        }
     };
     structseq::make(vm, &SCHED_PARAM, vec![value])
 }
@@ -91,7 +95,8 @@ struct_sequence! { new pub TERMINAL_SIZE = "terminal_size" in "os", "A tuple of 
 pub fn complete(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
     let name = vm.intern("posix");
     let dict = module.dict();
-    let missing = |name: &str| -> PyResult<bool> { Ok(dict.get_str(vm, &vm.intern(name))?.is_none()) };
+    let missing =
+        |name: &str| -> PyResult<bool> { Ok(dict.get_str(vm, &vm.intern(name))?.is_none()) };
     let parts = [
         &fs::module::MODULE,
         &files::module::MODULE,

@@ -109,7 +109,14 @@ pub fn fs_bytes(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
     }
 }
 
-fn convert(vm: &Vm, value: &Value, sig: &Signature, index: usize, allow_fd: bool, nullable: bool) -> PyResult<Path> {
+fn convert(
+    vm: &Vm,
+    value: &Value,
+    sig: &Signature,
+    index: usize,
+    allow_fd: bool,
+    nullable: bool,
+) -> PyResult<Path> {
     let argument = sig.params.get(index).map_or("path", |p| p.name);
     if nullable && value.is_none() {
         return Ok(Path::current());
@@ -151,14 +158,21 @@ fn convert(vm: &Vm, value: &Value, sig: &Signature, index: usize, allow_fd: bool
         }
     };
     path.c = CString::new(bytes).map_err(|_| {
-        vm.value_error(format!("{}: embedded null character in {argument}", sig.name))
+        vm.value_error(format!(
+            "{}: embedded null character in {argument}",
+            sig.name
+        ))
     })?;
     Ok(path)
 }
 
 fn fd_number(vm: &Vm, value: &Value) -> PyResult<i32> {
     if value.is_bool() {
-        vm.warn(&vm.types.runtime_warning, "bool is used as a file descriptor", 1)?;
+        vm.warn(
+            &vm.types.runtime_warning,
+            "bool is used as a file descriptor",
+            1,
+        )?;
     }
     match number::index_i64(vm, value)? {
         Some(n) if n > i32::MAX as i64 => Err(vm.overflow_error("fd is greater than maximum")),
@@ -240,7 +254,11 @@ fn id(vm: &Vm, value: &Value, what: &str) -> PyResult<u32> {
     }
     u32::try_from(&n).map_err(|_| {
         let negative = n < dashu_int::IBig::ZERO;
-        let side = if negative { "less than minimum" } else { "greater than maximum" };
+        let side = if negative {
+            "less than minimum"
+        } else {
+            "greater than maximum"
+        };
         vm.overflow_error(format!("{what} is {side}"))
     })
 }
@@ -278,7 +296,13 @@ impl FromArg<'_> for Gid {
 }
 
 /// Raises ValueError for arguments that do not go together.
-pub fn refuse_together(vm: &Vm, function: &str, path: &Path, dir_fd: DirFd, follow: bool) -> PyResult<()> {
+pub fn refuse_together(
+    vm: &Vm,
+    function: &str,
+    path: &Path,
+    dir_fd: DirFd,
+    follow: bool,
+) -> PyResult<()> {
     let fd = path.fd.is_some();
     let wrong = if fd && dir_fd.given() {
         "can't specify both dir_fd and fd"

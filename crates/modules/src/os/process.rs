@@ -132,7 +132,9 @@ fn wait_with_usage(vm: &Vm, pid: i32, options: i32) -> PyResult {
     // SAFETY: all zero is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: writes one status and one usage.
-    let pid = retry_or_raise(vm, || unsafe { libc::wait4(pid, &mut status, options, &mut usage) })?;
+    let pid = retry_or_raise(vm, || unsafe {
+        libc::wait4(pid, &mut status, options, &mut usage)
+    })?;
     if pid == 0 {
         // SAFETY: all zero is a valid value.
         usage = unsafe { std::mem::zeroed() };
@@ -150,7 +152,9 @@ fn priority_of(vm: &Vm, param: &Value) -> PyResult<libc::sched_param> {
     let priority = number::index_i64(vm, &priority)?
         .and_then(|n| i32::try_from(n).ok())
         .ok_or_else(|| vm.overflow_error("sched_priority out of range"))?;
-    Ok(libc::sched_param { sched_priority: priority })
+    Ok(libc::sched_param {
+        sched_priority: priority,
+    })
 }
 
 fn ids(vm: &Vm, ids: &[u32]) -> PyResult<Vec<Value>> {
@@ -186,7 +190,9 @@ pub mod module {
     use super::*;
 
     /// Register callables to be called when forking a new process.
-    #[pyfunction(sig = "(*, before=<unrepresentable>, after_in_child=<unrepresentable>, after_in_parent=<unrepresentable>)")]
+    #[pyfunction(
+        sig = "(*, before=<unrepresentable>, after_in_child=<unrepresentable>, after_in_parent=<unrepresentable>)"
+    )]
     fn register_at_fork(
         vm: &Vm,
         before: Option<Value>,
@@ -196,12 +202,19 @@ pub mod module {
         if before.is_none() && after_in_child.is_none() && after_in_parent.is_none() {
             return Err(vm.type_error("At least one argument is required."));
         }
-        let given = [("before", &before), ("after_in_child", &after_in_child), ("after_in_parent", &after_in_parent)];
+        let given = [
+            ("before", &before),
+            ("after_in_child", &after_in_child),
+            ("after_in_parent", &after_in_parent),
+        ];
         for (name, value) in given {
             if let Some(value) = value
                 && vm.type_of(value).slots.call.get().is_none()
             {
-                return Err(vm.type_error(format!("'{name}' must be callable, not {}", vm.type_name(value))));
+                return Err(vm.type_error(format!(
+                    "'{name}' must be callable, not {}",
+                    vm.type_name(value)
+                )));
             }
         }
         let state = vm.interp.module_state::<AtFork>();
@@ -348,14 +361,30 @@ pub mod module {
         // SAFETY: all zero is a valid value.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         // SAFETY: writes one siginfo.
-        retry_or_raise(vm, || unsafe { libc::waitid(idtype as libc::idtype_t, id as libc::id_t, &mut info, options) })?;
+        retry_or_raise(vm, || unsafe {
+            libc::waitid(
+                idtype as libc::idtype_t,
+                id as libc::id_t,
+                &mut info,
+                options,
+            )
+        })?;
         // SAFETY: the fields that waitid fills in.
         let (pid, uid, status) = unsafe { (info.si_pid(), info.si_uid(), info.si_status()) };
         if pid == 0 {
             return Ok(Value::NONE);
         }
-        let items = [pid as i64, uid as i64, info.si_signo as i64, status as i64, info.si_code as i64];
-        let items = items.iter().map(|&n| vm.new_int(n)).collect::<PyResult<_>>()?;
+        let items = [
+            pid as i64,
+            uid as i64,
+            info.si_signo as i64,
+            status as i64,
+            info.si_code as i64,
+        ];
+        let items = items
+            .iter()
+            .map(|&n| vm.new_int(n))
+            .collect::<PyResult<_>>()?;
         structseq::make(vm, &WAITID_RESULT, items)
     }
 
@@ -426,7 +455,10 @@ pub mod module {
     /// Kill a process with a signal.
     #[pyfunction(sig = "(pid, signal, /)")]
     fn kill(vm: &Vm, pid: i32, signal: i32) -> PyResult<()> {
-        vm.permit(Access::Event("os.kill", &[vm.new_int(pid as i64)?, vm.new_int(signal as i64)?]))?;
+        vm.permit(Access::Event(
+            "os.kill",
+            &[vm.new_int(pid as i64)?, vm.new_int(signal as i64)?],
+        ))?;
         // SAFETY: a plain call.
         ok(vm, unsafe { libc::kill(pid, signal) })?;
         vm.check_signals()
@@ -435,7 +467,10 @@ pub mod module {
     /// Kill a process group with a signal.
     #[pyfunction(sig = "(pgid, signal, /)")]
     fn killpg(vm: &Vm, pgid: i32, signal: i32) -> PyResult<()> {
-        vm.permit(Access::Event("os.killpg", &[vm.new_int(pgid as i64)?, vm.new_int(signal as i64)?]))?;
+        vm.permit(Access::Event(
+            "os.killpg",
+            &[vm.new_int(pgid as i64)?, vm.new_int(signal as i64)?],
+        ))?;
         // SAFETY: a plain call.
         ok(vm, unsafe { libc::killpg(pgid, signal) })?;
         vm.check_signals()
@@ -445,7 +480,9 @@ pub mod module {
     #[pyfunction(sig = "(pid, flags=0)")]
     fn pidfd_open(vm: &Vm, pid: i32, #[default(0)] flags: u32) -> PyResult<i64> {
         // SAFETY: a plain call.
-        once(vm, || unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) })
+        once(vm, || unsafe {
+            libc::syscall(libc::SYS_pidfd_open, pid, flags)
+        })
     }
 
     /// Return the current process id.
@@ -635,7 +672,9 @@ pub mod module {
             groups.push(Gid::of(vm, item)?.0);
         }
         // SAFETY: a buffer of the size told.
-        ok(vm, unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })
+        ok(vm, unsafe {
+            libc::setgroups(groups.len(), groups.as_ptr())
+        })
     }
 
     /// Returns a list of groups to which a user belongs.
@@ -644,7 +683,9 @@ pub mod module {
         let mut n = 1024;
         let mut groups = vec![0u32; n as usize];
         // SAFETY: a terminated text, a buffer of the size told.
-        while unsafe { libc::getgrouplist(user.0.as_ptr(), group.0, groups.as_mut_ptr(), &mut n) } < 0 {
+        while unsafe { libc::getgrouplist(user.0.as_ptr(), group.0, groups.as_mut_ptr(), &mut n) }
+            < 0
+        {
             if groups.len() > 1 << 20 {
                 return Err(vm.memory_error(""));
             }
@@ -712,7 +753,9 @@ pub mod module {
     #[pyfunction(sig = "(which, who, priority)")]
     fn setpriority(vm: &Vm, which: u32, who: i32, priority: i32) -> PyResult<()> {
         // SAFETY: a plain call.
-        ok(vm, unsafe { libc::setpriority(which as _, who as libc::id_t, priority) })
+        ok(vm, unsafe {
+            libc::setpriority(which as _, who as libc::id_t, priority)
+        })
     }
 
     /// Return a collection containing process timing information.
@@ -724,8 +767,17 @@ pub mod module {
             let elapsed = libc::times(&mut t);
             (t, elapsed, libc::sysconf(libc::_SC_CLK_TCK).max(1) as f64)
         };
-        let items = [t.tms_utime, t.tms_stime, t.tms_cutime, t.tms_cstime, elapsed];
-        let items = items.iter().map(|&n| vm.new_float(n as f64 / ticks)).collect::<PyResult<_>>()?;
+        let items = [
+            t.tms_utime,
+            t.tms_stime,
+            t.tms_cutime,
+            t.tms_cstime,
+            elapsed,
+        ];
+        let items = items
+            .iter()
+            .map(|&n| vm.new_float(n as f64 / ticks))
+            .collect::<PyResult<_>>()?;
         structseq::make(vm, &TIMES_RESULT, items)
     }
 
@@ -764,7 +816,11 @@ pub mod module {
         let mut param = libc::sched_param { sched_priority: 0 };
         // SAFETY: writes one parameter.
         ok(vm, unsafe { libc::sched_getparam(pid, &mut param) })?;
-        structseq::make(vm, &SCHED_PARAM, vec![vm.new_int(param.sched_priority as i64)?])
+        structseq::make(
+            vm,
+            &SCHED_PARAM,
+            vec![vm.new_int(param.sched_priority as i64)?],
+        )
     }
 
     /// Set scheduling parameters for the process identified by pid.
@@ -796,7 +852,9 @@ pub mod module {
     fn sched_setaffinity(vm: &Vm, pid: i32, mask: &Value) -> PyResult<()> {
         let words = affinity_words(vm, mask)?;
         // SAFETY: a mask of the size told.
-        ok(vm, unsafe { libc::sched_setaffinity(pid, words.len() * 8, words.as_ptr().cast()) })
+        ok(vm, unsafe {
+            libc::sched_setaffinity(pid, words.len() * 8, words.as_ptr().cast())
+        })
     }
 
     /// Return the affinity of the process identified by pid (or the current process if zero).
@@ -804,7 +862,9 @@ pub mod module {
     fn sched_getaffinity(vm: &Vm, pid: i32) -> PyResult {
         let mut words = vec![0u64; 16];
         // SAFETY: a mask of the size told.
-        while unsafe { libc::sched_getaffinity(pid, words.len() * 8, words.as_mut_ptr().cast()) } < 0 {
+        while unsafe { libc::sched_getaffinity(pid, words.len() * 8, words.as_mut_ptr().cast()) }
+            < 0
+        {
             if system::errno() != libc::EINVAL || words.len() > 1 << 16 {
                 return Err(vm.last_os_error(None));
             }
@@ -839,5 +899,4 @@ pub mod module {
         // SAFETY: a plain call.
         unsafe { libc::umask(mask as libc::mode_t) }
     }
-
 }

@@ -98,7 +98,9 @@ fn text_bytes(vm: &Vm, path: &Value, function: &str) -> PyResult<(Vec<u8>, bool)
     match (str_::of(&path), path.downcast::<Bytes>()) {
         (Some(text), _) => Ok((text.as_bytes().to_vec(), false)),
         (_, Some(bytes)) => Ok((bytes.as_bytes().to_vec(), true)),
-        _ => Err(vm.type_error(format!("{function}: path should be string, bytes or os.PathLike"))),
+        _ => Err(vm.type_error(format!(
+            "{function}: path should be string, bytes or os.PathLike"
+        ))),
     }
 }
 
@@ -154,43 +156,66 @@ impl Spawn {
     }
 
     fn check(vm: &Vm, errno: i32) -> PyResult<()> {
-        if errno != 0 { Err(vm.os_error(errno, None)) } else { Ok(()) }
+        if errno != 0 {
+            Err(vm.os_error(errno, None))
+        } else {
+            Ok(())
+        }
     }
 
     fn add_actions(&mut self, vm: &Vm, actions: &Value) -> PyResult<()> {
         let wrong = || vm.type_error("Each file_actions element must be a non-empty tuple");
-        for action in sequence::collect_or(vm, actions, "file_actions must be a sequence or None")? {
-            let items = action.downcast::<Tuple>().map(|t| t.items()).filter(|t| !t.is_empty());
+        for action in sequence::collect_or(vm, actions, "file_actions must be a sequence or None")?
+        {
+            let items = action
+                .downcast::<Tuple>()
+                .map(|t| t.items())
+                .filter(|t| !t.is_empty());
             let items = items.ok_or_else(wrong)?;
             let errno = match (int_arg(vm, &items[0])?, items) {
                 (0, [_, fd, path, flags, mode]) => {
                     let path = system::c_string(vm, super::path::fs_bytes(vm, path)?)?;
-                    let (fd, flags, mode) = (int_arg(vm, fd)?, int_arg(vm, flags)?, int_arg(vm, mode)?);
+                    let (fd, flags, mode) =
+                        (int_arg(vm, fd)?, int_arg(vm, flags)?, int_arg(vm, mode)?);
                     self.paths.push(path.clone());
                     // SAFETY: initialised actions, a terminated text.
                     unsafe {
-                        libc::posix_spawn_file_actions_addopen(&mut self.actions, fd, path.as_ptr(), flags, mode as u32)
+                        libc::posix_spawn_file_actions_addopen(
+                            &mut self.actions,
+                            fd,
+                            path.as_ptr(),
+                            flags,
+                            mode as u32,
+                        )
                     }
                 }
-                (0, _) => return Err(vm.type_error("A open file_action tuple must have 5 elements")),
+                (0, _) => {
+                    return Err(vm.type_error("A open file_action tuple must have 5 elements"));
+                }
                 (1, [_, fd]) => {
                     let fd = int_arg(vm, fd)?;
                     // SAFETY: initialised actions.
                     unsafe { libc::posix_spawn_file_actions_addclose(&mut self.actions, fd) }
                 }
-                (1, _) => return Err(vm.type_error("A close file_action tuple must have 2 elements")),
+                (1, _) => {
+                    return Err(vm.type_error("A close file_action tuple must have 2 elements"));
+                }
                 (2, [_, fd, new]) => {
                     let (fd, new) = (int_arg(vm, fd)?, int_arg(vm, new)?);
                     // SAFETY: initialised actions.
                     unsafe { libc::posix_spawn_file_actions_adddup2(&mut self.actions, fd, new) }
                 }
-                (2, _) => return Err(vm.type_error("A dup2 file_action tuple must have 3 elements")),
+                (2, _) => {
+                    return Err(vm.type_error("A dup2 file_action tuple must have 3 elements"));
+                }
                 (3, [_, fd]) => {
                     let fd = int_arg(vm, fd)?;
                     // SAFETY: initialised actions.
                     unsafe { libc::posix_spawn_file_actions_addclosefrom_np(&mut self.actions, fd) }
                 }
-                (3, _) => return Err(vm.type_error("A closefrom file_action tuple must have 2 elements")),
+                (3, _) => {
+                    return Err(vm.type_error("A closefrom file_action tuple must have 2 elements"));
+                }
                 _ => return Err(vm.type_error("Unknown file_actions identifier")),
             };
             Spawn::check(vm, errno)?;
@@ -211,7 +236,9 @@ impl Spawn {
         if let Some(group) = setpgroup.filter(|v| !v.is_none()) {
             let group = int_arg(vm, group)?;
             // SAFETY: initialised attributes.
-            Spawn::check(vm, unsafe { libc::posix_spawnattr_setpgroup(&mut self.attributes, group) })?;
+            Spawn::check(vm, unsafe {
+                libc::posix_spawnattr_setpgroup(&mut self.attributes, group)
+            })?;
             self.flags |= libc::POSIX_SPAWN_SETPGROUP as i32;
         }
         if resetids {
@@ -223,13 +250,17 @@ impl Spawn {
         if let Some(mask) = mask {
             let set = crate::signal::signal_set(vm, mask)?;
             // SAFETY: initialised attributes and set.
-            Spawn::check(vm, unsafe { libc::posix_spawnattr_setsigmask(&mut self.attributes, &set) })?;
+            Spawn::check(vm, unsafe {
+                libc::posix_spawnattr_setsigmask(&mut self.attributes, &set)
+            })?;
             self.flags |= libc::POSIX_SPAWN_SETSIGMASK as i32;
         }
         if let Some(defaults) = defaults {
             let set = crate::signal::signal_set(vm, defaults)?;
             // SAFETY: initialised attributes and set.
-            Spawn::check(vm, unsafe { libc::posix_spawnattr_setsigdefault(&mut self.attributes, &set) })?;
+            Spawn::check(vm, unsafe {
+                libc::posix_spawnattr_setsigdefault(&mut self.attributes, &set)
+            })?;
             self.flags |= libc::POSIX_SPAWN_SETSIGDEF as i32;
         }
         if let Some(scheduler) = scheduler.filter(|v| !v.is_none()) {
@@ -239,25 +270,44 @@ impl Spawn {
             if !policy.is_none() {
                 let policy = int_arg(vm, policy)?;
                 // SAFETY: initialised attributes.
-                Spawn::check(vm, unsafe { libc::posix_spawnattr_setschedpolicy(&mut self.attributes, policy) })?;
+                Spawn::check(vm, unsafe {
+                    libc::posix_spawnattr_setschedpolicy(&mut self.attributes, policy)
+                })?;
                 self.flags |= libc::POSIX_SPAWN_SETSCHEDULER as i32;
             }
             let priority = structseq::get::<0>(vm, param)?;
-            let param = libc::sched_param { sched_priority: int_arg(vm, &priority)? };
+            let param = libc::sched_param {
+                sched_priority: int_arg(vm, &priority)?,
+            };
             // SAFETY: initialised attributes.
-            Spawn::check(vm, unsafe { libc::posix_spawnattr_setschedparam(&mut self.attributes, &param) })?;
+            Spawn::check(vm, unsafe {
+                libc::posix_spawnattr_setschedparam(&mut self.attributes, &param)
+            })?;
             self.flags |= libc::POSIX_SPAWN_SETSCHEDPARAM as i32;
         }
         // SAFETY: initialised attributes.
-        Spawn::check(vm, unsafe { libc::posix_spawnattr_setflags(&mut self.attributes, self.flags as i16) })
+        Spawn::check(vm, unsafe {
+            libc::posix_spawnattr_setflags(&mut self.attributes, self.flags as i16)
+        })
     }
 
     fn run(&self, vm: &Vm, path: &Path, argv: &Value, env: &Value, search: bool) -> PyResult<i32> {
-        let function = if search { "posix_spawnp" } else { "posix_spawn" };
+        let function = if search {
+            "posix_spawnp"
+        } else {
+            "posix_spawn"
+        };
         let args = argument_vector(vm, argv, function)?;
         let own = env.is_none();
-        let env_strings = if own { Vec::new() } else { environment(vm, env, function)? };
-        vm.permit(Access::Event("os.posix_spawn", &[path.object.clone(), argv.clone(), env.clone()]))?;
+        let env_strings = if own {
+            Vec::new()
+        } else {
+            environment(vm, env, function)?
+        };
+        vm.permit(Access::Event(
+            "os.posix_spawn",
+            &[path.object.clone(), argv.clone(), env.clone()],
+        ))?;
         let (args, env) = (pointers(&args), pointers(&env_strings));
         unsafe extern "C" {
             static environ: *const *mut libc::c_char;
@@ -292,7 +342,10 @@ pub mod module {
         if key.is_empty() || key.contains(&b'=') {
             return Err(vm.value_error("illegal environment variable name"));
         }
-        let event = [vm.new_bytes(key)?.into_value(), vm.new_bytes(text)?.into_value()];
+        let event = [
+            vm.new_bytes(key)?.into_value(),
+            vm.new_bytes(text)?.into_value(),
+        ];
         vm.permit(Access::Event("os.putenv", &event))?;
         // SAFETY: terminated texts; only holders of the interpreter lock change the environment.
         if unsafe { libc::setenv(name.0.as_ptr(), value.0.as_ptr(), 1) } != 0 {
@@ -388,8 +441,9 @@ pub mod module {
         while done < data.len() {
             let rest = &mut data[done..];
             // SAFETY: a buffer of the size told.
-            done += system::retry_or_raise(vm, || unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) })?
-                as usize;
+            done += system::retry_or_raise(vm, || unsafe {
+                libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0)
+            })? as usize;
         }
         Ok(vm.new_bytes(&data)?.into_value())
     }
@@ -404,7 +458,9 @@ pub mod module {
         vm.check_size(Some(size as usize))?;
         let mut data = vec![0u8; size as usize];
         // SAFETY: a buffer of the size told.
-        let n = system::retry_or_raise(vm, || unsafe { libc::getrandom(data.as_mut_ptr().cast(), data.len(), flags) })?;
+        let n = system::retry_or_raise(vm, || unsafe {
+            libc::getrandom(data.as_mut_ptr().cast(), data.len(), flags)
+        })?;
         Ok(vm.new_bytes(&data[..n as usize])?.into_value())
     }
 
@@ -417,7 +473,13 @@ pub mod module {
         if unsafe { libc::uname(&mut name) } < 0 {
             return Err(vm.last_os_error(None));
         }
-        let parts = [&name.sysname, &name.nodename, &name.release, &name.version, &name.machine];
+        let parts = [
+            &name.sysname,
+            &name.nodename,
+            &name.release,
+            &name.version,
+            &name.machine,
+        ];
         let parts = parts
             .iter()
             .map(|part| {
@@ -447,7 +509,10 @@ pub mod module {
         if unsafe { libc::getloadavg(load.as_mut_ptr(), 3) } != 3 {
             return Err(vm.raise(&vm.types.os_error, "Load averages are unobtainable"));
         }
-        let items = load.iter().map(|&f| vm.new_float(f)).collect::<PyResult<Vec<_>>>()?;
+        let items = load
+            .iter()
+            .map(|&f| vm.new_float(f))
+            .collect::<PyResult<Vec<_>>>()?;
         Ok(vm.new_tuple(items)?.into_value())
     }
 
@@ -490,7 +555,9 @@ pub mod module {
     }
 
     /// Execute the program specified by path in a new process.
-    #[pyfunction(sig = "(path, argv, env, /, *, file_actions=(), setpgroup=None, resetids=False, setsid=False, setsigmask=(), setsigdef=(), scheduler=None)")]
+    #[pyfunction(
+        sig = "(path, argv, env, /, *, file_actions=(), setpgroup=None, resetids=False, setsid=False, setsigmask=(), setsigdef=(), scheduler=None)"
+    )]
     fn posix_spawn(
         vm: &Vm,
         path: Path,
@@ -508,12 +575,16 @@ pub mod module {
         if let Some(actions) = file_actions.filter(|v| !v.is_none()) {
             spawn.add_actions(vm, actions)?
         }
-        spawn.add_attributes(vm, setpgroup, resetids, setsid, setsigmask, setsigdef, scheduler)?;
+        spawn.add_attributes(
+            vm, setpgroup, resetids, setsid, setsigmask, setsigdef, scheduler,
+        )?;
         spawn.run(vm, &path, argv, env, false)
     }
 
     /// Execute the program specified by path, looked for along PATH, in a new process.
-    #[pyfunction(sig = "(path, argv, env, /, *, file_actions=(), setpgroup=None, resetids=False, setsid=False, setsigmask=(), setsigdef=(), scheduler=None)")]
+    #[pyfunction(
+        sig = "(path, argv, env, /, *, file_actions=(), setpgroup=None, resetids=False, setsid=False, setsigmask=(), setsigdef=(), scheduler=None)"
+    )]
     fn posix_spawnp(
         vm: &Vm,
         path: Path,
@@ -531,7 +602,9 @@ pub mod module {
         if let Some(actions) = file_actions.filter(|v| !v.is_none()) {
             spawn.add_actions(vm, actions)?
         }
-        spawn.add_attributes(vm, setpgroup, resetids, setsid, setsigmask, setsigdef, scheduler)?;
+        spawn.add_attributes(
+            vm, setpgroup, resetids, setsid, setsigmask, setsigdef, scheduler,
+        )?;
         spawn.run(vm, &path, argv, env, true)
     }
 }
@@ -542,7 +615,12 @@ mod tests {
 
     #[test]
     fn normalized_paths() {
-        for (path, wanted) in [("", "."), ("//a/../..", "//"), ("///a//b/.", "/a/b"), ("../../a/..", "../..")] {
+        for (path, wanted) in [
+            ("", "."),
+            ("//a/../..", "//"),
+            ("///a//b/.", "/a/b"),
+            ("../../a/..", "../.."),
+        ] {
             assert_eq!(normalize(path.as_bytes()), wanted.as_bytes(), "{path}");
         }
     }
