@@ -475,7 +475,7 @@ pub fn traverse_attrs(header: &Header, visitor: &mut Visitor) {
 /// For the heap: drops the attributes of a dead object, which nobody can reach any more.
 pub fn drop_attrs(header: &Header) {
     let Some(attrs) = attrs(header) else { return };
-    if attrs.shape.get() == ROOT {
+    if attrs.shape.get() == ROOT && attrs.storage.get().is_null() {
         return;
     }
     if attrs.shape.get() == DICT {
@@ -489,9 +489,10 @@ pub fn drop_attrs(header: &Header) {
         for i in 0..attrs.inline.get() as usize {
             match (*inline.add(i)).take() {
                 Some(value) => drop(value),
-                None => return,
+                None => break,
             }
         }
+        // Also where the values left, after deletions, do not reach into it.
         let block = attrs.storage.get();
         if !block.is_null() {
             let values = block.add(1) as *mut Option<Value>;

@@ -67,13 +67,14 @@ pub(in crate::interpreter) unsafe fn push_frame(
     unsafe {
         let code = function.code_ptr();
         let depth = vm.depth.get();
+        let given = n + kwnames.map_or(0, |k| k.len());
         if depth >= vm.interp.recursion_limit() {
-            release_all(args, n);
+            release_all(args, given);
             return Err(vm.recursion_exceeded(""));
         }
         let new = vm.stack.push((*code).frame_slots());
         if new.is_null() {
-            release_all(args, n);
+            release_all(args, given);
             return Err(vm.memory_error(""));
         }
         let to = locals(new);
