@@ -145,13 +145,11 @@ fn compute_abstract_methods(vm: &Vm, class: &Value) -> PyResult<()> {
         vm.call_method_str(&abstracts, "add", std::slice::from_ref(name))
             .map(|_| ())
     };
-    let namespace = attributes::get(vm, class, &vm.names.__dict__)?;
-    let items = vm.call_method(&namespace, &vm.names.items, &[])?;
-    for item in naja_vm::protocols::sequence::collect(vm, &items)? {
-        if let Some([name, value]) = item.downcast::<naja_vm::tuple::Tuple>().map(|t| t.items())
-            && is_abstract(vm, value)?
-        {
-            add(name)?;
+    if let Some(class) = class.downcast::<Type>() {
+        for (name, value) in class.dict(vm)?.items_vec() {
+            if is_abstract(vm, &value)? {
+                add(&name)?;
+            }
         }
     }
     let bases = attributes::get(vm, class, &vm.names.__bases__)?;
