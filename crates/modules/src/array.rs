@@ -222,7 +222,7 @@ impl Array {
     }
 
     fn push_bytes(&self, vm: &Vm, bytes: &[u8]) -> PyResult<()> {
-        if bytes.len() % self.size() != 0 {
+        if !bytes.len().is_multiple_of(self.size()) {
             return Err(vm.value_error("bytes length not a multiple of item size"));
         }
         if !bytes.is_empty() {
@@ -483,7 +483,7 @@ impl Array {
         if code == b'u' {
             vm.warn(
                 &vm.types.deprecation_warning,
-                "The 'u' type code is deprecated and will be removed in Python 3.16".to_string(),
+                "The 'u' type code is deprecated and will be removed in Python 3.16",
                 1,
             )?;
         }
@@ -1066,7 +1066,7 @@ fn decode_items(vm: &Vm, format: i64, items: &[u8]) -> PyResult<Option<Vec<Value
         18 | 19 => (2, b'u', format == 19),
         _ => (4, b'u', format == 21),
     };
-    if items.len() % size != 0 {
+    if !items.len().is_multiple_of(size) {
         return Ok(None);
     }
     let mut values = Vec::new();

@@ -322,7 +322,7 @@ fn hexlify(vm: &Vm, data: &Buffer, sep: Option<&Value>, group: i32) -> PyResult 
 }
 
 fn unhexlify(vm: &Vm, text: &[u8]) -> PyResult {
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return Err(error(vm, "Odd-length string"));
     }
     let mut out = Vec::with_capacity(text.len() / 2);

@@ -588,7 +588,7 @@ fn iter_unpack(vm: &Vm, layout: Rc<Layout>, buffer: Buffer) -> PyResult {
             "cannot iteratively unpack with a struct of length 0",
         ));
     }
-    if buffer.len() % layout.size != 0 {
+    if !buffer.len().is_multiple_of(layout.size) {
         return Err(error(
             vm,
             format!(

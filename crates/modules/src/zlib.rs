@@ -127,7 +127,7 @@ impl Stream {
             if self.deflate {
                 z::deflateCopy(&mut *raw, &mut *self.raw)
             } else {
-                z::inflateCopy(&mut *raw, &mut *self.raw)
+                z::inflateCopy(&mut *raw, &*self.raw)
             }
         };
         match status {

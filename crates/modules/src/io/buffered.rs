@@ -83,7 +83,7 @@ impl Core {
             Ok(size) if size > 0 => vm.check_size(Some(size))?,
             _ => return Err(vm.value_error("buffer size must be strictly positive")),
         };
-        self.direct.set(vm.type_of(&raw).is(&vm.class::<FileIo>()));
+        self.direct.set(vm.type_of(&raw).is(vm.class::<FileIo>()));
         self.raw.set(Some(raw));
         self.detached.set(false);
         self.size.set(size);

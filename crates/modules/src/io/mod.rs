@@ -168,7 +168,7 @@ fn open_stream(
         }
     }
     let raw_mode: String = mode.chars().filter(|c| !"tb".contains(*c)).collect();
-    let raw = FileIo::open(vm, &vm.class::<FileIo>(), file, &raw_mode, closefd, opener)?;
+    let raw = FileIo::open(vm, vm.class::<FileIo>(), file, &raw_mode, closefd, opener)?;
     let result = wrap(vm, &raw, &parsed, buffering, text, mode);
     match result {
         Ok(stream) => Ok(stream),
@@ -218,11 +218,11 @@ fn wrap(
     };
     let raw = raw.to_value();
     let buffer = if mode.updating {
-        BufferedRandom::make(vm, &vm.class::<BufferedRandom>(), raw, size)?
+        BufferedRandom::make(vm, vm.class::<BufferedRandom>(), raw, size)?
     } else if mode.reading {
-        BufferedReader::make(vm, &vm.class::<BufferedReader>(), raw, size)?
+        BufferedReader::make(vm, vm.class::<BufferedReader>(), raw, size)?
     } else {
-        BufferedWriter::make(vm, &vm.class::<BufferedWriter>(), raw, size)?
+        BufferedWriter::make(vm, vm.class::<BufferedWriter>(), raw, size)?
     };
     if mode.binary {
         return Ok(buffer);
@@ -230,7 +230,7 @@ fn wrap(
     let none = Value::NONE;
     let stream = TextIoWrapper::make(
         vm,
-        &vm.class::<TextIoWrapper>(),
+        vm.class::<TextIoWrapper>(),
         buffer,
         [
             encoding.unwrap_or(&none),

@@ -272,7 +272,7 @@ impl StringIo {
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
         zelf.check_open(vm)?;
-        let line = if vm.type_of(zelf.as_value()).is(&vm.class::<StringIo>()) {
+        let line = if vm.type_of(zelf.as_value()).is(vm.class::<StringIo>()) {
             vm.new_str_wtf8(&zelf.line(None))?.into_value()
         } else {
             let line = vm.call_method_str(zelf.as_value(), "readline", &[])?;

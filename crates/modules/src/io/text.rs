@@ -450,7 +450,7 @@ impl TextIoWrapper {
         let buffer = self.buffer(vm)?;
         if self.has_read1.get()
             && let Some(reader) = buffer.downcast::<BufferedReader>()
-            && vm.type_of(&buffer).is(&vm.class::<BufferedReader>())
+            && vm.type_of(&buffer).is(vm.class::<BufferedReader>())
             && reader.core().is_quiet()
         {
             return reader.core().read_some(vm, Some(count));
@@ -1050,7 +1050,7 @@ impl TextIoWrapper {
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
         zelf.buffer(vm)?;
         zelf.telling.set(false);
-        let line = if vm.type_of(zelf.as_value()).is(&vm.class::<TextIoWrapper>()) {
+        let line = if vm.type_of(zelf.as_value()).is(vm.class::<TextIoWrapper>()) {
             vm.new_str_wtf8(&zelf.read_line(vm, None)?)?.into_value()
         } else {
             let line = vm.call_method_str(zelf.as_value(), "readline", &[])?;

@@ -17,9 +17,9 @@ use naja_vm::{IntoPyResult, PyResult, Vm, structseq};
 pub fn stat_value(vm: &Vm, st: &libc::stat) -> PyResult {
     let mut items = vec![
         vm.new_int(st.st_mode as i64)?,
-        (st.st_ino as u64).into_py_result(vm)?,
-        (st.st_dev as u64).into_py_result(vm)?,
-        (st.st_nlink as u64).into_py_result(vm)?,
+        st.st_ino.into_py_result(vm)?,
+        st.st_dev.into_py_result(vm)?,
+        st.st_nlink.into_py_result(vm)?,
         vm.new_int(st.st_uid as i64)?,
         vm.new_int(st.st_gid as i64)?,
         vm.new_int(st.st_size)?,
@@ -38,9 +38,9 @@ pub fn stat_value(vm: &Vm, st: &libc::stat) -> PyResult {
     for (s, ns) in times {
         items.push((s as i128 * 1_000_000_000 + ns as i128).into_py_result(vm)?)
     }
-    items.push(vm.new_int(st.st_blksize as i64)?);
+    items.push(vm.new_int(st.st_blksize)?);
     items.push(vm.new_int(st.st_blocks)?);
-    items.push((st.st_rdev as u64).into_py_result(vm)?);
+    items.push(st.st_rdev.into_py_result(vm)?);
     structseq::make(vm, &STAT_RESULT, items)
 }
 
@@ -108,7 +108,7 @@ fn do_statvfs(vm: &Vm, path: Option<&Path>, fd: i32) -> PyResult {
     ];
     let items = fields
         .iter()
-        .map(|&n| (n as u64).into_py_result(vm))
+        .map(|&n| n.into_py_result(vm))
         .collect::<PyResult<_>>()?;
     structseq::make(vm, &STATVFS_RESULT, items)
 }

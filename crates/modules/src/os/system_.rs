@@ -239,10 +239,10 @@ impl Spawn {
             Spawn::check(vm, unsafe {
                 libc::posix_spawnattr_setpgroup(&mut self.attributes, group)
             })?;
-            self.flags |= libc::POSIX_SPAWN_SETPGROUP as i32;
+            self.flags |= libc::POSIX_SPAWN_SETPGROUP;
         }
         if resetids {
-            self.flags |= libc::POSIX_SPAWN_RESETIDS as i32
+            self.flags |= libc::POSIX_SPAWN_RESETIDS
         }
         if setsid {
             self.flags |= 0x80
@@ -253,7 +253,7 @@ impl Spawn {
             Spawn::check(vm, unsafe {
                 libc::posix_spawnattr_setsigmask(&mut self.attributes, &set)
             })?;
-            self.flags |= libc::POSIX_SPAWN_SETSIGMASK as i32;
+            self.flags |= libc::POSIX_SPAWN_SETSIGMASK;
         }
         if let Some(defaults) = defaults {
             let set = crate::signal::signal_set(vm, defaults)?;
@@ -261,7 +261,7 @@ impl Spawn {
             Spawn::check(vm, unsafe {
                 libc::posix_spawnattr_setsigdefault(&mut self.attributes, &set)
             })?;
-            self.flags |= libc::POSIX_SPAWN_SETSIGDEF as i32;
+            self.flags |= libc::POSIX_SPAWN_SETSIGDEF;
         }
         if let Some(scheduler) = scheduler.filter(|v| !v.is_none()) {
             let Some([policy, param]) = scheduler.downcast::<Tuple>().map(|t| t.items()) else {
@@ -273,7 +273,7 @@ impl Spawn {
                 Spawn::check(vm, unsafe {
                     libc::posix_spawnattr_setschedpolicy(&mut self.attributes, policy)
                 })?;
-                self.flags |= libc::POSIX_SPAWN_SETSCHEDULER as i32;
+                self.flags |= libc::POSIX_SPAWN_SETSCHEDULER;
             }
             let priority = structseq::get::<0>(vm, param)?;
             let param = libc::sched_param {
@@ -283,7 +283,7 @@ impl Spawn {
             Spawn::check(vm, unsafe {
                 libc::posix_spawnattr_setschedparam(&mut self.attributes, &param)
             })?;
-            self.flags |= libc::POSIX_SPAWN_SETSCHEDPARAM as i32;
+            self.flags |= libc::POSIX_SPAWN_SETSCHEDPARAM;
         }
         // SAFETY: initialised attributes.
         Spawn::check(vm, unsafe {

@@ -71,7 +71,7 @@ pub fn stat_value(vm: &Vm, s: &libc::stat) -> PyResult {
         items
             .push(vm.new_bigint((i128::from(seconds) * 1_000_000_000 + i128::from(nanos)).into())?);
     }
-    items.push(int(s.st_blksize as i64)?);
+    items.push(int(s.st_blksize)?);
     items.push(int(s.st_blocks)?);
     items.push(vm.new_bigint(s.st_rdev.into())?);
     structseq::make(vm, &STAT, items)
@@ -126,17 +126,17 @@ fn do_stat(vm: &Vm, path: &PathArg, dir: i32, follow: bool, function: &str) -> P
 fn statvfs_value(vm: &Vm, s: &libc::statvfs) -> PyResult {
     let mut items = Vec::new();
     for n in [
-        s.f_bsize as u64,
-        s.f_frsize as u64,
-        s.f_blocks as u64,
-        s.f_bfree as u64,
-        s.f_bavail as u64,
-        s.f_files as u64,
-        s.f_ffree as u64,
-        s.f_favail as u64,
-        s.f_flag as u64,
-        s.f_namemax as u64,
-        s.f_fsid as u64,
+        s.f_bsize,
+        s.f_frsize,
+        s.f_blocks,
+        s.f_bfree,
+        s.f_bavail,
+        s.f_files,
+        s.f_ffree,
+        s.f_favail,
+        s.f_flag,
+        s.f_namemax,
+        s.f_fsid,
     ] {
         items.push(vm.new_bigint(n.into())?);
     }

@@ -385,7 +385,7 @@ impl TemplateIter {
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
         loop {
             let at = zelf.next.get();
-            let part = if at % 2 == 0 {
+            let part = if at.is_multiple_of(2) {
                 zelf.template.strings.items().get(at / 2)
             } else {
                 zelf.template.interpolations.items().get(at / 2)

@@ -240,7 +240,7 @@ fn take_modules_apart(vm: &Vm) {
             same(&sys) || same(&vm.interp.state.builtins.get())
         });
         if !core && let Some(native) = module.downcast::<Module>() {
-            let reference = WeakRef::make(vm, &vm.class::<WeakRef>(), &module, None);
+            let reference = WeakRef::make(vm, vm.class::<WeakRef>(), &module, None);
             match reference {
                 Ok(reference) => held.push((Some(reference), None)),
                 Err(_) => {

@@ -55,7 +55,7 @@ impl Vm {
                 run(interp, |vm| body.open()(vm));
                 after();
             })?;
-        Ok(thread.as_pthread_t() as u64)
+        Ok(thread.as_pthread_t())
     }
 
     /// Calls `f` with the state of each thread, the main thread's first. `f` must run no Python.

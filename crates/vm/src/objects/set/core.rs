@@ -144,7 +144,7 @@ impl Core {
 
     /// Adds all elements of another set.
     pub fn merge(&self, vm: &Vm, other: &Core) -> PyResult<()> {
-        if std::ptr::eq(self, other) || other.len() == 0 {
+        if std::ptr::eq(self, other) || other.is_empty() {
             return Ok(());
         }
         self.table
@@ -341,7 +341,7 @@ impl Core {
 
     pub fn is_disjoint(&self, vm: &Vm, other: &Value) -> PyResult<bool> {
         match core(other) {
-            Some(other) if std::ptr::eq(self, other) => Ok(self.len() == 0),
+            Some(other) if std::ptr::eq(self, other) => Ok(self.is_empty()),
             Some(other) => {
                 let (large, small) = if other.len() > self.len() {
                     (other, self)

@@ -432,7 +432,7 @@ impl Set {
     #[pyslot(sig = "(iterable=(), /)")]
     fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
         let iterable = one_iterable(vm, &args, "set", true)?;
-        if zelf.core.len() > 0 {
+        if !zelf.core.is_empty() {
             zelf.core.clear();
         }
         match iterable {
