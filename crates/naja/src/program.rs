@@ -109,7 +109,10 @@ fn run(vm: &Vm, command: &Command) -> PyResult<End> {
                 insert_path(vm, text(vm, here.as_os_str())?)?;
             }
             let name = text(vm, name)?;
-            vm.permit(Access::Event("cpython.run_module", &[name.clone()]))?;
+            vm.permit(Access::Event(
+                "cpython.run_module",
+                std::slice::from_ref(&name),
+            ))?;
             run_module(vm, name, true)?;
         }
         Command::Path(path) => return run_path(vm, path),
@@ -189,7 +192,10 @@ fn run_path(vm: &Vm, path: &OsStr) -> PyResult<End> {
         eprintln!("{program}: '{shown}' is a directory, cannot continue");
         return Ok(End::Code(1));
     }
-    vm.permit(Access::Event("cpython.run_file", &[value.clone()]))?;
+    vm.permit(Access::Event(
+        "cpython.run_file",
+        std::slice::from_ref(&value),
+    ))?;
     let data = match std::fs::read(file) {
         Ok(data) => data,
         Err(error) => {

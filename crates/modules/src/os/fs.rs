@@ -286,7 +286,10 @@ pub mod module {
     #[pyfunction(sig = "(path)")]
     fn chdir(vm: &Vm, path: PathOrFd) -> PyResult<()> {
         let path = path.0;
-        vm.permit(Access::Event("os.chdir", &[path.object.clone()]))?;
+        vm.permit(Access::Event(
+            "os.chdir",
+            std::slice::from_ref(&path.object),
+        ))?;
         on(vm, &path, || {
             // SAFETY: a terminated path.
             unsafe {
@@ -419,7 +422,10 @@ pub mod module {
     /// Change root directory to path.
     #[pyfunction(sig = "(path)")]
     fn chroot(vm: &Vm, path: Path) -> PyResult<()> {
-        vm.permit(Access::Event("os.chroot", &[path.object.clone()]))?;
+        vm.permit(Access::Event(
+            "os.chroot",
+            std::slice::from_ref(&path.object),
+        ))?;
         // SAFETY: a terminated path.
         on(vm, &path, || unsafe { libc::chroot(path.ptr()) })
     }
@@ -442,7 +448,10 @@ pub mod module {
     #[pyfunction(sig = "(path=None)")]
     fn listdir(vm: &Vm, path: Option<PathOrFdOrNone>) -> PyResult {
         let path = path.map_or_else(Path::current, |p| p.0);
-        vm.permit(Access::Event("os.listdir", &[path.object.clone()]))?;
+        vm.permit(Access::Event(
+            "os.listdir",
+            std::slice::from_ref(&path.object),
+        ))?;
         Ok(vm.new_list(names_in(vm, &path)?)?.into_value())
     }
 
@@ -450,7 +459,10 @@ pub mod module {
     #[pyfunction(sig = "(path=None)")]
     fn scandir(vm: &Vm, path: Option<PathOrFdOrNone>) -> PyResult {
         let path = path.map_or_else(Path::current, |p| p.0);
-        vm.permit(Access::Event("os.scandir", &[path.object.clone()]))?;
+        vm.permit(Access::Event(
+            "os.scandir",
+            std::slice::from_ref(&path.object),
+        ))?;
         crate::os::scandir::iterate(vm, path)
     }
 
@@ -480,7 +492,10 @@ pub mod module {
         #[default(0o666)] mode: i32,
         #[default(DirFd::CWD)] dir_fd: DirFd,
     ) -> PyResult<()> {
-        vm.permit(Access::Event("os.mkfifo", &[path.object.clone()]))?;
+        vm.permit(Access::Event(
+            "os.mkfifo",
+            std::slice::from_ref(&path.object),
+        ))?;
         // SAFETY: a terminated path.
         on(vm, &path, || unsafe {
             libc::mkfifoat(dir_fd.0, path.ptr(), mode as libc::mode_t)
@@ -496,7 +511,10 @@ pub mod module {
         #[default(0)] device: u64,
         #[default(DirFd::CWD)] dir_fd: DirFd,
     ) -> PyResult<()> {
-        vm.permit(Access::Event("os.mknod", &[path.object.clone()]))?;
+        vm.permit(Access::Event(
+            "os.mknod",
+            std::slice::from_ref(&path.object),
+        ))?;
         // SAFETY: a terminated path.
         on(vm, &path, || unsafe {
             libc::mknodat(dir_fd.0, path.ptr(), mode as libc::mode_t, device)
@@ -814,7 +832,10 @@ pub mod module {
     ) -> PyResult {
         let path = path.map_or_else(Path::current, |p| p.0);
         refuse_together(vm, "listxattr", &path, DirFd::CWD, follow_symlinks)?;
-        vm.permit(Access::Event("os.listxattr", &[path.object.clone()]))?;
+        vm.permit(Access::Event(
+            "os.listxattr",
+            std::slice::from_ref(&path.object),
+        ))?;
         let names = xattr(vm, &path, |buffer, size| {
             let buffer = buffer.cast();
             // SAFETY: a terminated path, a buffer of the size told.

@@ -432,7 +432,10 @@ pub mod module {
             Some(path) => path.0,
             None => PathArg::read(vm, &Value::NONE, "listdir", "path", true, true)?,
         };
-        vm.permit(Access::Event("os.listdir", &[path.value.clone()]))?;
+        vm.permit(Access::Event(
+            "os.listdir",
+            std::slice::from_ref(&path.value),
+        ))?;
         let folder = Folder::open(vm, &path)?;
         let mut names = Vec::new();
         loop {
@@ -457,7 +460,10 @@ pub mod module {
             Some(path) => path.0,
             None => PathArg::read(vm, &Value::NONE, "scandir", "path", true, true)?,
         };
-        vm.permit(Access::Event("os.scandir", &[path.value.clone()]))?;
+        vm.permit(Access::Event(
+            "os.scandir",
+            std::slice::from_ref(&path.value),
+        ))?;
         let folder = Folder::open(vm, &path)?;
         let mut prefix = match &path.kind {
             PathKind::Path(_) if path.value.is_none() => b".".to_vec(),
@@ -500,7 +506,7 @@ pub mod module {
     #[pyfunction(sig = "($module, /, path)")]
     fn chdir(vm: &Vm, path: PathOrFd) -> PyResult<()> {
         let path = path.0;
-        vm.permit(Access::Event("os.chdir", &[path.value.clone()]))?;
+        vm.permit(Access::Event("os.chdir", std::slice::from_ref(&path.value)))?;
         // SAFETY: the path is a C string.
         let result = vm.without_gil(|| unsafe {
             match path.fd() {
@@ -1147,7 +1153,10 @@ pub mod module {
             Some(path) => path.0,
             None => PathArg::read(vm, &Value::NONE, "listxattr", "path", true, true)?,
         };
-        vm.permit(Access::Event("os.listxattr", &[path.value.clone()]))?;
+        vm.permit(Access::Event(
+            "os.listxattr",
+            std::slice::from_ref(&path.value),
+        ))?;
         let mut buffer = vec![0u8; 65536];
         let follow = follow_symlinks.unwrap_or(true);
         // SAFETY: the path is a C string, the buffer has the length that is told.

@@ -251,7 +251,7 @@ pub mod module {
     #[pyfunction(sig = "($module, name, /)")]
     fn unsetenv(vm: &Vm, name: &Value) -> PyResult<()> {
         let key = to_system(vm, name)?;
-        vm.permit(Access::Event("os.unsetenv", &[name.clone()]))?;
+        vm.permit(Access::Event("os.unsetenv", std::slice::from_ref(name)))?;
         // SAFETY: a C string; the interpreter lock keeps other threads of Python out.
         check(vm, i64::from(unsafe { libc::unsetenv(key.as_ptr()) })).map(drop)
     }
@@ -614,7 +614,7 @@ pub mod module {
     #[pyfunction(sig = "($module, /, command)")]
     fn system(vm: &Vm, command: &Value) -> PyResult<i64> {
         let text = to_system(vm, &crate::io::fileio::fspath(vm, command)?)?;
-        vm.permit(Access::Event("os.system", &[command.clone()]))?;
+        vm.permit(Access::Event("os.system", std::slice::from_ref(command)))?;
         // SAFETY: a C string.
         Ok(i64::from(
             vm.without_gil(|| unsafe { libc::system(text.as_ptr()) }),

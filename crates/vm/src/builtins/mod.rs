@@ -7,6 +7,7 @@ pub mod compile;
 pub mod display;
 pub mod functions;
 pub mod gc;
+mod jit;
 pub mod monitoring;
 pub mod print;
 pub mod signals;

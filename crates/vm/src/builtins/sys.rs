@@ -822,6 +822,12 @@ pub mod module {
         vm.interp.module_state::<DlopenFlags>().0.set(flags)
     }
 
+    /// `sys._jit`: there is no compiler to machine code yet, and it says so.
+    #[pyattr]
+    fn _jit(vm: &Vm) -> PyResult {
+        Ok(crate::builtins::build_module(vm, &crate::builtins::jit::module::MODULE)?.into_value())
+    }
+
     /// Return the current value of the recursion limit.
     ///
     /// The recursion limit is the maximum depth of the Python interpreter

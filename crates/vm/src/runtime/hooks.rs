@@ -26,7 +26,6 @@ pub(super) fn hooks() -> Hooks {
         traverse_attrs: instance::traverse_attrs,
         clear_attrs: instance::clear_attrs,
         drop_attrs: instance::drop_attrs,
-        ..Hooks::default()
     }
 }
 
