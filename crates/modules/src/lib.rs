@@ -36,6 +36,7 @@ pub mod random;
 pub mod resource;
 pub mod select;
 pub mod signal;
+pub mod socket;
 pub mod sre;
 pub mod stat;
 pub mod statistics;
@@ -95,6 +96,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &resource::module::MODULE,
     &select::module::MODULE,
     &signal::module::MODULE,
+    &socket::module::MODULE,
     &sre::module::MODULE,
     &stat::module::MODULE,
     &statistics::module::MODULE,
