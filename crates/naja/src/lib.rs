@@ -67,6 +67,7 @@ impl Interpreter {
     /// A new interpreter, with importlib, standard streams and what `site` adds.
     pub fn new(mut config: Config) -> Result<Interpreter, StartError> {
         config.builtin_modules.extend(naja_modules::MODULES);
+        config.base_repl.get_or_insert(prompt::read_and_run);
         config.library.get_or_insert(&EmbeddedLibrary);
         let vm = naja_vm::runtime::Interpreter::new(config)
             .ok_or_else(|| StartError("out of memory".to_string()))?;

@@ -28,6 +28,11 @@ pub fn plain(vm: &Vm) -> PyResult<()> {
         );
     }
     startup(vm)?;
+    read_and_run(vm)
+}
+
+/// The prompt without greeting and start file: also `sys._baserepl`.
+pub fn read_and_run(vm: &Vm) -> PyResult<()> {
     for (name, text) in [("ps1", ">>> "), ("ps2", "... ")] {
         if vm.sys_attr(name)?.is_none()
             && let Some(sys) = vm.interp.state.sys_dict.get()

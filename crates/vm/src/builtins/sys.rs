@@ -5,6 +5,7 @@
 //! CPython: Python/sysmodule.c.
 
 use crate::function::Args;
+use crate::function::descriptor::GetSetDescriptor;
 use crate::objects::dict::Dict;
 use crate::objects::exception::BaseException;
 use crate::objects::frame::frame_object;
@@ -12,6 +13,7 @@ use crate::objects::module::Module;
 use crate::objects::str_::{self, Str};
 use crate::objects::structseq;
 use crate::objects::traceback::Traceback;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::{number, object};
 use crate::runtime::Access;
 use crate::struct_sequence;
@@ -487,10 +489,6 @@ pub mod module {
     #[pyattr(name = "implementation")]
     fn implementation_attr(vm: &Vm) -> PyResult {
         implementation(vm)
-    }
-    #[pyattr(name = "UnraisableHookArgs")]
-    fn unraisable_hook_args(vm: &Vm) -> Value {
-        structseq::class(vm, &UNRAISABLE).into_value()
     }
 
     /// addaudithook(hook, /)
@@ -1092,6 +1090,67 @@ pub mod module {
     fn getprofile(vm: &Vm) -> Option<Value> {
         vm.trace.profile.get()
     }
+
+    /// Set the global debug tracing function in all running threads belonging to the current interpreter.
+    ///
+    /// It will be called on each function call. See the debugger chapter
+    /// in the library manual.
+    #[pyfunction(sig = "(function, /)")]
+    fn _settraceallthreads(vm: &Vm, function: Value) -> PyResult<()> {
+        crate::interpreter::trace::set_trace_all(vm, Some(function).filter(|f| !f.is_none()))
+    }
+
+    /// Set the profiling function in all running threads belonging to the current interpreter.
+    ///
+    /// It will be called on each function call and return.  See the profiler
+    /// chapter in the library manual.
+    #[pyfunction(sig = "(function, /)")]
+    fn _setprofileallthreads(vm: &Vm, function: Value) -> PyResult<()> {
+        crate::interpreter::trace::set_profile_all(vm, Some(function).filter(|f| !f.is_none()))
+    }
+
+    /// Private function for clearing certain descriptors from a type's dictionary.
+    ///
+    /// See gh-135228 for context.
+    #[pyfunction(sig = "(type, /)")]
+    fn _clear_type_descriptors(vm: &Vm, r#type: &Ref<Type>) -> PyResult<()> {
+        if r#type.flag(TypeFlags::IMMUTABLE) {
+            return Err(vm.type_error("argument is immutable"));
+        }
+        let dict = r#type.dict(vm)?;
+        for name in [&vm.names.__dict__, &vm.names.__weakref__] {
+            let found = dict.get_str(vm, name)?;
+            if found.is_some_and(|f| f.downcast::<GetSetDescriptor>().is_some()) {
+                dict.remove_str(vm, name)?;
+            }
+        }
+        r#type.modified();
+        Ok(())
+    }
+
+    /// Private function for getting the base REPL
+    #[pyfunction(sig = "()")]
+    fn _baserepl(vm: &Vm) -> PyResult<()> {
+        match vm.interp.config.base_repl {
+            Some(repl) => repl(vm),
+            None => Err(vm.raise(&vm.types.not_implemented_error, "this interpreter has no prompt")),
+        }
+    }
+
+    /// Activate stack profiler trampoline *backend*.
+    #[pyfunction(sig = "(backend, /)")]
+    fn activate_stack_trampoline(vm: &Vm, backend: &Ref<Str>) -> PyResult<()> {
+        Err(match backend.as_str() {
+            Some("perf" | "perf_jit") => vm.value_error("perf trampoline not available"),
+            other => vm.value_error(format!("invalid backend: {}", other.unwrap_or_default())),
+        })
+    }
+
+    /// Deactivate the current stack profiler trampoline backend.
+    ///
+    /// If no stack profiler is activated, this function has no effect.
+    #[pyfunction(sig = "()")]
+    fn deactivate_stack_trampoline() {}
 
     /// Return True if the given object is "immortal" per PEP 683.
     ///

@@ -126,6 +126,35 @@ pub fn set_profile(vm: &Vm, function: Option<Value>) -> PyResult<()> {
     Ok(())
 }
 
+/// Does something with the state of every thread of the interpreter. The caller holds the GIL.
+fn each_thread(vm: &Vm, f: impl Fn(&Vm)) {
+    let threads = vm.interp.state.threads.get();
+    f(vm);
+    for thread in threads {
+        // SAFETY: states of threads leave the list before they end, and their threads wait for the lock held here.
+        let other = unsafe { &*thread };
+        if !std::ptr::eq(other, vm) {
+            f(other)
+        }
+    }
+}
+
+/// `sys._settraceallthreads`.
+pub fn set_trace_all(vm: &Vm, function: Option<Value>) -> PyResult<()> {
+    vm.permit(crate::runtime::Access::Event("sys.settrace", &[]))?;
+    each_thread(vm, |t| drop(t.trace.function.replace(function.clone())));
+    update(vm);
+    Ok(())
+}
+
+/// `sys._setprofileallthreads`.
+pub fn set_profile_all(vm: &Vm, function: Option<Value>) -> PyResult<()> {
+    vm.permit(crate::runtime::Access::Event("sys.setprofile", &[]))?;
+    each_thread(vm, |t| drop(t.trace.profile.replace(function.clone())));
+    update(vm);
+    Ok(())
+}
+
 /// Somebody wants 'opcode' events of a frame.
 pub fn trace_opcodes(vm: &Vm) {
     vm.trace.opcodes.set(true);

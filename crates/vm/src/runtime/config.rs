@@ -52,6 +52,8 @@ pub struct Config {
     pub lenient_locale: bool,
     /// `-x`: the first line of the program is not Python.
     pub skip_first_line: bool,
+    /// The plain prompt, for `sys._baserepl`.
+    pub base_repl: Option<fn(&crate::vm::Vm) -> crate::vm::PyResult<()>>,
     pub faulthandler: bool,
     /// `-X importtime`.
     pub import_time: u8,
