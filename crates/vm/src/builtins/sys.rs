@@ -1133,7 +1133,10 @@ pub mod module {
     fn _baserepl(vm: &Vm) -> PyResult<()> {
         match vm.interp.config.base_repl {
             Some(repl) => repl(vm),
-            None => Err(vm.raise(&vm.types.not_implemented_error, "this interpreter has no prompt")),
+            None => Err(vm.raise(
+                &vm.types.not_implemented_error,
+                "this interpreter has no prompt",
+            )),
         }
     }
 
