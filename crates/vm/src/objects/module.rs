@@ -23,9 +23,8 @@ impl Traverse for Module {
     fn traverse(&self, v: &mut Visitor) {
         self.dict.with(|d| v.reference(d))
     }
-    fn clear(&self) {
-        self.dict.with(|d| d.clone()).clear_table()
-    }
+    /// Nothing: functions may keep the dict in use, and a dict that is garbage too breaks the cycle itself.
+    fn clear(&self) {}
 }
 
 impl Module {

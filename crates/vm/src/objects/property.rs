@@ -179,18 +179,16 @@ impl Property {
         zelf.fset.set(fset);
         zelf.fdel.set(fdel);
         zelf.name.set(None);
-        if !vm.type_of(zelf.as_value()).is(&vm.types.property)
-            && let Some(text) = &doc
-        {
-            // A subclass keeps the docstring in its own attribute, where it has room for one.
-            match attributes::set(vm, zelf.as_value(), &vm.names.__doc__, Some(text)) {
-                Ok(()) => {}
-                Err(Raised) if vm.catch(&vm.types.attribute_error) => {}
-                Err(raised) => return Err(raised),
-            }
+        if vm.type_of(zelf.as_value()).is(&vm.types.property) {
+            zelf.doc.set(doc);
+            return Ok(());
         }
-        zelf.doc.set(doc);
-        Ok(())
+        // A subclass keeps the docstring in its own attribute. Where it has no room for one, only a getter's is missed.
+        let text = doc.unwrap_or(Value::NONE);
+        match attributes::set(vm, zelf.as_value(), &vm.names.__doc__, Some(&text)) {
+            Err(Raised) if !zelf.getter_doc.get() && vm.catch(&vm.types.attribute_error) => Ok(()),
+            other => other,
+        }
     }
 
     #[pyslot]
@@ -251,9 +249,19 @@ impl Property {
     }
 
     /// Method to set name of a property.
-    #[pymethod(sig = "($self, owner, name, /)")]
-    fn __set_name__(&self, _owner: Value, name: Value) {
-        self.name.set(Some(name));
+    #[pymethod(raw, sig = "($self, owner, name, /)")]
+    fn __set_name__(vm: &Vm, args: Args) -> PyResult {
+        let [zelf, rest @ ..] = args.positional() else {
+            return Err(vm.type_error("unbound method property.__set_name__() needs an argument"));
+        };
+        let (Some(property), [_, name]) = (zelf.downcast::<Property>(), rest) else {
+            return Err(vm.type_error(format!(
+                "__set_name__() takes 2 positional arguments but {} were given",
+                rest.len()
+            )));
+        };
+        property.name.set(Some(name.clone()));
+        Ok(Value::NONE)
     }
 
     #[pygetter]

@@ -11,7 +11,7 @@ use crate::protocols::compare::CompareOp;
 use crate::protocols::{attributes, compare, hash};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
-use naja_heap::{Flags, Header, MutCell, Ref, Value};
+use naja_heap::{Flags, Header, MutCell, Ref, TypeLayout, Value};
 use naja_macros::{pyclass, pymethods};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
@@ -47,10 +47,18 @@ impl Traverse for WeakRef {
 
 impl Drop for WeakRef {
     fn drop(&mut self) {
+        self.detach_self()
+    }
+}
+
+impl WeakRef {
+    /// Takes itself out of the table of its object.
+    fn detach_self(&self) {
         let target = self.target.get();
         if target == 0 {
             return;
         }
+        self.target.set(0);
         let this = self as *const WeakRef as usize;
         crate::runtime::with_current(|vm| {
             vm.interp.state.weakrefs.0.with_mut(|t| {
@@ -104,9 +112,17 @@ pub(crate) fn clear(vm: &Vm, header: &Header) {
     }
 }
 
-/// For the collector: clears without calling; hands over the references to call later.
+/// For the collector: clears without calling; hands over the references to call later. An unreachable weak reference
+/// is cleared itself: its callback must not run when its object dies among the garbage, or later.
 pub(crate) fn detach(vm: &Vm, header: &Header, _all: bool, out: &mut Vec<Value>) {
-    out.extend(take(vm, header).into_iter().map(Ref::into_value));
+    if header.layout().flags.get() & TypeLayout::WEAK != 0 {
+        if let Some(reference) = Value::of_header(header).downcast::<WeakRef>() {
+            reference.detach_self();
+        }
+    }
+    if header.has_flag(Flags::HAS_WEAKREFS) {
+        out.extend(take(vm, header).into_iter().map(Ref::into_value));
+    }
 }
 
 /// Calls the callback of a reference whose object is dead.

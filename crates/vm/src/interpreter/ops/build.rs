@@ -166,7 +166,11 @@ ops! {
         let value = (*sp.sub(1)).view();
         match set.downcast::<Set>() {
             Some(set) => set.add(vm, &value)?,
-            None => return Err(vm.system_error("SET_ADD to something else than a set")),
+            // Annotations of a module add to a name that the program can set.
+            None => {
+                let name = vm.type_of(&set).name();
+                return Err(vm.type_error(format!("'{name}' object is not a set")));
+            }
         };
         Ok((pc.add(1), drop_top(fp, sp, 1)))
     }

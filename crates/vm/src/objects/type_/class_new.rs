@@ -12,6 +12,8 @@ use crate::objects::tuple::Tuple;
 use crate::protocols::{attributes, sequence};
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Heap, MutCell, PayloadInfo, Ref, TypeLayout, Value};
+use crate::objects::weakref::WeakRef;
+use naja_heap::Payload;
 use std::cell::Cell;
 
 /// A type's payload with nothing in it but what its layout needs.
@@ -26,6 +28,10 @@ fn blank(
         pre = TypeLayout::PRE_GC | TypeLayout::PRE_ATTRS;
     }
     let size = (16 + payload.size).next_multiple_of(8) as u32;
+    let flags = match std::ptr::eq(payload, <WeakRef as Payload>::INFO) {
+        true => flags | TypeLayout::WEAK,
+        false => flags,
+    };
     Type {
         layout: TypeLayout {
             payload,
@@ -54,6 +60,22 @@ fn blank(
         inline_hint: Cell::new(0),
         watched: Cell::new(false),
     }
+}
+
+/// Whether instances have a native `__dict__` of their own making, as classes and modules do.
+fn has_own_dict(base: &Ref<Type>) -> bool {
+    let mut class = base.clone();
+    while class.flag(TypeFlags::HEAPTYPE) {
+        match class.base.get() {
+            Some(next) => class = next,
+            None => return false,
+        }
+    }
+    let has_getter = |def: &TypeDef| {
+        let mut names = def.tables.iter().flat_map(|t| t.getset).map(|g| g.name);
+        names.any(|name| name == "__dict__")
+    };
+    !class.flag(TypeFlags::HAS_DICT) && class.def.is_some_and(has_getter)
 }
 
 fn native_flags(def: &TypeDef) -> u64 {
@@ -421,12 +443,13 @@ impl Builder<'_> {
                 .iter()
                 .any(|b| b.downcast::<Type>().is_some_and(|b| b.flag(bit)))
         };
-        let base_dict = base.flag(TypeFlags::HAS_DICT);
+        let own_dict = has_own_dict(base);
+        let base_dict = own_dict || base.flag(TypeFlags::HAS_DICT);
         let (may_dict, may_weak) = (!base_dict, !base.flag(TypeFlags::HAS_WEAKREF));
         let Some(slots) = slots else {
             return Ok(SlotPlan {
                 names: Vec::new(),
-                dict: true,
+                dict: !own_dict,
                 weakref: true,
             });
         };
@@ -443,7 +466,7 @@ impl Builder<'_> {
         }
         let mut plan = SlotPlan {
             names: Vec::new(),
-            dict: any(TypeFlags::HAS_DICT),
+            dict: !own_dict && any(TypeFlags::HAS_DICT),
             weakref: any(TypeFlags::HAS_WEAKREF),
         };
         let (mut add_dict, mut add_weak) = (false, false);
@@ -502,7 +525,8 @@ impl Builder<'_> {
             | TypeLayout::COUNTED;
         flags |= base.flags()
             & (TypeFlags::INHERITED
-                & !(TypeFlags::HAS_DICT | TypeFlags::HAS_WEAKREF | TypeFlags::INLINE_VALUES));
+                & !(TypeFlags::HAS_DICT | TypeFlags::HAS_WEAKREF | TypeFlags::INLINE_VALUES)
+                | TypeLayout::WEAK);
         if plan.dict || base.flag(TypeFlags::HAS_DICT) {
             flags |= TypeFlags::HAS_DICT | TypeFlags::MANAGED_DICT;
         }
