@@ -159,7 +159,8 @@ pub fn issue(vm: &Vm, warnings: &[Warning], filename: &str) -> PyResult<()> {
             let error = SyntaxError {
                 kind: SyntaxErrorKind::Syntax,
                 // What holds for the future holds now.
-                message: (warning.message).replace(" Such sequences will not work in the future.", ""),
+                message: (warning.message)
+                    .replace(" Such sequences will not work in the future.", ""),
                 lineno: warning.lineno,
                 offset: warning.col_offset,
                 end_lineno: warning.end_lineno,

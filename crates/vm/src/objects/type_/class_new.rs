@@ -9,11 +9,11 @@ use crate::objects::dict::Dict;
 use crate::objects::function::Function;
 use crate::objects::str_::{self, Str};
 use crate::objects::tuple::Tuple;
+use crate::objects::weakref::WeakRef;
 use crate::protocols::{attributes, sequence};
 use crate::vm::{PyResult, Raised, Vm};
-use naja_heap::{Heap, MutCell, PayloadInfo, Ref, TypeLayout, Value};
-use crate::objects::weakref::WeakRef;
 use naja_heap::Payload;
+use naja_heap::{Heap, MutCell, PayloadInfo, Ref, TypeLayout, Value};
 use std::cell::Cell;
 
 /// A type's payload with nothing in it but what its layout needs.
