@@ -37,6 +37,7 @@ pub mod resource;
 pub mod select;
 pub mod signal;
 pub mod socket;
+pub mod sqlite;
 pub mod sre;
 pub mod stat;
 pub mod statistics;
@@ -97,6 +98,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &select::module::MODULE,
     &signal::module::MODULE,
     &socket::module::MODULE,
+    &sqlite::module::MODULE,
     &sre::module::MODULE,
     &stat::module::MODULE,
     &statistics::module::MODULE,
