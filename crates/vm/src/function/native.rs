@@ -12,7 +12,7 @@ use super::signature::with_receiver;
 use crate::Traverse;
 use crate::objects::module::Module;
 use crate::objects::str_::Str;
-use crate::objects::type_::{Type, is_subtype};
+use crate::objects::type_::{Type, TypeFlags, is_subtype};
 use crate::protocols::compare::CompareOp;
 use crate::protocols::hash::hash_pointer;
 use crate::vm::{PyResult, Raised, Vm};
@@ -311,7 +311,9 @@ fn check_native_base(vm: &Vm, class: &Type, cls: &Type) -> PyResult<()> {
     let mut base = Some(cls.to_ref());
     while let Some(native) = base {
         if native.def.is_some() {
-            let same = match (native.slots.new.get(), class.slots.new.get()) {
+            // A class that cannot be instantiated may have inherited the slot all the same.
+            let own = native.slots.new.get().filter(|_| !native.flag(TypeFlags::NO_NEW));
+            let same = match (own, class.slots.new.get()) {
                 (Some(a), Some(b)) => std::ptr::fn_addr_eq(a, b),
                 (None, None) => true,
                 _ => false,
