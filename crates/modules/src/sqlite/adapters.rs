@@ -12,7 +12,11 @@ use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Vm};
 
 /// PEP 246 style object adaption protocol type.
-#[pyclass(name = "PrepareProtocol", module = "sqlite3", flags(BASETYPE, IMMUTABLE))]
+#[pyclass(
+    name = "PrepareProtocol",
+    module = "sqlite3",
+    flags(BASETYPE, IMMUTABLE)
+)]
 pub struct PrepareProtocol {}
 
 #[pymethods]

@@ -71,7 +71,10 @@ impl Blob {
                 connection.check_thread(vm)?;
                 Ok(connection)
             }
-            None => Err(errors::programming_error(vm, "Cannot operate on a closed blob.")),
+            None => Err(errors::programming_error(
+                vm,
+                "Cannot operate on a closed blob.",
+            )),
         }
     }
 
@@ -80,7 +83,10 @@ impl Blob {
         self.connection(vm)?;
         let blob = self.handle.get();
         if blob.is_null() {
-            return Err(errors::programming_error(vm, "Cannot operate on a closed blob."));
+            return Err(errors::programming_error(
+                vm,
+                "Cannot operate on a closed blob.",
+            ));
         }
         Ok(blob)
     }
@@ -259,9 +265,9 @@ impl Blob {
             libc::SEEK_CUR => self.offset.get(),
             libc::SEEK_END => len,
             _ => {
-                return Err(vm.value_error(
-                    "'origin' should be os.SEEK_SET, os.SEEK_CUR, or os.SEEK_END",
-                ));
+                return Err(
+                    vm.value_error("'origin' should be os.SEEK_SET, os.SEEK_CUR, or os.SEEK_END")
+                );
             }
         };
         let Some(place) = offset.checked_add(base) else {
@@ -316,7 +322,10 @@ impl Blob {
             } else {
                 self.read_at(vm, low, span)?
             };
-            let picked = places.iter().filter_map(|&p| data.get(p).copied()).collect();
+            let picked = places
+                .iter()
+                .filter_map(|&p| data.get(p).copied())
+                .collect();
             return Ok(vm.new_bytes_of(picked)?.into_value());
         }
         Err(vm.type_error("Blob indices must be integers"))

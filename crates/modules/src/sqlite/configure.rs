@@ -11,12 +11,12 @@ use libsqlite3_sys as ffi;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pymethods;
 use naja_vm::buffer::Buffer;
-use naja_vm::str_::codecs::registry::is_callable;
 use naja_vm::function::signature::receiver;
 use naja_vm::function::{FromArg, Param, ParamKind, Signature};
 use naja_vm::protocols::attributes;
 use naja_vm::runtime::Access;
 use naja_vm::str_;
+use naja_vm::str_::codecs::registry::is_callable;
 use naja_vm::{Args, PyResult, Vm};
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -256,7 +256,11 @@ impl Connection {
         };
         match code {
             ffi::SQLITE_OK => Ok(()),
-            _ => Err(error(vm, Kind::OperationalError, "Error creating aggregate")),
+            _ => Err(error(
+                vm,
+                Kind::OperationalError,
+                "Error creating aggregate",
+            )),
         }
     }
 
@@ -328,9 +332,7 @@ impl Connection {
         let code = if callback.is_none() {
             let none = std::ptr::null_mut();
             // SAFETY: an open connection.
-            unsafe {
-                ffi::sqlite3_create_collation_v2(db, name.as_ptr(), flags, none, None, None)
-            }
+            unsafe { ffi::sqlite3_create_collation_v2(db, name.as_ptr(), flags, none, None, None) }
         } else {
             if !is_callable(vm, callback) {
                 return Err(vm.type_error("parameter must be callable"));
@@ -455,7 +457,11 @@ impl Connection {
         let code = unsafe { ffi::sqlite3_enable_load_extension(db, i32::from(enable)) };
         match code {
             ffi::SQLITE_OK => Ok(()),
-            _ => Err(error(vm, Kind::OperationalError, "Error enabling load extension")),
+            _ => Err(error(
+                vm,
+                Kind::OperationalError,
+                "Error enabling load extension",
+            )),
         }
     }
 
@@ -529,9 +535,7 @@ impl Connection {
     }
 
     /// Makes a backup of the database.
-    #[pymethod(
-        sig = "($self, /, target, *, pages=-1, progress=None, name='main', sleep=0.25)"
-    )]
+    #[pymethod(sig = "($self, /, target, *, pages=-1, progress=None, name='main', sleep=0.25)")]
     fn backup(
         zelf: &Ref<Self>,
         vm: &Vm,
@@ -617,7 +621,10 @@ impl Connection {
                 let no_copy = ffi::SQLITE_SERIALIZE_NOCOPY as u32;
                 let data = ffi::sqlite3_serialize(db, c_name.as_ptr(), &mut size, no_copy);
                 if data.is_null() {
-                    (ffi::sqlite3_serialize(db, c_name.as_ptr(), &mut size, 0), true)
+                    (
+                        ffi::sqlite3_serialize(db, c_name.as_ptr(), &mut size, 0),
+                        true,
+                    )
                 } else {
                     (data, false)
                 }
@@ -653,12 +660,7 @@ impl Connection {
     /// database is currently in a read transaction or is involved in
     /// a backup operation.
     #[pymethod(sig = "($self, data, /, *, name='main')")]
-    fn deserialize(
-        &self,
-        vm: &Vm,
-        data: &Value,
-        #[default("main")] name: &str,
-    ) -> PyResult<()> {
+    fn deserialize(&self, vm: &Vm, data: &Value, #[default("main")] name: &str) -> PyResult<()> {
         let data = match str_::of(data) {
             Some(text) => text.as_bytes().to_vec(),
             None => Buffer::of(vm, data)?.to_vec(),

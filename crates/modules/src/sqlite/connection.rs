@@ -39,7 +39,12 @@ pub enum Autocommit {
 }
 
 /// SQLite database connection object.
-#[pyclass(name = "Connection", module = "sqlite3", gc, flags(BASETYPE, IMMUTABLE))]
+#[pyclass(
+    name = "Connection",
+    module = "sqlite3",
+    gc,
+    flags(BASETYPE, IMMUTABLE)
+)]
 pub struct Connection {
     db: Cell<*mut ffi::sqlite3>,
     initialized: Cell<bool>,
@@ -138,10 +143,16 @@ impl Connection {
     /// Raises ProgrammingError unless the connection is open.
     pub fn check_open(&self, vm: &Vm) -> PyResult<()> {
         if !self.initialized.get() {
-            return Err(programming_error(vm, "Base Connection.__init__ not called."));
+            return Err(programming_error(
+                vm,
+                "Base Connection.__init__ not called.",
+            ));
         }
         if self.db().is_null() {
-            return Err(programming_error(vm, "Cannot operate on a closed database."));
+            return Err(programming_error(
+                vm,
+                "Cannot operate on a closed database.",
+            ));
         }
         Ok(())
     }
@@ -233,7 +244,11 @@ impl Connection {
     }
 
     fn drop_callbacks(&self) {
-        drop((self.trace.take(), self.progress.take(), self.authorizer.take()));
+        drop((
+            self.trace.take(),
+            self.progress.take(),
+            self.authorizer.take(),
+        ));
     }
 
     /// Closes without running Python.
@@ -302,7 +317,10 @@ impl Connection {
         uri: bool,
         cache_size: i32,
     ) -> PyResult<*mut ffi::sqlite3> {
-        vm.permit(Access::Event("sqlite3.connect", std::slice::from_ref(database)))?;
+        vm.permit(Access::Event(
+            "sqlite3.connect",
+            std::slice::from_ref(database),
+        ))?;
         let name = path::fs_bytes(vm, database)?;
         let name = CString::new(name).map_err(|_| vm.value_error("embedded null byte"))?;
         if zelf.initialized.replace(false) {
@@ -413,7 +431,9 @@ impl Connection {
         Ok(vm.new_object_of(cls, made)?.into_value())
     }
 
-    #[pyslot(sig = "(database, timeout=5.0, detect_types=0, isolation_level='',\n           check_same_thread=True, factory=ConnectionType,\n           cached_statements=128, uri=False, *,\n           autocommit=sqlite3.LEGACY_TRANSACTION_CONTROL)")]
+    #[pyslot(
+        sig = "(database, timeout=5.0, detect_types=0, isolation_level='',\n           check_same_thread=True, factory=ConnectionType,\n           cached_statements=128, uri=False, *,\n           autocommit=sqlite3.LEGACY_TRANSACTION_CONTROL)"
+    )]
     fn init(zelf: &Ref<Self>, vm: &Vm, args: Args) -> PyResult<()> {
         warn_positional(vm, "_sqlite3.Connection", args.positional().len())?;
         let mut bound = [None; 9];
@@ -492,9 +512,7 @@ impl Connection {
         }
         let [sql] = args.args else {
             let given = args.args.len();
-            return Err(vm.type_error(format!(
-                "function takes exactly 1 argument ({given} given)"
-            )));
+            return Err(vm.type_error(format!("function takes exactly 1 argument ({given} given)")));
         };
         let Some(sql) = str_::of(sql) else {
             let kind = vm.type_of(sql).full_name();
@@ -578,7 +596,10 @@ impl Connection {
     fn close(&self, vm: &Vm) -> PyResult<()> {
         self.check_thread(vm)?;
         if !self.initialized.get() {
-            return Err(programming_error(vm, "Base Connection.__init__ not called."));
+            return Err(programming_error(
+                vm,
+                "Base Connection.__init__ not called.",
+            ));
         }
         self.close_blobs(vm);
         drop(self.cache.take());
@@ -603,12 +624,7 @@ impl Connection {
 
     /// Executes an SQL statement.
     #[pymethod(sig = "($self, sql, parameters=(), /)")]
-    fn execute(
-        zelf: &Ref<Self>,
-        vm: &Vm,
-        sql: &Ref<Str>,
-        parameters: Option<&Value>,
-    ) -> PyResult {
+    fn execute(zelf: &Ref<Self>, vm: &Vm, sql: &Ref<Str>, parameters: Option<&Value>) -> PyResult {
         let cursor = Connection::new_cursor(zelf, vm, None)?;
         if let Some(cursor) = cursor.downcast::<Cursor>() {
             cursor.run(vm, false, sql, parameters)?;
@@ -618,12 +634,7 @@ impl Connection {
 
     /// Repeatedly executes an SQL statement.
     #[pymethod(sig = "($self, sql, parameters, /)")]
-    fn executemany(
-        zelf: &Ref<Self>,
-        vm: &Vm,
-        sql: &Ref<Str>,
-        parameters: &Value,
-    ) -> PyResult {
+    fn executemany(zelf: &Ref<Self>, vm: &Vm, sql: &Ref<Str>, parameters: &Value) -> PyResult {
         let cursor = Connection::new_cursor(zelf, vm, None)?;
         if let Some(cursor) = cursor.downcast::<Cursor>() {
             cursor.run(vm, true, sql, Some(parameters))?;

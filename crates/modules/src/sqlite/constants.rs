@@ -183,6 +183,8 @@ pub const CONSTANTS: &[(&str, i64)] = &[
 
 /// The name of a result code.
 pub fn error_name(code: i32) -> Option<&'static str> {
-    let found = RESULT_CODES.iter().find(|(_, value)| *value == i64::from(code));
+    let found = RESULT_CODES
+        .iter()
+        .find(|(_, value)| *value == i64::from(code));
     found.map(|(name, _)| *name)
 }

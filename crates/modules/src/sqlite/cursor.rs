@@ -97,7 +97,10 @@ unsafe fn column_bytes<'a>(
             return Ok(&[]);
         }
         let len = ffi::sqlite3_column_bytes(statement, column);
-        Ok(std::slice::from_raw_parts(data, usize::try_from(len).unwrap_or(0)))
+        Ok(std::slice::from_raw_parts(
+            data,
+            usize::try_from(len).unwrap_or(0),
+        ))
     }
 }
 
@@ -113,7 +116,13 @@ fn undecodable(vm: &Vm, name: &CStr, text: &[u8]) -> naja_vm::Raised {
     message.truncate(198);
     let shown: String = message
         .iter()
-        .map(|&b| if b.is_ascii() { char::from(b) } else { '\u{fffd}' })
+        .map(|&b| {
+            if b.is_ascii() {
+                char::from(b)
+            } else {
+                '\u{fffd}'
+            }
+        })
         .collect();
     error(vm, Kind::OperationalError, shown)
 }
@@ -138,7 +147,10 @@ impl Cursor {
 
     fn check_unlocked(&self, vm: &Vm) -> PyResult<()> {
         if self.locked.get() {
-            return Err(programming_error(vm, "Recursive use of cursors not allowed."));
+            return Err(programming_error(
+                vm,
+                "Recursive use of cursors not allowed.",
+            ));
         }
         Ok(())
     }
@@ -414,7 +426,8 @@ impl Cursor {
         if factory.is_none() {
             return Ok(Some(row.into_value()));
         }
-        vm.call(&factory, &[zelf.clone(), row.into_value()]).map(Some)
+        vm.call(&factory, &[zelf.clone(), row.into_value()])
+            .map(Some)
     }
 
     fn fetch_up_to(zelf: &Ref<Self>, vm: &Vm, count: Option<u32>) -> PyResult {
@@ -509,9 +522,7 @@ fn column_value(
                 if factory.is(types.str.as_value()) {
                     return match std::str::from_utf8(bytes) {
                         Ok(text) => Ok(vm.new_str(text)?.into_value()),
-                        Err(_) => {
-                            Err(undecodable(vm, column_name(vm, handle, column)?, bytes))
-                        }
+                        Err(_) => Err(undecodable(vm, column_name(vm, handle, column)?, bytes)),
                     };
                 }
                 if factory.is(types.bytearray.as_value()) {
@@ -759,12 +770,7 @@ impl Cursor {
 
     /// Executes an SQL statement.
     #[pymethod(sig = "($self, sql, parameters=(), /)")]
-    fn execute(
-        zelf: &Ref<Self>,
-        vm: &Vm,
-        sql: &Ref<Str>,
-        parameters: Option<&Value>,
-    ) -> PyResult {
+    fn execute(zelf: &Ref<Self>, vm: &Vm, sql: &Ref<Str>, parameters: Option<&Value>) -> PyResult {
         zelf.run(vm, false, sql, parameters)?;
         Ok(zelf.to_value())
     }
@@ -790,9 +796,7 @@ impl Cursor {
             } else {
                 vm.type_of(sql_script).full_name()
             };
-            return Err(vm.type_error(format!(
-                "executescript() argument must be str, not {kind}"
-            )));
+            return Err(vm.type_error(format!("executescript() argument must be str, not {kind}")));
         };
         let Some(sql) = text.as_str() else {
             return Err(surrogates_not_allowed(vm, text));
@@ -814,8 +818,7 @@ impl Cursor {
             unsafe {
                 while *rest != 0 {
                     let (mut statement, mut tail) = (std::ptr::null_mut(), std::ptr::null());
-                    let mut code =
-                        ffi::sqlite3_prepare_v2(db, rest, -1, &mut statement, &mut tail);
+                    let mut code = ffi::sqlite3_prepare_v2(db, rest, -1, &mut statement, &mut tail);
                     if code == ffi::SQLITE_OK {
                         while ffi::sqlite3_step(statement) == ffi::SQLITE_ROW {}
                         code = ffi::sqlite3_finalize(statement);
@@ -921,9 +924,7 @@ impl Cursor {
         match u32::try_from(n) {
             Ok(n) => self.arraysize.set(n),
             Err(_) => {
-                return Err(
-                    vm.overflow_error("Python int too large to convert to C uint32_t")
-                );
+                return Err(vm.overflow_error("Python int too large to convert to C uint32_t"));
             }
         }
         Ok(())

@@ -98,9 +98,19 @@ fn raise(vm: &Vm, kind: Kind, code: i32, message: &CStr) -> PyResult<()> {
     let class = kind.class(vm)?;
     let exception = vm.call(class.as_value(), &[text])?;
     let code_value = vm.new_int(i64::from(code))?;
-    attributes::set(vm, &exception, &vm.intern("sqlite_errorcode"), Some(&code_value))?;
+    attributes::set(
+        vm,
+        &exception,
+        &vm.intern("sqlite_errorcode"),
+        Some(&code_value),
+    )?;
     let name = vm.new_str(constants::error_name(code).unwrap_or("unknown"))?;
-    attributes::set(vm, &exception, &vm.intern("sqlite_errorname"), Some(name.as_value()))?;
+    attributes::set(
+        vm,
+        &exception,
+        &vm.intern("sqlite_errorname"),
+        Some(name.as_value()),
+    )?;
     match exception.downcast_into() {
         Ok(exception) => Err(vm.raise_value(exception)),
         Err(_) => Err(vm.type_error("exceptions must derive from BaseException")),

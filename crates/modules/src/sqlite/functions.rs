@@ -93,9 +93,8 @@ fn set_error(vm: &Vm, context: *mut ffi::sqlite3_context, message: &CStr, callab
 
 /// An int as SQLite stores it.
 pub fn int64(vm: &Vm, value: &Value) -> PyResult<i64> {
-    int::as_i64(value).ok_or_else(|| {
-        vm.overflow_error("Python int too large to convert to SQLite INTEGER")
-    })
+    int::as_i64(value)
+        .ok_or_else(|| vm.overflow_error("Python int too large to convert to SQLite INTEGER"))
 }
 
 /// Makes a Python object the result of a function.
@@ -213,7 +212,12 @@ pub unsafe extern "C" fn call_function(
             .and_then(|args| vm.call(&function, &args))
             .and_then(|result| set_result(vm, context, &result));
         if done.is_err() {
-            set_error(vm, context, c"user-defined function raised exception", &function);
+            set_error(
+                vm,
+                context,
+                c"user-defined function raised exception",
+                &function,
+            );
         }
     });
 }
@@ -251,7 +255,12 @@ pub unsafe extern "C" fn call_step(
         // SAFETY: a context in use.
         let Some(place) = (unsafe { aggregate_place(context, true) }) else {
             vm.memory_error("");
-            set_error(vm, context, c"unable to allocate SQLite aggregate context", &class);
+            set_error(
+                vm,
+                context,
+                c"unable to allocate SQLite aggregate context",
+                &class,
+            );
             return;
         };
         // SAFETY: the place is this aggregate's.
@@ -350,8 +359,7 @@ pub unsafe extern "C" fn call_inverse(
             return;
         };
         let Ok(args) = arguments(vm, context, count, values) else {
-            let text =
-                c"unable to build arguments for user-defined aggregate's 'inverse' method";
+            let text = c"unable to build arguments for user-defined aggregate's 'inverse' method";
             set_error(vm, context, text, &class);
             return;
         };
@@ -372,8 +380,7 @@ pub unsafe extern "C" fn call_value(context: *mut ffi::sqlite3_context) {
         match vm.call_method_str(&instance, "value", &[]) {
             Ok(value) => {
                 if set_result(vm, context, &value).is_err() {
-                    let text =
-                        c"unable to set result from user-defined aggregate's 'value' method";
+                    let text = c"unable to set result from user-defined aggregate's 'value' method";
                     set_error(vm, context, text, &class);
                 }
             }
@@ -435,7 +442,10 @@ pub unsafe extern "C" fn call_progress(context: *mut c_void) -> c_int {
     attached(|vm| {
         // SAFETY: registered with a `Context`, which the connection keeps.
         let handler = unsafe { callable(context) };
-        match vm.call(&handler, &[]).and_then(|stop| object::is_true(vm, &stop)) {
+        match vm
+            .call(&handler, &[])
+            .and_then(|stop| object::is_true(vm, &stop))
+        {
             Ok(stop) => c_int::from(stop),
             Err(_) => {
                 report(vm, &handler);
@@ -517,9 +527,8 @@ pub unsafe extern "C" fn call_collation(
         match order {
             Ok(order) => match int::as_i64(&order) {
                 Some(n) => n.signum() as c_int,
-                None => int::to_big(&order).map_or(0, |big| {
-                    if big < dashu_int::IBig::ZERO { -1 } else { 1 }
-                }),
+                None => int::to_big(&order)
+                    .map_or(0, |big| if big < dashu_int::IBig::ZERO { -1 } else { 1 }),
             },
             Err(_) => {
                 vm.clear_exception();

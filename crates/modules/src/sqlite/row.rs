@@ -43,9 +43,8 @@ impl Row {
     /// The place of a column: the first of that name, the case of ASCII letters aside.
     fn place(&self, wanted: &Str) -> Option<usize> {
         self.names().iter().position(|name| {
-            str_::of(name).is_some_and(|name| {
-                name.as_bytes().eq_ignore_ascii_case(wanted.as_bytes())
-            })
+            str_::of(name)
+                .is_some_and(|name| name.as_bytes().eq_ignore_ascii_case(wanted.as_bytes()))
         })
     }
 }

@@ -47,10 +47,12 @@ fn is_dml(sql: &[u8]) -> bool {
     let Some(start) = after_blanks(sql) else {
         return false;
     };
-    ["insert", "update", "delete", "replace"].iter().any(|word| {
-        let head = start.get(..word.len());
-        head.is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
-    })
+    ["insert", "update", "delete", "replace"]
+        .iter()
+        .any(|word| {
+            let head = start.get(..word.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+        })
 }
 
 /// The text of a statement or script as C has it. Raises for lone surrogates, a text over the limit, null characters.
@@ -59,10 +61,13 @@ pub fn sql_text(vm: &Vm, connection: &Connection, sql: &Ref<Str>) -> PyResult<CS
         return Err(surrogates_not_allowed(vm, sql));
     };
     // SAFETY: a live connection; -1 only asks.
-    let limit =
-        unsafe { ffi::sqlite3_limit(connection.db(), ffi::SQLITE_LIMIT_SQL_LENGTH, -1) };
+    let limit = unsafe { ffi::sqlite3_limit(connection.db(), ffi::SQLITE_LIMIT_SQL_LENGTH, -1) };
     if text.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
-        return Err(errors::error(vm, Kind::DataError, "query string is too large"));
+        return Err(errors::error(
+            vm,
+            Kind::DataError,
+            "query string is too large",
+        ));
     }
     CString::new(text)
         .map_err(|_| errors::programming_error(vm, "the query contains a null character"))
@@ -191,7 +196,10 @@ mod tests {
 
     #[test]
     fn blanks_and_comments_are_skipped() {
-        assert_eq!(after_blanks(b" \t\n-- x\n /* y */ select"), Some(&b"select"[..]));
+        assert_eq!(
+            after_blanks(b" \t\n-- x\n /* y */ select"),
+            Some(&b"select"[..])
+        );
         assert_eq!(after_blanks(b"-- x"), None);
         assert_eq!(after_blanks(b"/* x"), None);
         assert_eq!(after_blanks(b"- x"), Some(&b"- x"[..]));

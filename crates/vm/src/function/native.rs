@@ -312,7 +312,11 @@ fn check_native_base(vm: &Vm, class: &Type, cls: &Type) -> PyResult<()> {
     while let Some(native) = base {
         if native.def.is_some() {
             // A class that cannot be instantiated may have inherited the slot all the same.
-            let own = native.slots.new.get().filter(|_| !native.flag(TypeFlags::NO_NEW));
+            let own = native
+                .slots
+                .new
+                .get()
+                .filter(|_| !native.flag(TypeFlags::NO_NEW));
             let same = match (own, class.slots.new.get()) {
                 (Some(a), Some(b)) => std::ptr::fn_addr_eq(a, b),
                 (None, None) => true,
