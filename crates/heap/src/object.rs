@@ -200,6 +200,16 @@ impl<T: Payload> Ref<T> {
         }
     }
 
+    /// As [`Ref::of_payload`], but nothing if the object is being released already.
+    ///
+    /// # Safety
+    /// `payload` is the payload of an object made by the heap whose memory was not given back.
+    pub unsafe fn of_living_payload(payload: &T) -> Option<Ref<T>> {
+        let header = (payload as *const T as *mut u8).wrapping_sub(16) as *mut Header;
+        // SAFETY: the payload stands 16 bytes behind its header, and the caller vouches for the memory.
+        unsafe { ((*header).refcount() > 0).then(|| Ref::of_payload(payload)) }
+    }
+
     /// View as the payload that `T` extends.
     #[inline(always)]
     pub fn upcast<B: Payload>(&self) -> Option<&Ref<B>> {

@@ -75,32 +75,52 @@ impl WeakRef {
     }
 }
 
-/// References to the weak references of an object, oldest first.
+/// References to the weak references of an object as CPython lists them: the plain one that is shared, then the newest
+/// first.
 pub(super) fn references(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
     let address = header as *const Header as usize;
     vm.interp.state.weakrefs.0.with(|t| {
-        // SAFETY: addresses in the table are payloads of live references.
+        // A reference whose attributes are being released stands here until its payload is dropped.
+        // SAFETY: addresses in the table are payloads whose drop has not run.
         t.get(&address)
             .map(|l| {
                 l.iter()
-                    .map(|&r| unsafe { Ref::of_payload(&*(r as *const WeakRef)) })
-                    .collect()
+                    .rev()
+                    .filter_map(|&r| unsafe { Ref::of_living_payload(&*(r as *const WeakRef)) })
+                    .collect::<Vec<_>>()
+            })
+            .map(|mut list| {
+                if let Some(shared) = list.iter().position(|r| is_shared(vm, r)) {
+                    list[..=shared].rotate_right(1);
+                }
+                list
             })
             .unwrap_or_default()
     })
+}
+
+/// Whether a reference is one that `weakref.ref(object)` gives again.
+fn is_shared(vm: &Vm, reference: &Ref<WeakRef>) -> bool {
+    reference.callback.with(Option::is_none)
+        && vm.type_of(reference.as_value()).is(&vm.types.weakref)
 }
 
 /// Detaches all weak references from an object; those with callbacks are given back, newest first.
 fn take(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
     let all = references(vm, header);
     let address = header as *const Header as usize;
-    vm.interp.state.weakrefs.0.with_mut(|t| t.remove(&address));
+    let places = vm
+        .interp
+        .state
+        .weakrefs
+        .0
+        .with_mut(|t| t.remove(&address).unwrap_or_default());
     header.set_flag(Flags::HAS_WEAKREFS, false);
-    for reference in &all {
-        reference.target.set(0);
+    for place in places {
+        // SAFETY: addresses in the table are payloads whose drop has not run.
+        unsafe { (*(place as *const WeakRef)).target.set(0) };
     }
     all.into_iter()
-        .rev()
         .filter(|r| r.callback.with(Option::is_some))
         .collect()
 }
@@ -173,9 +193,10 @@ impl WeakRef {
     pub fn make(vm: &Vm, cls: &Ref<Type>, target: &Value, callback: Option<Value>) -> PyResult {
         let header = WeakRef::check_target(vm, target)?;
         if callback.is_none() && cls.is(&vm.types.weakref) {
-            let shared = references(vm, header).into_iter().find(|r| {
-                r.callback.with(Option::is_none) && vm.type_of(r.as_value()).is(&vm.types.weakref)
-            });
+            let shared = references(vm, header)
+                .into_iter()
+                .next()
+                .filter(|r| is_shared(vm, r));
             if let Some(shared) = shared {
                 return Ok(shared.into_value());
             }
@@ -253,7 +274,11 @@ impl WeakRef {
         if args.keyword_count() > 0 {
             return Err(vm.type_error("ref() takes no keyword arguments"));
         }
-        Ok(())
+        match args.positional().len() {
+            0 => Err(vm.type_error("__init__ expected at least 1 argument, got 0")),
+            1 | 2 => Ok(()),
+            n => Err(vm.type_error(format!("__init__ expected at most 2 arguments, got {n}"))),
+        }
     }
 
     #[pyslot]
@@ -310,8 +335,11 @@ impl WeakRef {
             None => format!("<weakref at {address:#x}; dead>"),
             Some(target) => {
                 let ty = vm.type_of(&target).full_name();
-                let name = attributes::get_optional(vm, &target, &vm.names.__name__)?
-                    .and_then(|n| n.downcast_into::<Str>().ok());
+                // On the class alone: an object's own `__getattr__` has no say.
+                let name = match attributes::lookup_special(vm, &target, &vm.names.__name__)? {
+                    Some(attributes::Method::Bound(name)) => name.downcast_into::<Str>().ok(),
+                    _ => None,
+                };
                 match name {
                     Some(name) => format!(
                         "<weakref at {address:#x}; to '{ty}' at {:#x} ({})>",
