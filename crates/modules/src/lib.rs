@@ -31,6 +31,7 @@ pub mod os;
 pub mod posix;
 pub mod posixsubprocess;
 pub mod pwd;
+pub mod pyexpat;
 pub mod queue;
 pub mod random;
 pub mod resource;
@@ -92,6 +93,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &posix::module::MODULE,
     &posixsubprocess::module::MODULE,
     &pwd::module::MODULE,
+    &pyexpat::module::MODULE,
     &queue::module::MODULE,
     &random::module::MODULE,
     &resource::module::MODULE,
