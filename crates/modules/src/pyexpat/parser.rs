@@ -472,6 +472,10 @@ impl XmlParser {
         if let Event::UnknownEncoding(name) = &event {
             let map = XmlParser::map(vm, name);
             machine.reply_map(map.as_ref().ok());
+            if map.is_err() {
+                self.code.set(error::UNKNOWN_ENCODING);
+                let _ = machine.next_event();
+            }
             self.put_back(machine);
             return map.map(|_| ());
         }
@@ -533,7 +537,9 @@ impl XmlParser {
     /// Nothing is handled any more.
     fn end(&self) {
         const ABORTED: u8 = 35;
-        self.code.set(ABORTED);
+        if self.code.get() != error::UNKNOWN_ENCODING {
+            self.code.set(ABORTED);
+        }
         drop(self.handlers.replace([const { None }; COUNT]));
         self.machine.with_mut(|m| {
             if let Some(m) = m {

@@ -83,20 +83,27 @@ const fn kind_of(b: u8, namespaces: bool) -> Kind {
     }
 }
 
-const fn table(namespaces: bool) -> [Kind; 256] {
+const fn table(namespaces: bool, inner: bool) -> [Kind; 256] {
     let mut table = [Kind::Other; 256];
     let mut b = 0;
     while b < 256 {
         table[b] = kind_of(b as u8, namespaces);
         b += 1;
     }
+    if inner {
+        table[b'\r' as usize] = Kind::Space;
+    }
     table
 }
 
 /// Kinds where a colon is a part of a name like any other.
-pub static PLAIN: [Kind; 256] = table(false);
+pub static PLAIN: [Kind; 256] = table(false, false);
 /// Kinds where a colon separates prefix and local name.
-pub static NAMESPACES: [Kind; 256] = table(true);
+pub static NAMESPACES: [Kind; 256] = table(true, false);
+
+/// The same for the texts of entities, where ends of lines are line feeds already, and a carriage return is a space.
+pub static INNER_PLAIN: [Kind; 256] = table(false, true);
+pub static INNER_NAMESPACES: [Kind; 256] = table(true, true);
 
 /// What stands at a place in the text.
 pub enum Char {

@@ -31,7 +31,6 @@ impl Expat {
         if bom {
             self.account(3, false)?;
             self.advance(3);
-            self.source_bom_seen();
             return Ok(Flow::More);
         }
         match found.token {
@@ -55,10 +54,6 @@ impl Expat {
                 Ok(Flow::More)
             }
         }
-    }
-
-    fn source_bom_seen(&mut self) {
-        self.event = Some(self.at);
     }
 
     /// The level of elements at which the text being read began.
@@ -402,7 +397,7 @@ impl Expat {
             return Ok(());
         }
         if started || self.has(handler::END_ELEMENT) {
-            if started && self.open.is_empty() {
+            if started && self.has(handler::END_ELEMENT) && self.open.is_empty() {
                 self.event = Some(end);
             }
             self.push(Event::EndElement { name });

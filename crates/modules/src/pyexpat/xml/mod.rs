@@ -496,7 +496,7 @@ impl Expat {
         self.at = at;
         self.last = last;
         self.fed_at = self.at;
-        let now = self.source.text.len().saturating_sub(self.at);
+        let now = self.source.remaining(self.at);
         self.waiting = self.deferral && !last && now < 2 * self.partial;
         Ok(())
     }
@@ -524,7 +524,7 @@ impl Expat {
                 Ok(Flow::More) => {}
                 Ok(Flow::Wait) => {
                     self.partial = match self.at == self.fed_at {
-                        true => self.source.text.len().saturating_sub(self.at),
+                        true => self.source.remaining(self.at),
                         false => 0,
                     };
                     self.waiting = true;
@@ -771,7 +771,10 @@ impl Expat {
     }
 
     fn scan<'t>(&self, text: &'t [u8]) -> Scan<'t> {
-        Scan::new(text, self.separator.is_some())
+        match self.open.is_empty() {
+            true => Scan::new(text, self.separator.is_some()),
+            false => Scan::inner(text, self.separator.is_some()),
+        }
     }
 
     /// Whether more of the text being read can come.

@@ -182,7 +182,10 @@ impl Source {
         if encoding == self.encoding {
             return;
         }
-        self.advance(at);
+        if self.encoding != Encoding::Utf8 || self.text.starts_with("\u{feff}".as_bytes()) {
+            // Widths before here are those of the old encoding.
+            self.advance(at);
+        }
         if self.encoding == Encoding::Utf8 {
             self.raw = std::mem::take(&mut self.text);
             self.text = self.raw.get(..at).unwrap_or_default().to_vec();
@@ -319,6 +322,11 @@ impl Source {
                 self.position.raw.saturating_sub(back)
             }
         }
+    }
+
+    /// The number of bytes given from a place on.
+    pub fn remaining(&self, at: usize) -> usize {
+        self.context(at).len()
     }
 
     /// The number of bytes given before a place.

@@ -4,7 +4,10 @@
 //! first, or where it breaks the rules. Nothing is kept between calls: a token that is cut is looked at again from its
 //! start when there is more text. CPython: Modules/expat/xmltok_impl.c, whose places of errors are kept exactly.
 
-use super::chars::{Char, Kind, NAMESPACES, PLAIN, begins_name, long_char, within_name};
+use super::chars::{
+    Char, INNER_NAMESPACES, INNER_PLAIN, Kind, NAMESPACES, PLAIN, begins_name, long_char,
+    within_name,
+};
 
 /// What a look at the text found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,6 +136,15 @@ impl<'a> Scan<'a> {
     /// `namespaces`: a colon is no part of a name but separates two.
     pub fn new(text: &'a [u8], namespaces: bool) -> Scan<'a> {
         let kinds = if namespaces { &NAMESPACES } else { &PLAIN };
+        Scan { text, kinds }
+    }
+
+    /// The same for the text of an entity.
+    pub fn inner(text: &'a [u8], namespaces: bool) -> Scan<'a> {
+        let kinds = match namespaces {
+            true => &INNER_NAMESPACES,
+            false => &INNER_PLAIN,
+        };
         Scan { text, kinds }
     }
 
@@ -808,18 +820,19 @@ impl<'a> Scan<'a> {
             }
             b'<' if !percent => return invalid(start),
             b'\n' => return found(T::Newline, start + 1),
-            b'\r' => {
+            b'\r' if self.kind(b) == Kind::Cr => {
                 return match self.text.get(start + 1) {
                     None => found(T::TrailingCr, start + 1),
                     Some(b'\n') => found(T::Newline, start + 2),
                     Some(_) => found(T::Newline, start + 1),
                 };
             }
-            b' ' | b'\t' if !percent => return found(T::ValueSpace, start + 1),
+            b' ' | b'\t' | b'\r' if !percent => return found(T::ValueSpace, start + 1),
             _ => {}
         }
         let stops = |b: &u8| match b {
-            b'&' | b'\n' | b'\r' => true,
+            b'&' | b'\n' => true,
+            b'\r' => !percent || self.kind(b'\r') == Kind::Cr,
             b'%' => percent,
             b' ' | b'\t' => !percent,
             _ => false,
@@ -985,6 +998,11 @@ pub fn xml_declaration(declaration: &[u8], external: bool) -> Result<XmlDeclarat
         return Err(text.len().min(declaration.len()));
     };
     if named(&part, b"version") {
+        let value = text.get(part.value.0..part.value.1).unwrap_or_default();
+        match value.strip_prefix(b"1.") {
+            Some(minor) if !minor.is_empty() && minor.iter().all(u8::is_ascii_digit) => {}
+            _ => return Err(part.value.0),
+        }
         result.version = Some(part.value);
         at = part.next;
         part = match pseudo_attribute(text, at)? {

@@ -44,7 +44,7 @@ impl Expat {
                     part = inner.clone();
                     at = *inner_at;
                     whole = false;
-                    self.scan(&part).attribute_value(at)
+                    Scan::inner(&part, self.separator.is_some()).attribute_value(at)
                 }
             };
             let current: &[u8] = if whole { text } else { &part };
@@ -165,8 +165,22 @@ impl Expat {
         });
     }
 
-    /// One token of an entity's value, or its end.
+    /// One token of an entity's value, or its end. A declaration whose value is wrong is still reported.
     pub(super) fn value_step(&mut self) -> Result<Flow, Code> {
+        let result = self.value_token();
+        if result.is_err()
+            && let Some(value) = self.value.take()
+            && value.literal.is_some()
+        {
+            let place = std::mem::replace(&mut self.event, value.literal.map(|l| l.0));
+            let text = self.dtd.borrow_mut().value.split_off(value.start);
+            self.entity_value_read(text.into());
+            self.event = place;
+        }
+        result
+    }
+
+    fn value_token(&mut self) -> Result<Flow, Code> {
         let Some(value) = &mut self.value else {
             return Ok(Flow::More);
         };
@@ -179,7 +193,11 @@ impl Expat {
             return Ok(Flow::More);
         };
         let (text, at) = (text.clone(), *at);
-        let found = Scan::new(&text, self.separator.is_some()).entity_value(at);
+        let found = match nested || !self.open.is_empty() {
+            true => Scan::inner(&text, self.separator.is_some()),
+            false => Scan::new(&text, self.separator.is_some()),
+        }
+        .entity_value(at);
         if found.token == T::Empty {
             return self.value_frame_end();
         }
