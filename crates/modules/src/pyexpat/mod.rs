@@ -32,15 +32,15 @@ const FEATURES: &[(&str, i64)] = &[
     ("XML_AT_ACT_THRES", 67108864),
 ];
 
-#[pymodule(
-    name = "pyexpat",
-    doc = "Python wrapper for Expat parser.",
-)]
+#[pymodule(name = "pyexpat", doc = "Python wrapper for Expat parser.")]
 pub mod module {
     use super::*;
 
     /// Return a new XML parser object.
-    #[pyfunction(name = "ParserCreate", sig = "($module, /, encoding=None, namespace_separator=None, intern=<unrepresentable>)")]
+    #[pyfunction(
+        name = "ParserCreate",
+        sig = "($module, /, encoding=None, namespace_separator=None, intern=<unrepresentable>)"
+    )]
     fn parser_create(
         vm: &Vm,
         encoding: Option<&Value>,
@@ -103,7 +103,10 @@ pub mod module {
         module.set(vm, "features", vm.new_list(features)?.into_value())?;
         for (name, value) in [
             ("XML_PARAM_ENTITY_PARSING_NEVER", xml::NEVER),
-            ("XML_PARAM_ENTITY_PARSING_UNLESS_STANDALONE", xml::UNLESS_STANDALONE),
+            (
+                "XML_PARAM_ENTITY_PARSING_UNLESS_STANDALONE",
+                xml::UNLESS_STANDALONE,
+            ),
             ("XML_PARAM_ENTITY_PARSING_ALWAYS", xml::ALWAYS),
         ] {
             module.set(vm, name, vm.new_int(value as i64)?)?;

@@ -30,7 +30,13 @@ const CHUNK: usize = 1 << 20;
 const READ: usize = 2048;
 
 /// XML parser
-#[pyclass(name = "xmlparser", module = "pyexpat", gc, doc = "XML parser", flags(NO_NEW))]
+#[pyclass(
+    name = "xmlparser",
+    module = "pyexpat",
+    gc,
+    doc = "XML parser",
+    flags(NO_NEW)
+)]
 pub struct XmlParser {
     machine: MutCell<Option<Box<Expat>>>,
     handlers: MutCell<[Option<Value>; COUNT]>,
@@ -127,7 +133,9 @@ impl XmlParser {
     }
 
     fn position(&self) -> (usize, usize) {
-        let position = self.machine.with_mut(|m| m.as_deref_mut().map(Expat::position));
+        let position = self
+            .machine
+            .with_mut(|m| m.as_deref_mut().map(Expat::position));
         position.unwrap_or((1, 0))
     }
 
@@ -202,8 +210,7 @@ impl XmlParser {
         }
         let made = text(vm, Some(name))?;
         let kept = intern.set_default(vm, &made, made.clone())?;
-        self.names
-            .with_mut(|n| n.insert(name.into(), kept.clone()));
+        self.names.with_mut(|n| n.insert(name.into(), kept.clone()));
         Ok(kept)
     }
 
@@ -311,12 +318,7 @@ impl XmlParser {
     }
 
     /// The number of the handler of an event, and its arguments.
-    fn arguments(
-        &self,
-        vm: &Vm,
-        machine: &Expat,
-        event: &Event,
-    ) -> PyResult<(usize, Vec<Value>)> {
+    fn arguments(&self, vm: &Vm, machine: &Expat, event: &Event) -> PyResult<(usize, Vec<Value>)> {
         let bytes = |span: &Span| text(vm, Some(machine.bytes(*span)));
         let name = |t: &Text| self.name(vm, t);
         let opt = |t: &Option<Text>| self.opt_name(vm, t.as_deref());
@@ -340,7 +342,13 @@ impl XmlParser {
                 notation,
             } => (
                 4,
-                vec![name(n)?, opt(base)?, opt(system)?, opt(public)?, name(notation)?],
+                vec![
+                    name(n)?,
+                    opt(base)?,
+                    opt(system)?,
+                    opt(public)?,
+                    name(notation)?,
+                ],
             ),
             Event::Notation {
                 name: n,
@@ -673,7 +681,10 @@ impl XmlParser {
     }
 
     /// Create a parser for parsing an external entity based on the information passed to the ExternalEntityRefHandler.
-    #[pymethod(name = "ExternalEntityParserCreate", sig = "($self, context, encoding=<unrepresentable>, /)")]
+    #[pymethod(
+        name = "ExternalEntityParserCreate",
+        sig = "($self, context, encoding=<unrepresentable>, /)"
+    )]
     fn external_entity_parser_create(
         zelf: &Ref<Self>,
         vm: &Vm,
@@ -749,7 +760,10 @@ impl XmlParser {
     /// but the actual default value depends on the underlying Expat library.
     ///
     /// Activation thresholds below 4 MiB are known to break support for DITA 1.3 payload and are hence not recommended.
-    #[pymethod(name = "SetBillionLaughsAttackProtectionActivationThreshold", sig = "($self, threshold, /)")]
+    #[pymethod(
+        name = "SetBillionLaughsAttackProtectionActivationThreshold",
+        sig = "($self, threshold, /)"
+    )]
     fn set_billion_laughs_attack_protection_activation_threshold(
         &self,
         vm: &Vm,
@@ -770,7 +784,10 @@ impl XmlParser {
     /// in parsing and 'indirect' is the number of bytes added by expanding entities and reading
     /// external DTD files. The 'max_factor' value must be a non-NaN floating point value
     /// greater than or equal to 1.0.
-    #[pymethod(name = "SetBillionLaughsAttackProtectionMaximumAmplification", sig = "($self, max_factor, /)")]
+    #[pymethod(
+        name = "SetBillionLaughsAttackProtectionMaximumAmplification",
+        sig = "($self, max_factor, /)"
+    )]
     fn set_billion_laughs_attack_protection_maximum_amplification(
         &self,
         vm: &Vm,
@@ -784,7 +801,10 @@ impl XmlParser {
     ///
     /// Parser objects usually have an allocation activation threshold of 64 MiB.
     /// This parser's memory grows with its input only, so that the limit is never met.
-    #[pymethod(name = "SetAllocTrackerActivationThreshold", sig = "($self, threshold, /)")]
+    #[pymethod(
+        name = "SetAllocTrackerActivationThreshold",
+        sig = "($self, threshold, /)"
+    )]
     fn set_alloc_tracker_activation_threshold(&self, vm: &Vm, threshold: &Value) -> PyResult<()> {
         unsigned(vm, threshold)?;
         self.root_only(vm)
@@ -794,7 +814,10 @@ impl XmlParser {
     ///
     /// The 'max_factor' value must be a non-NaN floating point value greater than or
     /// equal to 1.0. This parser's memory grows with its input only, so that the limit is never met.
-    #[pymethod(name = "SetAllocTrackerMaximumAmplification", sig = "($self, max_factor, /)")]
+    #[pymethod(
+        name = "SetAllocTrackerMaximumAmplification",
+        sig = "($self, max_factor, /)"
+    )]
     fn set_alloc_tracker_maximum_amplification(&self, vm: &Vm, max_factor: f64) -> PyResult<()> {
         self.factor(vm, max_factor).map(|_| ())
     }
@@ -913,7 +936,9 @@ impl XmlParser {
 
     #[pygetter(name = "ErrorByteIndex")]
     fn error_byte_index(&self) -> i64 {
-        let index = self.machine.with(|m| m.as_ref().and_then(|m| m.byte_index()));
+        let index = self
+            .machine
+            .with(|m| m.as_ref().and_then(|m| m.byte_index()));
         index.map_or(-1, |i| i as i64)
     }
 
@@ -929,7 +954,9 @@ impl XmlParser {
 
     #[pygetter(name = "CurrentByteIndex")]
     fn current_byte_index(&self) -> i64 {
-        let index = self.machine.with(|m| m.as_ref().and_then(|m| m.byte_index()));
+        let index = self
+            .machine
+            .with(|m| m.as_ref().and_then(|m| m.byte_index()));
         index.map_or(-1, |i| i as i64)
     }
 

@@ -130,7 +130,10 @@ pub fn long_char(text: &[u8], at: usize) -> Char {
     let Some(bytes) = rest.get(..width) else {
         return Char::Cut;
     };
-    match std::str::from_utf8(bytes).ok().and_then(|s| s.chars().next()) {
+    match std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|s| s.chars().next())
+    {
         Some('\u{fffe}' | '\u{ffff}') | None => Char::Invalid,
         Some(c) => Char::Whole(c as u32, width),
     }

@@ -354,20 +354,11 @@ impl Expat {
         Ok(Flow::More)
     }
 
-    fn start_tag(
-        &mut self,
-        text: &[u8],
-        at: usize,
-        end: usize,
-        empty: bool,
-    ) -> Result<(), Code> {
+    fn start_tag(&mut self, text: &[u8], at: usize, end: usize, empty: bool) -> Result<(), Code> {
         let raw = self.scan(text).name_at(at + 1);
         let bindings = self.bindings.len();
         let specified = self.read_attributes(text, at + 1 + raw.len(), end, raw)?;
-        let top = self
-            .tags
-            .last()
-            .map_or(0, |t| (t.raw.1).max(t.name.1));
+        let top = self.tags.last().map_or(0, |t| (t.raw.1).max(t.name.1));
         self.names.truncate(top);
         self.names.extend_from_slice(raw);
         let raw_range = (top, self.names.len());
@@ -561,7 +552,8 @@ impl Expat {
             }
         }
         if self.separator.is_none() {
-            self.attributes.extend(list.iter().map(|a| (a.name, a.value)));
+            self.attributes
+                .extend(list.iter().map(|a| (a.name, a.value)));
             return Ok(written);
         }
         self.qualify(text, &list, written)

@@ -328,10 +328,9 @@ impl Expat {
             | R::EntityPublicId
             | R::EntityComplete
             | R::EntityNotationName => return self.entity_role(role, part, at, end),
-            R::NotationName
-            | R::NotationPublicId
-            | R::NotationSystemId
-            | R::NotationNoSystemId => return self.notation_role(role, part, at),
+            R::NotationName | R::NotationPublicId | R::NotationSystemId | R::NotationNoSystemId => {
+                return self.notation_role(role, part, at);
+            }
             R::AttlistElementName
             | R::AttributeName
             | R::AttributeType(_)
@@ -675,10 +674,7 @@ impl Expat {
     }
 
     /// The value of the entity that is being declared has been read.
-    pub(super) fn entity_value_read(
-        &mut self,
-        text: Text,
-    ) {
+    pub(super) fn entity_value_read(&mut self, text: Text) {
         let entity = self.with_declared(|e| {
             e.text = Some(text.clone());
             e.clone()

@@ -657,12 +657,7 @@ impl<'a> Scan<'a> {
                 return match self.peek(at) {
                     None => open(T::Literal, at),
                     Some(
-                        Kind::Space
-                        | Kind::Cr
-                        | Kind::Lf
-                        | Kind::Gt
-                        | Kind::Percent
-                        | Kind::Lsqb,
+                        Kind::Space | Kind::Cr | Kind::Lf | Kind::Gt | Kind::Percent | Kind::Lsqb,
                     ) => found(T::Literal, at),
                     Some(_) => invalid(at),
                 };
@@ -748,13 +743,7 @@ impl<'a> Scan<'a> {
             Some(Kind::Quest) => found(T::ParenCloseOpt, at + 1),
             Some(Kind::Plus) => found(T::ParenClosePlus, at + 1),
             Some(
-                Kind::Cr
-                | Kind::Lf
-                | Kind::Space
-                | Kind::Gt
-                | Kind::Comma
-                | Kind::Bar
-                | Kind::Rpar,
+                Kind::Cr | Kind::Lf | Kind::Space | Kind::Gt | Kind::Comma | Kind::Bar | Kind::Rpar,
             ) => found(T::ParenClose, at),
             Some(_) => invalid(at),
         }
