@@ -225,6 +225,7 @@ pub(crate) fn call_native(vm: &Vm, callable: &Value, args: Args) -> PyResult {
     {
         return call_function(vm, function, args);
     }
+    vm.check_stack()?;
     match ty.slots.call.get() {
         Some(call) => call(vm, callable, args),
         None => Err(vm.type_error(format!("'{}' object is not callable", ty.full_name()))),

@@ -45,6 +45,17 @@ unsafe fn type_ptr(slot: Slot) -> *const Type {
     unsafe { (*(slot.clean_bits() as *const Header)).layout_ptr() as *const Type }
 }
 
+/// As [`type_ptr`] for a slot that may hold anything: null for what is no pointer.
+#[inline(always)]
+unsafe fn type_ptr_or_null(slot: Slot) -> *const Type {
+    if slot.is_pointer() {
+        // SAFETY: just checked.
+        unsafe { type_ptr(slot) }
+    } else {
+        std::ptr::null()
+    }
+}
+
 #[inline(always)]
 unsafe fn cache_u32(at: Pc) -> u32 {
     // SAFETY: inline caches lie inside the code's units.
@@ -779,7 +790,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::FOR_ITER => slow!(ops::iter::for_iter),
                         op::FOR_ITER_LIST => {
                             let it = *sp.sub(1);
-                            if type_ptr(it) != &raw const *vm.types.list_iterator {
+                            if type_ptr_or_null(it) != &raw const *vm.types.list_iterator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let it = payload::<ListIterator>(it);
@@ -797,7 +808,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::FOR_ITER_TUPLE => {
                             let it = *sp.sub(1);
-                            if type_ptr(it) != &raw const *vm.types.tuple_iterator {
+                            if type_ptr_or_null(it) != &raw const *vm.types.tuple_iterator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let it = payload::<TupleIterator>(it);
@@ -814,7 +825,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::FOR_ITER_RANGE => {
                             let it = *sp.sub(1);
-                            if type_ptr(it) != &raw const *vm.types.range_iterator {
+                            if type_ptr_or_null(it) != &raw const *vm.types.range_iterator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let it = payload::<RangeIterator>(it);
@@ -832,7 +843,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::FOR_ITER_GEN => {
                             let it = *sp.sub(1);
-                            if type_ptr(it) != &raw const *vm.types.generator {
+                            if type_ptr_or_null(it) != &raw const *vm.types.generator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let generator = payload::<Generator>(it);
