@@ -700,8 +700,8 @@ impl MemberDescriptor {
                 let found = Self::exchange(vm, object, *offset, None)?;
                 Self::exchange(vm, object, *offset, found.clone())?;
                 found.ok_or_else(|| {
-                    let (class, name) =
-                        (vm.type_of(object).full_name(), zelf.name.to_string_lossy());
+                    let class = vm.type_of(object).qualified(vm);
+                    let name = zelf.name.to_string_lossy();
                     vm.attribute_error(format!("'{class}' object has no attribute '{name}'"))
                 })
             }

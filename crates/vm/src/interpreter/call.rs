@@ -121,6 +121,9 @@ impl Vm {
             let n = slots.len();
             let frame = push_frame(self, caller, function, slots.as_mut_ptr(), n, None)?;
             (*frame).entry = true;
+            if !(*frame).locals.is_empty() {
+                (*frame).locals.release();
+            }
             (*frame).locals = Slot::new(locals);
             super::eval::run(self)
         }

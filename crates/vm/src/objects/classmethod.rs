@@ -3,6 +3,7 @@
 use crate::function::Args;
 use crate::objects::instance;
 use crate::objects::method::Method;
+use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Vm};
@@ -119,6 +120,28 @@ fn wrap_attributes(vm: &Vm, descriptor: &Value, callable: &Value) -> PyResult<()
     Ok(())
 }
 
+/// An attribute that is the callable's until it was asked for or set here.
+fn wrapped_attribute(vm: &Vm, descriptor: &Value, callable: &Value, name: &Ref<Str>) -> PyResult {
+    if let Some(found) = instance::get(vm, descriptor, name)? {
+        return Ok(found);
+    }
+    let value = attributes::get(vm, callable, name)?;
+    instance::set(vm, descriptor, name, Some(&value))?;
+    Ok(value)
+}
+
+fn set_wrapped_attribute(
+    vm: &Vm,
+    descriptor: &Value,
+    name: &Ref<Str>,
+    value: Option<Value>,
+) -> PyResult<()> {
+    if value.is_none() && instance::get(vm, descriptor, name)?.is_none() {
+        return Err(attributes::no_attribute(vm, descriptor, name));
+    }
+    instance::set(vm, descriptor, name, value.as_ref()).map(drop)
+}
+
 fn one_argument<'a>(vm: &Vm, args: &Args<'a>, name: &str) -> PyResult<&'a Value> {
     if args.keyword_count() > 0 {
         return Err(vm.type_error(format!("{name}() takes no keyword arguments")));
@@ -147,7 +170,7 @@ impl ClassMethod {
             .new_object_of(
                 cls,
                 ClassMethod {
-                    callable: MutCell::new(None),
+                    callable: MutCell::new(Some(Value::NONE)),
                 },
             )?
             .into_value())
@@ -200,6 +223,32 @@ impl ClassMethod {
     fn __isabstractmethod__(&self, vm: &Vm) -> PyResult<bool> {
         is_abstract(vm, &self.callable(vm)?)
     }
+
+    #[pygetter]
+    fn __annotations__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotations__)
+    }
+
+    #[pysetter(name = "__annotations__")]
+    fn set_annotations(zelf: &Value, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        set_wrapped_attribute(vm, zelf, &vm.names.__annotations__, value)
+    }
+
+    #[pygetter]
+    fn __annotate__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotate__)
+    }
+
+    #[pysetter(name = "__annotate__")]
+    fn set_annotate(zelf: &Value, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        set_wrapped_attribute(vm, zelf, &vm.names.__annotate__, value)
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
+    }
 }
 
 #[pymethods]
@@ -210,7 +259,7 @@ impl StaticMethod {
             .new_object_of(
                 cls,
                 StaticMethod {
-                    callable: MutCell::new(None),
+                    callable: MutCell::new(Some(Value::NONE)),
                 },
             )?
             .into_value())
@@ -265,5 +314,31 @@ impl StaticMethod {
     #[pygetter]
     fn __isabstractmethod__(&self, vm: &Vm) -> PyResult<bool> {
         is_abstract(vm, &self.callable(vm)?)
+    }
+
+    #[pygetter]
+    fn __annotations__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotations__)
+    }
+
+    #[pysetter(name = "__annotations__")]
+    fn set_annotations(zelf: &Value, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        set_wrapped_attribute(vm, zelf, &vm.names.__annotations__, value)
+    }
+
+    #[pygetter]
+    fn __annotate__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotate__)
+    }
+
+    #[pysetter(name = "__annotate__")]
+    fn set_annotate(zelf: &Value, vm: &Vm, value: Option<Value>) -> PyResult<()> {
+        set_wrapped_attribute(vm, zelf, &vm.names.__annotate__, value)
+    }
+
+    /// See PEP 585
+    #[pyclassmethod(name = "__class_getitem__", sig = "($type, object, /)")]
+    fn class_getitem(cls: &Ref<Type>, vm: &Vm, object: &Value) -> PyResult {
+        vm.generic_alias(cls.as_value(), object)
     }
 }

@@ -106,6 +106,17 @@ impl Method {
         Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
     }
 
+    /// Bound already: stays what it is.
+    #[pyslot]
+    fn descr_get(
+        _vm: &Vm,
+        zelf: &Value,
+        _instance: Option<&Value>,
+        _owner: Option<&Value>,
+    ) -> PyResult {
+        Ok(zelf.clone())
+    }
+
     #[pyslot]
     fn getattro(vm: &Vm, zelf: &Value, name: &Ref<Str>) -> PyResult {
         let Some(method) = zelf.downcast::<Method>() else {
@@ -123,6 +134,11 @@ impl Method {
             },
             None => attributes::get(vm, &method.function, name),
         }
+    }
+
+    #[pygetter]
+    fn __doc__(&self, vm: &Vm) -> PyResult {
+        Ok(attributes::get_optional(vm, &self.function, &vm.names.__doc__)?.unwrap_or(Value::NONE))
     }
 
     /// the function (or other callable) implementing a method

@@ -255,8 +255,11 @@ impl Module {
     /// __dir__() -> list
     /// specialized dir() implementation
     #[pymethod]
-    fn __dir__(&self, vm: &Vm) -> PyResult {
-        let dict = self.dict();
+    fn __dir__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        let dict = attributes::get(vm, zelf.as_value(), &vm.names.__dict__)?;
+        let Some(dict) = dict.downcast::<Dict>() else {
+            return Err(vm.type_error("<module>.__dict__ is not a dictionary"));
+        };
         if let Some(dir) = dict.get_str(vm, &vm.intern("__dir__"))? {
             return vm.call(&dir, &[]);
         }

@@ -4,7 +4,8 @@ use crate::function::Args;
 use crate::objects::dict::Dict;
 use crate::objects::instance;
 use crate::objects::str_::Str;
-use crate::objects::type_::{Type, TypeFlags, attributes as type_attributes};
+use crate::objects::type_::{Type, TypeFlags, attributes as type_attributes, bases, is_subtype};
+use crate::runtime::Access;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{attributes, hash, object, sequence};
 use crate::vm::{PyResult, Vm};
@@ -152,6 +153,8 @@ impl Object {
                 vm.type_of(&value).full_name()
             )));
         };
+        let name = vm.names.__class__.to_value();
+        vm.permit(Access::Event("object.__setattr__", &[zelf.clone(), name, value.clone()]))?;
         change_class(vm, zelf, new)
     }
 
@@ -253,29 +256,13 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
     if old.is(new) {
         return Ok(());
     }
-    let module_classes = object
-        .downcast::<crate::objects::module::Module>()
-        .is_some();
+    let module_classes = is_subtype(new, &vm.types.module) && is_subtype(old, &vm.types.module);
     if !module_classes && (!old.flag(TypeFlags::HEAPTYPE) || !new.flag(TypeFlags::HEAPTYPE)) {
         return Err(vm.type_error(
             "__class__ assignment only supported for mutable types or ModuleType subclasses",
         ));
     }
-    let same = std::ptr::eq(old.layout.payload, new.layout.payload)
-        && old.layout.pre.get() == new.layout.pre.get()
-        && old.layout.slot_count.get() == new.layout.slot_count.get()
-        && old.inline_offset.get() == new.inline_offset.get()
-        && old.slot_names.with(|a| {
-            new.slot_names
-                .with(|b| a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.is(y)))
-        });
-    if !same {
-        return Err(vm.type_error(format!(
-            "__class__ assignment: '{}' object layout differs from '{}'",
-            new.name(),
-            old.name()
-        )));
-    }
+    bases::check_assignment(vm, &old.to_ref(), new, "__class__")?;
     let Some(header) = object.header() else {
         return Ok(());
     };

@@ -264,17 +264,17 @@ impl Property {
         Ok(Value::NONE)
     }
 
-    #[pygetter]
+    #[pymember]
     fn fget(&self) -> Option<Value> {
         self.fget.get()
     }
 
-    #[pygetter]
+    #[pymember]
     fn fset(&self) -> Option<Value> {
         self.fset.get()
     }
 
-    #[pygetter]
+    #[pymember]
     fn fdel(&self) -> Option<Value> {
         self.fdel.get()
     }

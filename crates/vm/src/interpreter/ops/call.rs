@@ -18,6 +18,7 @@ use crate::objects::type_::Type;
 use crate::objects::type_::attributes::construct;
 use crate::protocols::object;
 use crate::vm::PyResult;
+use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
 use naja_heap::{Header, Ref};
 use std::mem::ManuallyDrop;
@@ -99,6 +100,10 @@ pub(in crate::interpreter) unsafe fn push_frame(
         let payload: *const Function = &*function;
         let func = Slot::new(function.into_value());
         fill_frame(new, caller, code, func, &*payload);
+        if (*code).flags & flags::OPTIMIZED == 0 {
+            // A module's or class's code called as a function: its names are global ones.
+            (*new).locals = Slot::new((*payload).globals.to_value());
+        }
         vm.depth.set(depth + 1);
         vm.stack.current.set(new);
         Ok(new)

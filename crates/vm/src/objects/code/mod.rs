@@ -170,7 +170,9 @@ impl CodeObject {
     /// Whether calls with exactly `argcount` positional arguments need no argument processing.
     #[inline(always)]
     pub fn is_simple(&self) -> bool {
-        self.kwonlyargcount == 0 && self.flags & (flags::VARARGS | flags::VARKEYWORDS) == 0
+        self.kwonlyargcount == 0
+            && self.flags & (flags::VARARGS | flags::VARKEYWORDS | flags::OPTIMIZED)
+                == flags::OPTIMIZED
     }
 
     /// Slots that a frame of this code needs behind its head.

@@ -3,12 +3,13 @@
 //! CPython: Objects/typeobject.c (type_getattro, type_setattro, type_getsets, type_methods).
 
 use super::{Type, TypeFlags, class_new, is_subtype, slot_defs};
+use crate::function::descriptor::GetSetDescriptor;
 use crate::function::{Args, GetSetDef};
 use crate::objects::dict::Dict;
 use crate::objects::mappingproxy::MappingProxy;
 use crate::objects::str_::{self, Str};
-use crate::objects::tuple::Tuple;
 use crate::objects::{instance, weakref};
+use crate::runtime::Access;
 use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Ref, Value};
@@ -19,7 +20,7 @@ pub static INSTANCE_DICT: GetSetDef = GetSetDef {
     name: "__dict__",
     doc: "dictionary for instance variables",
     member: false,
-    get: Some(|vm, object| instance::materialize(vm, object).map(Ref::into_value)),
+    get: Some(get_instance_dict),
     set: Some(set_instance_dict),
 };
 
@@ -32,7 +33,49 @@ pub static WEAKREF: GetSetDef = GetSetDef {
     set: None,
 };
 
+/// The `__dict__` descriptor of a built-in class among the bases (`type`'s, a module's), which goes before the generic one.
+fn builtin_dict_descriptor(vm: &Vm, object: &Value) -> PyResult<Option<Value>> {
+    let mut at = Some(vm.type_of(object).to_ref());
+    while let Some(class) = at {
+        let has = class.flag(TypeFlags::HAS_DICT) || class.is(&vm.types.type_);
+        if !class.flag(TypeFlags::HEAPTYPE) && has && class.base().is_some() {
+            let found = class.lookup(vm, &vm.names.__dict__);
+            return match found {
+                // An exception's, a function's: the same as that of Python classes.
+                Some(found)
+                    if found
+                        .downcast::<GetSetDescriptor>()
+                        .is_some_and(|d| std::ptr::eq(d.def, &INSTANCE_DICT)) =>
+                {
+                    Ok(None)
+                }
+                Some(found) if vm.type_of(&found).slots.descr_set.get().is_some() => Ok(Some(found)),
+                _ => Err(vm.type_error(format!(
+                    "this __dict__ descriptor does not support '{}' objects",
+                    vm.type_of(object).full_name()
+                ))),
+            };
+        }
+        at = class.base();
+    }
+    Ok(None)
+}
+
+fn get_instance_dict(vm: &Vm, object: &Value) -> PyResult {
+    if let Some(descriptor) = builtin_dict_descriptor(vm, object)?
+        && let Some(get) = vm.type_of(&descriptor).slots.descr_get.get()
+    {
+        return get(vm, &descriptor, Some(object), Some(vm.type_of(object).to_ref().as_value()));
+    }
+    instance::materialize(vm, object).map(Ref::into_value)
+}
+
 fn set_instance_dict(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResult<()> {
+    if let Some(descriptor) = builtin_dict_descriptor(vm, object)?
+        && let Some(set) = vm.type_of(&descriptor).slots.descr_set.get()
+    {
+        return set(vm, &descriptor, object, value);
+    }
     match value {
         None => instance::set_dict(vm, object, None),
         Some(value) => match value.downcast::<Dict>() {
@@ -81,7 +124,7 @@ pub fn type_getattro(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
         (None, _) => {
             let message = format!(
                 "type object '{}' has no attribute '{}'",
-                ty.name(),
+                ty.full_name(),
                 name.to_string_lossy()
             );
             Err(crate::objects::exception::attribute_error(
@@ -126,7 +169,7 @@ pub fn type_setattro(
             None => {
                 let message = format!(
                     "type object '{}' has no attribute '{}'",
-                    ty.name(),
+                    ty.full_name(),
                     name.to_string_lossy()
                 );
                 return Err(crate::objects::exception::attribute_error(
@@ -158,11 +201,14 @@ fn check_mutable(vm: &Vm, ty: &Type, name: &str, value: Option<&Value>) -> PyRes
     }
     if value.is_none() {
         return Err(vm.type_error(format!(
-            "cannot delete '{name}' attribute of type '{}'",
+            "cannot delete '{name}' attribute of immutable type '{}'",
             ty.full_name()
         )));
     }
-    Ok(())
+    let class = ty.to_ref().into_value();
+    let name = vm.intern(name).into_value();
+    let value = value.cloned().unwrap_or(Value::NONE);
+    vm.permit(Access::Event("object.__setattr__", &[class, name, value]))
 }
 
 /// Makes an instance of `ty` as `type.__call__` does: `__new__`, then `__init__`.
@@ -262,6 +308,9 @@ impl Type {
         };
         if name.as_bytes().contains(&0) {
             return Err(vm.value_error("type name must not contain null characters"));
+        }
+        if name.as_str().is_none() {
+            return Err(crate::objects::exception::surrogates_not_allowed(vm, name));
         }
         self.heap_name.set(Some(name.clone()));
         Ok(())
@@ -478,12 +527,6 @@ impl Type {
     fn set_type_params(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         check_mutable(vm, self, "__type_params__", value.as_ref())?;
         let Some(value) = value else { return Ok(()) };
-        if value.downcast::<Tuple>().is_none() {
-            return Err(vm.type_error(format!(
-                "__type_params__ must be set to a tuple, not '{}'",
-                vm.type_of(&value).full_name()
-            )));
-        }
         self.dict(vm)?
             .set_str(vm, &vm.names.__type_params__, value)?;
         self.modified();

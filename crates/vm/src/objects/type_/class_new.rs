@@ -298,7 +298,7 @@ pub fn calculate_metaclass(vm: &Vm, winner: &Ref<Type>, bases: &[Value]) -> PyRe
 }
 
 /// The base whose layout a class with these bases has. Raises TypeError where they do not go together.
-fn best_base(vm: &Vm, bases: &[Value]) -> PyResult<Ref<Type>> {
+pub(super) fn best_base(vm: &Vm, bases: &[Value]) -> PyResult<Ref<Type>> {
     let mut winner: Option<(Ref<Type>, Ref<Type>)> = None; // (solid base, base)
     for base in bases {
         let Some(base) = base.downcast::<Type>() else {
@@ -390,6 +390,7 @@ pub fn type_new(vm: &Vm, meta: &Ref<Type>, args: Args) -> PyResult {
         bases: &bases_tuple,
     }
     .build(namespace)?;
+    warn_of_odd_keys(vm, &ty)?;
     set_names(vm, &ty)?;
     init_subclass(vm, &ty, args)?;
     Ok(ty.into_value())
@@ -409,13 +410,25 @@ impl Builder<'_> {
             return Err(vm.value_error("type name must not contain null characters"));
         }
         let base = best_base(vm, self.bases.items())?;
-        let dict = namespace.copy(vm)?;
+        if self.name.as_str().is_none() {
+            return Err(crate::objects::exception::surrogates_not_allowed(vm, self.name));
+        }
+        let dict = Dict::new(vm)?;
+        if vm.type_of(namespace.as_value()).slots.iter.get().map(|f| f as usize)
+            == vm.types.dict.slots.iter.get().map(|f| f as usize)
+        {
+            crate::objects::dict::methods::merge(vm, &dict, namespace)?;
+        } else {
+            // An OrderedDict's own order counts.
+            crate::objects::dict::methods::update_from_mapping(vm, &dict, namespace.as_value())?;
+        }
         let slots = dict.get_str(vm, &vm.names.__slots__)?;
         let plan = self.plan_slots(&base, slots.as_ref(), &dict)?;
         let ty = self.allocate(&base, &plan)?;
         ty.dict.set(Some(dict.clone()));
         ty.filled.set(true);
         self.fill_dict(&ty, &dict)?;
+        self.class_cell(&ty, &dict)?;
         self.add_members(&ty, &base, &plan, &dict)?;
         for b in self.bases.items() {
             if let Some(b) = b.downcast::<Type>() {
@@ -423,7 +436,6 @@ impl Builder<'_> {
             }
         }
         mro::set(vm, &ty)?;
-        self.class_cell(&ty, &dict)?;
         inherit_bits(&ty, self.bases);
         slot_defs::fix_slots(vm, &ty)?;
         Ok(ty)
@@ -604,8 +616,15 @@ impl Builder<'_> {
                 dict.set_str(vm, name, wrapped)?;
             }
         }
-        if dict.get_str(vm, &vm.names.__doc__)?.is_none() {
-            dict.set_str(vm, &vm.names.__doc__, Value::NONE)?;
+        match dict.get_str(vm, &vm.names.__doc__)? {
+            None => dict.set_str(vm, &vm.names.__doc__, Value::NONE)?,
+            Some(doc) => {
+                if let Some(doc) = str_::of(&doc)
+                    && doc.as_str().is_none()
+                {
+                    return Err(crate::objects::exception::surrogates_not_allowed(vm, doc));
+                }
+            }
         }
         Ok(())
     }
@@ -636,7 +655,7 @@ impl Builder<'_> {
                 ty,
                 &super::attributes::INSTANCE_DICT,
             )?;
-            dict.set_str(vm, &vm.names.__dict__, getset)?;
+            dict.set_default(vm, vm.names.__dict__.as_value(), getset)?;
         }
         if plan.weakref && !base.flag(TypeFlags::HAS_WEAKREF) {
             let getset = crate::function::descriptor::GetSetDescriptor::make(
@@ -644,7 +663,7 @@ impl Builder<'_> {
                 ty,
                 &super::attributes::WEAKREF,
             )?;
-            dict.set_str(vm, &vm.names.__weakref__, getset)?;
+            dict.set_default(vm, vm.names.__weakref__.as_value(), getset)?;
         }
         if ty.flag(TypeFlags::INLINE_VALUES) {
             // The names that the methods of the class and its bases assign to `self`.
@@ -741,6 +760,16 @@ pub fn mangle(vm: &Vm, class: &Ref<Str>, name: &Ref<Str>) -> Ref<Str> {
         return vm.interp.interned_name(name);
     }
     vm.intern(&format!("_{stripped}{text}"))
+}
+
+/// Attributes have names: other keys in a namespace are probably a mistake. Issues a RuntimeWarning.
+fn warn_of_odd_keys(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
+    let odd = ty.dict(vm)?.items_vec().into_iter().any(|(key, _)| str_::of(&key).is_none());
+    if odd {
+        let message = format!("non-string key in the __dict__ of class {}", ty.name());
+        vm.warn(&vm.types.runtime_warning, message, 1)?;
+    }
+    Ok(())
 }
 
 /// Calls `__set_name__` of everything in the class's namespace that has it.

@@ -216,6 +216,24 @@ impl Type {
         }
     }
 
+    /// The name with the module for built-in types, module and `__qualname__` for classes (`%T` in CPython's messages).
+    pub fn qualified(&self, vm: &Vm) -> String {
+        if !self.flag(TypeFlags::HEAPTYPE) {
+            return self.full_name();
+        }
+        let name = attributes::qualname(self);
+        match attributes::module_text(vm, self) {
+            Ok(Some(module)) if module != "builtins" && module != "__main__" => {
+                format!("{module}.{name}")
+            }
+            Ok(_) => name,
+            Err(_) => {
+                vm.clear_exception();
+                name
+            }
+        }
+    }
+
     pub fn base(&self) -> Option<Ref<Type>> {
         self.base.get()
     }

@@ -80,8 +80,27 @@ fn conflict(vm: &Vm, lists: &[Vec<Value>], at: &[usize]) -> Raised {
     ))
 }
 
-/// Computes and stores the MRO of `class`, by its metaclass's `mro()` if that is overridden.
-pub fn set(vm: &Vm, class: &Ref<Type>) -> PyResult<()> {
+/// A class whose MRO was replaced: the new one and the old.
+pub type Replaced = (Ref<Type>, Ref<Tuple>, Option<Ref<Tuple>>);
+
+/// [`set`] for a class and all derived from it, remembered in `done`.
+pub fn set_with_subclasses(vm: &Vm, class: &Ref<Type>, done: &mut Vec<Replaced>) -> PyResult<()> {
+    vm.check_stack()?;
+    let Some((new, old)) = set(vm, class)? else {
+        return Ok(());
+    };
+    done.push((class.clone(), new, old));
+    for sub in class.subclass_refs() {
+        set_with_subclasses(vm, &sub, done)?;
+    }
+    Ok(())
+}
+
+/// Computes and stores the MRO of `class`, by its metaclass's `mro()` if that is overridden. The new one and the old; None
+/// where that `mro()` had the class's MRO set in another way.
+#[allow(clippy::type_complexity)]
+pub fn set(vm: &Vm, class: &Ref<Type>) -> PyResult<Option<(Ref<Tuple>, Option<Ref<Tuple>>)>> {
+    let old = class.mro.get();
     let bases: Vec<Ref<Type>> = match class.bases.get() {
         Some(bases) => bases
             .items()
@@ -97,9 +116,18 @@ pub fn set(vm: &Vm, class: &Ref<Type>) -> PyResult<()> {
         custom(vm, class, meta)?
     };
     let mro = Tuple::from_slice(vm, &items)?;
-    class.mro.set(Some(mro));
+    let now = class.mro.get();
+    let reentered = match (&now, &old) {
+        (Some(a), Some(b)) => !a.is(b),
+        (None, None) => false,
+        _ => true,
+    };
+    if reentered {
+        return Ok(None);
+    }
+    class.mro.set(Some(mro.clone()));
     class.modified();
-    Ok(())
+    Ok(Some((mro, old)))
 }
 
 /// The result of a metaclass's own `mro` method.

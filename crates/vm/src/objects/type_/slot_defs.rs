@@ -361,11 +361,35 @@ fn slot_power(vm: &Vm, a: &Value, b: &Value, c: &Value) -> PyResult {
     if c.is_none() {
         return binary(vm, a, b, &vm.names.__pow__, &vm.names.__rpow__);
     }
-    // Three arguments: only the left one's method is asked.
-    if vm.type_of(a).lookup(vm, &vm.names.__pow__).is_some() {
-        return call(vm, a, &vm.names.__pow__, &[b, c]);
+    let (pow, rpow) = (&vm.names.__pow__, &vm.names.__rpow__);
+    let (ta, tb) = (vm.type_of(a), vm.type_of(b));
+    let mine = |ty: &Type| ty.slots.power.get().is_some_and(|f| std::ptr::fn_addr_eq(f, slot_power as super::slots::TernaryFn));
+    let mut try_other = !ta.is(tb) && mine(tb);
+    if mine(ta) {
+        if try_other && is_subtype(tb, ta) {
+            let overridden = match (ta.lookup(vm, rpow), tb.lookup(vm, rpow)) {
+                (Some(x), Some(y)) => !x.is(&y),
+                (None, Some(_)) => true,
+                _ => false,
+            };
+            if overridden {
+                let result = call_maybe(vm, b, rpow, &[a, c])?;
+                if !result.is_not_implemented() {
+                    return Ok(result);
+                }
+                try_other = false;
+            }
+        }
+        let result = call_maybe(vm, a, pow, &[b, c])?;
+        if !result.is_not_implemented() || ta.is(tb) {
+            return Ok(result);
+        }
     }
-    Ok(Value::NOT_IMPLEMENTED)
+    if try_other {
+        call_maybe(vm, b, rpow, &[a, c])
+    } else {
+        Ok(Value::NOT_IMPLEMENTED)
+    }
 }
 
 fn slot_inplace_power(vm: &Vm, a: &Value, b: &Value, _c: &Value) -> PyResult {
@@ -405,6 +429,15 @@ fn operands<'a>(
         )));
     }
     Ok(rest)
+}
+
+/// [`operands`] of a power: one, or two with a modulus. Raises TypeError.
+fn one_or_two<'a>(vm: &Vm, args: &Args<'a>, name: &str) -> PyResult<&'a [Value]> {
+    let given = args.args.len().saturating_sub(1);
+    if args.keyword_count() == 0 && !(1..=2).contains(&given) {
+        return Err(vm.type_error(format!("expected 1 or 2 arguments, got {given}")));
+    }
+    operands(vm, args, 1, 2, name)
 }
 
 fn missing_slot(vm: &Vm, name: &str) -> Raised {
@@ -481,6 +514,24 @@ macro_rules! def {
             slot: stringify!($slot),
             filled: |s| s.$slot.get().is_some(),
             set: |s| s.$slot.set(Some($trampoline)),
+            copy: |to, from| to.$slot.set(from.$slot.get()),
+            clear: |s| s.$slot.set(None),
+        }
+    };
+}
+
+/// A method that native sequences have from this slot; a Python method of the name belongs to the number's slot alone.
+macro_rules! sequence_only {
+    ($name:literal, $doc:expr, $slot:ident, $wrapper:expr) => {
+        SlotDef {
+            wrapper: SlotWrapper {
+                name: $name,
+                doc: $doc,
+                call: $wrapper,
+            },
+            slot: stringify!($slot),
+            filled: |s| s.$slot.get().is_some(),
+            set: |s| s.$slot.set(None),
             copy: |to, from| to.$slot.set(from.$slot.get()),
             clear: |s| s.$slot.set(None),
         }
@@ -740,7 +791,7 @@ static OTHERS: &[SlotDef] = &[
         "($self, value, mod=None, /)\n--\n\nReturn pow(self, value, mod).",
         power,
         |vm, class, args| {
-            let rest = operands(vm, &args, 1, 2, "__pow__")?;
+            let rest = one_or_two(vm, &args, "__pow__")?;
             match class.slots.power.get() {
                 Some(f) => f(
                     vm,
@@ -758,7 +809,7 @@ static OTHERS: &[SlotDef] = &[
         "($self, value, mod=None, /)\n--\n\nReturn pow(value, self, mod).",
         power,
         |vm, class, args| {
-            let rest = operands(vm, &args, 1, 2, "__rpow__")?;
+            let rest = one_or_two(vm, &args, "__rpow__")?;
             match class.slots.power.get() {
                 Some(f) => f(
                     vm,
@@ -867,32 +918,23 @@ static OTHERS: &[SlotDef] = &[
         wrapper!(len sq_len "__len__"),
         |vm, v| wrap_len(vm, call(vm, v, &vm.names.__len__, &[])?)
     ),
-    def!(
+    sequence_only!(
         "__add__",
         "($self, value, /)\n--\n\nReturn self+value.",
         concat,
-        wrapper!(binary concat "__add__"),
-        |vm, a, b| call_maybe(vm, a, &vm.names.__add__, &[b])
+        wrapper!(binary concat "__add__")
     ),
-    def!(
+    sequence_only!(
         "__mul__",
         "($self, value, /)\n--\n\nReturn self*value.",
         repeat,
-        wrapper!(repeat repeat "__mul__"),
-        |vm, a, n| {
-            let n = vm.new_int(n as i64)?;
-            call(vm, a, &vm.names.__mul__, &[&n])
-        }
+        wrapper!(repeat repeat "__mul__")
     ),
-    def!(
+    sequence_only!(
         "__rmul__",
         "($self, value, /)\n--\n\nReturn value*self.",
         repeat,
-        wrapper!(repeat repeat "__rmul__"),
-        |vm, a, n| {
-            let n = vm.new_int(n as i64)?;
-            call(vm, a, &vm.names.__rmul__, &[&n])
-        }
+        wrapper!(repeat repeat "__rmul__")
     ),
     def!(
         "__getitem__",
@@ -921,22 +963,17 @@ static OTHERS: &[SlotDef] = &[
         },
         slot_contains
     ),
-    def!(
+    sequence_only!(
         "__iadd__",
         "($self, value, /)\n--\n\nImplement self+=value.",
         inplace_concat,
-        wrapper!(binary inplace_concat "__iadd__"),
-        |vm, a, b| call_maybe(vm, a, &vm.names.__iadd__, &[b])
+        wrapper!(binary inplace_concat "__iadd__")
     ),
-    def!(
+    sequence_only!(
         "__imul__",
         "($self, value, /)\n--\n\nImplement self*=value.",
         inplace_repeat,
-        wrapper!(repeat inplace_repeat "__imul__"),
-        |vm, a, n| {
-            let n = vm.new_int(n as i64)?;
-            call(vm, a, &vm.names.__imul__, &[&n])
-        }
+        wrapper!(repeat inplace_repeat "__imul__")
     ),
     // asynchronous
     unary!(await_ "__await__" __await__ "($self, /)\n--\n\nReturn an iterator to be used in await expression."),
