@@ -81,6 +81,8 @@ pub struct State {
     pub sys_dict: MutCell<Option<Ref<Dict>>>,
     pub importlib: MutCell<Option<Value>>,
     pub import_func: MutCell<Option<Value>>,
+    /// `all` and `any` as they were at the start.
+    pub common_functions: MutCell<Vec<Value>>,
     pub audit_hooks: MutCell<Vec<Value>>,
     pub atexit: MutCell<Vec<Value>>,
     /// State of native modules, by its type.

@@ -568,11 +568,11 @@ fn namespaces(
     };
     if globals.get_str(vm, &vm.names.__builtins__)?.is_none() {
         let builtins = match vm.visible_frame() {
-            Some(frame) => Some(frame.builtins()),
-            None => vm.interp.state.builtins.get(),
+            Some(frame) => Some(frame.shown_builtins()),
+            None => vm.interp.state.builtins.get().map(Ref::into_value),
         };
         if let Some(builtins) = builtins {
-            globals.set_str(vm, &vm.names.__builtins__, builtins.into_value())?;
+            globals.set_str(vm, &vm.names.__builtins__, builtins)?;
         }
     }
     Ok((globals, locals))

@@ -60,6 +60,12 @@ pub fn init(vm: &Vm) -> PyResult<()> {
     core.0.with_mut(|modules| modules.push(builtins.clone()));
     let import = builtins.dict().get_str(vm, &vm.names.__import__)?;
     vm.interp.state.import_func.set(import);
+    for name in ["all", "any"] {
+        if let Some(function) = builtins.dict().get_str(vm, &vm.intern(name))? {
+            let common = &vm.interp.state.common_functions;
+            common.with_mut(|f| f.push(function));
+        }
+    }
     sys::init(vm)
 }
 
@@ -145,13 +151,13 @@ impl SpecialBuiltin {
 impl Vm {
     /// The built-in called `name`, as it stands in `builtins`. Raises AttributeError where it was deleted.
     pub fn builtin(&self, name: &str) -> PyResult {
-        let found = match self.interp.state.builtins.get() {
-            Some(dict) => dict.get_str(self, &self.intern(name))?,
-            None => None,
+        let key = self.intern(name);
+        let found = match (self.visible_frame(), self.interp.state.builtins.get()) {
+            (Some(frame), _) => frame.builtin(self, &key)?,
+            (None, Some(dict)) => dict.get_str(self, &key)?,
+            (None, None) => None,
         };
-        found.ok_or_else(|| {
-            self.attribute_error(format!("module 'builtins' has no attribute '{name}'"))
-        })
+        found.ok_or_else(|| self.attribute_error(name))
     }
 
     /// Whether a value is the native built-in function of that name.

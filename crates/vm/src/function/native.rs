@@ -147,11 +147,7 @@ pub fn doc_value(vm: &Vm, doc: &str) -> PyResult {
 
 /// The builtin function `getattr`, which methods are pickled with. Raises AttributeError if it was deleted.
 pub(super) fn builtin_getattr(vm: &Vm) -> PyResult {
-    let found = match vm.interp.state.builtins.get() {
-        Some(dict) => dict.get_str(vm, &vm.intern("getattr"))?,
-        None => None,
-    };
-    found.ok_or_else(|| vm.attribute_error("getattr"))
+    vm.builtin("getattr")
 }
 
 /// `(getattr, (object, name))`, what the pickled form of methods calls.

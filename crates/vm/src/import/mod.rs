@@ -294,14 +294,14 @@ fn import_level(
 /// The instruction `IMPORT_NAME`: calls `__import__` of the frame's builtins.
 pub fn import_name(
     vm: &Vm,
-    builtins: &Ref<Dict>,
+    import: Option<Value>,
     globals: &Ref<Dict>,
     locals: Option<Value>,
     name: &Ref<Str>,
     fromlist: Value,
     level: Value,
 ) -> PyResult {
-    let Some(import) = builtins.get_str(vm, &vm.names.__import__)? else {
+    let Some(import) = import else {
         return Err(vm.import_error("__import__ not found"));
     };
     if vm.is_common_builtin(&import, "__import__") {

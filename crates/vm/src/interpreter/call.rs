@@ -295,38 +295,38 @@ impl Vm {
     }
 
     /// The builtins that code over `globals` uses: its `__builtins__` (a module or dict), else the interpreter's.
-    pub fn builtins_of(&self, globals: &Ref<Dict>) -> PyResult<Ref<Dict>> {
+    /// What is no plain dict comes second, after an empty dict.
+    pub fn builtins_of(&self, globals: &Ref<Dict>) -> PyResult<(Ref<Dict>, Option<Value>)> {
         let found = globals.get_str(self, &self.names.__builtins__)?;
         if let Some(found) = found {
             if let Some(module) = found.downcast::<crate::objects::module::Module>() {
-                return Ok(module.dict());
+                return Ok((module.dict(), None));
             }
-            if let Ok(dict) = found.downcast_into::<Dict>() {
-                return Ok(dict);
+            if self.type_of(&found).is(&self.types.dict)
+                && let Some(dict) = found.downcast::<Dict>()
+            {
+                return Ok((dict.clone(), None));
             }
+            return Ok((Dict::new(self)?, Some(found)));
         }
         match self.interp.state.builtins.get() {
-            Some(dict) => Ok(dict),
-            None => Dict::new(self),
+            Some(dict) => Ok((dict, None)),
+            None => Ok((Dict::new(self)?, None)),
         }
     }
 
     /// What `LOAD_COMMON_CONSTANT` loads.
     pub(crate) fn common_constant(&self, which: u32) -> PyResult {
-        let builtin = |name: &str| -> PyResult {
-            let dict = self.interp.state.builtins.get();
-            let found = match dict {
-                Some(dict) => dict.get_str(self, &self.intern(name))?,
-                None => None,
-            };
-            found.ok_or_else(|| self.system_error(format!("no builtin {name}")))
+        let builtin = |index: usize| -> PyResult {
+            let found = self.interp.state.common_functions.with(|f| f.get(index).cloned());
+            found.ok_or_else(|| self.system_error("no such common constant"))
         };
         match which {
             0 => Ok(self.types.assertion_error.to_value()),
             1 => Ok(self.types.not_implemented_error.to_value()),
             2 => Ok(self.types.tuple.to_value()),
-            3 => builtin("all"),
-            4 => builtin("any"),
+            3 => builtin(0),
+            4 => builtin(1),
             _ => Err(self.system_error("unknown common constant")),
         }
     }

@@ -12,6 +12,9 @@ use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
 use crate::objects::generator::Generator;
+use crate::objects::str_::Str;
+use crate::protocols::object;
+use crate::vm::{PyResult, Vm};
 use naja_heap::slot::Slot;
 use naja_heap::{Header, Ref, Value};
 
@@ -99,6 +102,28 @@ impl Frame {
         unsafe {
             (*self.globals).incref();
             Ref::from_raw(self.globals as *mut Header)
+        }
+    }
+
+    /// A `__builtins__` that is no plain dict.
+    pub fn odd_builtins(&self) -> Option<Value> {
+        self.function()?.odd_builtins.clone()
+    }
+
+    /// What Python code sees as the frame's builtins.
+    pub fn shown_builtins(&self) -> Value {
+        self.odd_builtins()
+            .unwrap_or_else(|| self.builtins().into_value())
+    }
+
+    /// A built-in name. Raises what looking into an odd `__builtins__` raises (KeyError: None).
+    pub fn builtin(&self, vm: &Vm, name: &Ref<Str>) -> PyResult<Option<Value>> {
+        match self.builtins().get_str(vm, name)? {
+            Some(value) => Ok(Some(value)),
+            None => match self.odd_builtins() {
+                Some(odd) => object::get_item_opt(vm, &odd, name.as_value()),
+                None => Ok(None),
+            },
         }
     }
 

@@ -41,7 +41,7 @@ pub enum State {
     module = "builtins",
     gc,
     doc = "",
-    flags(HAS_WEAKREF)
+    flags(HAS_WEAKREF, NO_NEW)
 )]
 #[repr(C)]
 pub struct Generator {
@@ -67,7 +67,8 @@ pub struct Generator {
     gc,
     doc = "",
     extends = "Generator",
-    flags(HAS_WEAKREF)
+    base = "crate::objects::object::Object",
+    flags(HAS_WEAKREF, NO_NEW)
 )]
 #[repr(C)]
 pub struct Coroutine(Generator);
@@ -79,7 +80,8 @@ pub struct Coroutine(Generator);
     gc,
     doc = "",
     extends = "Generator",
-    flags(HAS_WEAKREF)
+    base = "crate::objects::object::Object",
+    flags(HAS_WEAKREF, NO_NEW)
 )]
 #[repr(C)]
 pub struct AsyncGenerator(pub(crate) Generator);
@@ -834,12 +836,6 @@ impl Coroutine {
                 coroutine: zelf.clone(),
             })?
             .into_value())
-    }
-
-    #[pyslot]
-    fn iter(zelf: &Value, vm: &Vm) -> PyResult {
-        let _ = zelf;
-        Err(vm.type_error("'coroutine' object is not iterable"))
     }
 
     #[pyslot(name = "send")]

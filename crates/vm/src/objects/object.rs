@@ -4,6 +4,7 @@ use crate::function::Args;
 use crate::objects::dict::Dict;
 use crate::objects::instance;
 use crate::objects::str_::Str;
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, TypeFlags, attributes as type_attributes, bases, is_subtype};
 use crate::runtime::Access;
 use crate::protocols::compare::CompareOp;
@@ -336,10 +337,31 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
     let call = |name| vm.call_special(object, name, &[]);
     let mut required = false;
     let (function, args) = if let Some(pair) = call(&vm.names.__getnewargs_ex__)? {
-        let parts = sequence::collect(vm, &pair)?;
-        let [args, kwargs] = parts.as_slice() else {
-            return Err(vm.type_error("__getnewargs_ex__ should return a tuple"));
+        let kind = |value: &Value| vm.type_of(value).full_name();
+        let Some(parts) = pair.downcast::<Tuple>() else {
+            return Err(vm.type_error(format!(
+                "__getnewargs_ex__ should return a tuple, not '{}'",
+                kind(&pair)
+            )));
         };
+        let [args, kwargs] = parts.items() else {
+            return Err(vm.value_error(format!(
+                "__getnewargs_ex__ should return a tuple of length 2, not {}",
+                parts.len()
+            )));
+        };
+        if args.downcast::<Tuple>().is_none() {
+            return Err(vm.type_error(format!(
+                "first item of the tuple returned by __getnewargs_ex__ must be a tuple, not '{}'",
+                kind(args)
+            )));
+        }
+        if kwargs.downcast::<Dict>().is_none() {
+            return Err(vm.type_error(format!(
+                "second item of the tuple returned by __getnewargs_ex__ must be a dict, not '{}'",
+                kind(kwargs)
+            )));
+        }
         if object::is_true(vm, kwargs)? {
             let all = vec![class.to_value(), args.clone(), kwargs.clone()];
             (
@@ -357,7 +379,15 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
     } else {
         let mut all = vec![class.to_value()];
         match call(&vm.names.__getnewargs__)? {
-            Some(args) => all.extend(sequence::collect(vm, &args)?),
+            Some(args) => match args.downcast::<Tuple>() {
+                Some(args) => all.extend(args.items().iter().cloned()),
+                None => {
+                    return Err(vm.type_error(format!(
+                        "__getnewargs__ should return a tuple, not '{}'",
+                        vm.type_of(&args).full_name()
+                    )));
+                }
+            },
             None => {
                 required =
                     !class.flag(TypeFlags::LIST_SUBCLASS) && !class.flag(TypeFlags::DICT_SUBCLASS)

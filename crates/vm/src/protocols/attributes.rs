@@ -2,9 +2,11 @@
 //!
 //! CPython: Objects/object.c (PyObject_GetAttr, _PyObject_GenericGetAttrWithDict, _PyObject_GetMethod).
 
+use crate::objects::dict::Dict;
 use crate::objects::instance;
+use crate::objects::module::Module;
 use crate::objects::str_::{self, Str};
-use crate::objects::type_::TypeFlags;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
 
@@ -120,8 +122,12 @@ pub fn generic_get_optional(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResul
             return optional(vm, get(vm, d, Some(object), Some(&owner)));
         }
     }
-    if ty.flag(TypeFlags::HAS_DICT)
-        && let Some(value) = instance::get(vm, object, name)?
+    if ty.flag(TypeFlags::HAS_DICT) {
+        if let Some(value) = instance::get(vm, object, name)? {
+            return Ok(Some(value));
+        }
+    } else if let Some(dict) = own_namespace(vm, object)?
+        && let Some(value) = dict.get_str(vm, name)?
     {
         return Ok(Some(value));
     }
@@ -132,6 +138,17 @@ pub fn generic_get_optional(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResul
         }
         (Some(d), None) => Ok(Some(d)),
         (None, _) => Ok(None),
+    }
+}
+
+/// The namespace of what keeps one itself, apart from the attributes of instances: modules and classes.
+fn own_namespace(vm: &Vm, object: &Value) -> PyResult<Option<Ref<Dict>>> {
+    if let Some(module) = object.downcast::<Module>() {
+        return Ok(Some(module.dict()));
+    }
+    match object.downcast::<Type>() {
+        Some(ty) => ty.dict(vm).map(Some),
+        None => Ok(None),
     }
 }
 
@@ -159,6 +176,13 @@ pub fn generic_set(
             return Ok(());
         }
         return Err(no_attribute(vm, object, name));
+    }
+    if let Some(module) = object.downcast::<Module>() {
+        match value {
+            Some(value) => return module.dict().set_str(vm, name, value.clone()),
+            None if module.dict().remove_str(vm, name)?.is_some() => return Ok(()),
+            None => return Err(no_attribute(vm, object, name)),
+        }
     }
     let text = name.to_string_lossy();
     let message = match descriptor {

@@ -525,7 +525,7 @@ ops! {
             return Err(vm.system_error("MAKE_FUNCTION of something else than code"));
         };
         let qualname = code.qualname.clone();
-        let function = Function::with_qualname(vm, code, (*fp).globals(), (*fp).builtins(), qualname)?;
+        let function = Function::with_qualname(vm, code, (*fp).globals(), ((*fp).builtins(), (*fp).odd_builtins()), qualname)?;
         Ok((pc.add(1), replace_top(fp, sp, 1, function.into_value())))
     }
 

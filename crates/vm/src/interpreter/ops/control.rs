@@ -165,7 +165,7 @@ ops! {
         let name = name(fp, arg);
         let (level, fromlist) = ((*sp.sub(2)).to_value(), (*sp.sub(1)).to_value());
         let locals = (*fp).locals_value();
-        let module = crate::import::import_name(vm, &(*fp).builtins(), &(*fp).globals(), locals, name, fromlist, level)?;
+        let module = crate::import::import_name(vm, (*fp).builtin(vm, &vm.names.__import__)?, &(*fp).globals(), locals, name, fromlist, level)?;
         Ok((pc.add(1), replace_top(fp, sp, 2, module)))
     }
 

@@ -26,7 +26,7 @@ fn undefined(vm: &Vm, name: &Ref<Str>) -> Raised {
 /// A variable of globals or builtins.
 unsafe fn global(vm: &Vm, fp: Fp, name: &Ref<Str>) -> PyResult<Option<Value>> {
     // SAFETY: `fp` is the running frame.
-    let (globals, builtins) = unsafe { ((*fp).globals(), (*fp).builtins()) };
+    let (frame, globals) = unsafe { (&*fp, (*fp).globals()) };
     let found = if vm.type_of(globals.as_value()).is(&vm.types.dict) {
         globals.get_str(vm, name)?
     } else {
@@ -34,7 +34,7 @@ unsafe fn global(vm: &Vm, fp: Fp, name: &Ref<Str>) -> PyResult<Option<Value>> {
     };
     match found {
         Some(value) => Ok(Some(value)),
-        None => builtins.get_str(vm, name),
+        None => frame.builtin(vm, name),
     }
 }
 
@@ -106,8 +106,7 @@ ops! {
     }
 
     fn load_build_class(pc, sp, fp, vm, arg) {
-        let builtins = (*fp).builtins();
-        match builtins.get_str(vm, &vm.names.__build_class__)? {
+        match (*fp).builtin(vm, &vm.names.__build_class__)? {
             Some(value) => {
                 *sp = Slot::new(value);
                 Ok((pc.add(1), sp.add(1)))

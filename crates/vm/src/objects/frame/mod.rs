@@ -27,7 +27,7 @@ pub struct FrameObject {
     frame: Cell<*mut Frame>,
     code: Ref<CodeObject>,
     globals: Ref<Dict>,
-    builtins: Ref<Dict>,
+    builtins: Value,
     /// After the frame's end: its caller's object, its variables (cells as cells), namespace, instruction.
     back: MutCell<Option<Ref<FrameObject>>>,
     saved: MutCell<Vec<Option<Value>>>,
@@ -46,7 +46,7 @@ impl Traverse for FrameObject {
     fn traverse(&self, v: &mut Visitor) {
         v.reference(&self.code);
         v.reference(&self.globals);
-        v.reference(&self.builtins);
+        v.value(&self.builtins);
         self.back.with(|x| x.iter().for_each(|x| v.reference(x)));
         self.saved.with(|s| s.iter().for_each(|x| v.opt(x)));
         self.namespace.with(|x| v.opt(x));
@@ -79,7 +79,7 @@ pub fn frame_object(vm: &Vm, frame: *mut Frame) -> PyResult<Ref<FrameObject>> {
             frame: Cell::new(frame),
             code: (*frame).code_ref(),
             globals: (*frame).globals(),
-            builtins: (*frame).builtins(),
+            builtins: (*frame).shown_builtins(),
             back: MutCell::new(None),
             saved: MutCell::new(Vec::new()),
             namespace: MutCell::new(None),
@@ -340,7 +340,7 @@ impl FrameObject {
     /// Return the built-in variables in the frame.
     #[pygetter]
     fn f_builtins(&self) -> Value {
-        self.builtins.to_value()
+        self.builtins.clone()
     }
 
     /// Return the mapping used by the frame to look up local variables.

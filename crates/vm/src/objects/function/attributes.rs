@@ -157,7 +157,7 @@ impl Function {
 
     #[pygetter]
     fn __builtins__(&self) -> Value {
-        self.builtins.to_value()
+        self.shown_builtins()
     }
 
     #[pygetter]

@@ -28,6 +28,8 @@ pub struct Function {
     pub(crate) retired: MutCell<Vec<Ref<CodeObject>>>,
     pub globals: Ref<Dict>,
     pub builtins: Ref<Dict>,
+    /// A `__builtins__` that is no plain dict: looked into after `builtins`, which is empty then.
+    pub odd_builtins: Option<Value>,
     pub(crate) defaults: MutCell<Option<Ref<Tuple>>>,
     pub(crate) kwdefaults: MutCell<Option<Ref<Dict>>>,
     pub(crate) closure: MutCell<Option<Ref<Tuple>>>,
@@ -48,6 +50,7 @@ impl Traverse for Function {
         self.retired.with(|r| r.iter().for_each(|c| v.reference(c)));
         v.reference(&self.globals);
         v.reference(&self.builtins);
+        v.opt(&self.odd_builtins);
         self.defaults
             .with(|x| x.iter().for_each(|x| v.reference(x)));
         self.kwdefaults
@@ -82,11 +85,19 @@ impl Function {
         Function::with_qualname(vm, code, globals, builtins, qualname)
     }
 
+    /// What Python code sees as the function's `__builtins__`.
+    pub fn shown_builtins(&self) -> Value {
+        match &self.odd_builtins {
+            Some(odd) => odd.clone(),
+            None => self.builtins.to_value(),
+        }
+    }
+
     pub(crate) fn with_qualname(
         vm: &Vm,
         code: Ref<CodeObject>,
         globals: Ref<Dict>,
-        builtins: Ref<Dict>,
+        (builtins, odd_builtins): (Ref<Dict>, Option<Value>),
         qualname: Ref<Str>,
     ) -> PyResult<Ref<Function>> {
         let doc = match code.consts.first() {
@@ -102,6 +113,7 @@ impl Function {
             retired: MutCell::new(Vec::new()),
             globals,
             builtins,
+            odd_builtins,
             defaults: MutCell::new(None),
             kwdefaults: MutCell::new(None),
             closure: MutCell::new(None),

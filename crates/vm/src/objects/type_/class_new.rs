@@ -803,6 +803,17 @@ fn set_names(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
 
 /// `super(ty, ty).__init_subclass__(**keywords)`.
 fn init_subclass(vm: &Vm, ty: &Ref<Type>, args: Args) -> PyResult<()> {
+    let in_mro = ty.mro.with(|mro| {
+        mro.as_ref()
+            .is_some_and(|mro| mro.items().iter().any(|c| c.is(ty.as_value())))
+    });
+    if !in_mro {
+        // A custom `mro()` left the class itself out.
+        let name = ty.name();
+        return Err(vm.type_error(format!(
+            "super(type, obj): obj (type {name}) is not an instance or subtype of type ({name})."
+        )));
+    }
     let method =
         crate::objects::super_::lookup(vm, ty, ty.as_value(), &vm.names.__init_subclass__, None)?;
     let keywords = Args {
