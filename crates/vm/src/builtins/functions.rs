@@ -69,7 +69,10 @@ pub fn dir_of(vm: &Vm, value: Option<&Value>) -> PyResult {
         },
         None => {
             let locals = current_locals(vm)?;
-            match locals.downcast::<Dict>().filter(|_| vm.type_of(&locals).is(&vm.types.dict)) {
+            match locals
+                .downcast::<Dict>()
+                .filter(|_| vm.type_of(&locals).is(&vm.types.dict))
+            {
                 Some(dict) => dict.items_vec().into_iter().map(|(key, _)| key).collect(),
                 None => {
                     let keys = vm.call_method(&locals, &vm.names.keys, &[])?;

@@ -318,7 +318,11 @@ impl Vm {
     /// What `LOAD_COMMON_CONSTANT` loads.
     pub(crate) fn common_constant(&self, which: u32) -> PyResult {
         let builtin = |index: usize| -> PyResult {
-            let found = self.interp.state.common_functions.with(|f| f.get(index).cloned());
+            let found = self
+                .interp
+                .state
+                .common_functions
+                .with(|f| f.get(index).cloned());
             found.ok_or_else(|| self.system_error("no such common constant"))
         };
         match which {

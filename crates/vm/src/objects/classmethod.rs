@@ -226,7 +226,12 @@ impl ClassMethod {
 
     #[pygetter]
     fn __annotations__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotations__)
+        wrapped_attribute(
+            vm,
+            zelf.as_value(),
+            &zelf.callable(vm)?,
+            &vm.names.__annotations__,
+        )
     }
 
     #[pysetter(name = "__annotations__")]
@@ -236,7 +241,12 @@ impl ClassMethod {
 
     #[pygetter]
     fn __annotate__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotate__)
+        wrapped_attribute(
+            vm,
+            zelf.as_value(),
+            &zelf.callable(vm)?,
+            &vm.names.__annotate__,
+        )
     }
 
     #[pysetter(name = "__annotate__")]
@@ -318,7 +328,12 @@ impl StaticMethod {
 
     #[pygetter]
     fn __annotations__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotations__)
+        wrapped_attribute(
+            vm,
+            zelf.as_value(),
+            &zelf.callable(vm)?,
+            &vm.names.__annotations__,
+        )
     }
 
     #[pysetter(name = "__annotations__")]
@@ -328,7 +343,12 @@ impl StaticMethod {
 
     #[pygetter]
     fn __annotate__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        wrapped_attribute(vm, zelf.as_value(), &zelf.callable(vm)?, &vm.names.__annotate__)
+        wrapped_attribute(
+            vm,
+            zelf.as_value(),
+            &zelf.callable(vm)?,
+            &vm.names.__annotate__,
+        )
     }
 
     #[pysetter(name = "__annotate__")]

@@ -6,9 +6,9 @@ use crate::objects::instance;
 use crate::objects::str_::Str;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, TypeFlags, attributes as type_attributes, bases, is_subtype};
-use crate::runtime::Access;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{attributes, hash, object, sequence};
+use crate::runtime::Access;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Ref, TypeLayout, Value};
 use naja_macros::{pyclass, pymethods};
@@ -155,7 +155,10 @@ impl Object {
             )));
         };
         let name = vm.names.__class__.to_value();
-        vm.permit(Access::Event("object.__setattr__", &[zelf.clone(), name, value.clone()]))?;
+        vm.permit(Access::Event(
+            "object.__setattr__",
+            &[zelf.clone(), name, value.clone()],
+        ))?;
         change_class(vm, zelf, new)
     }
 

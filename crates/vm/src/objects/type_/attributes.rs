@@ -9,8 +9,8 @@ use crate::objects::dict::Dict;
 use crate::objects::mappingproxy::MappingProxy;
 use crate::objects::str_::{self, Str};
 use crate::objects::{instance, weakref};
-use crate::runtime::Access;
 use crate::protocols::{attributes, object};
+use crate::runtime::Access;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Ref, Value};
 use naja_macros::pymethods;
@@ -49,7 +49,9 @@ fn builtin_dict_descriptor(vm: &Vm, object: &Value) -> PyResult<Option<Value>> {
                 {
                     Ok(None)
                 }
-                Some(found) if vm.type_of(&found).slots.descr_set.get().is_some() => Ok(Some(found)),
+                Some(found) if vm.type_of(&found).slots.descr_set.get().is_some() => {
+                    Ok(Some(found))
+                }
                 _ => Err(vm.type_error(format!(
                     "this __dict__ descriptor does not support '{}' objects",
                     vm.type_of(object).full_name()
@@ -65,7 +67,12 @@ fn get_instance_dict(vm: &Vm, object: &Value) -> PyResult {
     if let Some(descriptor) = builtin_dict_descriptor(vm, object)?
         && let Some(get) = vm.type_of(&descriptor).slots.descr_get.get()
     {
-        return get(vm, &descriptor, Some(object), Some(vm.type_of(object).to_ref().as_value()));
+        return get(
+            vm,
+            &descriptor,
+            Some(object),
+            Some(vm.type_of(object).to_ref().as_value()),
+        );
     }
     instance::materialize(vm, object).map(Ref::into_value)
 }

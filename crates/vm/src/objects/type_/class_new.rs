@@ -411,10 +411,17 @@ impl Builder<'_> {
         }
         let base = best_base(vm, self.bases.items())?;
         if self.name.as_str().is_none() {
-            return Err(crate::objects::exception::surrogates_not_allowed(vm, self.name));
+            return Err(crate::objects::exception::surrogates_not_allowed(
+                vm, self.name,
+            ));
         }
         let dict = Dict::new(vm)?;
-        if vm.type_of(namespace.as_value()).slots.iter.get().map(|f| f as usize)
+        if vm
+            .type_of(namespace.as_value())
+            .slots
+            .iter
+            .get()
+            .map(|f| f as usize)
             == vm.types.dict.slots.iter.get().map(|f| f as usize)
         {
             crate::objects::dict::methods::merge(vm, &dict, namespace)?;
@@ -764,7 +771,11 @@ pub fn mangle(vm: &Vm, class: &Ref<Str>, name: &Ref<Str>) -> Ref<Str> {
 
 /// Attributes have names: other keys in a namespace are probably a mistake. Issues a RuntimeWarning.
 fn warn_of_odd_keys(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
-    let odd = ty.dict(vm)?.items_vec().into_iter().any(|(key, _)| str_::of(&key).is_none());
+    let odd = ty
+        .dict(vm)?
+        .items_vec()
+        .into_iter()
+        .any(|(key, _)| str_::of(&key).is_none());
     if odd {
         let message = format!("non-string key in the __dict__ of class {}", ty.name());
         vm.warn(&vm.types.runtime_warning, message, 1)?;

@@ -363,7 +363,12 @@ fn slot_power(vm: &Vm, a: &Value, b: &Value, c: &Value) -> PyResult {
     }
     let (pow, rpow) = (&vm.names.__pow__, &vm.names.__rpow__);
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
-    let mine = |ty: &Type| ty.slots.power.get().is_some_and(|f| std::ptr::fn_addr_eq(f, slot_power as super::slots::TernaryFn));
+    let mine = |ty: &Type| {
+        ty.slots
+            .power
+            .get()
+            .is_some_and(|f| std::ptr::fn_addr_eq(f, slot_power as super::slots::TernaryFn))
+    };
     let mut try_other = !ta.is(tb) && mine(tb);
     if mine(ta) {
         if try_other && is_subtype(tb, ta) {
