@@ -54,6 +54,11 @@ pub fn close(vm: &Vm, handle: &Handle) {
     }
 }
 
+#[cold]
+fn negative_step(vm: &Vm) -> naja_vm::Raised {
+    vm.value_error("Blob doesn't support slices with a negative step")
+}
+
 impl Blob {
     /// The Python object of a blob just opened.
     pub fn make(vm: &Vm, connection: &Ref<Connection>, handle: Handle) -> PyResult<Ref<Blob>> {
@@ -148,7 +153,7 @@ impl Blob {
         Ok(index as usize)
     }
 
-    /// The first place, the places from there to the last one inclusive, and the relative places of a slice.
+    /// The first place, how far it is from there to the last one inclusive, and the relative places of a slice.
     fn slice(
         vm: &Vm,
         blob: *mut ffi::sqlite3_blob,
@@ -156,9 +161,12 @@ impl Blob {
     ) -> PyResult<(usize, usize, Vec<usize>)> {
         let adjusted = slice.adjust(vm, Blob::len(blob) as usize)?;
         let places: Vec<usize> = adjusted.indices().collect();
-        let (Some(low), Some(high)) = (places.iter().min(), places.iter().max()) else {
+        let (Some(low), Some(high)) = (places.first(), places.last()) else {
             return Ok((0, 0, Vec::new()));
         };
+        if high < low {
+            return Err(negative_step(vm));
+        }
         let (low, span) = (*low, high - low + 1);
         Ok((low, span, places.iter().map(|p| p - low).collect()))
     }
@@ -186,14 +194,15 @@ impl Blob {
         let Some(value) = value else {
             return Err(vm.type_error("Blob doesn't support slice deletion"));
         };
-        let (low, span, places) = Blob::slice(vm, blob, slice)?;
-        if places.is_empty() {
-            return Ok(());
-        }
+        let count = slice.adjust(vm, Blob::len(blob) as usize)?.indices().count();
         let data = Buffer::of(vm, value)?.to_vec();
-        if data.len() != places.len() {
+        if data.len() != count {
             return Err(vm.index_error("Blob slice assignment is wrong size"));
         }
+        if count == 0 {
+            return Ok(());
+        }
+        let (low, span, places) = Blob::slice(vm, blob, slice)?;
         let mut whole = self.read_at(vm, low, span)?;
         for (place, byte) in places.iter().zip(data) {
             whole[*place] = byte;

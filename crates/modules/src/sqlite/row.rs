@@ -118,9 +118,15 @@ impl Row {
         }
         if let Some(name) = str_::of(key) {
             let item = self.place(name).and_then(|i| self.data.get(i));
-            return item
-                .cloned()
-                .ok_or_else(|| vm.index_error("No item with that key"));
+            return match item {
+                Some(item) => Ok(item.clone()),
+                None if self.description.is_none() => {
+                    let shown = object::repr(vm, key)?;
+                    let text = format!("No item with key {}", shown.to_string_lossy());
+                    Err(vm.index_error(text))
+                }
+                None => Err(vm.index_error("No item with that key")),
+            };
         }
         if key.downcast::<Slice>().is_some() {
             return object::get_item(vm, self.data.as_value(), key);

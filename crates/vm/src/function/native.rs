@@ -295,6 +295,11 @@ fn call_new(vm: &Vm, args: Args) -> PyResult {
             "{name}.__new__({sub}): {sub} is not a subtype of {name}"
         )));
     }
+    // A class that cannot be instantiated may have inherited the slot all the same.
+    if cls.flag(TypeFlags::NO_NEW) {
+        let name = cls.full_name();
+        return Err(vm.type_error(format!("cannot create '{name}' instances")));
+    }
     let Some(new) = class.slots.new.get() else {
         return Err(vm.type_error(format!("cannot create '{name}' instances")));
     };
