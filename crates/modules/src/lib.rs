@@ -23,6 +23,7 @@ pub mod itertools;
 pub mod json;
 pub mod locale;
 pub mod lsprof;
+pub mod lzma;
 pub mod marshal;
 pub mod math;
 pub mod opcode;
@@ -56,6 +57,7 @@ pub mod typing;
 pub mod unicodedata;
 pub mod weakref;
 pub mod zlib;
+pub mod zstd;
 
 use naja_vm::ModuleDef;
 
@@ -86,6 +88,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &json::module::MODULE,
     &locale::module::MODULE,
     &lsprof::module::MODULE,
+    &lzma::module::MODULE,
     &marshal::module::MODULE,
     &math::module::MODULE,
     &opcode::module::MODULE,
@@ -117,6 +120,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &unicodedata::module::MODULE,
     &weakref::module::MODULE,
     &zlib::module::MODULE,
+    &zstd::module::MODULE,
     &naja_vm::builtins::ast::module::MODULE,
     &naja_vm::builtins::atexit::module::MODULE,
     &naja_vm::builtins::gc::module::MODULE,
