@@ -53,7 +53,12 @@ fn check(vm: &Vm, code: ffi::lzma_ret) -> PyResult<()> {
         ffi::LZMA_DATA_ERROR => "Corrupt input data",
         ffi::LZMA_BUF_ERROR => "Insufficient buffer space",
         ffi::LZMA_PROG_ERROR => "Internal error",
-        code => return Err(error(vm, format!("Unrecognized error from liblzma: {code}"))),
+        code => {
+            return Err(error(
+                vm,
+                format!("Unrecognized error from liblzma: {code}"),
+            ));
+        }
     };
     Err(error(vm, message))
 }
@@ -194,8 +199,7 @@ fn entries(
     if let Some(dict) = spec.downcast::<Dict>() {
         for (key, _) in dict.items_vec() {
             let name = str_::of(&key).and_then(|key| key.as_str());
-            if !name.is_some_and(|name| name == "id" || name == "preset" || known.contains(&name))
-            {
+            if !name.is_some_and(|name| name == "id" || name == "preset" || known.contains(&name)) {
                 return Err(invalid());
             }
         }
@@ -244,7 +248,15 @@ fn filter_of(vm: &Vm, spec: &Value) -> PyResult<(ffi::lzma_vli, Options)> {
             };
             let mut options = preset_options(vm, preset)?;
             let known = [
-                "preset", "dict_size", "lc", "lp", "pb", "mode", "nice_len", "mf", "depth",
+                "preset",
+                "dict_size",
+                "lc",
+                "lp",
+                "pb",
+                "mode",
+                "nice_len",
+                "mf",
+                "depth",
             ];
             entries(vm, spec, "LZMA", &known, |key, n| match key {
                 "dict_size" => options.dict_size = n,
@@ -260,8 +272,7 @@ fn filter_of(vm: &Vm, spec: &Value) -> PyResult<(ffi::lzma_vli, Options)> {
         }
         ffi::LZMA_FILTER_DELTA => {
             // SAFETY: plain data.
-            let mut options: Box<ffi::lzma_options_delta> =
-                Box::new(unsafe { std::mem::zeroed() });
+            let mut options: Box<ffi::lzma_options_delta> = Box::new(unsafe { std::mem::zeroed() });
             options.dist = 1;
             entries(vm, spec, "delta", &["dist"], |_, n| options.dist = n)?;
             Options::Delta(options)
@@ -339,9 +350,9 @@ fn encoder(
         (FORMAT_ALONE, Some(specs)) => {
             let chain = Filters::of(vm, specs)?;
             match (chain.raw.as_slice(), chain.options.as_slice()) {
-                ([first, _], [Options::Lzma(options)]) if first.id == ffi::LZMA_FILTER_LZMA1 => {
-                    unsafe { ffi::lzma_alone_encoder(raw, &**options) }
-                }
+                ([first, _], [Options::Lzma(options)]) if first.id == ffi::LZMA_FILTER_LZMA1 => unsafe {
+                    ffi::lzma_alone_encoder(raw, &**options)
+                },
                 _ => {
                     return Err(vm.value_error(
                         "Invalid filter chain for FORMAT_ALONE - must be a single LZMA1 filter",
@@ -380,9 +391,7 @@ impl Compressor {
                 code = ffi::LZMA_OK; // nothing to do is no error
             }
             check(vm, code)?;
-            if (!finish && at == input.len() && !full)
-                || (finish && code == ffi::LZMA_STREAM_END)
-            {
+            if (!finish && at == input.len() && !full) || (finish && code == ffi::LZMA_STREAM_END) {
                 return Ok(out);
             }
         }
@@ -398,7 +407,10 @@ fn room(out: &mut Vec<u8>, limit: usize) -> usize {
 }
 
 fn cannot_pickle(vm: &Vm, args: &Args) -> PyResult {
-    let name = args.args.first().map_or(String::new(), |v| vm.type_of(v).full_name());
+    let name = args
+        .args
+        .first()
+        .map_or(String::new(), |v| vm.type_of(v).full_name());
     Err(vm.type_error(format!("cannot pickle '{name}' object")))
 }
 
@@ -534,7 +546,8 @@ impl Decompressor {
             check(vm, code)?;
             if code == ffi::LZMA_GET_CHECK || code == ffi::LZMA_NO_CHECK {
                 // SAFETY: a stream with a decoder that has seen the check.
-                self.check.set(unsafe { ffi::lzma_get_check(stream.as_mut()) } as u32);
+                self.check
+                    .set(unsafe { ffi::lzma_get_check(stream.as_mut()) } as u32);
             }
             if code == ffi::LZMA_STREAM_END {
                 self.eof.set(true);
@@ -811,11 +824,7 @@ pub mod module {
     ///
     /// The result does not include the filter ID itself, only the options.
     #[pyfunction(sig = "($module, filter_id, encoded_props, /)")]
-    fn _decode_filter_properties(
-        vm: &Vm,
-        filter_id: &Value,
-        encoded_props: Buffer,
-    ) -> PyResult {
+    fn _decode_filter_properties(vm: &Vm, filter_id: &Value, encoded_props: Buffer) -> PyResult {
         let mut filter = ffi::lzma_filter {
             id: unsigned(vm, filter_id, "lzma_vli")?,
             options: std::ptr::null_mut(),

@@ -23,10 +23,16 @@ use zstd_safe::zstd_sys as ffi;
 unsafe extern "C" {
     fn ZSTD_cParam_getBounds(parameter: c_int) -> ffi::ZSTD_bounds;
     fn ZSTD_dParam_getBounds(parameter: c_int) -> ffi::ZSTD_bounds;
-    fn ZSTD_CCtx_setParameter(context: *mut ffi::ZSTD_CCtx, parameter: c_int, value: c_int)
-    -> usize;
-    fn ZSTD_DCtx_setParameter(context: *mut ffi::ZSTD_DCtx, parameter: c_int, value: c_int)
-    -> usize;
+    fn ZSTD_CCtx_setParameter(
+        context: *mut ffi::ZSTD_CCtx,
+        parameter: c_int,
+        value: c_int,
+    ) -> usize;
+    fn ZSTD_DCtx_setParameter(
+        context: *mut ffi::ZSTD_DCtx,
+        parameter: c_int,
+        value: c_int,
+    ) -> usize;
 }
 
 const BLOCK: usize = 32 * 1024;
@@ -48,7 +54,11 @@ const COMPRESSION: &[(c_int, &str, &str)] = &[
     (105, "ZSTD_c_minMatch", "min_match"),
     (106, "ZSTD_c_targetLength", "target_length"),
     (107, "ZSTD_c_strategy", "strategy"),
-    (160, "ZSTD_c_enableLongDistanceMatching", "enable_long_distance_matching"),
+    (
+        160,
+        "ZSTD_c_enableLongDistanceMatching",
+        "enable_long_distance_matching",
+    ),
     (161, "ZSTD_c_ldmHashLog", "ldm_hash_log"),
     (162, "ZSTD_c_ldmMinMatch", "ldm_min_match"),
     (163, "ZSTD_c_ldmBucketSizeLog", "ldm_bucket_size_log"),
@@ -171,7 +181,10 @@ fn options_of(
     };
     let mut items = Vec::new();
     for (key, value) in dict.items_vec() {
-        if wrong.as_ref().is_some_and(|wrong| vm.type_of(&key).is(wrong)) {
+        if wrong
+            .as_ref()
+            .is_some_and(|wrong| vm.type_of(&key).is(wrong))
+        {
             return Err(vm.type_error(format!(
                 "{kind} options dictionary key must not be a {other} attribute"
             )));
@@ -208,7 +221,10 @@ fn room(out: &mut Vec<u8>, limit: usize, least: usize) -> usize {
 }
 
 fn cannot_pickle(vm: &Vm, args: &Args) -> PyResult {
-    let name = args.args.first().map_or(String::new(), |v| vm.type_of(v).full_name());
+    let name = args
+        .args
+        .first()
+        .map_or(String::new(), |v| vm.type_of(v).full_name());
     Err(vm.type_error(format!("cannot pickle '{name}' object")))
 }
 
@@ -263,7 +279,8 @@ impl ZstdDict {
                 "Failed to create a ZSTD_CDict instance from Zstandard dictionary content.",
             ));
         }
-        self.digested.with_mut(|all| all.insert(level, made as usize));
+        self.digested
+            .with_mut(|all| all.insert(level, made as usize));
         Ok(made)
     }
 
@@ -464,8 +481,7 @@ impl Compressor {
 
     fn set_options(&self, vm: &Vm, options: &Value) -> PyResult<()> {
         let wrong = vm.interp.module_state::<State>().decompression.get();
-        for (key, value) in
-            options_of(vm, options, "compression", wrong, "DecompressionParameter")?
+        for (key, value) in options_of(vm, options, "compression", wrong, "DecompressionParameter")?
         {
             if key == LEVEL {
                 self.set_level(vm, value)?;
@@ -662,11 +678,14 @@ impl Compressor {
             u64::MAX
         } else if number::is_int(vm, size) {
             let n = number::index_big(vm, size)?;
-            u64::try_from(n).ok().filter(|n| *n < ERROR).ok_or_else(|| {
-                vm.value_error(format!(
-                    "size argument should be a positive int less than {ERROR}"
-                ))
-            })?
+            u64::try_from(n)
+                .ok()
+                .filter(|n| *n < ERROR)
+                .ok_or_else(|| {
+                    vm.value_error(format!(
+                        "size argument should be a positive int less than {ERROR}"
+                    ))
+                })?
         } else {
             return Err(vm.type_error("an integer is required"));
         };
@@ -719,7 +738,11 @@ impl Compressor {
 ///
 /// Thread-safe at method level.  For one-shot decompression, use the
 /// decompress() function instead.
-#[pyclass(name = "ZstdDecompressor", module = "compression.zstd", flags(IMMUTABLE))]
+#[pyclass(
+    name = "ZstdDecompressor",
+    module = "compression.zstd",
+    flags(IMMUTABLE)
+)]
 pub struct Decompressor {
     context: *mut ffi::ZSTD_DCtx,
     /// Keeps what the context refers to.
@@ -755,8 +778,7 @@ impl Decompressor {
 
     fn set_options(&self, vm: &Vm, options: &Value) -> PyResult<()> {
         let wrong = vm.interp.module_state::<State>().compression.get();
-        for (key, value) in
-            options_of(vm, options, "decompression", wrong, "CompressionParameter")?
+        for (key, value) in options_of(vm, options, "decompression", wrong, "CompressionParameter")?
         {
             // SAFETY: a live context; zstd checks key and value.
             if failed(unsafe { ZSTD_DCtx_setParameter(self.context, key, value) }) {
@@ -783,8 +805,7 @@ impl Decompressor {
                 pos: 0,
             };
             // SAFETY: a live context; the buffers are as long as said.
-            let code =
-                unsafe { ffi::ZSTD_decompressStream(self.context, &mut output, &mut input) };
+            let code = unsafe { ffi::ZSTD_decompressStream(self.context, &mut output, &mut input) };
             let (made, full) = (output.pos, output.pos == output.size);
             out.truncate(start + made);
             if check(vm, code, "Unable to decompress Zstandard data")? == 0 {
@@ -939,9 +960,8 @@ fn sample_sizes(vm: &Vm, samples: &[u8], sizes: &Ref<Tuple>) -> PyResult<Vec<usi
     if u32::try_from(sizes.len()).is_err() {
         return Err(vm.value_error(format!("The number of samples should be <= {}.", u32::MAX)));
     }
-    let mismatch = || {
-        vm.value_error("The samples size tuple doesn't match the concatenation's size.")
-    };
+    let mismatch =
+        || vm.value_error("The samples size tuple doesn't match the concatenation's size.");
     let (mut all, mut left) = (Vec::new(), samples.len());
     for size in sizes.items() {
         if !number::is_int(vm, size) {
@@ -1177,11 +1197,7 @@ pub mod module {
     ///   d_parameter_type
     ///     DecompressionParameter IntEnum type object
     #[pyfunction(sig = "($module, /, c_parameter_type, d_parameter_type)")]
-    fn set_parameter_types(
-        vm: &Vm,
-        c_parameter_type: &Ref<Type>,
-        d_parameter_type: &Ref<Type>,
-    ) {
+    fn set_parameter_types(vm: &Vm, c_parameter_type: &Ref<Type>, d_parameter_type: &Ref<Type>) {
         let state = vm.interp.module_state::<State>();
         state.compression.set(Some(c_parameter_type.clone()));
         state.decompression.set(Some(d_parameter_type.clone()));

@@ -194,7 +194,10 @@ impl Blob {
         let Some(value) = value else {
             return Err(vm.type_error("Blob doesn't support slice deletion"));
         };
-        let count = slice.adjust(vm, Blob::len(blob) as usize)?.indices().count();
+        let count = slice
+            .adjust(vm, Blob::len(blob) as usize)?
+            .indices()
+            .count();
         let data = Buffer::of(vm, value)?.to_vec();
         if data.len() != count {
             return Err(vm.index_error("Blob slice assignment is wrong size"));
