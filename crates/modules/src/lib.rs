@@ -29,6 +29,7 @@ pub mod math;
 pub mod opcode;
 pub mod operator;
 pub mod os;
+pub mod pickle;
 pub mod posix;
 pub mod posixsubprocess;
 pub mod pwd;
@@ -93,6 +94,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::module::MODULE,
     &opcode::module::MODULE,
     &operator::module::MODULE,
+    &pickle::module::MODULE,
     &posix::module::MODULE,
     &posixsubprocess::module::MODULE,
     &pwd::module::MODULE,

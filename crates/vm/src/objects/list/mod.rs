@@ -90,6 +90,25 @@ impl List {
             .ok_or_else(|| vm.memory_error(""))
     }
 
+    /// Appends all that an iterator gives, which must run no Python. Raises MemoryError.
+    pub fn append_all(
+        &self,
+        vm: &Vm,
+        new: &mut dyn ExactSizeIterator<Item = Value>,
+    ) -> PyResult<()> {
+        self.items
+            .with_mut(|items| {
+                let wanted = new.len();
+                if items.capacity() - items.len() < wanted && items.try_reserve(wanted).is_err() {
+                    return false;
+                }
+                items.extend(new);
+                true
+            })
+            .then_some(())
+            .ok_or_else(|| vm.memory_error(""))
+    }
+
     /// Takes the last item out.
     pub fn pop_last(&self) -> Option<Value> {
         self.items.with_mut(Vec::pop)
