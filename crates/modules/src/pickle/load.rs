@@ -661,10 +661,7 @@ impl<'a> Load<'a> {
 
     fn put(&mut self, number: usize) -> Done {
         let value = self.top()?.clone();
-        let old = self
-            .unpickler
-            .memo
-            .with_mut(|memo| memo.set(number, value));
+        let old = self.unpickler.memo.with_mut(|memo| memo.set(number, value));
         drop(old);
         Ok(())
     }
@@ -848,8 +845,7 @@ impl<'a> Load<'a> {
         let Some(kwargs_ref) = kwargs.downcast::<Dict>() else {
             return Err(self.wrong_new(true, "kwargs argument must be a dict", &kwargs));
         };
-        let (names, values): (Vec<Value>, Vec<Value>) =
-            kwargs_ref.items_vec().into_iter().unzip();
+        let (names, values): (Vec<Value>, Vec<Value>) = kwargs_ref.items_vec().into_iter().unzip();
         if names.iter().any(|name| str_::of(name).is_none()) {
             return Err(vm.type_error("keywords must be strings"));
         }

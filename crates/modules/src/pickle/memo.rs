@@ -170,7 +170,10 @@ mod tests {
         assert!((0..1000).all(|n| memo.get(&Value::small_int(n)) == Some(n as usize * 2)));
         assert_eq!(memo.get(&Value::small_int(1000)), None);
         memo.set(&Value::small_int(7), 1);
-        assert_eq!((memo.len(), memo.get(&Value::small_int(7))), (1000, Some(1)));
+        assert_eq!(
+            (memo.len(), memo.get(&Value::small_int(7))),
+            (1000, Some(1))
+        );
     }
 
     #[test]
@@ -182,7 +185,10 @@ mod tests {
         assert_eq!(shelf.count, 3);
         shelf.push(Value::small_int(4)); // number 3 again: the count decides
         assert_eq!(shelf.count, 3);
-        assert_eq!(shelf.get(usize::MAX).and_then(|v| v.as_small_int()), Some(1));
+        assert_eq!(
+            shelf.get(usize::MAX).and_then(|v| v.as_small_int()),
+            Some(1)
+        );
         assert!(shelf.get(2).is_none());
         assert!(shelf.capacity() < 10_000);
     }

@@ -107,9 +107,9 @@ impl Pickler {
                 Some(n) if n < 0 => HIGHEST_PROTOCOL,
                 Some(n) if n <= HIGHEST_PROTOCOL.into() => n as i32,
                 Some(_) => {
-                    return Err(vm.value_error(format!(
-                        "pickle protocol must be <= {HIGHEST_PROTOCOL}"
-                    )));
+                    return Err(
+                        vm.value_error(format!("pickle protocol must be <= {HIGHEST_PROTOCOL}"))
+                    );
                 }
                 None => {
                     return Err(vm.overflow_error("Python int too large to convert to C long"));

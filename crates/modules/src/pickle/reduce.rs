@@ -18,7 +18,10 @@ use naja_vm::{PyResult, Raised, Vm, exception, import, int};
 pub fn dotted(vm: &Vm, name: &Ref<Str>) -> PyResult<Vec<Ref<Str>>> {
     name.as_bytes()
         .split(|&b| b == b'.')
-        .map(|part| vm.new_str_wtf8(part).map(|part| vm.interp.interned_name(&part)))
+        .map(|part| {
+            vm.new_str_wtf8(part)
+                .map(|part| vm.interp.interned_name(&part))
+        })
         .collect()
 }
 
@@ -59,7 +62,10 @@ impl Save<'_> {
         }
         let reducer = match self.pickler.dispatch_table.get() {
             Some(table) => object::get_item_opt(vm, &table, ty.to_ref().as_value())?,
-            None => self.globals.dispatch_table.get(vm, ty.to_ref().as_value())?,
+            None => self
+                .globals
+                .dispatch_table
+                .get(vm, ty.to_ref().as_value())?,
         };
         let value = match reducer {
             Some(reducer) => vm.call(&reducer, std::slice::from_ref(object))?,
@@ -123,7 +129,13 @@ impl Save<'_> {
         self.save_reduce(&[types.type_.to_value(), args], Some(object))
     }
 
-    fn not_found(&self, object: &Value, module: &Value, name: &Value, how: &str) -> PyResult<String> {
+    fn not_found(
+        &self,
+        object: &Value,
+        module: &Value,
+        name: &Value,
+        how: &str,
+    ) -> PyResult<String> {
         let vm = self.vm;
         let object = shown(vm, object)?;
         let module = object::str(vm, module)?;
@@ -177,8 +189,7 @@ impl Save<'_> {
         match follow(vm, &module, path) {
             Ok(found) if found.is(object) => Ok(module_name),
             Ok(_) => {
-                let message =
-                    self.not_found(object, &module_name, name, "the same object as")?;
+                let message = self.not_found(object, &module_name, name, "the same object as")?;
                 Err(pickling_error(vm, message))
             }
             Err(raised) if !vm.exception_matches(&vm.types.attribute_error) => Err(raised),

@@ -178,10 +178,7 @@ impl<'a> Save<'a> {
             let [a, b, c, d] = number.to_le_bytes();
             self.out.put(&[LONG_BINGET, a, b, c, d])
         } else {
-            return Err(pickling_error(
-                self.vm,
-                "memo id too large for LONG_BINGET",
-            ));
+            return Err(pickling_error(self.vm, "memo id too large for LONG_BINGET"));
         }
         Ok(())
     }
@@ -212,10 +209,7 @@ impl<'a> Save<'a> {
             let [a, b, c, d] = number.to_le_bytes();
             self.out.put(&[LONG_BINPUT, a, b, c, d])
         } else {
-            return Err(pickling_error(
-                self.vm,
-                "memo id too large for LONG_BINPUT",
-            ));
+            return Err(pickling_error(self.vm, "memo id too large for LONG_BINPUT"));
         }
         Ok(())
     }
@@ -298,7 +292,12 @@ impl<'a> Save<'a> {
         }
         let bytes = n.to_le_bytes();
         // As many bytes as hold the value and its sign.
-        let significant = 64 - if n < 0 { n.leading_ones() } else { n.leading_zeros() };
+        let significant = 64
+            - if n < 0 {
+                n.leading_ones()
+            } else {
+                n.leading_zeros()
+            };
         let len = significant as usize / 8 + 1;
         self.out.put(&[LONG1, len as u8]);
         self.out.put(&bytes[..len.min(8)]);
@@ -380,12 +379,7 @@ impl<'a> Save<'a> {
         self.save_reduce(&[function, args], Some(object))
     }
 
-    fn bytes_data(
-        &mut self,
-        object: &Value,
-        data: &[u8],
-        payload: Option<&Value>,
-    ) -> PyResult<()> {
+    fn bytes_data(&mut self, object: &Value, data: &[u8], payload: Option<&Value>) -> PyResult<()> {
         let len = data.len();
         let wide = (len as u64).to_le_bytes();
         let mut header = [0; 9];
@@ -664,7 +658,9 @@ impl<'a> Save<'a> {
         if self.proto > 0 {
             return self.dict_items(object, dict);
         }
-        let items = self.vm.call_method(object, &self.globals.names.items, &[])?;
+        let items = self
+            .vm
+            .call_method(object, &self.globals.names.items, &[])?;
         let items = iterator::iter(self.vm, &items)?;
         self.set_items(&items, object)
     }
