@@ -12,6 +12,7 @@ pub mod collections;
 pub mod common;
 pub mod contextvars;
 pub mod csv;
+pub mod datetime;
 pub mod errno;
 pub mod fcntl;
 pub mod functools;
@@ -74,6 +75,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &collections::module::MODULE,
     &contextvars::module::MODULE,
     &csv::module::MODULE,
+    &datetime::module::MODULE,
     &errno::module::MODULE,
     &fcntl::module::MODULE,
     &functools::module::MODULE,

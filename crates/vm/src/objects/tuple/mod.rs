@@ -51,7 +51,7 @@ impl Drop for Tuple {
 
 impl Tuple {
     /// The payload of an empty tuple.
-    pub(crate) fn empty() -> Tuple {
+    pub fn empty() -> Tuple {
         Tuple {
             len: 0,
             hash: Cell::new(-1),
@@ -93,7 +93,7 @@ impl Tuple {
     }
 
     /// As [`Tuple::of_type`] with a payload that begins with an empty tuple.
-    pub(crate) fn of_type_with<T: naja_heap::Payload>(
+    pub fn of_type_with<T: naja_heap::Payload>(
         vm: &Vm,
         ty: &Type,
         payload: T,
