@@ -93,7 +93,11 @@ impl Spec {
                 Some(meant) => format!(". Did you mean '{meant}'?"),
                 None => String::new(),
             };
-            let name = if self.name.is_some() { name } else { "this function" };
+            let name = if self.name.is_some() {
+                name
+            } else {
+                "this function"
+            };
             return vm.type_error(format!(
                 "{name} got an unexpected keyword argument '{key}'{meant}"
             ));

@@ -278,6 +278,9 @@ mod tests {
             let (y, w, d) = iso_calendar(from_ordinal(n));
             assert!(from_iso_calendar(y, w, d).is_ok_and(|d| ordinal(d) == n));
         }
-        assert!(matches!(from_iso_calendar(2019, 53, 1), Err(IsoError::Week)));
+        assert!(matches!(
+            from_iso_calendar(2019, 53, 1),
+            Err(IsoError::Week)
+        ));
     }
 }

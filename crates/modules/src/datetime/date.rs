@@ -278,8 +278,7 @@ impl Date {
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
         if zelf.hash.get() == -1 {
-            zelf.hash
-                .set(vm.interp.hash_key.hash_bytes(&zelf.state()))
+            zelf.hash.set(vm.interp.hash_key.hash_bytes(&zelf.state()))
         }
         Ok(zelf.hash.get())
     }
@@ -384,13 +383,13 @@ impl Date {
         let [year, week, weekday] = fields;
         match calendar::from_iso_calendar(year, week, weekday) {
             Ok(day) => Date::construct(vm, cls, day),
-            Err(IsoError::Year) => Err(vm.value_error(format!(
-                "year must be in {MINYEAR}..{MAXYEAR}, not {year}"
-            ))),
+            Err(IsoError::Year) => {
+                Err(vm.value_error(format!("year must be in {MINYEAR}..{MAXYEAR}, not {year}")))
+            }
             Err(IsoError::Week) => Err(vm.value_error(format!("Invalid week: {week}"))),
-            Err(IsoError::Weekday) => Err(vm.value_error(format!(
-                "Invalid weekday: {weekday} (range is [1, 7])"
-            ))),
+            Err(IsoError::Weekday) => {
+                Err(vm.value_error(format!("Invalid weekday: {weekday} (range is [1, 7])")))
+            }
         }
     }
 

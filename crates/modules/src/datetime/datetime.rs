@@ -236,14 +236,7 @@ impl DateTime {
     }
 
     /// A datetime of class `cls`. Raises ValueError, TypeError.
-    pub fn make(
-        vm: &Vm,
-        cls: &Type,
-        day: Day,
-        clock: Clock,
-        tzinfo: Value,
-        fold: i32,
-    ) -> PyResult {
+    pub fn make(vm: &Vm, cls: &Type, day: Day, clock: Clock, tzinfo: Value, fold: i32) -> PyResult {
         calendar::check_day(vm, day)?;
         calendar::check_clock(vm, clock, fold)?;
         tz::check_tzinfo(vm, &tzinfo)?;
@@ -251,20 +244,11 @@ impl DateTime {
     }
 
     /// `cls(year, .., tzinfo, fold=fold)`.
-    fn construct(
-        vm: &Vm,
-        cls: &Ref<Type>,
-        d: Day,
-        t: Clock,
-        tzinfo: Value,
-        fold: i32,
-    ) -> PyResult {
+    fn construct(vm: &Vm, cls: &Ref<Type>, d: Day, t: Clock, tzinfo: Value, fold: i32) -> PyResult {
         if cls.is(vm.class::<DateTime>()) {
             return DateTime::make(vm, cls, d, t, tzinfo, fold);
         }
-        let ints = [
-            d.year, d.month, d.day, t.hour, t.minute, t.second, t.micro,
-        ];
+        let ints = [d.year, d.month, d.day, t.hour, t.minute, t.second, t.micro];
         let args = ints.iter().map(|&n| vm.new_int(n as i64));
         let mut args = args.collect::<PyResult<Vec<_>>>()?;
         args.push(tzinfo);
@@ -301,8 +285,8 @@ impl DateTime {
 
     /// Microseconds since the first instant of day 0, in its own zone.
     fn total(&self) -> i128 {
-        let seconds = calendar::ordinal(self.day_of()) * SECONDS_PER_DAY
-            + self.clock_of().seconds();
+        let seconds =
+            calendar::ordinal(self.day_of()) * SECONDS_PER_DAY + self.clock_of().seconds();
         seconds as i128 * 1_000_000 + self.micro as i128
     }
 
@@ -827,9 +811,11 @@ impl DateTime {
                 let own = zelf.local_zone(vm)?;
                 match tz::utcoffset(vm, &own, zelf.as_value())? {
                     Some(offset) => offset,
-                    None => return Err(vm.type_error(
-                        "utcoffset() returned NoneType, expected timedelta or None",
-                    )),
+                    None => {
+                        return Err(vm.type_error(
+                            "utcoffset() returned NoneType, expected timedelta or None",
+                        ));
+                    }
                 }
             }
         };

@@ -42,18 +42,16 @@ fn too_large(vm: &Vm) -> naja_vm::Raised {
 impl Delta {
     /// All of it in microseconds.
     pub fn total(&self) -> i128 {
-        self.days as i128 * US_PER_DAY
-            + self.seconds as i128 * US_PER_SECOND
-            + self.micros as i128
+        self.days as i128 * US_PER_DAY + self.seconds as i128 * US_PER_SECOND + self.micros as i128
     }
 
     /// A delta of class `cls` of so many microseconds. Raises OverflowError.
     pub fn of_class(vm: &Vm, cls: &Type, total: i128) -> PyResult<Ref<Delta>> {
         let days = i32::try_from(total.div_euclid(US_PER_DAY)).map_err(|_| too_large(vm))?;
         if days.unsigned_abs() > MAX_DAYS as u32 {
-            return Err(vm.overflow_error(format!(
-                "days={days}; must have magnitude <= {MAX_DAYS}"
-            )));
+            return Err(
+                vm.overflow_error(format!("days={days}; must have magnitude <= {MAX_DAYS}"))
+            );
         }
         let rest = total.rem_euclid(US_PER_DAY);
         vm.new_object_of(
@@ -111,8 +109,7 @@ impl Delta {
     /// The hash of the fields' tuple.
     pub fn hash_value(&self, vm: &Vm) -> PyResult<i64> {
         if self.hash.get() == -1 {
-            self.hash
-                .set(hash::hash(vm, self.state(vm)?.as_value())?)
+            self.hash.set(hash::hash(vm, self.state(vm)?.as_value())?)
         }
         Ok(self.hash.get())
     }
@@ -152,7 +149,11 @@ impl Sum {
     fn rounded(self) -> IBig {
         let mut rounded = self.rest.round();
         if (rounded - self.rest).abs() == 0.5 {
-            let odd = if &self.whole & IBig::ONE == IBig::ONE { 1.0 } else { 0.0 };
+            let odd = if &self.whole & IBig::ONE == IBig::ONE {
+                1.0
+            } else {
+                0.0
+            };
             rounded = 2.0 * ((self.rest + odd) * 0.5).round() - odd;
         }
         self.whole + IBig::from(rounded as i64)
@@ -200,7 +201,11 @@ const ORDER: [usize; 7] = [2, 3, 1, 4, 5, 0, 6];
 
 /// `m / n`, ties to even.
 fn divide_nearest(m: &IBig, n: &IBig) -> IBig {
-    let (m, n) = if *n < IBig::ZERO { (-m, -n) } else { (m.clone(), n.clone()) };
+    let (m, n) = if *n < IBig::ZERO {
+        (-m, -n)
+    } else {
+        (m.clone(), n.clone())
+    };
     // Floor division: dashu's truncates.
     let mut quotient = &m / &n;
     let mut rest = &m - &quotient * &n;
@@ -278,7 +283,11 @@ fn as_int(vm: &Vm, n: i128) -> PyResult {
 
 fn floor_divided(a: i128, b: i128) -> i128 {
     let quotient = a / b;
-    if a % b != 0 && (a < 0) != (b < 0) { quotient - 1 } else { quotient }
+    if a % b != 0 && (a < 0) != (b < 0) {
+        quotient - 1
+    } else {
+        quotient
+    }
 }
 
 fn plural(n: i64) -> &'static str {

@@ -19,7 +19,9 @@ const MONTHS: [&str; 12] = [
 /// `Sun Sep  9 01:46:40 2001`.
 pub fn ctime(day: Day, clock: Clock) -> String {
     let weekday = DAYS.get(calendar::weekday(day) as usize).unwrap_or(&"");
-    let month = MONTHS.get((day.month as usize).wrapping_sub(1)).unwrap_or(&"");
+    let month = MONTHS
+        .get((day.month as usize).wrapping_sub(1))
+        .unwrap_or(&"");
     format!(
         "{weekday} {month} {:2} {:02}:{:02}:{:02} {:04}",
         day.day, clock.hour, clock.minute, clock.second, day.year

@@ -89,7 +89,11 @@ pub fn date_end(text: &[u8]) -> Result<usize, Malformed> {
         return Ok(8);
     }
     // YYYYWww or YYYYWwwD, and a digit may be the separator.
-    let digits = text.iter().skip(7).take_while(|c| c.is_ascii_digit()).count();
+    let digits = text
+        .iter()
+        .skip(7)
+        .take_while(|c| c.is_ascii_digit())
+        .count();
     let end = 7 + digits;
     Ok(match end {
         7 | 8 => end,
@@ -156,13 +160,21 @@ pub fn time(text: &[u8]) -> Result<(Clock, Option<i64>), Malformed> {
     let (own, rest) = text.split_at(zone.unwrap_or(text.len()));
     let (moment, surplus) = clock(own)?;
     let Some((&sign, offset)) = rest.split_first() else {
-        return if surplus { Err(Malformed) } else { Ok((moment, None)) };
+        return if surplus {
+            Err(Malformed)
+        } else {
+            Ok((moment, None))
+        };
     };
     if surplus {
         return Err(Malformed);
     }
     if sign == b'Z' {
-        return if offset.is_empty() { Ok((moment, Some(0))) } else { Err(Malformed) };
+        return if offset.is_empty() {
+            Ok((moment, Some(0)))
+        } else {
+            Err(Malformed)
+        };
     }
     let (offset, surplus) = clock(offset)?;
     if surplus {

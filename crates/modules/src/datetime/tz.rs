@@ -157,12 +157,7 @@ pub fn offset_text(offset: &Delta, separator: &str) -> String {
 }
 
 /// The time zone's offset as text; empty where it has none.
-pub fn format_utcoffset(
-    vm: &Vm,
-    separator: &str,
-    tzinfo: &Value,
-    arg: &Value,
-) -> PyResult<String> {
+pub fn format_utcoffset(vm: &Vm, separator: &str, tzinfo: &Value, arg: &Value) -> PyResult<String> {
     Ok(match utcoffset(vm, tzinfo, arg)? {
         Some(offset) => offset_text(&offset, separator),
         None => String::new(),
@@ -222,16 +217,14 @@ impl TzInfo {
     fn fromutc(zelf: &Ref<Self>, vm: &Vm, object: &Value) -> PyResult {
         let moment = own_moment(vm, zelf.as_value(), object)?;
         let zone = moment.zone();
-        let missing = |what: &str| {
-            vm.value_error(format!("fromutc: non-None {what}() result required"))
-        };
+        let missing =
+            |what: &str| vm.value_error(format!("fromutc: non-None {what}() result required"));
         let offset = utcoffset(vm, &zone, object)?.ok_or_else(|| missing("utcoffset"))?;
         let summer = dst(vm, &zone, object)?.ok_or_else(|| missing("dst"))?;
         let standard = offset.total() - summer.total();
         let result = DateTime::moved(moment, vm, standard)?;
-        let inconsistent = || {
-            vm.value_error("fromutc: tz.dst() gave inconsistent results; cannot convert")
-        };
+        let inconsistent =
+            || vm.value_error("fromutc: tz.dst() gave inconsistent results; cannot convert");
         let Some(summer) = dst(vm, &zone, &result)? else {
             return Err(inconsistent());
         };
