@@ -170,6 +170,7 @@ fn error_of(kind: SyntaxErrorKind, range: Range, message: String) -> Error {
         end_lineno: range.end_lineno,
         end_offset: range.end_col_offset + 1,
         text: None,
+        metadata: None,
     })
 }
 

@@ -45,6 +45,8 @@ struct Dumper<'a> {
     writer: Writer,
     version: i32,
     allow_code: bool,
+    /// Code objects and slices begun but not ended: nothing inside may refer to them.
+    unfinished: Vec<u64>,
     /// Back references, by the word of the value.
     seen: FxHashMap<usize, u32>,
     /// Keeps what was made on the way alive, so that addresses stay unique.
@@ -171,6 +173,9 @@ impl Dumper<'_> {
             });
             self.float(f)?;
         } else {
+            if self.unfinished.contains(&value.bits()) {
+                return self.unknown();
+            }
             let Some(flag) = self.flag(value) else {
                 return Ok(());
             };
@@ -236,7 +241,13 @@ impl Dumper<'_> {
             return Ok(());
         }
         if let Some(set) = value.downcast::<Set>().filter(|_| exactly(&t.set)) {
-            return self.set(set.elements(), code::SET | flag);
+            let elements = set.elements();
+            let count = elements.len();
+            self.set(elements, code::SET | flag)?;
+            if set.elements().len() != count {
+                return Err(vm.runtime_error("set changed size during iteration"));
+            }
+            return Ok(());
         }
         if let Some(set) = value
             .downcast::<FrozenSet>()
@@ -245,7 +256,10 @@ impl Dumper<'_> {
             return self.set(set.elements(), code::FROZENSET | flag);
         }
         if let Some(code) = value.downcast::<CodeObject>() {
-            return self.code(code, flag);
+            self.unfinished.push(value.bits());
+            self.code(code, flag)?;
+            self.unfinished.pop();
+            return Ok(());
         }
         if let Some(slice) = value.downcast::<Slice>() {
             if self.version < 5 {
@@ -253,7 +267,10 @@ impl Dumper<'_> {
             }
             self.writer.byte(code::SLICE | flag);
             let parts = [slice.start.clone(), slice.stop.clone(), slice.step.clone()];
-            return self.items(&parts);
+            self.unfinished.push(value.bits());
+            self.items(&parts)?;
+            self.unfinished.pop();
+            return Ok(());
         }
         if Buffer::supported(vm, value) {
             let bytes = Buffer::of(vm, value)?.to_vec();
@@ -326,6 +343,7 @@ impl Dumper<'_> {
             writer: Writer::new(),
             version,
             allow_code,
+            unfinished: Vec::new(),
             seen: FxHashMap::default(),
             kept: Vec::new(),
             depth: 0,

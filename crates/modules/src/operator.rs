@@ -139,6 +139,11 @@ impl Traverse for ItemGetter {
 
 #[pymethods]
 impl ItemGetter {
+    #[pygetter]
+    fn __text_signature__(&self) -> &'static str {
+        "(obj, /)"
+    }
+
     #[pyslot(sig = "(item, /, *items)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let items = getter_args(vm, &args, "itemgetter")?.to_vec();
@@ -217,6 +222,11 @@ fn follow(vm: &Vm, object: &Value, path: &[Ref<Str>]) -> PyResult {
 
 #[pymethods]
 impl AttrGetter {
+    #[pygetter]
+    fn __text_signature__(&self) -> &'static str {
+        "(obj, /)"
+    }
+
     #[pyslot(sig = "(attr, /, *attrs)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let names = getter_args(vm, &args, "attrgetter")?;
@@ -290,6 +300,11 @@ impl Traverse for MethodCaller {
 
 #[pymethods]
 impl MethodCaller {
+    #[pygetter]
+    fn __text_signature__(&self) -> &'static str {
+        "(obj, /)"
+    }
+
     #[pyslot(sig = "(name, /, *args, **kwargs)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let Some((name, rest)) = args.positional().split_first() else {

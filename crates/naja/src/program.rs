@@ -130,6 +130,9 @@ fn insert_path(vm: &Vm, entry: Value) -> PyResult<()> {
     let Some(path) = vm.sys_attr("path")? else {
         return Err(vm.runtime_error("unable to get sys.path"));
     };
+    if let Some(text) = naja_vm::str_::of(&entry) {
+        import::shadowing::set_first_path(vm, text.to_string_lossy().into_owned().into());
+    }
     vm.call_method_str(&path, "insert", &[vm.new_int(0)?, entry])?;
     Ok(())
 }

@@ -30,6 +30,16 @@ pub struct SyntaxError {
     pub end_lineno: i32,
     pub end_offset: i32,
     pub text: Option<String>,
+    /// For errors of the grammar: where to look for misspelt keywords.
+    pub metadata: Option<Metadata>,
+}
+
+/// The place of the last whole compound statement (line and column, 0 where there is none), and the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Metadata {
+    pub lineno: i32,
+    pub col_offset: i32,
+    pub source: String,
 }
 
 impl SyntaxError {

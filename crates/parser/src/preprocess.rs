@@ -88,6 +88,7 @@ pub(crate) fn recursion_error() -> SyntaxError {
         end_lineno: 0,
         end_offset: 0,
         text: None,
+        metadata: None,
     }
 }
 

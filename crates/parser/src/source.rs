@@ -176,6 +176,7 @@ fn plain(message: String) -> SyntaxError {
         end_lineno: 0,
         end_offset: -1,
         text: None,
+        metadata: None,
     }
 }
 
@@ -190,6 +191,7 @@ fn with_mark(rest: &[u8], name: &str, line: usize) -> SyntaxError {
         end_lineno: line as i32,
         end_offset: text.chars().count() as i32,
         text: Some(text),
+        metadata: None,
     }
 }
 
@@ -214,6 +216,7 @@ fn not_utf8(bytes: &[u8], at: usize, filename: Option<&str>) -> SyntaxError {
         end_lineno: lineno,
         end_offset: offset,
         text: Some(String::from_utf8_lossy(line).into_owned()),
+        metadata: None,
     }
 }
 

@@ -83,6 +83,7 @@ impl Writer {
                 end_lineno: 0,
                 end_offset: 0,
                 text: None,
+                metadata: None,
             });
         }
         match expr.kind {

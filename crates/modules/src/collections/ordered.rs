@@ -14,7 +14,7 @@ use naja_vm::dict::Dict;
 use naja_vm::protocols::compare::{self, CompareOp};
 use naja_vm::protocols::{attributes, hash, iterator, object, sequence};
 use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Traverse, Visitor, Vm};
+use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
 
@@ -225,15 +225,7 @@ impl OrderedDict {
     /// `pop`: the value of a key, which goes; the fallback or KeyError where there is none.
     fn take(zelf: &Ref<Self>, vm: &Vm, key: &Value, hash: i64, default: Option<Value>) -> PyResult {
         zelf.forget(vm, key, hash)?;
-        let value = if OrderedDict::is_exact(zelf, vm) {
-            zelf.dict.remove_hashed(vm, key, hash)?
-        } else if sequence::contains(vm, zelf.as_value(), key)? {
-            let value = object::get_item(vm, zelf.as_value(), key)?;
-            object::del_item(vm, zelf.as_value(), key)?;
-            Some(value)
-        } else {
-            None
-        };
+        let value = zelf.dict.remove_hashed(vm, key, hash)?;
         value.or(default).ok_or_else(|| vm.key_error(key))
     }
 
@@ -243,6 +235,10 @@ impl OrderedDict {
         self.dict.clear_table();
         drop(old);
     }
+}
+
+fn mutated(vm: &Vm) -> Raised {
+    vm.runtime_error("OrderedDict mutated during iteration")
 }
 
 /// `pairs` of keys and values into anything. CPython's messages.
@@ -362,16 +358,17 @@ impl OrderedDict {
         if equal && let Some(y) = b.downcast::<OrderedDict>() {
             let (state_x, state_y) = (x.state.get(), y.state.get());
             let (keys_x, keys_y) = (x.keys_vec(), y.keys_vec());
-            equal = keys_x.len() == keys_y.len();
             for ((k, _), (l, _)) in keys_x.iter().zip(&keys_y) {
                 if !equal {
                     break;
                 }
                 equal = compare::eq(vm, k, l)?;
                 if x.state.get() != state_x || y.state.get() != state_y {
-                    return Err(vm.runtime_error("OrderedDict mutated during iteration"));
+                    return Err(mutated(vm));
                 }
             }
+            // Only now: CPython walks both orders together, and comparisons can be seen.
+            equal &= keys_x.len() == keys_y.len();
         }
         Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
     }
@@ -548,18 +545,26 @@ impl OrderedDict {
         if OrderedDict::is_exact(zelf, vm) {
             let class = vm.class::<OrderedDict>().clone();
             let new = vm.new_object_of(&class, OrderedDict::empty())?;
+            let state = zelf.state.get();
             for (key, hash) in zelf.keys_vec() {
                 match zelf.dict.get_hashed(vm, &key, hash)? {
                     Some(value) => new.put_hashed(vm, &key, hash, value)?,
                     None => return Err(vm.key_error(&key)),
                 }
+                if zelf.state.get() != state {
+                    return Err(mutated(vm));
+                }
             }
             return Ok(new.into_value());
         }
         let new = vm.call(&class_of(vm, zelf.as_value()), &[])?;
+        let state = zelf.state.get();
         for (key, _) in zelf.keys_vec() {
             let value = object::get_item(vm, zelf.as_value(), &key)?;
             object::set_item(vm, &new, &key, &value)?;
+            if zelf.state.get() != state {
+                return Err(mutated(vm));
+            }
         }
         Ok(new)
     }

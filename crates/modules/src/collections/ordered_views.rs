@@ -104,13 +104,14 @@ impl OrderedIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some((dict, key, hash)) = zelf.advance(vm)? else {
+        let Some((dict, key, _)) = zelf.advance(vm)? else {
             return Ok(None);
         };
         if zelf.shown == Shown::Keys {
             return Ok(Some(key));
         }
-        let Some(value) = dict.dict.get_hashed(vm, &key, hash)? else {
+        // Hashed anew: a key whose hash has changed is not found.
+        let Some(value) = dict.dict.get(vm, &key)? else {
             zelf.stop();
             return Err(vm.key_error(&key));
         };

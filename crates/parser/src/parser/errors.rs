@@ -10,7 +10,7 @@ use super::node::{K, Node, V};
 use super::stream::{T, Tok};
 use super::{Mode, ParseOptions};
 use crate::ast::{Arena, Range};
-use crate::error::{SyntaxError, SyntaxErrorKind};
+use crate::error::{Metadata, SyntaxError, SyntaxErrorKind};
 
 /// `MAXSTACK`
 const MAX_LEVEL: u32 = 6000;
@@ -41,7 +41,17 @@ pub(super) struct Input<'i> {
 pub(super) fn find_error(input: &Input) -> SyntaxError {
     let run = || {
         let arena = Arena::new();
-        Pass::new(input, &arena).run()
+        let mut pass = Pass::new(input, &arena);
+        let mut error = pass.run();
+        if error.is_syntax_error() && error.kind != SyntaxErrorKind::Incomplete {
+            let (lineno, col_offset) = pass.last_statement;
+            error.metadata = Some(Metadata {
+                lineno,
+                col_offset,
+                source: input.source.to_owned(),
+            });
+        }
+        error
     };
     std::thread::scope(|scope| {
         match std::thread::Builder::new()
@@ -64,6 +74,7 @@ pub(super) fn memory_error() -> SyntaxError {
         end_lineno: 0,
         end_offset: 0,
         text: None,
+        metadata: None,
     }
 }
 
@@ -86,6 +97,8 @@ pub(super) struct Pass<'a, 'i> {
     /// Parenthesis depth behind each token.
     depths: Vec<u32>,
     invalid_rules: bool,
+    /// Line and column of the last compound statement that the second run found whole.
+    last_statement: (i32, i32),
     error: Option<SyntaxError>,
     /// The error came from the tokenizer.
     from_tokenizer: bool,
@@ -117,6 +130,7 @@ impl<'a, 'i> Pass<'a, 'i> {
             level: 0,
             depths,
             invalid_rules: false,
+            last_statement: (0, 0),
             error: None,
             from_tokenizer: false,
             barry: input.options.barry_as_flufl,
@@ -124,7 +138,7 @@ impl<'a, 'i> Pass<'a, 'i> {
     }
 
     /// Both runs and the choice of the error.
-    fn run(mut self) -> SyntaxError {
+    fn run(&mut self) -> SyntaxError {
         let start = match self.input.mode {
             Mode::Exec => "file",
             Mode::Eval => "eval",
@@ -185,7 +199,7 @@ impl<'a, 'i> Pass<'a, 'i> {
         }
     }
 
-    fn generic(mut self, token: usize) -> SyntaxError {
+    fn generic(&mut self, token: usize) -> SyntaxError {
         let kind = self.input.tokens[token].kind;
         match kind {
             T::Indent | T::Dedent => {
@@ -492,6 +506,9 @@ impl<'a, 'i> Pass<'a, 'i> {
                 return None;
             }
             if values.len() == alternative.items.len() {
+                if self.invalid_rules && grammar.rules[number].name == "compound_stmt" {
+                    self.note_statement(start);
+                }
                 return match &alternative.action {
                     Some(action) => self.act(action, start, &values),
                     None => match &alternative.items[..] {
@@ -508,6 +525,28 @@ impl<'a, 'i> Pass<'a, 'i> {
             }
         }
         None
+    }
+
+    /// Notes where a whole compound statement begins; CPython does so for all but functions.
+    fn note_statement(&mut self, start: usize) {
+        let tokens = self.input.tokens;
+        let mut at = start;
+        while tokens.get(at).is_some_and(|t| t.kind == T::At) {
+            match tokens[at..].iter().position(|t| t.kind == T::Newline) {
+                Some(count) => at += count + 1,
+                None => return,
+            }
+        }
+        let Some(token) = tokens.get(at) else { return };
+        let function = match self.text(at) {
+            "def" => true,
+            "async" => at + 1 < tokens.len() && self.text(at + 1) == "def",
+            _ => false,
+        };
+        let range = token.range();
+        if !function && self.last_statement.0 <= range.lineno as i32 {
+            self.last_statement = (range.lineno as i32, range.col_offset as i32);
+        }
     }
 
     fn item(&mut self, item: &'static Item) -> Option<V<'a>> {
@@ -737,6 +776,7 @@ impl<'a, 'i> Pass<'a, 'i> {
             end_lineno: end_lineno.max(0) as _,
             end_offset: end_offset as _,
             text: Some(text.to_owned()),
+            metadata: None,
         });
     }
 }
@@ -767,6 +807,7 @@ pub(super) fn multiple_statements(source: &str, token: &Tok) -> SyntaxError {
         end_lineno: token.end_lineno as _,
         end_offset: characters(line, i64::from(token.end_col) + 1) as _,
         text: Some(line.to_owned()),
+        metadata: None,
     }
 }
 

@@ -228,6 +228,7 @@ impl<'a> Scanner<'a> {
             end_lineno: lineno as i32,
             end_offset,
             text: Some(rest[..length].to_owned()),
+            metadata: None,
         }
     }
 

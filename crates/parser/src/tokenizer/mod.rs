@@ -309,6 +309,7 @@ impl Tokenizer {
             end_lineno: self.line as i32,
             end_offset,
             text: Some(String::from_utf8_lossy(&line[..length]).into_owned()),
+            metadata: None,
         })
     }
 
@@ -326,6 +327,7 @@ impl Tokenizer {
             end_lineno: -1,
             end_offset: -1,
             text: Some(text),
+            metadata: None,
         })
     }
 
@@ -348,6 +350,7 @@ impl Tokenizer {
             end_lineno: self.line as i32,
             end_offset: -1,
             text: None,
+            metadata: None,
         })
     }
 

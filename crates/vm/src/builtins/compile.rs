@@ -130,10 +130,29 @@ fn raise_located(vm: &Vm, error: &SyntaxError, filename: Option<&str>) -> Raised
             vm.new_tuple(place)?.into_value(),
         ])
     })();
-    match args {
+    let raised = match args {
         Ok(args) => vm.raise_with(class, &args),
-        Err(raised) => raised,
+        Err(raised) => return raised,
+    };
+    if let Some(data) = &error.metadata
+        && let Some(exception) = vm.pending_exception()
+    {
+        match metadata(vm, data) {
+            Ok(metadata) => exception.set_field(crate::objects::exception::types::syntax::METADATA, Some(metadata)),
+            Err(raised) => return raised,
+        }
     }
+    raised
+}
+
+/// What `traceback` looks for misspelt keywords with.
+fn metadata(vm: &Vm, data: &naja_parser::error::Metadata) -> PyResult {
+    let parts = vec![
+        vm.new_int(data.lineno.into())?,
+        vm.new_int(data.col_offset.into())?,
+        vm.new_str(&data.source)?.into_value(),
+    ];
+    Ok(vm.new_tuple(parts)?.into_value())
 }
 
 /// Issues the front end's warnings; one that a filter makes an error is raised as SyntaxError.
@@ -166,6 +185,7 @@ pub fn issue(vm: &Vm, warnings: &[Warning], filename: &str) -> PyResult<()> {
                 end_lineno: warning.end_lineno,
                 end_offset: warning.end_col_offset,
                 text: None,
+                metadata: None,
             };
             return Err(raise_syntax_error(vm, &error, filename));
         }
@@ -193,6 +213,7 @@ fn source_error(
                 end_lineno: line,
                 end_offset: offset,
                 text: None,
+                metadata: None,
             };
             raise_syntax_error(vm, &error, filename)
         }

@@ -8,6 +8,7 @@ pub mod frozen;
 pub mod imp;
 pub mod library;
 pub mod paths;
+pub mod shadowing;
 
 use crate::function::ModuleDef;
 use crate::objects::dict::Dict;
@@ -81,7 +82,12 @@ fn ensure_initialized(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult<()> 
     let Some(importlib) = vm.interp.state.importlib.get() else {
         return Ok(());
     };
-    if is_initializing(vm, module)? {
+    let spec = attributes::get_optional(vm, module, &vm.names.__spec__)?;
+    let initializing = match &spec {
+        Some(spec) => shadowing::is_initializing(vm, spec)?,
+        None => false,
+    };
+    if initializing {
         let wait = vm.intern("_lock_unlock_module");
         vm.call_method(&importlib, &wait, &[name.to_value()])?;
     }
@@ -323,35 +329,6 @@ pub fn import_name(
     )
 }
 
-/// Where a module comes from, for messages: its spec's origin, or `__file__`.
-fn origin(vm: &Vm, module: &Value) -> PyResult<Option<Value>> {
-    let spec = attributes::get_optional(vm, module, &vm.names.__spec__)?.filter(|s| !s.is_none());
-    if let Some(spec) = spec {
-        let located = match attributes::get_optional(vm, &spec, &vm.intern("has_location"))? {
-            Some(flag) => object::is_true(vm, &flag)?,
-            None => false,
-        };
-        if located && let Some(origin) = attributes::get_optional(vm, &spec, &vm.intern("origin"))?
-        {
-            return Ok(Some(origin).filter(|o| str_::of(o).is_some()));
-        }
-    }
-    Ok(attributes::get_optional(vm, module, &vm.names.__file__)?.filter(|f| str_::of(f).is_some()))
-}
-
-/// Whether the code of a module is still running.
-fn is_initializing(vm: &Vm, module: &Value) -> PyResult<bool> {
-    match attributes::get_optional(vm, module, &vm.names.__spec__)? {
-        Some(spec) if !spec.is_none() => {
-            match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
-                Some(flag) => object::is_true(vm, &flag),
-                None => Ok(false),
-            }
-        }
-        _ => Ok(false),
-    }
-}
-
 /// The instruction `IMPORT_FROM`: an attribute, or a submodule that is in `sys.modules` only (a circular import).
 pub fn import_from(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult {
     if let Some(value) = attributes::get_optional(vm, module, name)? {
@@ -359,55 +336,86 @@ pub fn import_from(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult {
     }
     let module_name =
         attributes::get_optional(vm, module, &vm.names.__name__)?.filter(|n| str_::of(n).is_some());
-    let Some(module_name) = module_name else {
-        let shown = object::repr(vm, name.as_value())?;
-        let message = format!(
-            "cannot import name {} from '<unknown module name>' (unknown location)",
-            shown.to_string_lossy()
-        );
-        return Err(import_error(
-            vm,
-            &vm.types.import_error,
-            message,
-            None,
-            None,
+    if let Some(package) = module_name.as_ref().and_then(str_::of) {
+        let full = vm.intern(&format!(
+            "{}.{}",
+            package.to_string_lossy(),
+            name.to_string_lossy()
         ));
-    };
-    let package = str_::of(&module_name)
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let full = vm.intern(&format!("{package}.{}", name.to_string_lossy()));
-    if let Some(found) = modules(vm)?.get_str(vm, &full)? {
-        return Ok(found);
+        if let Some(found) = modules(vm)?.get_str(vm, &full)? {
+            return Ok(found);
+        }
     }
-    let origin = origin(vm, module)?;
-    let place = match &origin {
-        Some(origin) => object::str(vm, origin)?.to_string_lossy().into_owned(),
-        None => "unknown location".to_string(),
+    let spec = attributes::get_optional(vm, module, &vm.names.__spec__)?;
+    let mut origin = match &spec {
+        Some(spec) => shadowing::spec_origin(vm, spec)?,
+        None => None,
     };
-    let (shown, from) = (
-        object::repr(vm, name.as_value())?,
-        object::repr(vm, &module_name)?,
-    );
-    let (shown, from) = (shown.to_string_lossy(), from.to_string_lossy());
-    let message = if is_initializing(vm, module)? {
-        format!(
-            "cannot import name {shown} from partially initialized module {from} (most likely due to a circular import) ({place})"
-        )
-    } else {
-        format!("cannot import name {shown} from {from} ({place})")
-    };
+    if spec.is_some() && origin.is_none() {
+        let file = attributes::get_optional(vm, module, &vm.names.__file__)?;
+        origin = file.and_then(|f| f.downcast_into::<Str>().ok());
+    }
+    let message = no_name(vm, module_name.as_ref(), spec.as_ref(), origin.as_ref(), name)?;
+    let origin = origin.map(Ref::into_value);
     let raised = import_error(
         vm,
         &vm.types.import_error,
         message,
-        Some(module_name),
+        module_name,
         origin,
     );
     if let Some(exception) = vm.pending_exception() {
         exception.set_field(field::NAME_FROM, Some(name.to_value()));
     }
     Err(raised)
+}
+
+/// Why `from module import name` found nothing, with the likely reason.
+fn no_name(
+    vm: &Vm,
+    module: Option<&Value>,
+    spec: Option<&Value>,
+    origin: Option<&Ref<Str>>,
+    name: &Ref<Str>,
+) -> PyResult<String> {
+    let from = match module {
+        Some(module) => object::repr(vm, module)?.to_string_lossy().into_owned(),
+        None => "'<unknown module name>'".to_string(),
+    };
+    let shown = object::repr(vm, name.as_value())?;
+    let plain = format!("cannot import name {} from", shown.to_string_lossy());
+    let Some(spec) = spec else {
+        return Ok(format!("{plain} {from} (unknown location)"));
+    };
+    let shadows = origin.is_some_and(|o| shadowing::possible(vm, o));
+    let file = match origin {
+        Some(origin) => object::repr(vm, origin.as_value())?
+            .to_string_lossy()
+            .into_owned(),
+        None => String::new(),
+    };
+    let standard = match module {
+        Some(module) if shadows => shadowing::in_standard_library(vm, module)?,
+        _ => false,
+    };
+    if standard {
+        return Ok(format!(
+            "{plain} {from} (consider renaming {file} since it has the same name as the standard library module named {from} and prevents importing that standard library module)"
+        ));
+    }
+    let place = match origin {
+        Some(origin) => origin.to_string_lossy().into_owned(),
+        None => "unknown location".to_string(),
+    };
+    Ok(match shadowing::is_initializing(vm, spec)? {
+        true if shadows => format!(
+            "{plain} {from} (consider renaming {file} if it has the same name as a library you intended to import)"
+        ),
+        true => format!(
+            "{plain} partially initialized module {from} (most likely due to a circular import) ({place})"
+        ),
+        false => format!("{plain} {from} ({place})"),
+    })
 }
 
 /// `from module import *` into a namespace.

@@ -1034,12 +1034,17 @@ unsafe fn super_attr(
         let extra = [(*sp.sub(3)).to_value(), first];
         fire(vm, fp, event::CALL, unit.event, at, at, &extra)?;
         (*fp).pc = pc;
-        let (p, s) = ops::attr::load_super_attr(pc, sp, fp, vm, arg);
+        // The attribute comes bound, as that of a `super` object that was made.
+        let (p, mut s) = ops::attr::load_super_attr(pc, sp, fp, vm, arg & !1);
         if p.is_null() {
             if !vm.exception_matches(&vm.types.attribute_error) {
                 report_raise(vm, fp, unit.event, at, &extra)?;
             }
             return Err(Raised);
+        }
+        if arg & 1 != 0 {
+            *s = naja_heap::slot::Slot::EMPTY;
+            s = s.add(1);
         }
         (*fp).sp = s;
         fire(vm, fp, event::C_RETURN, unit.event, at, at, &extra)?;

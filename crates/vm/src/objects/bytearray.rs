@@ -410,6 +410,8 @@ impl ByteArray {
                         vm.type_error(format!("can't extend bytearray with {}", ty.full_name()))
                     );
                 }
+                // Its only use here is the error that the object's `__len__` may raise.
+                crate::protocols::object::length_hint(vm, iterable_of_ints, 32)?;
                 let range = "byte must be in range(0, 256)";
                 bytes::from_iterable(vm, iterable_of_ints, "bytearray", range)?
             }
@@ -621,9 +623,10 @@ impl ByteArrayIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.array.get() {
-            Some(array) => reduce_iter(vm, array.into_value(), Some(self.index.get() as isize)),
-            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+            Some(array) => reduce_iter(vm, iter, array.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value()),
         }
     }
 

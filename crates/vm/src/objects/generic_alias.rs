@@ -341,11 +341,12 @@ impl AliasIterator {
 
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         let items = match self.0.get() {
             Some(alias) => vec![alias],
             None => vec![vm.interp.empty_tuple().into_value()],
         };
         let args = vm.new_tuple(items)?.into_value();
-        Ok(vm.new_tuple(vec![vm.builtin("iter")?, args])?.into_value())
+        Ok(vm.new_tuple(vec![iter, args])?.into_value())
     }
 }

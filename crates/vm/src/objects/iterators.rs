@@ -48,9 +48,11 @@ pub fn sequence_iterator(vm: &Vm, sequence: &Value) -> PyResult {
 }
 
 /// What an iterator over `items` says for pickling: `(iter, (items,), index)`.
-pub fn reduce_iter(vm: &Vm, items: Value, index: Option<isize>) -> PyResult {
+///
+/// The caller looks `iter` up first: that can run Python code, which may exhaust the iterator.
+pub fn reduce_iter(vm: &Vm, iter: Value, items: Value, index: Option<isize>) -> PyResult {
     let args = vm.new_tuple(vec![items])?.into_value();
-    let mut parts = vec![vm.builtin("iter")?, args];
+    let mut parts = vec![iter, args];
     if let Some(index) = index {
         parts.push(vm.new_int(index as i64)?)
     }
@@ -58,8 +60,8 @@ pub fn reduce_iter(vm: &Vm, items: Value, index: Option<isize>) -> PyResult {
 }
 
 /// What an exhausted iterator says for pickling: `(iter, (empty,))`.
-pub fn reduce_empty(vm: &Vm, empty: Value) -> PyResult {
-    reduce_iter(vm, empty, None)
+pub fn reduce_empty(vm: &Vm, iter: Value, empty: Value) -> PyResult {
+    reduce_iter(vm, iter, empty, None)
 }
 
 /// `iter(callable, sentinel)`.
@@ -115,9 +117,10 @@ impl SequenceIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.sequence.get() {
-            Some(items) => reduce_iter(vm, items, Some(self.index.get())),
-            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+            Some(items) => reduce_iter(vm, iter, items, Some(self.index.get())),
+            None => reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value()),
         }
     }
 
@@ -168,11 +171,12 @@ impl CallableIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?;
         let Some(callable) = self.callable.get() else {
-            return reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value());
+            return reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value());
         };
         let args = vm.new_tuple(vec![callable, self.sentinel.clone()])?;
-        let parts = vec![vm.builtin("iter")?, args.into_value()];
+        let parts = vec![iter, args.into_value()];
         Ok(vm.new_tuple(parts)?.into_value())
     }
 }

@@ -1,10 +1,11 @@
 //! `module` objects. CPython: Objects/moduleobject.c.
 
 use crate::function::Args;
+use crate::import::shadowing;
 use crate::objects::dict::Dict;
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
-use crate::protocols::{attributes, object};
+use crate::protocols::attributes;
 use crate::vm::{PyResult, Raised, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
@@ -79,34 +80,54 @@ impl Module {
             .map(|n| n.to_string_lossy().into_owned()))
     }
 
-    /// Whether the module's import is still under way.
-    fn is_initializing(&self, vm: &Vm) -> PyResult<bool> {
-        match self.dict().get_str(vm, &vm.names.__spec__)? {
-            Some(spec) if !spec.is_none() => {
-                match attributes::get_optional(vm, &spec, &vm.names._initializing)? {
-                    Some(flag) => object::is_true(vm, &flag),
-                    None => Ok(false),
-                }
-            }
-            _ => Ok(false),
+    #[cold]
+    fn no_attribute(&self, vm: &Vm, zelf: &Value, name: &Ref<Str>) -> Raised {
+        match self.absence(vm, name) {
+            Ok(message) => crate::objects::exception::attribute_error(vm, message, zelf, name),
+            Err(raised) => raised,
         }
     }
 
-    #[cold]
-    fn no_attribute(&self, vm: &Vm, zelf: &Value, name: &Ref<Str>) -> Raised {
+    /// What to say of an attribute that is not there, with the likely reason.
+    fn absence(&self, vm: &Vm, name: &Ref<Str>) -> PyResult<String> {
         let text = name.to_string_lossy();
-        let message = match self.name(vm) {
-            Ok(Some(module)) => match self.is_initializing(vm) {
-                Ok(true) => format!(
+        let Some(module) = self.name(vm)? else {
+            return Ok(format!("module has no attribute '{text}'"));
+        };
+        let plain = format!("module '{module}' has no attribute '{text}'");
+        let Some(spec) = self.dict().get_str(vm, &vm.names.__spec__)? else {
+            return Ok(plain);
+        };
+        let origin = shadowing::spec_origin(vm, &spec)?;
+        let shadows = origin.as_ref().is_some_and(|o| shadowing::possible(vm, o));
+        let origin = origin.map(|o| o.to_string_lossy().into_owned());
+        if let Some(origin) = origin.as_ref().filter(|_| shadows)
+            && let Some(given) = self.dict().get_str(vm, &vm.names.__name__)?
+            && shadowing::in_standard_library(vm, &given)?
+        {
+            return Ok(format!(
+                "{plain} (consider renaming '{origin}' since it has the same name as the standard library module named '{module}' and prevents importing that standard library module)"
+            ));
+        }
+        if shadowing::is_initializing(vm, &spec)? {
+            return Ok(match origin {
+                Some(origin) if shadows => format!(
+                    "{plain} (consider renaming '{origin}' if it has the same name as a library you intended to import)"
+                ),
+                Some(origin) => format!(
+                    "partially initialized module '{module}' from '{origin}' has no attribute '{text}' (most likely due to a circular import)"
+                ),
+                None => format!(
                     "partially initialized module '{module}' has no attribute '{text}' (most likely due to a circular import)"
                 ),
-                Ok(false) => format!("module '{module}' has no attribute '{text}'"),
-                Err(raised) => return raised,
-            },
-            Ok(None) => format!("module has no attribute '{text}'"),
-            Err(raised) => return raised,
-        };
-        crate::objects::exception::attribute_error(vm, message, zelf, name)
+            });
+        }
+        if shadowing::is_uninitialized_submodule(vm, &spec, name)? {
+            return Ok(format!(
+                "cannot access submodule '{text}' of module '{module}' (most likely due to a circular import)"
+            ));
+        }
+        Ok(plain)
     }
 }
 

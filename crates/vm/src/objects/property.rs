@@ -110,7 +110,7 @@ impl Property {
         ]
         .map(|p| p.unwrap_or(Value::NONE));
         parts[which] = function;
-        let doc = if property.getter_doc.get() {
+        let doc = if property.getter_doc.get() && !parts[0].is_none() {
             Value::NONE
         } else {
             property.doc.get().unwrap_or(Value::NONE)

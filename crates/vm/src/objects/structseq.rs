@@ -8,7 +8,7 @@
 use crate::function::{Args, TypeDef};
 use crate::objects::dict::Dict;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::Type;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::objects::type_::class_new::make_native;
 use crate::protocols::{object, sequence};
 use crate::vm::{PyResult, Vm};
@@ -224,7 +224,12 @@ pub fn replace(vm: &Vm, args: Args, fields: &Fields) -> PyResult {
 pub fn class(vm: &Vm, def: &'static TypeDef) -> Ref<Type> {
     match vm.interp.native_type(def.id) {
         Some(ty) => ty.clone(),
-        None => make_native(vm, def).clone(),
+        None => {
+            let class = make_native(vm, def).clone();
+            // Only those of `sys` are static types in CPython, which nobody may change.
+            class.set_flag(TypeFlags::IMMUTABLE, def.module == "sys");
+            class
+        }
     }
 }
 

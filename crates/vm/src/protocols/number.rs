@@ -344,7 +344,7 @@ pub fn index(vm: &Vm, value: &Value) -> PyResult {
         )));
     }
     let rty = vm.type_of(&result);
-    if !rty.is(&vm.types.int) && !rty.is(&vm.types.bool) {
+    if !rty.is(&vm.types.int) {
         vm.warn(
             &vm.types.deprecation_warning,
             format!(

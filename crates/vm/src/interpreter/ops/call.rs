@@ -371,9 +371,10 @@ ops! {
 
     fn call_list_append(pc, sp, fp, vm, arg) {
         // callable, list, item; a POP_TOP follows
-        let (callable, list) = (*sp.sub(3), (*sp.sub(2)).view());
-        if arg == 1 && vm.is_list_append(&callable.view())
-            && let Some(list) = list.downcast::<List>()
+        let callable = *sp.sub(3);
+        // Called through the class (`list.append(x, y)`), there is no receiver: its slot is empty.
+        if arg == 1 && !(*sp.sub(2)).is_empty() && vm.is_list_append(&callable.view())
+            && let Some(list) = (*sp.sub(2)).view().downcast::<List>()
         {
             let item = (*sp.sub(1)).into_value();
             (*fp).sp = sp.sub(1);

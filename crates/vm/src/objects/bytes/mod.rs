@@ -394,9 +394,10 @@ impl BytesIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.bytes.get() {
-            Some(bytes) => reduce_iter(vm, bytes.into_value(), Some(self.index.get() as isize)),
-            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+            Some(bytes) => reduce_iter(vm, iter, bytes.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value()),
         }
     }
 

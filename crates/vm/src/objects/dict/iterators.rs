@@ -138,12 +138,13 @@ fn pick_item(vm: &Vm, key: Value, value: Value) -> PyResult {
 }
 
 fn reduce(vm: &Vm, walk: &Walk, reverse: bool, pick: Pick) -> PyResult {
+    let iter = vm.builtin("iter")?; // first: looking it up can run Python code
     let walk = walk.fork();
     let mut items = Vec::new();
     while let Some((key, value)) = walk.next(vm, reverse)? {
         items.push(pick(vm, key, value)?)
     }
-    reduce_iter(vm, vm.new_list(items)?.into_value(), None)
+    reduce_iter(vm, iter, vm.new_list(items)?.into_value(), None)
 }
 
 macro_rules! dict_iterator {

@@ -219,14 +219,19 @@ impl FrameObject {
         }
     }
 
-    /// Names and values of all set variables, cells looked into. Hidden ones are left out.
+    /// Whether an inlined comprehension of a module's or class's code runs here: its variables are set meanwhile.
+    fn has_hidden(&self) -> bool {
+        let kinds = self.code.localspluskinds.iter();
+        kinds
+            .enumerate()
+            .any(|(i, kinds)| kinds & kind::HIDDEN != 0 && self.slot(i).is_some())
+    }
+
+    /// Names and values of all set variables, cells looked into.
     pub fn variables(&self) -> Vec<(Value, Value)> {
         let mut out = Vec::new();
         for (i, name) in self.code.localsplusnames.iter().enumerate() {
             let kinds = self.code.localspluskinds.get(i).copied().unwrap_or(0);
-            if kinds & kind::HIDDEN != 0 {
-                continue;
-            }
             let value = match self.slot(i) {
                 Some(value) if kinds & (kind::CELL | kind::FREE) != 0 => {
                     match value.downcast::<CellVariable>() {
@@ -346,7 +351,7 @@ impl FrameObject {
     /// Return the mapping used by the frame to look up local variables.
     #[pygetter]
     fn f_locals(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        if zelf.code.flags & flags::OPTIMIZED == 0 {
+        if zelf.code.flags & flags::OPTIMIZED == 0 && !zelf.has_hidden() {
             let namespace = match zelf.live() {
                 Some(frame) => frame.locals_value(),
                 None => zelf.namespace.get(),

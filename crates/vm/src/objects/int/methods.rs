@@ -522,6 +522,17 @@ impl Int {
                 if str_::of(bytes).is_some() {
                     return Err(vm.type_error("cannot convert 'str' object to bytes"));
                 }
+                if let Some(made) = vm.call_special(bytes, &vm.names.__bytes__, &[])? {
+                    match made.downcast::<Bytes>() {
+                        Some(made) => return from_data(vm, cls, made.as_bytes(), order, signed),
+                        None => {
+                            return Err(vm.type_error(format!(
+                                "__bytes__ returned non-bytes (type {})",
+                                vm.type_of(&made).full_name()
+                            )));
+                        }
+                    }
+                }
                 let mut data = Vec::new();
                 for item in sequence::collect(vm, bytes)? {
                     match number::index_i64(vm, &item)? {
@@ -532,12 +543,7 @@ impl Int {
                 data
             }
         };
-        let value = vm.new_bigint(bigint::from_bytes(&data, order, signed))?;
-        if cls.is(&vm.types.int) {
-            Ok(value)
-        } else {
-            vm.call(cls.as_value(), &[value])
-        }
+        from_data(vm, cls, &data, order, signed)
     }
 
     /// the real part of a complex number
@@ -573,6 +579,22 @@ impl Int {
             Some(n) => vm.new_bigint(n),
             None => Ok(Value::NOT_IMPLEMENTED),
         }
+    }
+}
+
+/// The integer that bytes stand for, of the class that was asked.
+fn from_data(
+    vm: &Vm,
+    class: &Ref<Type>,
+    data: &[u8],
+    order: ByteOrder,
+    signed: bool,
+) -> PyResult {
+    let value = vm.new_bigint(bigint::from_bytes(data, order, signed))?;
+    if class.is(&vm.types.int) {
+        Ok(value)
+    } else {
+        vm.call(class.as_value(), &[value])
     }
 }
 

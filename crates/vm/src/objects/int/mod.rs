@@ -190,6 +190,17 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult {
                 vm.type_of(&result).full_name()
             )));
         }
+        let rty = vm.type_of(&result);
+        if !rty.is(&vm.types.int) {
+            vm.warn(
+                &vm.types.deprecation_warning,
+                format!(
+                    "__int__ returned non-int (type {}).  The ability to return an instance of a strict subclass of int is deprecated, and may not be supported in a future version of Python.",
+                    rty.full_name()
+                ),
+                1,
+            )?;
+        }
         return exact(vm, result);
     }
     if ty.slots.index.get().is_some() {

@@ -414,7 +414,8 @@ impl List {
         let key = key.filter(|k| !k.is_none());
         let (sorted, result) = sort(vm, self.items.take(), key.as_ref(), reverse);
         let meanwhile = self.items.replace(sorted);
-        let modified = !meanwhile.is_empty();
+        // What was added and taken away again has left room behind.
+        let modified = meanwhile.capacity() != 0;
         drop(meanwhile);
         result?;
         if modified {
@@ -495,9 +496,10 @@ impl ListIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.list.get() {
-            Some(items) => reduce_iter(vm, items.into_value(), Some(self.index.get() as isize)),
-            None => reduce_empty(vm, vm.new_list(Vec::new())?.into_value()),
+            Some(items) => reduce_iter(vm, iter, items.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, iter, vm.new_list(Vec::new())?.into_value()),
         }
     }
 
@@ -567,7 +569,7 @@ impl ListReverseIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
-        let class = vm.class::<crate::objects::reversed::Reversed>().to_value();
+        let class = vm.builtin("reversed")?; // first: looking it up can run Python code
         let (list, index) = match self.list.get() {
             Some(list) => (list, Some(self.index.get())),
             None => (vm.new_list(Vec::new())?, None),

@@ -252,8 +252,9 @@ impl MemoryView {
 
     /// The part of the memory that a slice of the first dimension means.
     fn sliced(&self, vm: &Vm, slice: &Slice) -> PyResult<Buffer> {
-        let (start, stop, step) = slice.unpack(vm)?;
+        // The view is taken first: indices can run Python code that releases this one.
         let mut view = self.buffer(vm)?;
+        let (start, stop, step) = slice.unpack(vm)?;
         let a = slice::fit(start, stop, step, view.shape[0]);
         let stride = view.strides[0];
         view.offset = (view.offset as isize + stride * a.start).max(0) as usize;

@@ -677,6 +677,7 @@ impl SetIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?;
         // A copy goes on where this iterator stands, which stays as it is.
         let rest = SetIterator {
             set: MutCell::new(self.set.get()),
@@ -687,6 +688,6 @@ impl SetIterator {
         while let Some(item) = rest.next(vm)? {
             items.push(item)
         }
-        reduce_iter(vm, vm.new_list(items)?.into_value(), None)
+        reduce_iter(vm, iter, vm.new_list(items)?.into_value(), None)
     }
 }

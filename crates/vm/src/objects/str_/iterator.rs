@@ -60,12 +60,13 @@ impl Position {
     }
 
     fn reduce(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.text.get() {
             Some(text) => {
                 let done = self.done(&text) as isize;
-                reduce_iter(vm, text.into_value(), Some(done))
+                reduce_iter(vm, iter, text.into_value(), Some(done))
             }
-            None => reduce_empty(vm, vm.interp.empty_str().into_value()),
+            None => reduce_empty(vm, iter, vm.interp.empty_str().into_value()),
         }
     }
 

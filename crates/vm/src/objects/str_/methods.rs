@@ -366,6 +366,11 @@ fn repeat_into(out: &mut [u8], unit: &[u8]) {
 fn check_new_args(vm: &Vm, args: &Args) -> PyResult<()> {
     const NAMES: [&str; 3] = ["object", "encoding", "errors"];
     let (positional, total) = (args.positional().len(), args.args.len());
+    if total > 3 && positional < total {
+        return Err(vm.type_error(format!(
+            "str() takes at most 3 arguments ({total} given)"
+        )));
+    }
     if total > 3 {
         return Err(vm.type_error(format!("str expected at most 3 arguments, got {total}")));
     }
@@ -654,7 +659,11 @@ impl Str {
             .checked_mul(n)
             .filter(|&s| s <= isize::MAX as usize)
         else {
-            return Err(vm.overflow_error("repeated string is too long"));
+            // CPython minds the number of characters; what is too long in bytes only does not fit into memory.
+            return Err(match zelf.char_len().checked_mul(n) {
+                Some(chars) if chars <= isize::MAX as usize => vm.memory_error(""),
+                _ => vm.overflow_error("repeated string is too long"),
+            });
         };
         let new = Str::build(vm, size, zelf.char_len() * n, |out| {
             repeat_into(out, zelf.as_bytes())

@@ -220,6 +220,17 @@ impl Str {
         self.char_len == self.byte_len
     }
 
+    /// The characters as CPython keeps (and hashes) them: one, two or four bytes each, by the largest.
+    fn fixed_width(&self) -> Vec<u8> {
+        let largest = self.code_points().max().unwrap_or(0);
+        let points = self.code_points();
+        match largest {
+            0..=0xff => points.map(|c| c as u8).collect(),
+            0x100..=0xffff => points.flat_map(|c| (c as u16).to_ne_bytes()).collect(),
+            _ => points.flat_map(u32::to_ne_bytes).collect(),
+        }
+    }
+
     /// The code points, surrogates included.
     pub fn code_points(&self) -> CodePoints<'_> {
         CodePoints {
@@ -298,7 +309,10 @@ impl Str {
 
     #[inline(never)]
     pub(crate) fn compute_hash(&self, key: &HashKey) -> i64 {
-        let hash = key.hash_bytes(self.as_bytes());
+        let hash = match self.is_ascii() {
+            true => key.hash_bytes(self.as_bytes()),
+            false => key.hash_bytes(&self.fixed_width()),
+        };
         self.hash.set(hash);
         hash
     }

@@ -215,7 +215,10 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
                 return Err(vm
                     .type_error(format!(
                         "%c requires an int or a unicode character, not {}",
-                        vm.type_of(value).full_name()
+                        crate::objects::type_::attributes::module_and_name(
+                            vm,
+                            vm.type_of(value)
+                        )?
                     ))
                     .into());
             }

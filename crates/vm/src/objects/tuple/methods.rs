@@ -376,9 +376,10 @@ impl TupleIterator {
     /// Return state information for pickling.
     #[pymethod]
     fn __reduce__(&self, vm: &Vm) -> PyResult {
+        let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.tuple.get() {
-            Some(items) => reduce_iter(vm, items.into_value(), Some(self.index.get() as isize)),
-            None => reduce_empty(vm, vm.new_tuple(Vec::new())?.into_value()),
+            Some(items) => reduce_iter(vm, iter, items.into_value(), Some(self.index.get() as isize)),
+            None => reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value()),
         }
     }
 

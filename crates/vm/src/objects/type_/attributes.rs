@@ -98,6 +98,15 @@ fn set_instance_dict(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResult
     Ok(())
 }
 
+/// A class's module and qualified name, without the module for built-in classes.
+pub fn module_and_name(vm: &Vm, class: &Type) -> PyResult<String> {
+    let qualname = qualname(class);
+    Ok(match module_text(vm, class)? {
+        Some(module) if module != "builtins" => format!("{module}.{qualname}"),
+        _ => qualname,
+    })
+}
+
 /// `type.__getattribute__`: like that of objects, but the class's own attributes are looked up along its MRO and bound to it.
 pub fn type_getattro(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
     let Some(ty) = object.downcast::<Type>() else {
@@ -273,12 +282,7 @@ impl Type {
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let module = module_text(vm, zelf)?;
-        let qualname = qualname(zelf);
-        let text = match module {
-            Some(module) if module != "builtins" => format!("<class '{module}.{qualname}'>"),
-            _ => format!("<class '{qualname}'>"),
-        };
+        let text = format!("<class '{}'>", module_and_name(vm, zelf)?);
         Ok(vm.new_str(text)?.into_value())
     }
 
@@ -402,7 +406,11 @@ impl Type {
 
     #[pygetter]
     fn __basicsize__(&self) -> u32 {
-        self.layout.size.get()
+        // What `int.__sizeof__` counts from.
+        match self.flag(TypeFlags::INT_SUBCLASS) {
+            true => 24,
+            false => self.layout.size.get(),
+        }
     }
 
     #[pygetter]
@@ -567,14 +575,8 @@ impl Type {
     }
 
     /// Create the namespace for the class statement
-    #[pyclassmethod(sig = "($cls, name, bases, /, **kwds)", name = "__prepare__")]
-    fn prepare(
-        _cls: &Ref<Type>,
-        vm: &Vm,
-        _name: Value,
-        _bases: Value,
-        _kwds: crate::function::KwArgs<'_>,
-    ) -> PyResult {
+    #[pyclassmethod(raw, sig = "($cls, name, bases, /, **kwds)", name = "__prepare__")]
+    fn prepare(vm: &Vm, _args: Args) -> PyResult {
         Ok(vm.new_dict()?.into_value())
     }
 

@@ -443,7 +443,7 @@ impl Builder<'_> {
             }
         }
         mro::set(vm, &ty)?;
-        inherit_bits(&ty, self.bases);
+        inherit_bits(&ty);
         slot_defs::fix_slots(vm, &ty)?;
         Ok(ty)
     }
@@ -738,15 +738,18 @@ fn is_variable_sized(vm: &Vm, ty: &Type) -> bool {
     ty.flag(TypeFlags::INT_SUBCLASS | TypeFlags::TUPLE_SUBCLASS | TypeFlags::BYTES_SUBCLASS)
 }
 
-/// Collection-type bits come from the first base in the MRO that has any.
-fn inherit_bits(ty: &Ref<Type>, bases: &Ref<Tuple>) {
-    for base in bases.items() {
-        if let Some(base) = base.downcast::<Type>() {
-            let kind = base.flags() & (TypeFlags::SEQUENCE | TypeFlags::MAPPING);
-            if kind != 0 && !ty.flag(TypeFlags::SEQUENCE | TypeFlags::MAPPING) {
-                ty.set_flag(kind, true);
-            }
-        }
+/// Collection-type bits come from the first class of the MRO that has any.
+fn inherit_bits(ty: &Ref<Type>) {
+    const KINDS: u64 = TypeFlags::SEQUENCE | TypeFlags::MAPPING;
+    let Some(mro) = ty.mro_items() else { return };
+    let classes = mro.items().iter().skip(1);
+    let kinds = classes
+        .filter_map(|c| c.downcast::<Type>())
+        .map(|c| c.flags() & KINDS)
+        .find(|kinds| *kinds != 0);
+    if let Some(kinds) = kinds {
+        ty.set_flag(KINDS, false);
+        ty.set_flag(kinds, true);
     }
 }
 

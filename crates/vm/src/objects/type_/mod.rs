@@ -62,6 +62,8 @@ impl TypeFlags {
     pub const CUSTOM_SETATTR: u64 = 1 << 35;
     /// An exception class with attributes of its own, or a subclass of one.
     pub const SPECIAL_EXCEPTION: u64 = 1 << 36;
+    /// The MRO has classes that are no ancestors by `__bases__`: changes of those go unnoticed, so nothing is cached.
+    pub const UNCACHED: u64 = 1 << 37;
     /// What a subclass inherits of these bits.
     pub const INHERITED: u64 = Self::SPECIAL_EXCEPTION
         | Self::SEQUENCE
@@ -295,7 +297,8 @@ impl Type {
         None
     }
 
-    /// A version number for caches to compare, made if there is none. 0 where numbers have run out.
+    /// A version number for caches to compare, made if there is none. 0 where numbers have run out,
+    /// or nothing may be cached.
     #[inline]
     pub fn version_tag(&self, vm: &Vm) -> u32 {
         match self.version.get() {
@@ -306,6 +309,9 @@ impl Type {
 
     #[cold]
     fn assign_version(&self, vm: &Vm) -> u32 {
+        if self.flag(TypeFlags::UNCACHED) {
+            return 0;
+        }
         // A cached lookup depends on all bases: they must notice changes too.
         if let Some(mro) = self.mro.get() {
             for class in mro.items().iter().skip(1) {

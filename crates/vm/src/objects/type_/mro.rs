@@ -1,6 +1,6 @@
 //! The method resolution order: C3 linearisation. CPython: Objects/typeobject.c (mro_implementation, pmerge).
 
-use super::Type;
+use super::{Type, TypeFlags, is_subtype};
 use crate::objects::tuple::Tuple;
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
@@ -115,6 +115,17 @@ pub fn set(vm: &Vm, class: &Ref<Type>) -> PyResult<Option<(Ref<Tuple>, Option<Re
     } else {
         custom(vm, class, meta)?
     };
+    let strange = |item: &Value| {
+        item.downcast::<Type>().is_some_and(|item| {
+            !item.is(class)
+                && (item.flag(TypeFlags::UNCACHED)
+                    || !bases.iter().any(|base| is_subtype(base, item)))
+        })
+    };
+    class.set_flag(
+        TypeFlags::UNCACHED,
+        !meta.is(&vm.types.type_) && items.iter().any(strange),
+    );
     let mro = Tuple::from_slice(vm, &items)?;
     let now = class.mro.get();
     let reentered = match (&now, &old) {
