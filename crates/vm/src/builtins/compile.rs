@@ -138,7 +138,10 @@ fn raise_located(vm: &Vm, error: &SyntaxError, filename: Option<&str>) -> Raised
         && let Some(exception) = vm.pending_exception()
     {
         match metadata(vm, data) {
-            Ok(metadata) => exception.set_field(crate::objects::exception::types::syntax::METADATA, Some(metadata)),
+            Ok(metadata) => exception.set_field(
+                crate::objects::exception::types::syntax::METADATA,
+                Some(metadata),
+            ),
             Err(raised) => return raised,
         }
     }

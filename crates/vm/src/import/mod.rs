@@ -355,15 +355,15 @@ pub fn import_from(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult {
         let file = attributes::get_optional(vm, module, &vm.names.__file__)?;
         origin = file.and_then(|f| f.downcast_into::<Str>().ok());
     }
-    let message = no_name(vm, module_name.as_ref(), spec.as_ref(), origin.as_ref(), name)?;
-    let origin = origin.map(Ref::into_value);
-    let raised = import_error(
+    let message = no_name(
         vm,
-        &vm.types.import_error,
-        message,
-        module_name,
-        origin,
-    );
+        module_name.as_ref(),
+        spec.as_ref(),
+        origin.as_ref(),
+        name,
+    )?;
+    let origin = origin.map(Ref::into_value);
+    let raised = import_error(vm, &vm.types.import_error, message, module_name, origin);
     if let Some(exception) = vm.pending_exception() {
         exception.set_field(field::NAME_FROM, Some(name.to_value()));
     }

@@ -625,7 +625,12 @@ impl ByteArrayIterator {
     fn __reduce__(&self, vm: &Vm) -> PyResult {
         let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.array.get() {
-            Some(array) => reduce_iter(vm, iter, array.into_value(), Some(self.index.get() as isize)),
+            Some(array) => reduce_iter(
+                vm,
+                iter,
+                array.into_value(),
+                Some(self.index.get() as isize),
+            ),
             None => reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value()),
         }
     }

@@ -8,8 +8,8 @@
 use crate::function::{Args, TypeDef};
 use crate::objects::dict::Dict;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::{Type, TypeFlags};
 use crate::objects::type_::class_new::make_native;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::{object, sequence};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};

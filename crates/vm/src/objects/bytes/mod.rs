@@ -396,7 +396,12 @@ impl BytesIterator {
     fn __reduce__(&self, vm: &Vm) -> PyResult {
         let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.bytes.get() {
-            Some(bytes) => reduce_iter(vm, iter, bytes.into_value(), Some(self.index.get() as isize)),
+            Some(bytes) => reduce_iter(
+                vm,
+                iter,
+                bytes.into_value(),
+                Some(self.index.get() as isize),
+            ),
             None => reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value()),
         }
     }

@@ -583,13 +583,7 @@ impl Int {
 }
 
 /// The integer that bytes stand for, of the class that was asked.
-fn from_data(
-    vm: &Vm,
-    class: &Ref<Type>,
-    data: &[u8],
-    order: ByteOrder,
-    signed: bool,
-) -> PyResult {
+fn from_data(vm: &Vm, class: &Ref<Type>, data: &[u8], order: ByteOrder, signed: bool) -> PyResult {
     let value = vm.new_bigint(bigint::from_bytes(data, order, signed))?;
     if class.is(&vm.types.int) {
         Ok(value)

@@ -498,7 +498,12 @@ impl ListIterator {
     fn __reduce__(&self, vm: &Vm) -> PyResult {
         let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.list.get() {
-            Some(items) => reduce_iter(vm, iter, items.into_value(), Some(self.index.get() as isize)),
+            Some(items) => reduce_iter(
+                vm,
+                iter,
+                items.into_value(),
+                Some(self.index.get() as isize),
+            ),
             None => reduce_empty(vm, iter, vm.new_list(Vec::new())?.into_value()),
         }
     }

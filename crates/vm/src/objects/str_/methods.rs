@@ -367,9 +367,7 @@ fn check_new_args(vm: &Vm, args: &Args) -> PyResult<()> {
     const NAMES: [&str; 3] = ["object", "encoding", "errors"];
     let (positional, total) = (args.positional().len(), args.args.len());
     if total > 3 && positional < total {
-        return Err(vm.type_error(format!(
-            "str() takes at most 3 arguments ({total} given)"
-        )));
+        return Err(vm.type_error(format!("str() takes at most 3 arguments ({total} given)")));
     }
     if total > 3 {
         return Err(vm.type_error(format!("str expected at most 3 arguments, got {total}")));

@@ -215,10 +215,7 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
                 return Err(vm
                     .type_error(format!(
                         "%c requires an int or a unicode character, not {}",
-                        crate::objects::type_::attributes::module_and_name(
-                            vm,
-                            vm.type_of(value)
-                        )?
+                        crate::objects::type_::attributes::module_and_name(vm, vm.type_of(value))?
                     ))
                     .into());
             }

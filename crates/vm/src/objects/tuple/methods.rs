@@ -378,7 +378,12 @@ impl TupleIterator {
     fn __reduce__(&self, vm: &Vm) -> PyResult {
         let iter = vm.builtin("iter")?; // first: looking it up can run Python code
         match self.tuple.get() {
-            Some(items) => reduce_iter(vm, iter, items.into_value(), Some(self.index.get() as isize)),
+            Some(items) => reduce_iter(
+                vm,
+                iter,
+                items.into_value(),
+                Some(self.index.get() as isize),
+            ),
             None => reduce_empty(vm, iter, vm.new_tuple(Vec::new())?.into_value()),
         }
     }
