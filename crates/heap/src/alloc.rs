@@ -416,6 +416,13 @@ impl Heap {
         NonNull::new(block).ok_or(AllocError)
     }
 
+    /// As [`Heap::alloc_bytes`], but the memory holds whatever it held.
+    #[inline]
+    pub fn alloc_unfilled_bytes(&self, bytes: usize) -> Result<NonNull<u8>, AllocError> {
+        let (block, _) = self.alloc_block(bytes)?;
+        NonNull::new(block).ok_or(AllocError)
+    }
+
     /// Frees what [`Heap::alloc_bytes`] gave.
     ///
     /// # Safety

@@ -95,8 +95,10 @@ pub(crate) unsafe fn release(header: *mut Header) {
         let ty = object.layout();
         let flags = object.all_flags();
         let pre = ty.pre.get();
+        let special = ty.flags.get() & (TypeLayout::HAS_FINALIZER | TypeLayout::COUNTED);
         let plain = pre & TypeLayout::PRE_ATTRS | ty.slot_count.get() == 0
-            && ty.flags.get() & (TypeLayout::HAS_FINALIZER | TypeLayout::COUNTED) == 0
+            && (special == 0
+                || special == TypeLayout::HAS_FINALIZER && flags & Flags::FINALIZED != 0)
             && flags & (Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE) == 0;
         if !plain {
             return release_parts(local, heap, header);

@@ -111,7 +111,7 @@ pub(super) unsafe fn binary_op(vm: &Vm, fp: Fp, pc: Pc, l: Slot, r: Slot, arg: u
         let (a, b) = (l.view(), r.view());
         let types = vm.types;
         let ints = a.is_small_int() && b.is_small_int();
-        let floats = a.is_small_float() && b.is_small_float();
+        let floats = exact(vm, &a, &types.float) && exact(vm, &b, &types.float);
         let opcode = match arg {
             0 | 13 if ints => Some(op::BINARY_OP_ADD_INT),
             10 | 23 if ints => Some(op::BINARY_OP_SUBTRACT_INT),

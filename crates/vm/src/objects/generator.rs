@@ -20,7 +20,7 @@ use crate::{Traverse, Visitor};
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
-use naja_heap::{MutCell, Ref, Value};
+use naja_heap::{Flags, Header, MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
@@ -165,10 +165,10 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
             None => (code.name.clone(), code.qualname.clone()),
         };
         let slots = code.frame_slots();
-        let memory = libc::malloc((HEAD_SLOTS + slots) * 8) as *mut Frame;
-        if memory.is_null() {
-            return Err(vm.memory_error(""));
-        }
+        let memory = match vm.heap().alloc_unfilled_bytes((HEAD_SLOTS + slots) * 8) {
+            Ok(memory) => memory.as_ptr() as *mut Frame,
+            Err(e) => return Err(vm.no_memory(e)),
+        };
         let payload = Generator {
             frame: Cell::new(std::ptr::null_mut()),
             state: Cell::new(State::Created),
@@ -191,7 +191,7 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
         let value = match made {
             Ok(value) => value,
             Err(raised) => {
-                libc::free(memory.cast());
+                free_frame(memory, slots);
                 return Err(raised);
             }
         };
@@ -234,6 +234,17 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
     }
 }
 
+/// Gives the memory of a generator's frame with that many slots back.
+///
+/// # Safety
+/// The memory came from `alloc_unfilled_bytes` with the size of such a frame, and is not used afterwards.
+unsafe fn free_frame(frame: *mut Frame, slots: usize) {
+    if let Some(memory) = std::ptr::NonNull::new(frame as *mut u8) {
+        // SAFETY: by contract.
+        unsafe { naja_heap::Heap::current().free_bytes(memory, (HEAD_SLOTS + slots) * 8) }
+    }
+}
+
 /// The generator that owns a frame that has been entered.
 ///
 /// # Safety
@@ -272,6 +283,9 @@ pub(crate) unsafe fn finished(vm: &Vm, fp: *mut Frame) {
     unsafe {
         suspended(vm, fp);
         let generator = owner_of(fp);
+        // Its finalizer would do nothing: the end of the object need not look.
+        let header = (std::ptr::from_ref(generator) as *const Header).sub(1);
+        (*header).set_flag(Flags::FINALIZED, true);
         generator.release_frame();
         drop(generator.exc.value.take());
     }
@@ -317,8 +331,9 @@ impl Generator {
             if !(*frame).locals.is_empty() {
                 (*frame).locals.release();
             }
+            let slots = self.code.frame_slots();
             (*frame).func.release();
-            libc::free(frame.cast());
+            free_frame(frame, slots);
         }
     }
 
@@ -1016,6 +1031,7 @@ pub(crate) fn awaitable_iter(vm: &Vm, value: &Value, context: u32) -> PyResult {
     let ty = vm.type_of(value);
     if ty.is(&vm.types.coroutine) {
         if let Some(coroutine) = value.downcast::<Generator>()
+            && coroutine.state.get() != State::Created
             && coroutine.delegate().is_some()
         {
             return Err(vm.runtime_error("coroutine is being awaited already"));

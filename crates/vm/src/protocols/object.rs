@@ -303,12 +303,36 @@ pub fn is_instance(vm: &Vm, value: &Value, class: &Value) -> PyResult<bool> {
     recursive_is_instance(vm, value, class)
 }
 
+/// Whether `__class__` of the instances of `ty` is `ty` itself, because nobody has overridden it. Remembered with the
+/// class's version.
+#[inline]
+pub(crate) fn has_plain_class(vm: &Vm, ty: &Type) -> bool {
+    let version = ty.version.get();
+    version != 0 && ty.plain_class.get() == version || finds_plain_class(vm, ty)
+}
+
+fn finds_plain_class(vm: &Vm, ty: &Type) -> bool {
+    let getattro = ty.slots.getattro.get();
+    if getattro != vm.types.object.slots.getattro.get() && getattro != vm.types.type_.slots.getattro.get() {
+        return false;
+    }
+    let (own, plain) = (ty.lookup(vm, &vm.names.__class__), vm.types.object.lookup(vm, &vm.names.__class__));
+    let same = matches!((own, plain), (Some(own), Some(plain)) if own.is(&plain));
+    if same {
+        ty.plain_class.set(ty.version_tag(vm));
+    }
+    same
+}
+
 /// `type.__instancecheck__`: by class and `__class__`.
 pub fn recursive_is_instance(vm: &Vm, value: &Value, class: &Value) -> PyResult<bool> {
     let ty = vm.type_of(value);
     if let Some(class) = class.downcast::<Type>() {
         if is_subtype(ty, class) {
             return Ok(true);
+        }
+        if has_plain_class(vm, ty) {
+            return Ok(false);
         }
         if let Some(claimed) = attributes::get_optional(vm, value, &vm.names.__class__)?
             && let Some(claimed) = claimed.downcast::<Type>()

@@ -19,6 +19,8 @@ const SUBSCR: u32 = 26;
 fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult {
     if operation == SUBSCR {
         object::get_item(vm, l, r)
+    } else if let Some(result) = float::arithmetic(vm, operation, l, r) {
+        result
     } else {
         number::binary_op(vm, operation, l, r)
     }
@@ -35,8 +37,15 @@ ops! {
     }
 
     fn binary_op_miss(pc, sp, fp, vm, arg) {
-        missed(pc, op::BINARY_OP);
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        // Boxed floats (zeros, for one) come and go: no reason to give a form for floats up.
+        if float::exact(vm, &l).is_some()
+            && float::exact(vm, &r).is_some()
+            && let Some(result) = float::arithmetic(vm, arg, &l, &r)
+        {
+            return Ok((pc.add(6), replace_top(fp, sp, 2, result?)));
+        }
+        missed(pc, op::BINARY_OP);
         let result = operate(vm, arg, &l, &r)?;
         Ok((pc.add(6), replace_top(fp, sp, 2, result)))
     }
@@ -56,8 +65,11 @@ ops! {
                 Ok((pc.add(6), sp.sub(1)))
             }
             None => {
-                missed(pc, op::BINARY_OP);
                 let (l, r) = (l.view(), r.view());
+                if let Some(result) = float::arithmetic(vm, arg, &l, &r) {
+                    return Ok((pc.add(6), replace_top(fp, sp, 2, result?)));
+                }
+                missed(pc, op::BINARY_OP);
                 let result = operate(vm, arg, &l, &r)?;
                 Ok((pc.add(6), replace_top(fp, sp, 2, result)))
             }

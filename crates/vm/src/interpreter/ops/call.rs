@@ -365,7 +365,15 @@ ops! {
             missed(pc, op::CALL);
             return call_any(pc, sp, fp, vm, arg);
         }
-        let result = object::is_instance(vm, &(*sp.sub(2)).view(), &(*sp.sub(1)).view())?;
+        let (value, class) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let ty = vm.type_of(&value);
+        let result = match class.downcast::<Type>() {
+            Some(class) if std::ptr::eq(ty, &raw const **class) => true,
+            Some(class) if vm.type_of(class.as_value()).is(&vm.types.type_) && object::has_plain_class(vm, ty) => {
+                crate::objects::type_::is_subtype(ty, class)
+            }
+            _ => object::is_instance(vm, &value, &class)?,
+        };
         Ok((pc.add(4), replace_top(fp, sp, 4, Value::from_bool(result))))
     }
 

@@ -74,6 +74,8 @@ pub struct CodeObject {
     pub exceptiontable: Ref<Bytes>,
     /// Identifies the code for call caches; 0: none.
     pub version: Cell<u32>,
+    /// The number that call caches know the functions of this code by; 0: none yet.
+    pub function_version: Cell<u32>,
     /// The first traceable instruction (behind the prefix), as a unit offset.
     pub first_traceable: u32,
     pub(crate) store_caches: MutCell<Vec<StoreCache>>,
@@ -297,6 +299,7 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         },
         store_caches: MutCell::new(Vec::new()),
         global_caches: MutCell::new(Vec::new()),
+        function_version: Cell::new(0),
         monitoring: MutCell::new(None),
         extra: MutCell::new(None),
     };

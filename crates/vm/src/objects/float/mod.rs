@@ -36,7 +36,43 @@ impl Vm {
 
     #[inline(never)]
     fn boxed_float(&self, value: f64) -> PyResult {
+        if value == 0.0 {
+            // The zeros are shared.
+            let zero = &self.interp.state.float_zeros[value.is_sign_negative() as usize];
+            // SAFETY: a clone is taken, which runs nothing.
+            if let Some(zero) = unsafe { &*zero.as_ptr() } {
+                return Ok(zero.clone());
+            }
+            let made = self.new_object(Float { value })?.into_value();
+            zero.set(Some(made.clone()));
+            return Ok(made);
+        }
         Ok(self.new_object(Float { value })?.into_value())
+    }
+}
+
+/// `l op r` (numbered as BINARY_OP's argument) of exact floats and ints that floats hold exactly, at least one of them a float;
+/// None for everything else, errors included.
+#[inline(always)]
+pub(crate) fn arithmetic(vm: &Vm, operation: u32, l: &Value, r: &Value) -> Option<PyResult> {
+    if l.is_small_int() && r.is_small_int() {
+        return None;
+    }
+    let (x, y) = (plain_operand(vm, l)?, plain_operand(vm, r)?);
+    Some(vm.new_float(match operation {
+        0 | 13 => x + y,
+        10 | 23 => x - y,
+        5 | 18 => x * y,
+        11 | 24 if y != 0.0 => x / y,
+        _ => return None,
+    }))
+}
+
+#[inline(always)]
+fn plain_operand(vm: &Vm, value: &Value) -> Option<f64> {
+    match value.as_small_int() {
+        Some(n) => (n.unsigned_abs() <= 1 << 53).then_some(n as f64),
+        None => exact(vm, value),
     }
 }
 

@@ -108,6 +108,7 @@ impl Function {
             .get_str(vm, &vm.names.__name__)?
             .unwrap_or(Value::NONE);
         let name = code.name.clone();
+        let version = Cell::new(code.function_version.get());
         vm.new_object(Function {
             code: MutCell::new(code),
             retired: MutCell::new(Vec::new()),
@@ -124,7 +125,7 @@ impl Function {
             annotations: MutCell::new(None),
             annotate: MutCell::new(None),
             type_params: MutCell::new(None),
-            version: Cell::new(0),
+            version,
         })
     }
 
@@ -149,7 +150,14 @@ impl Function {
     #[inline]
     pub(crate) fn version_tag(&self, vm: &Vm) -> u32 {
         if self.version.get() == 0 {
-            self.version.set(vm.interp.next_function_version())
+            // All functions of a code share its number: closures are made anew all the time.
+            let code = self.code_ptr();
+            // SAFETY: the function keeps its code alive.
+            let shared = unsafe { &(*code).function_version };
+            if shared.get() == 0 {
+                shared.set(vm.interp.next_function_version());
+            }
+            self.version.set(shared.get());
         }
         self.version.get()
     }

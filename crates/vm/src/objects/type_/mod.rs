@@ -108,6 +108,8 @@ pub struct Type {
     /// How many attribute values new instances hold inline.
     pub(crate) inline_hint: Cell<u32>,
     pub(crate) watched: Cell<bool>,
+    /// The version at which `__class__` of the instances was found to be `object`'s.
+    pub(crate) plain_class: Cell<u32>,
 }
 
 impl Payload for Type {
