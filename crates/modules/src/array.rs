@@ -200,6 +200,15 @@ impl Array {
 
     #[inline]
     fn get(&self, vm: &Vm, index: usize) -> PyResult<Option<Value>> {
+        if self.code == b'd' {
+            let found = self
+                .data
+                .with(|data| data.get(index * 8..)?.first_chunk().copied());
+            return match found {
+                Some(item) => vm.new_float(f64::from_ne_bytes(item)).map(Some),
+                None => Ok(None),
+            };
+        }
         let (size, mut item) = (self.size(), [0; 8]);
         let found = self.data.with(|data| {
             let part = data.get(index * size..(index + 1) * size)?;
@@ -632,6 +641,12 @@ impl Array {
         }
         let index = number::index_for(vm, key, &vm.types.index_error)?;
         let outside = || vm.index_error("array assignment index out of range");
+        if let (b'd', Some(f)) = (zelf.code, value.and_then(Value::as_small_float)) {
+            let at = zelf.place(index).ok_or_else(outside)?;
+            zelf.data
+                .with_mut(|data| data[at * 8..at * 8 + 8].copy_from_slice(&f.to_ne_bytes()));
+            return Ok(());
+        }
         let Some(value) = value else {
             let i = zelf.place(index).ok_or_else(outside)?;
             return zelf.remove_range(vm, i, i + 1);

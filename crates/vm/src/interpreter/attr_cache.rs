@@ -34,6 +34,8 @@ mod kind {
     pub const CLASS: u64 = 4;
     /// Adds an attribute: offset, and the new shape in the upper half.
     pub const GROW: u64 = 5;
+    /// A descriptor of the class, which gives the value.
+    pub const BIND: u64 = 6;
 }
 
 /// Low bits of a name's address, by what is wanted.
@@ -100,14 +102,23 @@ fn at(header: &Header, offset: u64) -> *mut u64 {
     (header as *const Header as *mut u8).wrapping_add(offset as usize) as *mut u64
 }
 
-/// The attribute, and whether it is a method to be called with the object; None where the general path must decide.
+/// What [`load`] has found.
+pub(crate) enum Loaded {
+    Value(Value),
+    /// A method, to be called with the object.
+    Method(Value),
+    /// A descriptor, to be asked by its `descr_get`.
+    Descriptor(Value),
+}
+
+/// The attribute; None where the general path must decide.
 #[inline]
 pub(crate) fn load(
     vm: &Vm,
     owner: &Value,
     name: &Ref<Str>,
     wants_method: bool,
-) -> Option<(Value, bool)> {
+) -> Option<Loaded> {
     let (header, word, version) = identify(owner, name)?;
     let wanted = if wants_method { LOAD_METHOD } else { LOAD };
     let key = name.as_ptr() as u64 | wanted;
@@ -127,10 +138,18 @@ pub(crate) fn load(
         let slot = match kind {
             kind::INLINE => Slot(*at(header, place)),
             kind::BLOCK => Slot(*instance::attrs(header)?.block().add(place as usize)),
-            kind::METHOD | kind::CLASS => Slot(place),
+            kind::METHOD | kind::CLASS | kind::BIND => Slot(place),
             _ => return None,
         };
-        (!slot.is_empty()).then(|| (slot.to_value(), kind == kind::METHOD))
+        if slot.is_empty() {
+            return None;
+        }
+        let value = slot.to_value();
+        Some(match kind {
+            kind::METHOD => Loaded::Method(value),
+            kind::BIND => Loaded::Descriptor(value),
+            _ => Loaded::Value(value),
+        })
     }
 }
 
@@ -151,8 +170,12 @@ fn resolve(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u6
     if !dty.flag(TypeFlags::IMMUTABLE) {
         return GENERAL; // its class may become a descriptor's, which changes no version of `ty`
     }
+    let bind = match dty.slots.descr_get.get() {
+        Some(_) => (kind::BIND, descriptor.bits()),
+        None => GENERAL,
+    };
     if dty.slots.descr_set.get().is_some() {
-        return member_place(ty, &descriptor).unwrap_or(GENERAL);
+        return member_place(ty, &descriptor).unwrap_or(bind);
     }
     if let Some(own) = own {
         own
@@ -161,7 +184,7 @@ fn resolve(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u6
     } else if dty.slots.descr_get.get().is_none() {
         (kind::CLASS, descriptor.bits())
     } else {
-        GENERAL
+        bind
     }
 }
 

@@ -515,7 +515,16 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd5),
                         op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd5),
                         op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd5),
-                        op::BINARY_OP_EXTEND => slow!(ops::arith::binary_op_extend),
+                        op::BINARY_OP_EXTEND => {
+                            let word = super::specialize::extended_word(arg!(), *sp.sub(2), *sp.sub(1));
+                            if word == 0 {
+                                slow!(ops::arith::binary_op_extend)
+                            }
+                            sp = sp.sub(1);
+                            *sp.sub(1) = Slot(word);
+                            pc = pc.add(6);
+                            next!('d5)
+                        }
                         op::BINARY_OP_ADD_UNICODE => slow!(ops::arith::add_unicode),
                         op::BINARY_OP_INPLACE_ADD_UNICODE => slow!(ops::arith::inplace_add_unicode),
                         op::BINARY_OP_SUBSCR_LIST_INT => {

@@ -170,7 +170,13 @@ unsafe fn subscr_getitem(vm: &Vm, pc: Pc, container: &Value) -> Option<u8> {
     Some(op::BINARY_OP_SUBSCR_GETITEM)
 }
 
-/// Arithmetic on unboxed numbers other than the six forms with opcodes of their own: None where the general path must decide.
+/// As [`extended`], zero for None.
+#[inline(never)]
+pub(super) fn extended_word(arg: u32, l: Slot, r: Slot) -> u64 {
+    extended(arg, l, r).unwrap_or(0)
+}
+
+/// Arithmetic on unboxed numbers: None where the general path must decide.
 #[inline(always)]
 pub(super) fn extended(arg: u32, l: Slot, r: Slot) -> Option<u64> {
     if l.0 & r.0 & 1 != 0 && (l.0 | r.0) & 2 == 0 {
@@ -211,6 +217,9 @@ fn number(slot: Slot) -> Option<f64> {
 fn extended_ints(arg: u32, l: i64, r: i64) -> Option<u64> {
     let (x, y) = (l >> 2, r >> 2);
     let n = match arg {
+        0 | 13 => x + y,
+        10 | 23 => x - y,
+        5 | 18 => x.checked_mul(y)?,
         1 | 14 => return Some((l & r) as u64),
         7 | 20 => return Some((l | r) as u64),
         12 | 25 => return Some((l ^ r) as u64 | 1),

@@ -91,7 +91,7 @@ pub fn no_attribute(vm: &Vm, object: &Value, name: &Ref<Str>) -> Raised {
 
 /// An AttributeError on its way out learns its object and name (for suggestions in the traceback).
 #[cold]
-fn annotate_error(vm: &Vm, object: &Value, name: &Ref<Str>) {
+pub(crate) fn annotate_error(vm: &Vm, object: &Value, name: &Ref<Str>) {
     if vm.exception_matches(&vm.types.attribute_error)
         && let Some(exception) = vm.pending_exception()
     {

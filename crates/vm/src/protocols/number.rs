@@ -364,7 +364,11 @@ pub fn index_big(vm: &Vm, value: &Value) -> PyResult<IBig> {
 }
 
 /// The integer of an index; None where it does not fit.
+#[inline]
 pub fn index_i64(vm: &Vm, value: &Value) -> PyResult<Option<i64>> {
+    if let Some(n) = value.as_small_int() {
+        return Ok(Some(n));
+    }
     let n = index(vm, value)?;
     Ok(int::as_i64(&n))
 }
@@ -380,6 +384,7 @@ pub fn index_i128(vm: &Vm, value: &Value) -> PyResult<Option<i128>> {
 }
 
 /// An index for a parameter of C type `Py_ssize_t`. Raises OverflowError.
+#[inline]
 pub fn index_isize(vm: &Vm, value: &Value) -> PyResult<isize> {
     match index_i64(vm, value)? {
         Some(n) => Ok(n as isize),
@@ -388,6 +393,7 @@ pub fn index_isize(vm: &Vm, value: &Value) -> PyResult<isize> {
 }
 
 /// An index for looking something up; one that does not fit raises `error`.
+#[inline]
 pub fn index_for(vm: &Vm, value: &Value, error: &Ref<Type>) -> PyResult<isize> {
     if let Some(n) = value.as_small_int() {
         return Ok(n as isize);
@@ -405,6 +411,7 @@ pub fn index_for(vm: &Vm, value: &Value, error: &Ref<Type>) -> PyResult<isize> {
 }
 
 /// An index where what does not fit is cut to the extremes (slices).
+#[inline]
 pub fn index_clipped(vm: &Vm, value: &Value) -> PyResult<isize> {
     if let Some(n) = value.as_small_int() {
         return Ok(n as isize);

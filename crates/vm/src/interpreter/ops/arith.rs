@@ -6,11 +6,13 @@ use crate::objects::dict::Dict;
 use crate::objects::float;
 use crate::objects::function::Function;
 use crate::objects::list::List;
+use crate::objects::slice::Slice;
 use crate::objects::str_::{self, Str};
 use crate::objects::tuple::Tuple;
 use crate::protocols::{compare, number, object, sequence};
 use crate::vm::{PyResult, Raised};
 use naja_bytecode::opcode::op;
+use smallvec::SmallVec;
 
 const SUBSCR: u32 = 26;
 
@@ -18,7 +20,7 @@ const SUBSCR: u32 = 26;
 #[inline(always)]
 fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult {
     if operation == SUBSCR {
-        object::get_item(vm, l, r)
+        subscript(vm, l, r)
     } else if let Some(result) = float::arithmetic(vm, operation, l, r) {
         result
     } else {
@@ -45,6 +47,12 @@ ops! {
         {
             return Ok((pc.add(6), replace_top(fp, sp, 2, result?)));
         }
+        if let Some(word) = specialize::extended(arg, *sp.sub(2), *sp.sub(1)) {
+            // Ints here, floats there: after some misses the form for all numbers takes over.
+            missed(pc, op::BINARY_OP_EXTEND);
+            *sp.sub(2) = Slot(word);
+            return Ok((pc.add(6), sp.sub(1)));
+        }
         missed(pc, op::BINARY_OP);
         let result = operate(vm, arg, &l, &r)?;
         Ok((pc.add(6), replace_top(fp, sp, 2, result)))
@@ -57,23 +65,14 @@ ops! {
     }
 
     fn binary_op_extend(pc, sp, fp, vm, arg) {
-        // Mixed and other arithmetic on unboxed numbers.
-        let (l, r) = (*sp.sub(2), *sp.sub(1));
-        match specialize::extended(arg, l, r) {
-            Some(word) => {
-                *sp.sub(2) = Slot(word);
-                Ok((pc.add(6), sp.sub(1)))
-            }
-            None => {
-                let (l, r) = (l.view(), r.view());
-                if let Some(result) = float::arithmetic(vm, arg, &l, &r) {
-                    return Ok((pc.add(6), replace_top(fp, sp, 2, result?)));
-                }
-                missed(pc, op::BINARY_OP);
-                let result = operate(vm, arg, &l, &r)?;
-                Ok((pc.add(6), replace_top(fp, sp, 2, result)))
-            }
+        // Not two unboxed numbers, or not an unboxed result.
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        if let Some(result) = float::arithmetic(vm, arg, &l, &r) {
+            return Ok((pc.add(6), replace_top(fp, sp, 2, result?)));
         }
+        missed(pc, op::BINARY_OP);
+        let result = operate(vm, arg, &l, &r)?;
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
     }
 
     fn add_unicode(pc, sp, fp, vm, arg) {
@@ -189,7 +188,7 @@ ops! {
         let (v, o) = ((*sp.sub(4)).view(), (*sp.sub(3)).view());
         let (start, stop) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         if !store_plain_slice(vm, &o, &start, &stop, &v)? {
-            let slice = crate::objects::slice::Slice::make(vm, (*start).clone(), (*stop).clone(), Value::NONE)?.into_value();
+            let slice = Slice::make(vm, (*start).clone(), (*stop).clone(), Value::NONE)?.into_value();
             object::set_item(vm, &o, &slice, &v)?;
         }
         Ok((pc.add(1), drop_top(fp, sp, 4)))
@@ -200,20 +199,20 @@ ops! {
             specialize::store_subscr(vm, pc, *sp.sub(2), *sp.sub(1));
         }
         let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
-        object::set_item(vm, &o, &k, &v)?;
+        store(vm, &o, &k, &v)?;
         Ok((pc.add(2), drop_top(fp, sp, 3)))
     }
 
     fn store_subscr_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::STORE_SUBSCR);
         let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
-        object::set_item(vm, &o, &k, &v)?;
+        store(vm, &o, &k, &v)?;
         Ok((pc.add(2), drop_top(fp, sp, 3)))
     }
 
     fn store_subscr_again(pc, sp, fp, vm, arg) {
         let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
-        object::set_item(vm, &o, &k, &v)?;
+        store(vm, &o, &k, &v)?;
         Ok((pc.add(2), drop_top(fp, sp, 3)))
     }
 
@@ -292,7 +291,7 @@ ops! {
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         match (float::exact(vm, &l), float::exact(vm, &r)) {
             (Some(a), Some(b)) => {
-                let outcome = if a < b { 2 } else if a > b { 4 } else if a == b { 8 } else { 1 };
+                let outcome = float_outcome(a, b);
                 Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(arg & outcome != 0))))
             }
             _ => {
@@ -341,12 +340,48 @@ ops! {
     fn contains_op_set(pc, sp, fp, vm, arg) {
         let (needle, haystack) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         let ty = vm.type_of(&haystack);
-        if !ty.is(&vm.types.set) && !ty.is(&vm.types.frozenset) {
-            missed(pc, op::CONTAINS_OP);
-        }
-        let found = sequence::contains(vm, &haystack, &needle)?;
+        let core = if ty.is(&vm.types.set) || ty.is(&vm.types.frozenset) {
+            crate::objects::set::core::core(&haystack)
+        } else {
+            None
+        };
+        let found = match core {
+            Some(core) => core.contains(vm, &needle)?,
+            None => {
+                missed(pc, op::CONTAINS_OP);
+                sequence::contains(vm, &haystack, &needle)?
+            }
+        };
         Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
     }
+}
+
+/// `container[key]`; a slice with plain bounds (a constant, usually) needs no arithmetic in general.
+#[inline(always)]
+fn subscript(vm: &Vm, container: &Value, key: &Value) -> PyResult {
+    if let Some(slice) = plain_slice_key(key)
+        && let Some(result) = plain_slice(vm, container, &slice.start, &slice.stop)?
+    {
+        return Ok(result);
+    }
+    object::get_item(vm, container, key)
+}
+
+/// A slice without a step.
+#[inline(always)]
+fn plain_slice_key(key: &Value) -> Option<&naja_heap::Ref<Slice>> {
+    key.downcast::<Slice>().filter(|slice| slice.step.is_none())
+}
+
+/// `container[key] = value`.
+#[inline(always)]
+fn store(vm: &Vm, container: &Value, key: &Value, value: &Value) -> PyResult<()> {
+    if let Some(slice) = plain_slice_key(key)
+        && store_plain_slice(vm, container, &slice.start, &slice.stop, value)?
+    {
+        return Ok(());
+    }
+    object::set_item(vm, container, key, value)
 }
 
 /// The bounds of `[start:stop]` in a sequence of `len` items, where they are small ints or None.
@@ -419,6 +454,28 @@ fn store_plain_slice(
     if !vm.type_of(o).is(&vm.types.list) || plain_bounds(start, stop, 0).is_none() {
         return Ok(false);
     }
+    // Another list or tuple of the same length: item by item, the old ones dropped behind.
+    let other = match value.downcast::<List>() {
+        Some(other) if !other.as_value().is(o) && vm.type_of(value).is(&vm.types.list) => {
+            // SAFETY: nothing runs while the items are copied.
+            Some(unsafe { &**other.items.as_ptr() })
+        }
+        _ => match value.downcast::<Tuple>() {
+            Some(other) if vm.type_of(value).is(&vm.types.tuple) => Some(other.items()),
+            _ => None,
+        },
+    };
+    if let Some(new) = other
+        && let Some((start, stop)) = plain_bounds(start, stop, list.len())
+        && stop - start == new.len()
+        && new.len() <= 8
+    {
+        let mut old: SmallVec<[Value; 8]> = new.iter().cloned().collect();
+        list.items
+            .with_mut(|items| items[start..stop].swap_with_slice(&mut old));
+        drop(old);
+        return Ok(true);
+    }
     let mut new = sequence::collect_or(vm, value, "must assign iterable to slice")?;
     // The length only now: collecting can have changed the list.
     let Some((start, stop)) = plain_bounds(start, stop, list.len()) else {
@@ -437,11 +494,30 @@ fn store_plain_slice(
     Ok(true)
 }
 
+/// How two floats compare, as a bit of COMPARE_OP's argument.
+#[inline(always)]
+fn float_outcome(a: f64, b: f64) -> u32 {
+    if a < b {
+        2
+    } else if a > b {
+        4
+    } else if a == b {
+        8
+    } else {
+        1
+    }
+}
+
 /// The general comparison.
 unsafe fn compare_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> Result<Step, Raised> {
     // SAFETY: as for the slow paths.
     unsafe {
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        if let (Some(a), Some(b)) = (float::plain_operand(vm, &l), float::plain_operand(vm, &r)) {
+            let outcome = float_outcome(a, b);
+            let result = Value::from_bool(arg & outcome != 0);
+            return Ok((pc.add(2), replace_top(fp, sp, 2, result)));
+        }
         let mut result =
             compare::rich_compare(vm, &l, &r, compare::CompareOp::from_index(arg >> 5))?;
         if arg & 16 != 0 && !result.is_bool() {

@@ -17,14 +17,28 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
     unsafe {
         let name = name(fp, arg >> 1);
         let owner = (*sp.sub(1)).view();
-        if let Some((value, is_method)) = attr_cache::load(vm, &owner, name, arg & 1 != 0) {
-            if is_method {
+        match attr_cache::load(vm, &owner, name, arg & 1 != 0) {
+            Some(attr_cache::Loaded::Value(value)) => return loaded(pc, sp, fp, arg, value),
+            Some(attr_cache::Loaded::Method(value)) => {
                 let receiver = *sp.sub(1);
                 *sp.sub(1) = Slot::new(value);
                 *sp = receiver;
                 return Ok((pc.add(10), sp.add(1)));
             }
-            return loaded(pc, sp, fp, arg, value);
+            Some(attr_cache::Loaded::Descriptor(descriptor)) => {
+                if let Some(get) = vm.type_of(&descriptor).slots.descr_get.get() {
+                    let class = vm.type_of(&owner).to_ref().into_value();
+                    let value = match get(vm, &descriptor, Some(&owner), Some(&class)) {
+                        Ok(value) => value,
+                        Err(raised) => {
+                            attribute::annotate_error(vm, &owner, name);
+                            return Err(raised);
+                        }
+                    };
+                    return loaded(pc, sp, fp, arg, value);
+                }
+            }
+            None => {}
         }
         if arg & 1 == 0 {
             let value = attribute::get(vm, &owner, name)?;

@@ -171,6 +171,45 @@ pub(in crate::interpreter) unsafe fn with_values<R>(
     }
 }
 
+/// As [`with_values`] for exactly `N` slots: no loop is left of it.
+#[inline(always)]
+unsafe fn with_array<const N: usize, R>(fp: Fp, base: Sp, f: impl FnOnce(&[Value]) -> R) -> R {
+    // SAFETY: as in `with_values`.
+    unsafe {
+        let slots = *(base as *const [Slot; N]);
+        for (i, slot) in slots.iter().enumerate() {
+            *base.add(i) = Slot(slot.clean_bits());
+        }
+        let result = f(std::slice::from_raw_parts(base as *const Value, N));
+        (*fp).sp = base;
+        for slot in slots.iter().rev() {
+            slot.release();
+        }
+        result
+    }
+}
+
+/// Calls a native function with the `n` slots at `base`.
+#[inline(always)]
+unsafe fn call_with(
+    vm: &Vm,
+    fp: Fp,
+    base: Sp,
+    n: usize,
+    call: crate::function::def::NativeFn,
+) -> PyResult {
+    let run = |args: &[Value]| call(vm, Args { args, kwnames: None });
+    // SAFETY: as in `with_values`.
+    unsafe {
+        match n {
+            1 => with_array::<1, _>(fp, base, run),
+            2 => with_array::<2, _>(fp, base, run),
+            3 => with_array::<3, _>(fp, base, run),
+            _ => with_values(fp, base, n, run),
+        }
+    }
+}
+
 /// A bound method in the callable's place is taken apart: its function, and its object as first argument.
 #[inline(always)]
 pub(in crate::interpreter) unsafe fn unpack_method(
@@ -315,9 +354,9 @@ ops! {
             // The object that a built-in method is bound to takes the empty place before the arguments.
             Some(object) if native.passes_self() => {
                 *receiver = Slot::new(object.clone());
-                with_values(fp, receiver, n + 1, |args| (native.call)(vm, Args { args, kwnames: None }))
+                call_with(vm, fp, receiver, n + 1, native.call)
             }
-            _ => with_values(fp, sp.sub(n), n, |args| (native.call)(vm, Args { args, kwnames: None })),
+            _ => call_with(vm, fp, sp.sub(n), n, native.call),
         };
         let callable_slot = *callable;
         (*fp).sp = callable;
@@ -339,7 +378,7 @@ ops! {
             }
         };
         let call = descriptor.def.call;
-        let result = with_values(fp, receiver, n + 1, |args| call(vm, Args { args, kwnames: None }));
+        let result = call_with(vm, fp, receiver, n + 1, call);
         let callable_slot = *callable;
         (*fp).sp = callable;
         callable_slot.release();

@@ -68,8 +68,9 @@ pub(crate) fn arithmetic(vm: &Vm, operation: u32, l: &Value, r: &Value) -> Optio
     }))
 }
 
+/// The value of an exact float, or of an int that a float holds exactly.
 #[inline(always)]
-fn plain_operand(vm: &Vm, value: &Value) -> Option<f64> {
+pub(crate) fn plain_operand(vm: &Vm, value: &Value) -> Option<f64> {
     match value.as_small_int() {
         Some(n) => (n.unsigned_abs() <= 1 << 53).then_some(n as f64),
         None => exact(vm, value),

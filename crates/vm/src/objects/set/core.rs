@@ -213,6 +213,9 @@ impl Core {
         } else {
             (self, other)
         };
+        if let Some(result) = small.quick_part(vm, large, true)? {
+            return Ok(result);
+        }
         let result = Core::default();
         let mut position = 0;
         while let Some((key, hash)) = small.next(&mut position) {
@@ -262,6 +265,11 @@ impl Core {
         if size.is_none_or(|size| self.len() >> 2 > size) {
             let result = self.copy(vm)?;
             result.remove_all(vm, other)?;
+            return Ok(result);
+        }
+        if let Some(other) = set
+            && let Some(result) = self.quick_part(vm, other, false)?
+        {
             return Ok(result);
         }
         let result = Core::default();
@@ -326,9 +334,60 @@ impl Core {
         Ok(new)
     }
 
+    /// Whether all elements are in another set; None where a comparison would have to be asked.
+    fn quick_subset(&self, vm: &Vm, other: &Core) -> Option<bool> {
+        self.table.with(|own| {
+            other.table.with(|table| {
+                for slot in own.slots() {
+                    if let Some(key) = &slot.key {
+                        match table.search(&mut table.probe(slot.hash), key, slot.hash, vm) {
+                            Found::At(_) => {}
+                            Found::Absent(_) => return Some(false),
+                            Found::Ask(_) => return None,
+                        }
+                    }
+                }
+                Some(true)
+            })
+        })
+    }
+
+    /// The elements of which `other` has, or has not (`common`), an equal one, as a new set; None where a comparison would
+    /// have to be asked.
+    fn quick_part(&self, vm: &Vm, other: &Core, common: bool) -> PyResult<Option<Core>> {
+        let result = Core::default();
+        let complete = self.table.with(|own| {
+            other.table.with(|table| {
+                for slot in own.slots() {
+                    let Some(key) = &slot.key else { continue };
+                    let found = match table.search(&mut table.probe(slot.hash), key, slot.hash, vm) {
+                        Found::At(_) => true,
+                        Found::Absent(_) => false,
+                        Found::Ask(_) => return Ok(false),
+                    };
+                    if found == common {
+                        // Elements of one set differ from each other: the place is the first that is unused.
+                        result
+                            .table
+                            .with_mut(|new| new.insert(new.free_place(slot.hash), key.clone(), slot.hash))?;
+                    }
+                }
+                Ok(true)
+            })
+        });
+        match complete {
+            Ok(true) => Ok(Some(result)),
+            Ok(false) => Ok(None),
+            Err(e) => Err(vm.no_memory(e)),
+        }
+    }
+
     pub fn is_subset_of(&self, vm: &Vm, other: &Core) -> PyResult<bool> {
         if self.len() > other.len() {
             return Ok(false);
+        }
+        if let Some(result) = self.quick_subset(vm, other) {
+            return Ok(result);
         }
         let mut position = 0;
         while let Some((key, hash)) = self.next(&mut position) {

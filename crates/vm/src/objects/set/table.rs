@@ -138,6 +138,10 @@ impl SetTable {
                     if candidate.is(key) {
                         return Found::At(at);
                     }
+                    if candidate.is_small_int() && key.is_small_int() {
+                        probe.step(mask);
+                        continue;
+                    }
                     match (exact_str(vm, candidate), exact_str(vm, key)) {
                         (Some(a), Some(b)) if str_::eq(a, b) => return Found::At(at),
                         (Some(_), Some(_)) => {}
@@ -151,6 +155,17 @@ impl SetTable {
             }
             probe.step(mask);
         }
+    }
+
+    /// Where an element of that hash goes which is known to be absent, in a table without marks.
+    #[inline]
+    pub fn free_place(&self, hash: i64) -> usize {
+        let mask = self.mask();
+        let mut probe = self.probe(hash);
+        while self.slots.get(probe.at).is_some_and(|slot| slot.key.is_some()) {
+            probe.step(mask);
+        }
+        probe.at
     }
 
     pub fn key_at(&self, at: usize) -> Option<Value> {
