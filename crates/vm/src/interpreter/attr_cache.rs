@@ -113,12 +113,7 @@ pub(crate) enum Loaded {
 
 /// The attribute; None where the general path must decide.
 #[inline]
-pub(crate) fn load(
-    vm: &Vm,
-    owner: &Value,
-    name: &Ref<Str>,
-    wants_method: bool,
-) -> Option<Loaded> {
+pub(crate) fn load(vm: &Vm, owner: &Value, name: &Ref<Str>, wants_method: bool) -> Option<Loaded> {
     let (header, word, version) = identify(owner, name)?;
     let wanted = if wants_method { LOAD_METHOD } else { LOAD };
     let key = name.as_ptr() as u64 | wanted;

@@ -313,10 +313,15 @@ pub(crate) fn has_plain_class(vm: &Vm, ty: &Type) -> bool {
 
 fn finds_plain_class(vm: &Vm, ty: &Type) -> bool {
     let getattro = ty.slots.getattro.get();
-    if getattro != vm.types.object.slots.getattro.get() && getattro != vm.types.type_.slots.getattro.get() {
+    if getattro != vm.types.object.slots.getattro.get()
+        && getattro != vm.types.type_.slots.getattro.get()
+    {
         return false;
     }
-    let (own, plain) = (ty.lookup(vm, &vm.names.__class__), vm.types.object.lookup(vm, &vm.names.__class__));
+    let (own, plain) = (
+        ty.lookup(vm, &vm.names.__class__),
+        vm.types.object.lookup(vm, &vm.names.__class__),
+    );
     let same = matches!((own, plain), (Some(own), Some(plain)) if own.is(&plain));
     if same {
         ty.plain_class.set(ty.version_tag(vm));

@@ -198,7 +198,15 @@ unsafe fn call_with(
     n: usize,
     call: crate::function::def::NativeFn,
 ) -> PyResult {
-    let run = |args: &[Value]| call(vm, Args { args, kwnames: None });
+    let run = |args: &[Value]| {
+        call(
+            vm,
+            Args {
+                args,
+                kwnames: None,
+            },
+        )
+    };
     // SAFETY: as in `with_values`.
     unsafe {
         match n {

@@ -360,16 +360,17 @@ impl Core {
             other.table.with(|table| {
                 for slot in own.slots() {
                     let Some(key) = &slot.key else { continue };
-                    let found = match table.search(&mut table.probe(slot.hash), key, slot.hash, vm) {
+                    let found = match table.search(&mut table.probe(slot.hash), key, slot.hash, vm)
+                    {
                         Found::At(_) => true,
                         Found::Absent(_) => false,
                         Found::Ask(_) => return Ok(false),
                     };
                     if found == common {
                         // Elements of one set differ from each other: the place is the first that is unused.
-                        result
-                            .table
-                            .with_mut(|new| new.insert(new.free_place(slot.hash), key.clone(), slot.hash))?;
+                        result.table.with_mut(|new| {
+                            new.insert(new.free_place(slot.hash), key.clone(), slot.hash)
+                        })?;
                     }
                 }
                 Ok(true)

@@ -162,7 +162,11 @@ impl SetTable {
     pub fn free_place(&self, hash: i64) -> usize {
         let mask = self.mask();
         let mut probe = self.probe(hash);
-        while self.slots.get(probe.at).is_some_and(|slot| slot.key.is_some()) {
+        while self
+            .slots
+            .get(probe.at)
+            .is_some_and(|slot| slot.key.is_some())
+        {
             probe.step(mask);
         }
         probe.at
