@@ -67,7 +67,7 @@ pub mod module {
     /// If id is not valid, raise KeyError.
     #[pyfunction(sig = "(id)")]
     fn getgrgid(vm: &Vm, id: &Value) -> PyResult {
-        let gid = match crate::os::path::Gid::of(vm, id) {
+        let gid = match crate::posix::path::Gid::of(vm, id) {
             Ok(gid) => Some(gid.0),
             Err(raised) if !vm.catch(&vm.types.overflow_error) => return Err(raised),
             Err(_) => None,

@@ -4,8 +4,8 @@
 //! Python (unless there is a `preexec_fn`). What fails there is written to the parent's pipe as
 //! "OSError:errno in hex:what". CPython: Modules/_posixsubprocess.c.
 
-use crate::os::path::{Gid, Uid, fs_bytes};
-use crate::os::process::{after_fork_child, after_fork_parent, before_fork, pointers};
+use crate::posix::path::{Gid, Uid, fs_bytes};
+use crate::posix::process::{after_fork_child, after_fork_parent, before_fork, pointers};
 use crate::system;
 use naja_heap::Value;
 use naja_macros::pymodule;

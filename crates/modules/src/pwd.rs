@@ -72,7 +72,7 @@ pub mod module {
     #[pyfunction(sig = "(uidobj, /)")]
     fn getpwuid(vm: &Vm, uidobj: &Value) -> PyResult {
         let shown = || object::repr(vm, uidobj).map(|t| t.to_string_lossy().into_owned());
-        let uid = match crate::os::path::Uid::of(vm, uidobj) {
+        let uid = match crate::posix::path::Uid::of(vm, uidobj) {
             Ok(uid) => uid.0,
             Err(raised) if !vm.catch(&vm.types.overflow_error) => return Err(raised),
             Err(_) => {

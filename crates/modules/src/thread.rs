@@ -39,10 +39,38 @@ struct State {
     /// Threads that the interpreter's end waits for.
     waited_for: MutCell<Vec<Arc<Handle>>>,
     locals: MutCell<Vec<Weak<LocalDicts>>>,
+    /// The handles of threads that may run.
+    handles: MutCell<Vec<std::sync::Weak<Handle>>>,
 }
 
 fn state(vm: &Vm) -> Rc<State> {
     vm.interp.module_state()
+}
+
+/// Remembers a handle for [`after_fork`].
+fn register(vm: &Vm, handle: &Arc<Handle>) {
+    state(vm).handles.with_mut(|handles| {
+        if handles.len() == handles.capacity() {
+            handles.retain(|h| h.strong_count() > 0);
+        }
+        handles.push(Arc::downgrade(handle));
+    })
+}
+
+/// In a forked child: all threads but the calling one are gone. CPython: `_PyThread_AfterFork`.
+pub fn after_fork(vm: &Vm) {
+    let handles = state(vm).handles.take();
+    for handle in handles.iter().filter_map(std::sync::Weak::upgrade) {
+        if handle.ident.load(Ordering::Relaxed) == vm.thread_id.get() {
+            register(vm, &handle);
+        } else {
+            handle.stage.set(stage::DONE);
+        }
+    }
+    state(vm).count.set(0);
+    state(vm)
+        .waited_for
+        .with_mut(|list| list.retain(|h| h.stage.get() != stage::DONE));
 }
 
 // ---- timeouts ----
@@ -732,6 +760,7 @@ fn start(
     if handle.stage.get() != stage::NOT_STARTED {
         return Err(vm.runtime_error("thread already started"));
     }
+    register(vm, handle);
     handle.stage.set(stage::STARTING);
     let state = state(vm);
     let (inside, outside) = (handle.clone(), handle.clone());
@@ -785,13 +814,14 @@ fn thread_name(vm: &Vm, thread: &Value) -> String {
     current_ident().to_string()
 }
 
-/// Makes a system name of at most 15 bytes, cut at a character.
-fn system_name(name: &str) -> Vec<u8> {
-    let mut end = name.len().min(NAME_MAX);
-    while !name.is_char_boundary(end) {
-        end -= 1
-    }
-    let bytes = &name.as_bytes()[..end];
+/// Makes a system name of at most 15 bytes. As in CPython the cut may fall within a character; what has no encoding
+/// becomes a question mark.
+fn system_name(name: &Str) -> Vec<u8> {
+    let mut bytes = match name.as_str() {
+        Some(text) => text.as_bytes().to_vec(),
+        None => name.to_string_lossy().replace('\u{fffd}', "?").into_bytes(),
+    };
+    bytes.truncate(NAME_MAX);
     let cut = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
     let mut result = bytes[..cut].to_vec();
     result.push(0);
@@ -1119,10 +1149,11 @@ pub mod module {
                 vm.overflow_error("Python int too large to convert to C unsigned long long")
             );
         };
-        let handle = Handle::default();
+        let handle = Arc::new(Handle::default());
         handle.ident.store(n, Ordering::Relaxed);
         handle.stage.set(stage::RUNNING);
-        vm.new_object(ThreadHandle(Arc::new(handle)))
+        register(vm, &handle);
+        vm.new_object(ThreadHandle(handle))
     }
 
     /// Wait for all non-daemon threads (other than the calling thread) to stop.
@@ -1151,8 +1182,8 @@ pub mod module {
 
     /// Set the name of the current thread.
     #[pyfunction(sig = "(name)")]
-    fn set_name(name: String) {
-        let name = system_name(&name);
+    fn set_name(name: &Ref<Str>) {
+        let name = system_name(name);
         // SAFETY: a name that ends in zero, for the calling thread.
         unsafe {
             libc::pthread_setname_np(libc::pthread_self(), name.as_ptr().cast());
@@ -1161,13 +1192,13 @@ pub mod module {
 
     /// Get the name of the current thread.
     #[pyfunction(sig = "()")]
-    fn _get_name() -> String {
+    fn _get_name(vm: &Vm) -> PyResult {
         let mut name = [0u8; 64];
         // SAFETY: the buffer is as large as told.
         unsafe {
             libc::pthread_getname_np(libc::pthread_self(), name.as_mut_ptr().cast(), name.len());
         }
         let end = name.iter().position(|&b| b == 0).unwrap_or(0);
-        String::from_utf8_lossy(&name[..end]).into_owned()
+        crate::system::fs_decode(vm, &name[..end])
     }
 }

@@ -10,7 +10,7 @@ use super::errors::{self, Kind, programming_error};
 use super::functions::Context;
 use super::gil::released;
 use super::statement::{Cache, Statement};
-use crate::os::path;
+use crate::posix::path;
 use libsqlite3_sys as ffi;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};

@@ -463,7 +463,7 @@ pub mod module {
             "os.scandir",
             std::slice::from_ref(&path.object),
         ))?;
-        crate::os::scandir::iterate(vm, path)
+        crate::posix::scandir::iterate(vm, path)
     }
 
     /// Create a directory.
@@ -700,7 +700,7 @@ pub mod module {
     /// Return the configuration limit name for the file or directory path.
     #[pyfunction(sig = "(path, name)")]
     fn pathconf(vm: &Vm, path: PathOrFd, name: &Value) -> PyResult<i64> {
-        let name = crate::os::system_::conf_name(vm, name, crate::os::tables::PATHCONF)?;
+        let name = crate::posix::system_::conf_name(vm, name, crate::posix::tables::PATHCONF)?;
         let path = path.0;
         // SAFETY: clears the calling thread's errno.
         unsafe { *libc::__errno_location() = 0 };
@@ -861,7 +861,7 @@ pub mod module {
     /// types raise a TypeError.
     #[pyfunction(sig = "(path)")]
     fn fspath(vm: &Vm, path: &Value) -> PyResult {
-        crate::os::path::fspath(vm, path)
+        crate::posix::path::fspath(vm, path)
     }
 
     /// Extract a raw device major number from a device number.

@@ -382,7 +382,7 @@ pub mod module {
     /// Return an integer-valued system configuration variable.
     #[pyfunction(sig = "(name, /)")]
     fn sysconf(vm: &Vm, name: &Value) -> PyResult<i64> {
-        let name = conf_name(vm, name, crate::os::tables::SYSCONF)?;
+        let name = conf_name(vm, name, crate::posix::tables::SYSCONF)?;
         // SAFETY: clears the calling thread's errno, then a plain query.
         let value = unsafe {
             *libc::__errno_location() = 0;
@@ -397,7 +397,7 @@ pub mod module {
     /// Return a string-valued system configuration variable.
     #[pyfunction(sig = "(name, /)")]
     fn confstr(vm: &Vm, name: &Value) -> PyResult {
-        let name = conf_name(vm, name, crate::os::tables::CONFSTR)?;
+        let name = conf_name(vm, name, crate::posix::tables::CONFSTR)?;
         let mut text = vec![0u8; 4096];
         // SAFETY: clears the calling thread's errno, then a buffer of the size told.
         let n = unsafe {
@@ -416,7 +416,7 @@ pub mod module {
     /// Return the configuration limit name for the file descriptor fd.
     #[pyfunction(sig = "(fd, name, /)")]
     fn fpathconf(vm: &Vm, fd: system::Fd, name: &Value) -> PyResult<i64> {
-        let name = conf_name(vm, name, crate::os::tables::PATHCONF)?;
+        let name = conf_name(vm, name, crate::posix::tables::PATHCONF)?;
         // SAFETY: clears the calling thread's errno, then a plain query.
         let value = unsafe {
             *libc::__errno_location() = 0;
