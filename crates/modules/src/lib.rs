@@ -29,7 +29,6 @@ pub mod marshal;
 pub mod math;
 pub mod opcode;
 pub mod operator;
-pub mod os;
 pub mod pickle;
 pub mod posix;
 pub mod posixsubprocess;

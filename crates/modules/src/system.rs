@@ -4,6 +4,7 @@
 //! CPython: Python/fileutils.c, Python/pytime.c, Objects/unicodeobject.c.
 
 use naja_heap::{Ref, Value};
+use naja_vm::exception::BaseException;
 use naja_vm::module::Module;
 use naja_vm::protocols::{attributes, number, object};
 use naja_vm::str_::{self, Str};
@@ -111,8 +112,11 @@ pub fn os_error2(vm: &Vm, errno: i32, first: &Value, second: &Value) -> Raised {
             second.clone(),
         ])
     })();
-    match args {
-        Ok(args) => vm.raise_with(&vm.types.os_error, &args),
+    // The class's own constructor chooses the subclass for the number.
+    let made = args.and_then(|args| vm.call(vm.types.os_error.as_value(), &args));
+    match made.map(Value::downcast_into::<BaseException>) {
+        Ok(Ok(exception)) => vm.raise_value(exception),
+        Ok(Err(_)) => vm.system_error("OSError() gave no exception"),
         Err(raised) => raised,
     }
 }

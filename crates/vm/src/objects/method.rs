@@ -147,11 +147,6 @@ impl Method {
         self.function.clone()
     }
 
-    #[pygetter]
-    fn __doc__(&self, vm: &Vm) -> PyResult {
-        attributes::get(vm, &self.function, &vm.names.__doc__)
-    }
-
     /// the instance to which a method is bound
     #[pygetter]
     fn __self__(&self) -> Value {
