@@ -13,6 +13,7 @@ pub mod common;
 pub mod contextvars;
 pub mod csv;
 pub mod datetime;
+pub mod elementtree;
 pub mod errno;
 pub mod fcntl;
 pub mod functools;
@@ -75,6 +76,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &contextvars::module::MODULE,
     &csv::module::MODULE,
     &datetime::module::MODULE,
+    &elementtree::module::MODULE,
     &errno::module::MODULE,
     &fcntl::module::MODULE,
     &functools::module::MODULE,

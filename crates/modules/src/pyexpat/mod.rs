@@ -7,7 +7,8 @@ mod errors;
 mod parser;
 pub mod xml;
 
-pub use errors::{class as error_class, message as error_message};
+pub use errors::message as error_message;
+pub use parser::{encoding_map, optional_text};
 
 use naja_heap::{Ref, Value};
 use naja_macros::pymodule;
@@ -17,7 +18,7 @@ use naja_vm::{PyResult, Vm};
 use parser::XmlParser;
 use xml::Expat;
 
-const VERSION: [i64; 3] = [2, 7, 4];
+pub const VERSION: [i64; 3] = [2, 7, 4];
 
 const FEATURES: &[(&str, i64)] = &[
     ("sizeof(XML_Char)", 1),

@@ -103,6 +103,25 @@ fn c_text(vm: &Vm, text: &Ref<Str>) -> PyResult<Vec<u8>> {
     }
 }
 
+/// The map of an encoding of one byte for each character, by Python's codec.
+pub fn encoding_map(vm: &Vm, name: &[u8]) -> PyResult<[i32; 256]> {
+    let all: Vec<u8> = (0..=255).collect();
+    let bytes = vm.new_bytes(&all)?.into_value();
+    let args = [text(vm, Some(name))?, vm.new_str("replace")?.into_value()];
+    let decoded = vm.call_method_str(&bytes, "decode", &args)?;
+    let decoded = str_::of(&decoded).filter(|d| d.char_len() == 256);
+    let Some(decoded) = decoded else {
+        return Err(vm.value_error("multi-byte encodings are not supported"));
+    };
+    let mut map = [-1; 256];
+    for (to, c) in map.iter_mut().zip(decoded.code_points()) {
+        if c != 0xfffd {
+            *to = c as i32;
+        }
+    }
+    Ok(map)
+}
+
 #[cold]
 fn no_delete(vm: &Vm) -> Raised {
     vm.runtime_error("Cannot delete attribute")
@@ -260,24 +279,26 @@ impl XmlParser {
             self.put_back(machine);
             return Ok(());
         }
-        let gathers = self.buffer.with(|b| b.is_some());
         let value = text(vm, Some(data));
-        let again = (gathers && data.len() <= size).then(|| data.to_vec());
+        let again = (data.len() <= size).then(|| data.to_vec());
         self.put_back(machine);
         let value = value?;
-        self.flush(vm)?;
-        match again {
-            Some(data) if self.handler(CHARACTER_DATA).is_some() => {
-                self.buffer.with_mut(|b| {
-                    if let Some(b) = b {
-                        *b = data
-                    }
-                });
+        if self.buffer.with(|b| b.is_some()) {
+            self.flush(vm)?;
+        }
+        // The handler may have changed all this.
+        if self.handler(CHARACTER_DATA).is_none() {
+            return Ok(());
+        }
+        let kept = self.buffer.with_mut(|b| match (b, again) {
+            (Some(b), Some(data)) => {
+                *b = data;
+                true
             }
-            Some(_) => {}
-            None => {
-                self.call(vm, CHARACTER_DATA, &[value])?;
-            }
+            _ => false,
+        });
+        if !kept {
+            self.call(vm, CHARACTER_DATA, &[value])?;
         }
         Ok(())
     }
@@ -453,32 +474,13 @@ impl XmlParser {
         Ok(vm.new_tuple(items)?.into_value())
     }
 
-    /// The map of an encoding of one byte for each character, by Python's codec.
-    fn map(vm: &Vm, name: &[u8]) -> PyResult<[i32; 256]> {
-        let all: Vec<u8> = (0..=255).collect();
-        let bytes = vm.new_bytes(&all)?.into_value();
-        let args = [text(vm, Some(name))?, vm.new_str("replace")?.into_value()];
-        let decoded = vm.call_method_str(&bytes, "decode", &args)?;
-        let decoded = str_::of(&decoded).filter(|d| d.char_len() == 256);
-        let Some(decoded) = decoded else {
-            return Err(vm.value_error("multi-byte encodings are not supported"));
-        };
-        let mut map = [-1; 256];
-        for (to, c) in map.iter_mut().zip(decoded.code_points()) {
-            if c != 0xfffd {
-                *to = c as i32;
-            }
-        }
-        Ok(map)
-    }
-
     /// Handles one event; `machine` is put back into its place on every way.
     fn dispatch(&self, vm: &Vm, mut machine: Box<Expat>, event: Event) -> PyResult<()> {
         if let Event::Data(span) = event {
             return self.character_data(vm, machine, span);
         }
         if let Event::UnknownEncoding(name) = &event {
-            let map = XmlParser::map(vm, name);
+            let map = encoding_map(vm, name);
             machine.reply_map(map.as_ref().ok());
             if map.is_err() {
                 self.code.set(error::UNKNOWN_ENCODING);
@@ -800,26 +802,27 @@ impl XmlParser {
     /// Sets the number of allocated bytes of dynamic memory needed to activate protection against disproportionate use of RAM.
     ///
     /// Parser objects usually have an allocation activation threshold of 64 MiB.
-    /// This parser's memory grows with its input only, so that the limit is never met.
     #[pymethod(
         name = "SetAllocTrackerActivationThreshold",
         sig = "($self, threshold, /)"
     )]
     fn set_alloc_tracker_activation_threshold(&self, vm: &Vm, threshold: &Value) -> PyResult<()> {
-        unsigned(vm, threshold)?;
-        self.root_only(vm)
+        let threshold = unsigned(vm, threshold)?;
+        self.root_only(vm)?;
+        self.machine(vm, |m| m.accounting.memory_threshold.set(threshold))
     }
 
     /// Sets the maximum amplification factor between direct input and bytes of dynamic memory allocated.
     ///
     /// The 'max_factor' value must be a non-NaN floating point value greater than or
-    /// equal to 1.0. This parser's memory grows with its input only, so that the limit is never met.
+    /// equal to 1.0.
     #[pymethod(
         name = "SetAllocTrackerMaximumAmplification",
         sig = "($self, max_factor, /)"
     )]
     fn set_alloc_tracker_maximum_amplification(&self, vm: &Vm, max_factor: f64) -> PyResult<()> {
-        self.factor(vm, max_factor).map(|_| ())
+        let factor = self.factor(vm, max_factor)?;
+        self.machine(vm, |m| m.accounting.memory_factor.set(factor))
     }
 
     #[pymember]

@@ -67,8 +67,7 @@ impl Expat {
 
     fn data(&mut self, text: &[u8], start: usize, end: usize) {
         if self.has(handler::DATA) {
-            let span = self.span(text, start, end);
-            self.push(Event::Data(span));
+            self.in_parts(text, start, end, Event::Data);
         } else {
             self.default(text, start, end);
         }
@@ -357,12 +356,16 @@ impl Expat {
     fn start_tag(&mut self, text: &[u8], at: usize, end: usize, empty: bool) -> Result<(), Code> {
         let raw = self.scan(text).name_at(at + 1);
         let bindings = self.bindings.len();
-        let specified = self.read_attributes(text, at + 1 + raw.len(), end, raw)?;
+        let read = self.read_attributes(text, at + 1 + raw.len(), end, raw);
+        let read = read.and_then(|specified| Ok((specified, self.element_name(raw)?)));
+        if read.is_err() && empty {
+            self.unbind(bindings);
+        }
+        let (specified, name) = read?;
         let top = self.tags.last().map_or(0, |t| (t.raw.1).max(t.name.1));
         self.names.truncate(top);
         self.names.extend_from_slice(raw);
         let raw_range = (top, self.names.len());
-        let name = self.element_name(raw)?;
         let name_range = match self.separator {
             None => raw_range,
             Some(_) => {

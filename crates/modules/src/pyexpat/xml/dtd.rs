@@ -114,6 +114,8 @@ pub struct Dtd {
     pub value: Vec<u8>,
     /// The external subset's entity.
     pub subset: Entity,
+    /// About how many bytes all this takes up.
+    pub bytes: usize,
 }
 
 impl Default for Dtd {
@@ -128,6 +130,7 @@ impl Default for Dtd {
             param_read: false,
             value: Vec::new(),
             subset: Entity::default(),
+            bytes: 0,
         }
     }
 }
@@ -139,7 +142,11 @@ impl Dtd {
             id: None,
             attributes: Vec::new(),
         };
-        self.elements.add(name, make).0
+        let (index, new) = self.elements.add(name, make);
+        if new {
+            self.bytes += size_of::<Element>() + name.len();
+        }
+        index
     }
 
     /// Notes an attribute's declaration; the first one counts.
@@ -155,6 +162,8 @@ impl Dtd {
                 element.id = Some(attribute.name.clone());
             }
         }
+        let value = attribute.value.as_ref().map_or(0, |v| v.len());
+        self.bytes += size_of::<Declared>() + attribute.name.len() + value;
         element.attributes.push(attribute);
     }
 }

@@ -266,6 +266,8 @@ pub struct Accounting {
     indirect: Cell<u64>,
     pub factor: Cell<f32>,
     pub threshold: Cell<u64>,
+    pub memory_factor: Cell<f32>,
+    pub memory_threshold: Cell<u64>,
 }
 
 /// When parameter entities are read: `XML_PARAM_ENTITY_PARSING_*`.
@@ -350,6 +352,8 @@ impl Expat {
                 indirect: Cell::new(0),
                 factor: Cell::new(100.0),
                 threshold: Cell::new(8 << 20),
+                memory_factor: Cell::new(100.0),
+                memory_threshold: Cell::new(64 << 20),
             }),
             param_parsing: NEVER,
             source: Source::new(),
@@ -631,9 +635,50 @@ impl Expat {
     /// Gives a token to the default handler.
     fn default(&mut self, text: &[u8], start: usize, end: usize) {
         if self.has(handler::DEFAULT) && end > start {
-            let span = self.span(text, start, end);
-            self.push(Event::Default(span));
+            self.in_parts(text, start, end, Event::Default);
         }
+    }
+
+    /// Reports text of the input, in pieces of the size that the library has for what it converts from other encodings.
+    fn in_parts(
+        &mut self,
+        text: &[u8],
+        mut start: usize,
+        end: usize,
+        event: impl Fn(Span) -> Event,
+    ) {
+        const PIECE: usize = 1024;
+        let whole = matches!(self.source.encoding, Encoding::Utf8 | Encoding::Ascii);
+        if !whole && self.open.is_empty() {
+            let outer = self.event;
+            while end - start > PIECE {
+                let mut to = start + PIECE;
+                while text.get(to).is_some_and(|b| b & 0xc0 == 0x80) {
+                    to -= 1;
+                }
+                let span = self.span(text, start, to);
+                self.push(event(span));
+                self.event = Some(to);
+                start = to;
+            }
+            let span = self.span(text, start, end);
+            self.push(event(span));
+            self.event = outer;
+            return;
+        }
+        let span = self.span(text, start, end);
+        self.push(event(span));
+    }
+
+    /// About how many bytes the parser holds.
+    fn memory(&self) -> usize {
+        size_of::<Expat>()
+            + self.source.held()
+            + self.notes.capacity()
+            + self.names.capacity()
+            + self.tags.capacity() * size_of::<Tag>()
+            + self.dtd.borrow().bytes
+            + self.open.iter().map(|o| o.text.len()).sum::<usize>()
     }
 
     fn prefix(&mut self, name: &[u8]) -> usize {
@@ -653,6 +698,13 @@ impl Expat {
         };
         counter.set(counter.get().saturating_add(bytes as u64));
         let (direct, indirect) = (a.direct.get(), a.indirect.get());
+        {
+            let memory = self.memory() as u64;
+            let factor = memory as f32 / direct.max(1) as f32;
+            if memory >= a.memory_threshold.get() && factor > a.memory_factor.get() {
+                return Err(error::NO_MEMORY);
+            }
+        }
         let output = direct.saturating_add(indirect);
         if output < a.threshold.get() {
             return Ok(());

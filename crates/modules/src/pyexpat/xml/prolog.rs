@@ -585,6 +585,7 @@ impl Expat {
                 if !new {
                     return Ok(Rest);
                 }
+                dtd.bytes += size_of::<Entity>() + part.len();
                 self.decl.entity = match is_param {
                     true => Which::Param(index),
                     false => Which::General(index),
@@ -675,6 +676,7 @@ impl Expat {
 
     /// The value of the entity that is being declared has been read.
     pub(super) fn entity_value_read(&mut self, text: Text) {
+        self.dtd.borrow_mut().bytes += text.len();
         let entity = self.with_declared(|e| {
             e.text = Some(text.clone());
             e.clone()

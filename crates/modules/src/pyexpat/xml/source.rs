@@ -324,6 +324,11 @@ impl Source {
         }
     }
 
+    /// How many bytes the input takes up.
+    pub fn held(&self) -> usize {
+        self.text.capacity() + self.raw.capacity()
+    }
+
     /// The number of bytes given from a place on.
     pub fn remaining(&self, at: usize) -> usize {
         self.context(at).len()

@@ -172,10 +172,8 @@ impl Expat {
             && let Some(value) = self.value.take()
             && value.literal.is_some()
         {
-            let place = std::mem::replace(&mut self.event, value.literal.map(|l| l.0));
             let text = self.dtd.borrow_mut().value.split_off(value.start);
             self.entity_value_read(text.into());
-            self.event = place;
         }
         result
     }
@@ -217,10 +215,10 @@ impl Expat {
             },
             T::ParamRef => {
                 if !self.param_entity && !nested && self.open.is_empty() {
-                    return self.fail_value(place, 0, error::PARAM_ENTITY_REF);
+                    return self.fail_value(place, at, error::PARAM_ENTITY_REF);
                 }
                 let name = token.get(1..token.len() - 1).unwrap_or_default();
-                let skip = self.param_in_value(name, place)?;
+                let skip = self.param_in_value(name, place.map(|p| p + at))?;
                 if skip {
                     if let Some(frame) = self.value.as_mut().and_then(|v| v.frames.last_mut()) {
                         frame.1 = text.len();
