@@ -15,7 +15,6 @@ use naja_vm::slice::Slice;
 use naja_vm::str_::{self, Str};
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
-use std::cell::Cell;
 
 /// A text, or the list of its pieces.
 #[derive(Clone)]
@@ -51,8 +50,6 @@ pub struct Element {
     pub tail: MutCell<Text>,
     attrib: MutCell<Option<Ref<Dict>>>,
     children: MutCell<Vec<Value>>,
-    /// Counts changes of the children.
-    version: Cell<usize>,
 }
 
 impl Traverse for Element {
@@ -137,7 +134,6 @@ impl Element {
             tail: MutCell::new(Text::NONE),
             attrib: MutCell::new(None),
             children: MutCell::default(),
-            version: Cell::new(0),
         }
     }
 
@@ -152,7 +148,6 @@ impl Element {
     /// Adds a child, which is known to be an element.
     pub fn push(&self, child: Value) {
         self.children.with_mut(|c| c.push(child));
-        self.changed();
     }
 
     /// Adds a child. Raises TypeError if it is no element.
@@ -162,10 +157,6 @@ impl Element {
         }
         self.push(child.clone());
         Ok(())
-    }
-
-    fn changed(&self) {
-        self.version.set(self.version.get().wrapping_add(1));
     }
 
     pub fn child(&self, index: usize) -> Option<Value> {
@@ -178,6 +169,12 @@ impl Element {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether this is an element proper: comments and the like have a function as their tag.
+    fn is_ordinary(&self) -> bool {
+        self.tag
+            .with(|tag| tag.is_none() || tag.downcast::<Str>().is_some())
     }
 
     fn attributes(&self, vm: &Vm) -> PyResult<Ref<Dict>> {
@@ -270,7 +267,6 @@ impl Element {
                 .children
                 .with_mut(|c| (index < c.len()).then(|| c.remove(index))),
         };
-        self.changed();
         drop(old);
         Ok(())
     }
@@ -295,9 +291,6 @@ impl Element {
                 });
                 removed
             });
-            if !removed.is_empty() {
-                self.changed();
-            }
             drop(removed);
             return Ok(());
         };
@@ -329,7 +322,6 @@ impl Element {
             }
             old
         });
-        self.changed();
         drop(old);
         Ok(())
     }
@@ -470,7 +462,6 @@ impl Element {
     fn clear(&self) {
         drop(self.attrib.take());
         drop(self.children.take());
-        self.changed();
         drop(self.text.replace(Text::NONE));
         drop(self.tail.replace(Text::NONE));
     }
@@ -563,7 +554,6 @@ impl Element {
                 return Err(not_element(vm, wrong));
             }
             drop(self.children.replace(list));
-            self.changed();
         }
         let attrib = match attrib {
             Some(value) => Some(dict_arg(vm, &value, "attrib")?.clone()),
@@ -655,7 +645,6 @@ impl Element {
     #[pymethod(sig = "($self, key, value, /)")]
     fn set(&self, vm: &Vm, key: &Value, value: &Value) -> PyResult<()> {
         self.attributes(vm)?.set(vm, key, value.clone())?;
-        self.changed();
         Ok(())
     }
 
@@ -689,7 +678,6 @@ impl Element {
             let at = fit_start(index, c.len());
             c.insert(at, child)
         });
-        self.changed();
         Ok(())
     }
 
@@ -722,7 +710,6 @@ impl Element {
     #[pymethod(sig = "($self, subelement, /)")]
     fn remove(&self, vm: &Vm, subelement: &Value) -> PyResult<()> {
         let wanted = element_arg(vm, subelement, "remove() argument")?;
-        let version = self.version.get();
         let mut at = 0;
         loop {
             let Some(child) = self.child(at) else {
@@ -730,25 +717,22 @@ impl Element {
             };
             let same = child.downcast::<Element>().is_some_and(|c| c.is(wanted))
                 || compare::compare_bool(vm, &child, subelement, CompareOp::Eq)?;
-            if self.version.get() != version {
-                return Err(vm.runtime_error("children mutated during iteration"));
-            }
             if same {
                 break;
             }
             at += 1;
         }
+        // The comparison may have taken it away already.
         let old = self
             .children
             .with_mut(|c| (at < c.len()).then(|| c.remove(at)));
-        self.changed();
         drop(old);
         Ok(())
     }
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        if !object::repr_enter(vm, zelf.as_value()) {
+        if object::repr_enter(vm, zelf.as_value()) {
             return Err(vm.runtime_error(format!(
                 "reentrant call inside {}.__repr__",
                 vm.type_of(zelf.as_value()).full_name()
@@ -871,7 +855,6 @@ impl Element {
         let value = value.ok_or_else(|| no_delete(vm))?;
         let dict = dict_arg(vm, &value, "attrib")?.clone();
         drop(self.attrib.replace(Some(dict)));
-        self.changed();
         Ok(())
     }
 }
@@ -968,6 +951,15 @@ impl ElementIter {
                 Step::Down(element) => (element, false),
                 Step::Up(element) => (element, true),
             };
+            if self.text && !place && !element.is_ordinary() {
+                // Neither the text nor the children of a comment count.
+                self.path.with_mut(|p| {
+                    if let Some(last) = p.last_mut() {
+                        last.1 = usize::MAX;
+                    }
+                });
+                continue;
+            }
             if self.text {
                 // The text behind the root is not its own.
                 if place && self.path.with(Vec::is_empty) {

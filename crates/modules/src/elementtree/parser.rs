@@ -433,6 +433,7 @@ impl XmlParser {
                 if text.byte_len() == 0 {
                     break;
                 }
+                zelf.with_machine(|m| m.set_encoding(b"utf-8"));
                 // Lone surrogates are no characters of XML, which the parser finds out.
                 encoded = vm.new_bytes(text.as_bytes())?.into_value();
             }

@@ -550,7 +550,7 @@ impl Expat {
     }
 
     /// Gives a token of the input itself to the default handler, after a question.
-    fn default_at(&mut self, start: usize, end: usize) {
+    pub(super) fn default_at(&mut self, start: usize, end: usize) {
         if self.has(handler::DEFAULT) {
             self.push(Event::Default(Span {
                 notes: false,
@@ -597,9 +597,9 @@ impl Expat {
                     return Ok(Rest);
                 }
                 let place = self.open.is_empty().then_some(at + 1);
-                self.begin_value(unquoted(part), place, Some((at, end)));
-                // Whether the token goes to the default handler is known only at the end of the value.
-                Ok(handled(wanted && self.decl.entity != Which::None))
+                self.begin_value(unquoted(part), part, place, Some((at, end)));
+                // It goes to the default handler when the value is read, if it does.
+                Ok(Handled)
             }
             R::EntitySystemId => {
                 let base = self.base.clone();
@@ -674,15 +674,19 @@ impl Expat {
         });
     }
 
-    /// The value of the entity that is being declared has been read.
-    pub(super) fn entity_value_read(&mut self, text: Text) {
+    /// The value of the entity that is being declared has been read. Says whether it was reported.
+    pub(super) fn entity_value_read(&mut self, text: Text) -> bool {
         self.dtd.borrow_mut().bytes += text.len();
         let entity = self.with_declared(|e| {
             e.text = Some(text.clone());
             e.clone()
         });
-        if let (true, Some(entity)) = (self.has(handler::ENTITY_DECL), entity) {
-            self.push_entity(entity, Some(text));
+        match entity {
+            Some(entity) if self.has(handler::ENTITY_DECL) => {
+                self.push_entity(entity, Some(text));
+                true
+            }
+            _ => false,
         }
     }
 

@@ -147,6 +147,10 @@ impl Source {
     /// Looks at the first bytes, before anything is taken from them. `protocol`: what the encoding is if they do not
     /// tell; `content`: this is an external entity and no document.
     pub fn start(&mut self, protocol: Option<Encoding>, content: bool) -> Start {
+        if let Some(table @ Encoding::Table(_)) = protocol {
+            self.switch(table, 0);
+            return Start::Known;
+        }
         let name = protocol.as_ref();
         let wide = name.is_some_and(Encoding::is_wide);
         let latin = name == Some(&Encoding::Latin1);

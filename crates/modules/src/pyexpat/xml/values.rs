@@ -16,6 +16,7 @@ pub(super) struct Value {
     start: usize,
     /// The token of the declaration, or none in an external entity that is a part of another's value.
     literal: Option<(usize, usize)>,
+    token: Text,
 }
 
 impl Expat {
@@ -153,6 +154,7 @@ impl Expat {
     pub(super) fn begin_value(
         &mut self,
         text: &[u8],
+        token: &[u8],
         place: Option<usize>,
         literal: Option<(usize, usize)>,
     ) {
@@ -162,6 +164,10 @@ impl Expat {
             place,
             start: self.dtd.borrow().value.len(),
             literal,
+            token: match self.open.is_empty() {
+                true => Text::from(&b""[..]),
+                false => token.into(),
+            },
         });
     }
 
@@ -288,10 +294,19 @@ impl Expat {
             return Ok(Flow::More);
         };
         match value.literal {
-            Some(_) => {
+            Some((start, end)) => {
                 self.prolog.in_entity_value = false;
                 let text = self.dtd.borrow_mut().value.split_off(value.start);
-                self.entity_value_read(text.into());
+                if !self.entity_value_read(text.into()) {
+                    match (&value.token, self.open.is_empty()) {
+                        (_, true) => self.default_at(start, end),
+                        (token, false) if self.has(handler::DEFAULT) => {
+                            let span = self.note(token);
+                            self.push(Event::Default(span));
+                        }
+                        _ => {}
+                    }
+                }
                 Ok(Flow::More)
             }
             None => Ok(Flow::Wait),
@@ -339,7 +354,7 @@ impl Expat {
             }
         }
         self.account(text.len() - at, false)?;
-        self.begin_value(text.get(at..).unwrap_or_default(), Some(at), None);
+        self.begin_value(text.get(at..).unwrap_or_default(), b"", Some(at), None);
         self.advance(text.len());
         Ok(Flow::More)
     }
