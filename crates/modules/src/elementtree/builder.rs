@@ -211,7 +211,10 @@ impl TreeBuilder {
 
     /// Gives the gathered text to its element.
     fn flush(&self, vm: &Vm) -> PyResult<()> {
-        let mut pieces = match self.data.with_mut(|d| std::mem::replace(d, Gathered::Nothing)) {
+        let mut pieces = match self
+            .data
+            .with_mut(|d| std::mem::replace(d, Gathered::Nothing))
+        {
             Gathered::Nothing => return Ok(()),
             Gathered::Bytes(bytes) => vec![vm.new_str_wtf8(&bytes)?.into_value()],
             Gathered::Values(values) => values,
@@ -401,7 +404,8 @@ impl TreeBuilder {
         let some = |v: Option<Value>| v.filter(|v| !v.is_none());
         let comment = some(comment_factory).or_else(|| state.comment.get());
         let pi = some(pi_factory).or_else(|| state.pi.get());
-        zelf.insert_comments.set(insert_comments && comment.is_some());
+        zelf.insert_comments
+            .set(insert_comments && comment.is_some());
         zelf.insert_pis.set(insert_pis && pi.is_some());
         drop(zelf.element_factory.replace(some(element_factory)));
         drop(zelf.comment_factory.replace(comment));

@@ -260,9 +260,10 @@ impl Element {
             Some(value) if value.downcast::<Element>().is_none() => {
                 return Err(not_element(vm, value));
             }
-            Some(value) => self
-                .children
-                .with_mut(|c| c.get_mut(index).map(|c| std::mem::replace(c, value.clone()))),
+            Some(value) => self.children.with_mut(|c| {
+                c.get_mut(index)
+                    .map(|c| std::mem::replace(c, value.clone()))
+            }),
             None => self
                 .children
                 .with_mut(|c| (index < c.len()).then(|| c.remove(index))),
@@ -330,7 +331,9 @@ impl Element {
         vm.check_stack()?;
         let tag = deep(vm, &zelf.tag.get(), memo)?;
         let attrib = match zelf.attrib.get() {
-            Some(dict) => deep(vm, dict.as_value(), memo)?.downcast_into::<Dict>().ok(),
+            Some(dict) => deep(vm, dict.as_value(), memo)?
+                .downcast_into::<Dict>()
+                .ok(),
             None => None,
         };
         let copy = Element::make(vm, &tag, attrib)?;
@@ -377,14 +380,19 @@ fn object_id(vm: &Vm, value: &Value) -> PyResult {
 
 /// A deep copy, with short ways for what cannot change and for plain elements.
 fn deep(vm: &Vm, value: &Value, memo: &Ref<Dict>) -> PyResult {
-    if value.is_none() || value.downcast::<Str>().is_some_and(|_| is_exact_str(vm, value)) {
+    if value.is_none()
+        || value
+            .downcast::<Str>()
+            .is_some_and(|_| is_exact_str(vm, value))
+    {
         return Ok(value.clone());
     }
     let state = vm.interp.module_state::<State>();
     let copy = match state.copy.get() {
         Some(copy) => copy,
         None => {
-            let copy = naja_vm::protocols::attributes::get_by(vm, &import(vm, "copy")?, "deepcopy")?;
+            let copy =
+                naja_vm::protocols::attributes::get_by(vm, &import(vm, "copy")?, "deepcopy")?;
             state.copy.set(Some(copy.clone()));
             copy
         }
@@ -518,7 +526,8 @@ impl Element {
         };
         const NAMES: [&str; 5] = ["tag", "attrib", "text", "tail", "_children"];
         for (name, _) in state.items_vec() {
-            let known = str_::of(&name).is_some_and(|n| NAMES.iter().any(|k| n.as_str() == Some(k)));
+            let known =
+                str_::of(&name).is_some_and(|n| NAMES.iter().any(|k| n.as_str() == Some(k)));
             if !known {
                 let shown = object::str(vm, &name)?;
                 return Err(vm.type_error(format!(
@@ -885,7 +894,8 @@ pub struct ElementIter {
 
 impl Traverse for ElementIter {
     fn traverse(&self, v: &mut Visitor) {
-        self.path.with(|p| p.iter().for_each(|(e, _)| v.reference(e)));
+        self.path
+            .with(|p| p.iter().for_each(|(e, _)| v.reference(e)));
         self.root.with(|r| r.iter().for_each(|r| v.reference(r)));
         v.value(&self.tag);
     }

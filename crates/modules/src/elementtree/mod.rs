@@ -37,10 +37,7 @@ pub fn parse_error(vm: &Vm) -> PyResult<Ref<Type>> {
     )
 }
 
-#[pymodule(
-    name = "_elementtree",
-    classes(Element, TreeBuilder, XmlParser)
-)]
+#[pymodule(name = "_elementtree", classes(Element, TreeBuilder, XmlParser))]
 pub mod module {
     use super::*;
 
@@ -80,7 +77,10 @@ pub mod module {
         }
         let some = |v: &Value| (!v.is_none()).then(|| v.clone());
         let old = vec![
-            state.comment.replace(some(comment_factory)).unwrap_or(Value::NONE),
+            state
+                .comment
+                .replace(some(comment_factory))
+                .unwrap_or(Value::NONE),
             state.pi.replace(some(pi_factory)).unwrap_or(Value::NONE),
         ];
         Ok(vm.new_tuple(old)?.into_value())

@@ -297,9 +297,12 @@ impl XmlParser {
         zelf.machine.with_mut(|m| *m = Some(machine));
         match (raised, failed) {
             (Some(exception), _) => Err(vm.raise_value(exception)),
-            (None, Some(code)) => {
-                Err(zelf.error(vm, code, error_message(code).unwrap_or("unknown error"), place))
-            }
+            (None, Some(code)) => Err(zelf.error(
+                vm,
+                code,
+                error_message(code).unwrap_or("unknown error"),
+                place,
+            )),
             (None, None) => Ok(()),
         }
     }
@@ -460,9 +463,9 @@ impl XmlParser {
     ) -> PyResult<()> {
         self.check(vm)?;
         let Some(builder) = self.builder.get() else {
-            return Err(vm.type_error(
-                "event handling only supported for ElementTree.TreeBuilder targets",
-            ));
+            return Err(
+                vm.type_error("event handling only supported for ElementTree.TreeBuilder targets")
+            );
         };
         for event in builder.set_events(vm, events_queue, events_to_report)? {
             let bits = match event {
