@@ -1,7 +1,8 @@
 //! The memos: which objects a pickler has seen, and what an unpickler has put aside.
 //!
 //! [`Memo`] finds objects by identity: an open-addressed table of (word of the value, place in the list of objects). The
-//! list keeps the objects alive, so that no address can come back for another object. [`Shelf`] is a row of values by
+//! list keeps the objects alive, so that no address can come back for another object (None, which no memo holds, stands for
+//! a number without an object). [`Shelf`] is a row of values by
 //! number; numbers far beyond its end, which only a hostile pickle has, go to a map, so that they cost no memory.
 //!
 //! CPython: PyMemoTable and `_Unpickler_Memo*` in Modules/_pickle.c.
@@ -80,12 +81,22 @@ impl Memo {
         self.slots[at] = (word, self.objects.len() as u32);
     }
 
+    /// Uses a number up for an object that nothing else can refer to.
+    #[inline]
+    pub fn skip(&mut self) {
+        let number = self.objects.len();
+        self.objects.push((Value::NONE, number));
+    }
+
     #[cold]
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(32);
         self.slots.clear();
         self.slots.resize(size, (0, 0));
         for (place, (value, _)) in self.objects.iter().enumerate() {
+            if value.is_none() {
+                continue;
+            }
             let word = value.bits();
             let mut at = self.start(word);
             while self.slots[at].1 != 0 {
@@ -162,7 +173,7 @@ mod tests {
     #[test]
     fn memo_finds_what_was_set() {
         let mut memo = Memo::default();
-        assert_eq!(memo.get(&Value::NONE), None);
+        assert_eq!(memo.get(&Value::small_int(0)), None);
         for n in 0..1000 {
             memo.set(&Value::small_int(n), n as usize * 2);
         }

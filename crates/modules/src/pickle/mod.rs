@@ -1,6 +1,7 @@
 //! `_pickle`: objects to bytes and back, and `PickleBuffer`.
 //!
 //! * `save.rs`, `reduce.rs`: writing objects; `output.rs`: the bytes and their frames; `pickler.rs`: the class `Pickler`
+//! * `plain.rs`: instances of ordinary classes, written without asking them
 //! * `load.rs`: the stack machine that reads; `input.rs`: bytes or a file; `unpickler.rs`: the class `Unpickler`
 //! * `memo.rs`: both memos; `globals.rs`: what is needed of other modules; `opcodes.rs`; `buffer.rs`
 //!
@@ -14,6 +15,7 @@ mod memo;
 mod opcodes;
 mod output;
 mod pickler;
+mod plain;
 mod reduce;
 mod save;
 mod unpickler;

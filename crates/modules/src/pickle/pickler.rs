@@ -10,6 +10,7 @@ use super::globals::*;
 use super::memo::Memo;
 use super::opcodes::*;
 use super::output::Output;
+use super::plain::PlainClasses;
 use super::save::Save;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
@@ -171,6 +172,7 @@ impl Pickler {
             buffer_callback: self.buffer_callback.get(),
             fast_depth: 0,
             fast_seen: Vec::new(),
+            plain: None,
         }
     }
 
@@ -197,6 +199,7 @@ pub fn dump_to(
     }
     pickler.configure(vm, protocol, fix_imports, buffer_callback)?;
     let mut save = pickler.save(vm, globals, pickler.write.get());
+    save.plain = Some(PlainClasses::default());
     save.dump(object)?;
     save.out.flush(vm)?;
     let bytes = save.out.into_bytes();

@@ -70,6 +70,7 @@ impl Save<'_> {
         let value = match reducer {
             Some(reducer) => vm.call(&reducer, std::slice::from_ref(object))?,
             None if is_subtype(ty, &vm.types.type_) => return self.save_global(object, None),
+            None if self.save_plain(object)? => return Ok(()),
             None => self.reduction_of(object)?,
         };
         self.save_reduction(&value, object)
@@ -497,7 +498,7 @@ impl Save<'_> {
         ))
     }
 
-    fn save_class_of(&mut self, class: &Value, object: Option<&Value>) -> PyResult<()> {
+    pub fn save_class_of(&mut self, class: &Value, object: Option<&Value>) -> PyResult<()> {
         let none = Value::NONE;
         let owner = object.unwrap_or(&none);
         let done = self.save(class);

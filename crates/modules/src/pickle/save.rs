@@ -11,6 +11,7 @@ use super::globals::*;
 use super::opcodes::*;
 use super::output::Output;
 use super::pickler::Pickler;
+use super::plain::PlainClasses;
 use dashu_int::IBig;
 use naja_heap::{Ref, Value};
 use naja_numbers::bigint::{self, ByteOrder};
@@ -38,6 +39,8 @@ pub struct Save<'a> {
     /// How deep a fast pickler is in containers, and which it has met far down.
     pub fast_depth: i32,
     pub fast_seen: Vec<u64>,
+    /// What is known of ordinary classes; None where Python code could see the difference.
+    pub plain: Option<PlainClasses>,
 }
 
 /// Adds a note to the exception of a failed result.

@@ -382,6 +382,44 @@ fn remove_by_dict(vm: &Vm, header: &Header, name: &Ref<Str>) {
     }
 }
 
+/// The shape of an object whose attributes lie in itself; None where they are in a dict, or there are none.
+pub fn shape_of(object: &Value) -> Option<u32> {
+    let shape = attrs(object.header()?)?.shape.get();
+    (shape != DICT).then_some(shape)
+}
+
+/// The value of attribute `index` of a shape, if the object (still) has that shape and the attribute.
+pub fn value_at(vm: &Vm, object: &Value, shape: u32, index: u32) -> Option<Value> {
+    let header = object.header()?;
+    let attrs = attrs(header)?;
+    if attrs.shape.get() != shape || shape == DICT || index >= vm.interp.shapes.count(shape) {
+        return None;
+    }
+    // SAFETY: an index of the object's shape.
+    unsafe { (*attrs.slot(header, index)).clone() }
+}
+
+/// How many attributes the object has in itself or in its dict.
+pub fn attribute_count(vm: &Vm, object: &Value) -> usize {
+    let Some(attrs) = object.header().and_then(attrs) else {
+        return 0;
+    };
+    match attrs.dict() {
+        Some(dict) => dict.len(),
+        None => {
+            let shape = attrs.shape.get();
+            let all = 0..vm.interp.shapes.count(shape);
+            all.filter(|&index| value_at(vm, object, shape, index).is_some())
+                .count()
+        }
+    }
+}
+
+/// Whether the object has no attributes of its own.
+pub fn is_empty(vm: &Vm, object: &Value) -> bool {
+    attribute_count(vm, object) == 0
+}
+
 /// The object's `__dict__`: moves the values into a real dict if they are not in one yet.
 ///
 /// Raises MemoryError. The object must have a `__dict__`.

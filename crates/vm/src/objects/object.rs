@@ -3,6 +3,7 @@
 use crate::function::Args;
 use crate::objects::dict::Dict;
 use crate::objects::instance;
+use crate::objects::list::List;
 use crate::objects::str_::Str;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, TypeFlags, attributes as type_attributes, bases, is_subtype};
@@ -205,28 +206,22 @@ impl Object {
     /// Helper for pickle.
     #[pymethod]
     fn __reduce__(zelf: &Value, vm: &Vm) -> PyResult {
-        let copyreg = crate::import::import_simple(vm, "copyreg")?;
-        vm.call_method_str(&copyreg, "_reduce_ex", &[zelf.clone(), Value::small_int(0)])
+        common_reduce(vm, zelf, 0)
     }
 
     /// Helper for pickle.
     #[pymethod(sig = "($self, protocol, /)")]
     fn __reduce_ex__(zelf: &Value, vm: &Vm, protocol: i32) -> PyResult {
-        let reduce = attributes::get(vm, zelf, &vm.names.__reduce__)?;
-        let own = vm.type_of(zelf).lookup(vm, &vm.names.__reduce__);
-        let object_own = vm.types.object.lookup(vm, &vm.names.__reduce__);
-        if own.map(|v| v.bits()) != object_own.map(|v| v.bits()) {
-            return vm.call(&reduce, &[]);
+        let name = &vm.names.__reduce__;
+        if let Some(reduce) = attributes::get_optional(vm, zelf, name)? {
+            let class = vm.type_of(zelf).to_ref().into_value();
+            let own = attributes::get(vm, &class, name)?;
+            let plain = vm.types.object.lookup(vm, name);
+            if !plain.is_some_and(|plain| plain.is(&own)) {
+                return vm.call(&reduce, &[]);
+            }
         }
-        let copyreg = crate::import::import_simple(vm, "copyreg")?;
-        if protocol < 2 {
-            return vm.call_method_str(
-                &copyreg,
-                "_reduce_ex",
-                &[zelf.clone(), vm.new_int(protocol as i64)?],
-            );
-        }
-        reduce_new(vm, zelf, &copyreg)
+        common_reduce(vm, zelf, protocol)
     }
 
     /// Helper for pickle.
@@ -286,6 +281,16 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
     Ok(())
 }
 
+/// The reduction of an object whose class has none of its own. CPython: `_common_reduce`.
+fn common_reduce(vm: &Vm, object: &Value, protocol: i32) -> PyResult {
+    let copyreg = crate::import::import_simple(vm, "copyreg")?;
+    if protocol >= 2 {
+        return reduce_new(vm, object, &copyreg);
+    }
+    let protocol = vm.new_int(protocol as i64)?;
+    vm.call_method_str(&copyreg, "_reduce_ex", &[object.clone(), protocol])
+}
+
 /// The state for an object's `__reduce__`: what its `__getstate__` gives.
 pub(crate) fn state_of(vm: &Vm, object: &Value) -> PyResult {
     match vm.call_special(object, &vm.names.__getstate__, &[])? {
@@ -294,58 +299,86 @@ pub(crate) fn state_of(vm: &Vm, object: &Value) -> PyResult {
     }
 }
 
-/// `object.__getstate__`: the attributes, with those of `__slots__`.
+/// The names of the attributes in `__slots__` of a class and its bases: a list, or None.
+fn slot_names(vm: &Vm, ty: &Type) -> PyResult<Option<Ref<List>>> {
+    let name = vm.intern("__slotnames__");
+    if let Some(names) = ty.dict(vm)?.get_str(vm, &name)? {
+        if names.is_none() {
+            return Ok(None);
+        }
+        return names.downcast_into::<List>().map(Some).map_err(|names| {
+            vm.type_error(format!(
+                "{}.__slotnames__ should be a list or None, not {}",
+                ty.full_name(),
+                vm.type_of(&names).full_name()
+            ))
+        });
+    }
+    let copyreg = crate::import::import_simple(vm, "copyreg")?;
+    let names = vm.call_method_str(&copyreg, "_slotnames", &[ty.to_ref().into_value()])?;
+    if names.is_none() {
+        return Ok(None);
+    }
+    names
+        .downcast_into::<List>()
+        .map(Some)
+        .map_err(|_| vm.type_error("copyreg._slotnames didn't return a list or None"))
+}
+
+/// `object.__getstate__`: the attributes, with those of `__slots__`. With `required`, a class with a native part that nobody
+/// tells how to save is refused. CPython: `object_getstate_default`.
 fn get_state(vm: &Vm, object: &Value, required: bool) -> PyResult {
     let ty = vm.type_of(object);
-    if required && ty.layout.payload.size > 0 {
-        // A native part that nobody tells how to save.
-        return Err(vm.type_error(format!("cannot pickle '{}' object", ty.name())));
+    if required && (ty.is(&vm.types.code) || ty.is(&vm.types.memoryview)) {
+        return Err(vm.type_error(format!("cannot pickle {} objects", ty.full_name())));
     }
     let state = match object.header().and_then(instance::attrs) {
-        Some(_) => {
-            let dict = instance::materialize(vm, object)?;
-            if dict.is_empty() {
-                Value::NONE
-            } else {
-                dict.into_value()
-            }
-        }
+        Some(_) if instance::is_empty(vm, object) => Value::NONE,
+        Some(_) => instance::materialize(vm, object)?.into_value(),
         None => match attributes::get_optional(vm, object, &vm.names.__dict__)? {
             Some(dict) => dict,
             None => Value::NONE,
         },
     };
-    let copyreg = crate::import::import_simple(vm, "copyreg")?;
-    let names = vm.call_method_str(&copyreg, "_slotnames", &[ty.to_ref().into_value()])?;
-    if names.is_none() {
-        return Ok(state);
+    let names = slot_names(vm, ty)?;
+    if required && ty.layout.payload.size > 0 {
+        return Err(vm.type_error(format!("cannot pickle '{}' object", ty.full_name())));
     }
+    let Some(names) = names.filter(|names| !names.is_empty()) else {
+        return Ok(state);
+    };
     let slots = Dict::new(vm)?;
-    for name in sequence::collect(vm, &names)? {
+    let size = names.len();
+    for index in 0..size {
+        let Some(name) = names.get(index) else {
+            break;
+        };
         let text = attributes::name_of(vm, &name)?;
         if let Some(value) = attributes::get_optional(vm, object, text)? {
             slots.set(vm, &name, value)?;
+        }
+        // The list belongs to the class, and a getter can change it.
+        if names.len() != size {
+            return Err(vm.runtime_error("__slotnames__ changed size during iteration"));
         }
     }
     if slots.is_empty() {
         Ok(state)
     } else {
-        Ok(vm.new_tuple(vec![state, slots.into_value()])?.into_value())
+        Tuple::pair(vm, state, slots.into_value())
     }
 }
 
-/// `copyreg.__newobj__` reductions (protocol 2 and up).
-fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
-    let class = vm.type_of(object).to_ref();
-    let call = |name| vm.call_special(object, name, &[]);
-    let mut required = false;
-    let (function, args) = if let Some(pair) = call(&vm.names.__getnewargs_ex__)? {
-        let kind = |value: &Value| vm.type_of(value).full_name();
+/// What `__getnewargs_ex__` or `__getnewargs__` gives, if the class has one of them.
+fn new_arguments(vm: &Vm, object: &Value) -> PyResult<Option<(Ref<Tuple>, Option<Ref<Dict>>)>> {
+    let call = |name: &Ref<Str>| vm.call_special(object, name, &[]);
+    let not_a = |what: &str, wanted: &str, value: &Value| {
+        let class = vm.type_of(value).full_name();
+        vm.type_error(format!("{what} {wanted}, not '{class}'"))
+    };
+    if let Some(pair) = call(&vm.names.__getnewargs_ex__)? {
         let Some(parts) = pair.downcast::<Tuple>() else {
-            return Err(vm.type_error(format!(
-                "__getnewargs_ex__ should return a tuple, not '{}'",
-                kind(&pair)
-            )));
+            return Err(not_a("__getnewargs_ex__", "should return a tuple", &pair));
         };
         let [args, kwargs] = parts.items() else {
             return Err(vm.value_error(format!(
@@ -353,82 +386,68 @@ fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
                 parts.len()
             )));
         };
-        if args.downcast::<Tuple>().is_none() {
-            return Err(vm.type_error(format!(
-                "first item of the tuple returned by __getnewargs_ex__ must be a tuple, not '{}'",
-                kind(args)
-            )));
+        let Some(args) = args.downcast::<Tuple>() else {
+            let what = "first item of the tuple returned by __getnewargs_ex__";
+            return Err(not_a(what, "must be a tuple", args));
+        };
+        let Some(kwargs) = kwargs.downcast::<Dict>() else {
+            let what = "second item of the tuple returned by __getnewargs_ex__";
+            return Err(not_a(what, "must be a dict", kwargs));
+        };
+        return Ok(Some((args.clone(), Some(kwargs.clone()))));
+    }
+    match call(&vm.names.__getnewargs__)? {
+        Some(args) => match args.downcast::<Tuple>() {
+            Some(args) => Ok(Some((args.clone(), None))),
+            None => Err(not_a("__getnewargs__", "should return a tuple", &args)),
+        },
+        None => Ok(None),
+    }
+}
+
+/// `copyreg.__newobj__` reductions (protocol 2 and up). CPython: `reduce_newobj`.
+fn reduce_new(vm: &Vm, object: &Value, copyreg: &Value) -> PyResult {
+    let class = vm.type_of(object).to_ref();
+    if class.slots.new.get().is_none() {
+        return Err(vm.type_error(format!("cannot pickle '{}' object", class.full_name())));
+    }
+    let arguments = new_arguments(vm, object)?;
+    let is_list = class.flag(TypeFlags::LIST_SUBCLASS);
+    let is_dict = class.flag(TypeFlags::DICT_SUBCLASS);
+    let required = arguments.is_none() && !is_list && !is_dict;
+    let mut all = vec![class.to_value()];
+    let function = match arguments {
+        Some((args, Some(kwargs))) if !kwargs.is_empty() => {
+            all.push(args.into_value());
+            all.push(kwargs.into_value());
+            &vm.names.__newobj_ex__
         }
-        if kwargs.downcast::<Dict>().is_none() {
-            return Err(vm.type_error(format!(
-                "second item of the tuple returned by __getnewargs_ex__ must be a dict, not '{}'",
-                kind(kwargs)
-            )));
+        Some((args, _)) => {
+            all.extend_from_slice(args.items());
+            &vm.names.__newobj__
         }
-        if object::is_true(vm, kwargs)? {
-            let all = vec![class.to_value(), args.clone(), kwargs.clone()];
-            (
-                attributes::get(vm, copyreg, &vm.names.__newobj_ex__)?,
-                vm.new_tuple(all)?,
-            )
-        } else {
-            let mut all = vec![class.to_value()];
-            all.extend(sequence::collect(vm, args)?);
-            (
-                attributes::get(vm, copyreg, &vm.names.__newobj__)?,
-                vm.new_tuple(all)?,
-            )
-        }
-    } else {
-        let mut all = vec![class.to_value()];
-        match call(&vm.names.__getnewargs__)? {
-            Some(args) => match args.downcast::<Tuple>() {
-                Some(args) => all.extend(args.items().iter().cloned()),
-                None => {
-                    return Err(vm.type_error(format!(
-                        "__getnewargs__ should return a tuple, not '{}'",
-                        vm.type_of(&args).full_name()
-                    )));
-                }
-            },
-            None => {
-                required =
-                    !class.flag(TypeFlags::LIST_SUBCLASS) && !class.flag(TypeFlags::DICT_SUBCLASS)
-            }
-        }
-        (
-            attributes::get(vm, copyreg, &vm.names.__newobj__)?,
-            vm.new_tuple(all)?,
-        )
+        None => &vm.names.__newobj__,
     };
+    let function = attributes::get(vm, copyreg, function)?;
+    let args = vm.new_tuple(all)?.into_value();
     let inherited = class.lookup(vm, &vm.names.__getstate__);
-    let plain = match (
-        inherited,
-        vm.types.object.lookup(vm, &vm.names.__getstate__),
-    ) {
-        (Some(a), Some(b)) => a.is(&b),
-        _ => true,
+    let plain = vm.types.object.lookup(vm, &vm.names.__getstate__);
+    let state = match (inherited, plain) {
+        (Some(a), Some(b)) if a.is(&b) => get_state(vm, object, required)?,
+        _ => state_of(vm, object)?,
     };
-    let state = if plain {
-        get_state(vm, object, required)?
+    let list = if is_list {
+        crate::protocols::iterator::iter(vm, object)?
     } else {
-        state_of(vm, object)?
+        Value::NONE
     };
-    let iterator = |wanted: bool, items: Value| -> PyResult {
-        if wanted {
-            crate::protocols::iterator::iter(vm, &items)
-        } else {
-            Ok(Value::NONE)
-        }
-    };
-    let list = iterator(class.flag(TypeFlags::LIST_SUBCLASS), object.clone())?;
-    let dict = if class.flag(TypeFlags::DICT_SUBCLASS) {
+    let dict = if is_dict {
         let items = vm.call_method(object, &vm.names.items, &[])?;
-        iterator(true, items)?
+        crate::protocols::iterator::iter(vm, &items)?
     } else {
         Value::NONE
     };
     Ok(vm
-        .new_tuple(vec![function, args.into_value(), state, list, dict])?
+        .new_tuple(vec![function, args, state, list, dict])?
         .into_value())
 }
