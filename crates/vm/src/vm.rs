@@ -227,8 +227,11 @@ impl Vm {
             {
                 return Some(value);
             }
-            // SAFETY: entries are linked while the generator that owns them runs.
-            state = unsafe { state.previous.get().as_ref() }?;
+            if std::ptr::eq(state, &self.exc_base) {
+                return None;
+            }
+            // SAFETY: entries are linked while the generator that owns them runs; null stands for the thread's own.
+            state = unsafe { state.previous.get().as_ref() }.unwrap_or(&self.exc_base);
         }
     }
 

@@ -7,6 +7,7 @@
 use crate::function::{Args, OrNone};
 use crate::objects::bytearray::ByteArray;
 use crate::objects::bytes::Bytes;
+use crate::objects::complex::Complex;
 use crate::objects::dict::Dict;
 use crate::objects::frame::proxy::FrameLocalsProxy;
 use crate::objects::str_::{self, Str};
@@ -194,6 +195,11 @@ fn exact_float(vm: &Vm, value: &Value) -> Option<f64> {
     }
 }
 
+fn exact_complex(vm: &Vm, value: &Value) -> Option<(f64, f64)> {
+    let z = value.downcast::<Complex>()?;
+    vm.type_of(value).is(&vm.types.complex).then_some((z.re, z.im))
+}
+
 /// `sum()`: native additions while all items are small ints or floats.
 fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
     let mut items = iterator::Items::of(vm, iterable)?;
@@ -231,6 +237,28 @@ fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
                 sum.high += n as f64;
             } else {
                 total = vm.new_float(sum.value())?;
+                total = number::binary_op(vm, ADD, &total, &item)?;
+                break;
+            }
+        }
+    }
+    // complex numbers
+    if let Some(z) = exact_complex(vm, &total) {
+        let mut re = FloatSum { high: z.0, low: 0.0 };
+        let mut im = FloatSum { high: z.1, low: 0.0 };
+        loop {
+            let Some(item) = items.next(vm)? else {
+                return vm.new_complex(re.value(), im.value());
+            };
+            if let Some((x, y)) = exact_complex(vm, &item) {
+                re.add(x);
+                im.add(y);
+            } else if let Some(x) = exact_float(vm, &item) {
+                re.add(x);
+            } else if let Some(n) = item.as_small_int() {
+                re.high += n as f64;
+            } else {
+                total = vm.new_complex(re.value(), im.value())?;
                 total = number::binary_op(vm, ADD, &total, &item)?;
                 break;
             }

@@ -185,6 +185,9 @@ pub fn input(vm: &Vm, prompt: Option<&Value>) -> PyResult {
         "builtins.input",
         &[prompt.cloned().unwrap_or(Value::NONE)],
     ))?;
+    if matches!(vm.sys_attr("stdin")?, None) {
+        return Err(vm.runtime_error("input(): lost sys.stdin"));
+    }
     let Some(stdin) = vm.sys_attr("stdin")? else {
         if let Some(prompt) = prompt {
             print_natively(

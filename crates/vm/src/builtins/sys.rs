@@ -302,6 +302,12 @@ pub fn unraisable(
     object: Option<&Value>,
     message: Option<&str>,
 ) {
+    if exception.traceback().is_none()
+        && let Some(frame) = vm.visible_frame()
+        && let Ok(traceback) = Traceback::of_frame(vm, frame)
+    {
+        exception.set_traceback(Some(traceback));
+    }
     if call_unraisable_hook(vm, &exception, object, message).is_err() {
         vm.clear_exception();
         write_unraisable(vm, &exception, object, message);
@@ -547,9 +553,25 @@ pub mod module {
             wanted.as_str()
         };
         let (module, name) = path.rsplit_once('.').unwrap_or(("builtins", path));
-        let module = crate::import::import_simple(vm, module)?;
-        let function = crate::protocols::attributes::get_by(vm, &module, name)?;
-        vm.call_args(&function, args)
+        let found = if module.is_empty() {
+            None
+        } else {
+            match crate::import::import_simple(vm, module) {
+                Ok(module) => match crate::protocols::attributes::get_by(vm, &module, name) {
+                    Ok(function) => Some(function),
+                    Err(Raised) if vm.catch(&vm.types.attribute_error) => None,
+                    Err(raised) => return Err(raised),
+                },
+                Err(Raised) if vm.catch(&vm.types.import_error) => None,
+                Err(raised) => return Err(raised),
+            }
+        };
+        if let Some(function) = found {
+            return vm.call_args(&function, args);
+        }
+        let message = format!("Ignoring unimportable $PYTHONBREAKPOINT: \"{path}\"");
+        vm.warn(&vm.types.runtime_warning, message, 0)?;
+        Ok(Value::NONE)
     }
 
     /// Print an object to sys.stdout and also save it in builtins._

@@ -7,7 +7,7 @@
 
 use crate::objects::code::CodeObject;
 use crate::objects::exception::BaseException;
-use crate::objects::generator::{self, AsyncGenerator, Generator, State, throw_argument};
+use crate::objects::generator::{self, AsyncGenerator, Generator, State, throw_argument, warn_of_three};
 use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::objects::type_::slots::SendResult;
@@ -408,6 +408,7 @@ impl ASend {
         val: Option<Value>,
         tb: Option<Value>,
     ) -> PyResult {
+        warn_of_three(vm, &val, &tb)?;
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, self.throw(vm, exception)?)
     }
@@ -618,6 +619,7 @@ impl AThrow {
         val: Option<Value>,
         tb: Option<Value>,
     ) -> PyResult {
+        warn_of_three(vm, &val, &tb)?;
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, self.throw(vm, exception)?)
     }

@@ -220,6 +220,7 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
         if !(*fp).frame_object.is_empty() {
             crate::objects::frame::moved(fp, memory);
         }
+        (*memory).generator = &raw const **generator;
         generator.frame.set(memory);
         vm.depth.set(vm.depth.get() - 1);
         vm.stack.current.set((*fp).prev);
@@ -474,6 +475,29 @@ impl Generator {
         self.throw_inner(vm, exception, false)
     }
 
+    /// Runs `f`, which works on what this suspended generator delegates to, with the generator's frame and handled
+    /// exception in their places, as if the generator itself had called.
+    fn while_current<R>(&self, vm: &Vm, f: impl FnOnce() -> R) -> R {
+        let frame = self.frame.get();
+        let (caller, outer) = (vm.stack.current.get(), vm.exc_info.get());
+        self.state.set(State::Running);
+        self.exc.previous.set(outer);
+        vm.exc_info.set(&self.exc);
+        // SAFETY: a suspended generator's frame; nobody ends it while its state is "running".
+        unsafe {
+            (*frame).prev = caller;
+            (*frame).generator = self;
+            vm.stack.current.set(frame);
+            let result = f();
+            vm.stack.current.set(caller);
+            (*frame).prev = std::ptr::null_mut();
+            vm.exc_info.set(outer);
+            self.exc.previous.set(std::ptr::null());
+            self.state.set(State::Suspended);
+            result
+        }
+    }
+
     fn throw_inner(
         &self,
         vm: &Vm,
@@ -487,17 +511,14 @@ impl Generator {
             );
             if generator_exit && close_on_exit {
                 // Closing the outer one closes the inner one.
-                self.state.set(State::Running);
-                let closed = close_iterator(vm, &inner);
-                self.state.set(State::Suspended);
+                let closed = self.while_current(vm, || close_iterator(vm, &inner));
                 if closed.is_err() {
                     return self.throw_pending(vm);
                 }
                 vm.raise_value(exception);
                 return self.throw_pending(vm);
             }
-            self.state.set(State::Running);
-            let result = if let Some(sub) = inner
+            let result = self.while_current(vm, || if let Some(sub) = inner
                 .downcast::<Generator>()
                 .filter(|_| !is_async_generator(vm, &inner))
             {
@@ -511,8 +532,7 @@ impl Generator {
                     Ok(None) => None,
                     Err(raised) => Some(Err(raised)),
                 }
-            };
-            self.state.set(State::Suspended);
+            });
             match result {
                 None => {
                     vm.raise_value(exception);
@@ -664,6 +684,7 @@ impl Generator {
         val: Option<Value>,
         tb: Option<Value>,
     ) -> PyResult {
+        warn_of_three(vm, &val, &tb)?;
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, zelf.throw(vm, exception)?)
     }
@@ -750,6 +771,18 @@ pub(crate) fn frame_value(vm: &Vm, generator: &Generator) -> PyResult<Option<Val
 }
 
 /// The arguments of `throw` as an exception.
+pub(crate) fn warn_of_three(vm: &Vm, val: &Option<Value>, tb: &Option<Value>) -> PyResult<()> {
+    if val.is_none() && tb.is_none() {
+        return Ok(());
+    }
+    vm.warn(
+        &vm.types.deprecation_warning,
+        "the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.",
+        1,
+    )
+}
+
+/// The exception that the arguments of `throw()` mean. Raises TypeError.
 pub(crate) fn throw_argument(
     vm: &Vm,
     typ: &Value,
@@ -764,25 +797,26 @@ pub(crate) fn throw_argument(
     } else if let Some(ty) = typ.downcast::<Type>()
         && crate::objects::type_::is_subtype(ty, &vm.types.base_exception)
     {
-        match val {
-            Some(value)
-                if vm.type_of(&value).is(ty) || value.downcast::<BaseException>().is_some() =>
-            {
-                value
-                    .downcast_into::<BaseException>()
-                    .map_err(|_| vm.type_error("not an exception"))?
+        let made = match val {
+            Some(value) if crate::objects::type_::is_subtype(vm.type_of(&value), ty) => {
+                value.downcast_into::<BaseException>().map_err(|_| Raised)
             }
             Some(value) if value.downcast::<crate::objects::tuple::Tuple>().is_some() => {
                 let args = value
                     .downcast::<crate::objects::tuple::Tuple>()
                     .map(|t| t.items().to_vec())
                     .unwrap_or_default();
-                crate::objects::exception::instantiate(vm, ty, &args)?
+                crate::objects::exception::instantiate(vm, ty, &args)
             }
             Some(value) if !value.is_none() => {
-                crate::objects::exception::instantiate(vm, ty, &[value])?
+                crate::objects::exception::instantiate(vm, ty, &[value])
             }
-            _ => crate::objects::exception::instantiate(vm, ty, &[])?,
+            _ => crate::objects::exception::instantiate(vm, ty, &[]),
+        };
+        match made {
+            Ok(exception) => exception,
+            // What making it raised is thrown in its place.
+            Err(Raised) => return Ok(vm.take_exception()),
         }
     } else {
         return Err(vm.type_error(format!(
@@ -883,6 +917,7 @@ impl Coroutine {
         val: Option<Value>,
         tb: Option<Value>,
     ) -> PyResult {
+        warn_of_three(vm, &val, &tb)?;
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, zelf.0.throw(vm, exception)?)
     }
@@ -1015,6 +1050,7 @@ impl CoroutineWrapper {
         val: Option<Value>,
         tb: Option<Value>,
     ) -> PyResult {
+        warn_of_three(vm, &val, &tb)?;
         let exception = throw_argument(vm, typ, val, tb)?;
         as_result(vm, zelf.generator(vm)?.throw(vm, exception)?)
     }

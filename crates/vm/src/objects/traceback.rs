@@ -1,7 +1,8 @@
 //! `traceback` objects. CPython: Python/traceback.c.
 
 use crate::function::Args;
-use crate::objects::frame::FrameObject;
+use crate::interpreter::frame::Frame;
+use crate::objects::frame::{FrameObject, frame_object};
 use crate::objects::type_::Type;
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
@@ -45,6 +46,12 @@ impl Traceback {
             lasti,
             lineno: Cell::new(line.unwrap_or(-1)),
         })
+    }
+
+    /// An entry for a live frame at its current instruction. Raises MemoryError.
+    pub fn of_frame(vm: &Vm, frame: &Frame) -> PyResult<Ref<Traceback>> {
+        let object = frame_object(vm, std::ptr::from_ref(frame).cast_mut())?;
+        Traceback::make(vm, None, object, frame.instruction() as i32 * 2, None)
     }
 
     pub fn next(&self) -> Option<Ref<Traceback>> {

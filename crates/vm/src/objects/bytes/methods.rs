@@ -496,7 +496,15 @@ fn pad<T: BytesLike>(
 }
 
 fn join<T: BytesLike>(vm: &Vm, zelf: &T, iterable: &Value) -> PyResult {
-    let items = sequence::collect_or(vm, iterable, "can only join an iterable")?;
+    // The iterator must not change the separator's size.
+    if let Some(exports) = zelf.exports() {
+        exports.set(exports.get() + 1);
+    }
+    let items = sequence::collect_or(vm, iterable, "can only join an iterable");
+    if let Some(exports) = zelf.exports() {
+        exports.set(exports.get() - 1);
+    }
+    let items = items?;
     let mut parts = Vec::with_capacity(items.len());
     let mut size = zelf
         .view(<[u8]>::len)

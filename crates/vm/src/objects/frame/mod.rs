@@ -114,7 +114,8 @@ pub(crate) unsafe fn take_over(vm: &Vm, frame: *mut Frame) {
         }
         keep(object, frame);
         let prev = (*frame).prev;
-        if !prev.is_null() {
+        // A generator's frame had many callers: the last one says nothing.
+        if !prev.is_null() && (*frame).owner != crate::interpreter::frame::Owner::Generator {
             match frame_object(vm, prev) {
                 Ok(back) => object.back.set(Some(back)),
                 Err(_) => vm.clear_exception(),

@@ -37,10 +37,9 @@ pub static WEAKREF: GetSetDef = GetSetDef {
 fn builtin_dict_descriptor(vm: &Vm, object: &Value) -> PyResult<Option<Value>> {
     let mut at = Some(vm.type_of(object).to_ref());
     while let Some(class) = at {
-        let has = class.flag(TypeFlags::HAS_DICT) || class.is(&vm.types.type_);
-        if !class.flag(TypeFlags::HEAPTYPE) && has && class.base().is_some() {
-            let found = class.lookup(vm, &vm.names.__dict__);
-            return match found {
+        let native = !class.flag(TypeFlags::HEAPTYPE) && class.base().is_some();
+        if native && let Some(found) = own(vm, &class, &vm.names.__dict__)? {
+            return match Some(found) {
                 // An exception's, a function's: the same as that of Python classes.
                 Some(found)
                     if found
