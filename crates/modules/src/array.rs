@@ -11,6 +11,7 @@ use naja_vm::buffer::{Buffer, BufferOps};
 use naja_vm::bytearray::ByteArray;
 use naja_vm::bytes::Bytes;
 use naja_vm::list::List;
+use naja_vm::module::Module;
 use naja_vm::protocols::compare::{self, CompareOp};
 use naja_vm::protocols::{attributes, iterator, number, object};
 use naja_vm::slice::Slice;
@@ -1115,6 +1116,15 @@ pub mod module {
     #[pyattr(name = "ArrayType")]
     fn array_type(vm: &Vm) -> Value {
         vm.class::<Array>().to_value()
+    }
+
+    /// Arrays count as mutable sequences.
+    #[pyexec]
+    fn exec(vm: &Vm, _module: &Ref<Module>) -> PyResult<()> {
+        let abc = naja_vm::import::import_simple(vm, "collections.abc")?;
+        let class = attributes::get_by(vm, &abc, "MutableSequence")?;
+        let array = vm.class::<Array>().to_value();
+        vm.call_method_str(&class, "register", &[array]).map(drop)
     }
 
     #[pyattr]

@@ -44,6 +44,8 @@ pub struct Core {
     owner: Cell<u64>,
     /// The raw stream is a `FileIO` itself, whose functions are called directly.
     direct: Cell<bool>,
+    /// A `BufferedReader`: flushing leaves what was read ahead alone.
+    reading_only: Cell<bool>,
 }
 
 /// Holds a stream's lock.
@@ -688,6 +690,10 @@ macro_rules! common_methods {
             /// Flush write buffers, if applicable.
             #[pymethod(sig = "($self, /)")]
             fn flush(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
+                if zelf.core.reading_only.get() {
+                    let raw = zelf.core.raw(vm)?;
+                    return vm.call_method_str(&raw, "flush", &[]).map(drop);
+                }
                 zelf.core.check_open(vm, "flush of")?;
                 let _inside = zelf.core.enter(vm, zelf.as_value())?;
                 zelf.core.flush(vm)
@@ -935,6 +941,7 @@ impl BufferedReader {
     #[pyslot(sig = "(raw, buffer_size=131072)")]
     fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
         drop(zelf.core.raw.take());
+        zelf.core.reading_only.set(true);
         check_able(vm, &raw, "readable", "File or stream is not readable.")?;
         zelf.core.init(
             vm,

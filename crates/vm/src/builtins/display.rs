@@ -67,6 +67,7 @@ pub fn source_line(vm: &Vm, filename: &str, line: i32) -> Option<String> {
             .filter_map(|d| Some(std::path::Path::new(str_::of(d)?.as_str()?).join(base)))
             .find_map(|p| std::fs::read(p).ok())
     })?;
+    let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data);
     let text = data.split(|&b| b == b'\n').nth(line as usize - 1)?;
     Some(
         String::from_utf8_lossy(text)

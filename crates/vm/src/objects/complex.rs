@@ -349,7 +349,7 @@ fn warn_complex(vm: &Vm, value: &Value, which: &str) -> PyResult<()> {
         &vm.types.deprecation_warning,
         format!(
             "complex() argument '{which}' must be a real number, not {}",
-            vm.type_of(value).full_name()
+            vm.type_of(value).qualified(vm)
         ),
         1,
     )

@@ -11,7 +11,7 @@ use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{compare, object};
-use crate::vm::{PyResult, Vm};
+use crate::vm::{PyResult, Raised, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
@@ -402,6 +402,8 @@ impl ContextVar {
             default = Some(value.clone());
         }
         match str_::of(name) {
+            // The variable's own hash is made of the name's.
+            Some(name) if crate::protocols::hash::hash(vm, name.as_value()).is_err() => Err(Raised),
             Some(name) => Ok(ContextVar::make(vm, name.clone(), default)?.into_value()),
             None => Err(vm.type_error("context variable name must be a str")),
         }

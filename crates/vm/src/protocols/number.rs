@@ -426,6 +426,32 @@ pub fn index_clipped(vm: &Vm, value: &Value) -> PyResult<isize> {
     })
 }
 
+/// The value of what `__float__` of a `ty` gave. Raises TypeError for what is no float, warns of subclasses.
+pub fn checked_float(vm: &Vm, ty: &Type, result: &Value) -> PyResult<f64> {
+    if let Some(f) = result.as_small_float() {
+        return Ok(f);
+    }
+    let Some(f) = result.downcast::<Float>() else {
+        let name = vm.type_of(result).full_name();
+        return Err(vm.type_error(format!(
+            "{}.__float__ returned non-float (type {name})",
+            ty.full_name()
+        )));
+    };
+    if !vm.type_of(result).is(&vm.types.float) {
+        vm.warn(
+            &vm.types.deprecation_warning,
+            format!(
+                "{}.__float__ returned non-float (type {}).  The ability to return an instance of a strict subclass of float is deprecated, and may not be supported in a future version of Python.",
+                ty.full_name(),
+                vm.type_of(result).full_name()
+            ),
+            1,
+        )?;
+    }
+    Ok(f.value)
+}
+
 /// The float value of a number, by `__float__` or `__index__`. Raises TypeError "must be real number".
 pub fn as_f64(vm: &Vm, value: &Value) -> PyResult<f64> {
     if let Some(f) = value.as_small_float() {
@@ -440,28 +466,7 @@ pub fn as_f64(vm: &Vm, value: &Value) -> PyResult<f64> {
     let ty = vm.type_of(value);
     if let Some(f) = ty.slots.float.get() {
         let result = f(vm, value)?;
-        if let Some(f) = result.as_small_float() {
-            return Ok(f);
-        }
-        let Some(f) = result.downcast::<Float>() else {
-            let name = vm.type_of(&result).full_name();
-            return Err(vm.type_error(format!(
-                "{}.__float__ returned non-float (type {name})",
-                ty.full_name()
-            )));
-        };
-        if !vm.type_of(&result).is(&vm.types.float) {
-            vm.warn(
-                &vm.types.deprecation_warning,
-                format!(
-                    "{}.__float__ returned non-float (type {}).  The ability to return an instance of a strict subclass of float is deprecated, and may not be supported in a future version of Python.",
-                    ty.full_name(),
-                    vm.type_of(&result).full_name()
-                ),
-                1,
-            )?;
-        }
-        return Ok(f.value);
+        return checked_float(vm, ty, &result);
     }
     if ty.slots.index.get().is_some() {
         let n = index(vm, value)?;

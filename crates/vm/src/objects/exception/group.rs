@@ -388,8 +388,23 @@ pub fn group_match(vm: &Vm, raised: &Value, wanted: &Value) -> PyResult<(Value, 
         return Ok((wrapped, Value::NONE));
     }
     if is_group(vm, raised) {
-        let (matched, rest) = split_by(vm, raised, &Matcher::Class(wanted), true)?;
-        return Ok((matched.unwrap_or(Value::NONE), rest.unwrap_or(Value::NONE)));
+        // A class may have its own way to split.
+        let pair = vm.call_method_str(raised, "split", std::slice::from_ref(wanted))?;
+        let name = vm.type_of(raised).full_name();
+        let Some(pair) = pair.downcast::<Tuple>() else {
+            return Err(vm.type_error(format!(
+                "{name}.split must return a tuple, not {}",
+                vm.type_of(&pair).full_name()
+            )));
+        };
+        // More than two are allowed, for compatibility.
+        let [matched, rest, ..] = pair.items() else {
+            return Err(vm.type_error(format!(
+                "{name}.split must return a 2-tuple, got tuple of size {}",
+                pair.len()
+            )));
+        };
+        return Ok((matched.clone(), rest.clone()));
     }
     Ok((Value::NONE, raised.clone()))
 }

@@ -470,18 +470,21 @@ impl BaseException {
     #[pymethod]
     fn __reduce__(zelf: &Value, vm: &Vm) -> PyResult {
         let ty = vm.type_of(zelf).to_ref().into_value();
-        let args = match zelf.downcast::<BaseException>() {
-            Some(e) => e.args(vm),
-            None => Value::NONE,
+        let Some(exception) = zelf.downcast::<BaseException>() else {
+            return Err(vm.type_error("not an exception"));
         };
-        let mut parts = vec![ty, args];
         let has_attrs = zelf
             .header()
             .and_then(crate::objects::instance::attrs)
             .is_some_and(|a| a.shape() != crate::objects::instance::ROOT);
-        if has_attrs {
-            parts.push(crate::objects::instance::materialize(vm, zelf)?.into_value());
-        }
+        let attributes = if has_attrs {
+            Some(crate::objects::instance::materialize(vm, zelf)?)
+        } else {
+            None
+        };
+        let (args, state) = types::reduce_parts(vm, exception, attributes)?;
+        let mut parts = vec![ty, args];
+        parts.extend(state);
         Ok(vm.new_tuple(parts)?.into_value())
     }
 

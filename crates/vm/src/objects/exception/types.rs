@@ -5,6 +5,7 @@
 
 use super::{BaseException, base_def};
 use crate::function::{Args, DefId, GetSetDef, MethodTable, TypeDef};
+use crate::objects::dict::Dict;
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, TypeFlags, class_new, is_subtype};
@@ -405,6 +406,10 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
     } else {
         &[]
     };
+    // What a second call does not give is gone.
+    for (_, index) in keyworded {
+        exception.set_field(*index, None);
+    }
     for (name, value) in args.keywords() {
         let text = name.to_string_lossy();
         match keyworded.iter().find(|(k, _)| *k == text) {
@@ -433,9 +438,11 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
         };
         exception.set_field(EXIT_CODE, code);
     } else if is_subtype(ty, &t.import_error) {
-        if let [message] = positional {
-            exception.set_field(import::MSG, Some(message.clone()));
-        }
+        let message = match positional {
+            [message] => Some(message.clone()),
+            _ => None,
+        };
+        exception.set_field(import::MSG, message);
     } else if is_subtype(ty, &t.syntax_error) {
         init_syntax(vm, exception, positional)?;
     } else if is_subtype(ty, &t.unicode_error) && !ty.is(&t.unicode_error) {
@@ -485,8 +492,8 @@ fn init_syntax(vm: &Vm, exception: &Ref<BaseException>, args: &[Value]) -> PyRes
         syntax::END_OFFSET,
         syntax::METADATA,
     ];
-    for (index, value) in places.into_iter().zip(details.iter()) {
-        exception.set_field(index, Some(value.clone()));
+    for (i, index) in places.into_iter().enumerate() {
+        exception.set_field(index, details.get(i).cloned());
     }
     if details.len() == 5 {
         return Err(vm.type_error("end_offset must be provided when end_lineno is provided"));
@@ -621,6 +628,70 @@ fn syntax_text(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
     Ok(vm.new_str(text)?.into_value())
 }
 
+/// The fields beside `args` that pickling an exception has to save: its own arguments and a state.
+pub fn reduce_parts(
+    vm: &Vm,
+    exception: &Ref<BaseException>,
+    attributes: Option<Ref<Dict>>,
+) -> PyResult<(Value, Option<Value>)> {
+    let t = &vm.types.exceptions;
+    let ty = vm.type_of(exception.as_value());
+    let args = exception.args(vm);
+    let plain = attributes.clone().map(Ref::into_value);
+    if is_subtype(ty, &t.os_error) {
+        let given = exception.args_vec();
+        if let ([errno, text], Some(filename)) =
+            (given.as_slice(), exception.field(os::FILENAME))
+        {
+            let mut all = vec![errno.clone(), text.clone(), filename];
+            if let Some(second) = exception.field(os::FILENAME2) {
+                all.extend([Value::NONE, second]);
+            }
+            return Ok((vm.new_tuple(all)?.into_value(), plain));
+        }
+        return Ok((args, plain));
+    }
+    let import = is_subtype(ty, &t.import_error);
+    let extra: &[(&str, usize)] = if import {
+        &[
+            ("name", import::NAME),
+            ("path", import::PATH),
+            ("name_from", import::NAME_FROM),
+        ]
+    } else if is_subtype(ty, &t.attribute_error) {
+        &[("name", attribute::NAME)]
+    } else {
+        &[]
+    };
+    let mut state = None;
+    for (name, index) in extra {
+        if let Some(value) = exception.field(*index) {
+            let dict = match state.take() {
+                Some(dict) => dict,
+                None => match &attributes {
+                    Some(attributes) => attributes.copy(vm)?,
+                    None => Dict::new(vm)?,
+                },
+            };
+            dict.set_str(vm, &vm.intern(name), value)?;
+            state = Some(dict);
+        }
+    }
+    if !extra.is_empty() && !import {
+        // AttributeError's state has the arguments too.
+        let dict = match state.take() {
+            Some(dict) => dict,
+            None => match &attributes {
+                Some(attributes) => attributes.copy(vm)?,
+                None => Dict::new(vm)?,
+            },
+        };
+        dict.set_str(vm, &vm.intern("args"), args.clone())?;
+        state = Some(dict);
+    }
+    Ok((args, state.map(Ref::into_value).or(plain)))
+}
+
 fn unicode_text(vm: &Vm, exception: &Ref<BaseException>, ty: &Type) -> PyResult {
     let text = |index: usize| -> PyResult<String> {
         Ok(
@@ -649,6 +720,16 @@ fn unicode_text(vm: &Vm, exception: &Ref<BaseException>, ty: &Type) -> PyResult 
     } else {
         format!("'{}' codec can't {verb}", text(unicode::ENCODING)?)
     };
+    // Making the texts may have run code that changed the object.
+    let fits = match (exception.field(unicode::OBJECT), decode) {
+        (None, _) => return Err(vm.type_error("UnicodeError 'object' attribute is not set")),
+        (Some(object), true) => object.downcast::<crate::objects::bytes::Bytes>().is_some(),
+        (Some(object), false) => str_::of(&object).is_some(),
+    };
+    if !fits {
+        let kind = if decode { "bytes" } else { "string" };
+        return Err(vm.type_error(format!("UnicodeError 'object' attribute must be a {kind}")));
+    }
     let single = end == start + 1;
     let shown = if decode {
         let byte = object

@@ -467,14 +467,7 @@ pub fn from_object(vm: &Vm, x: &Value) -> PyResult<f64> {
         && let Some(f) = vm.type_of(x).slots.float.get()
     {
         let made = f(vm, x)?;
-        return match value_of(&made) {
-            Some(_) => number::as_f64(vm, &made),
-            None => Err(vm.type_error(format!(
-                "{}.__float__ returned non-float (type {})",
-                vm.type_of(x).full_name(),
-                vm.type_of(&made).full_name()
-            ))),
-        };
+        return number::checked_float(vm, vm.type_of(x), &made);
     }
     let bytes = if let Some(text) = str_::of(x) {
         wtf8::ascii_number(text.as_bytes()).into_owned()

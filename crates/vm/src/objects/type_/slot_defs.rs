@@ -1169,19 +1169,11 @@ fn fix_new(vm: &Vm, ty: &Ref<Type>) {
         .and_then(|f| f.downcast::<NativeFunction>())
         .and_then(|f| f.new_of());
     match native {
-        // One that does not fit the layout (`__new__ = list.__new__` in a plain class) leaves what is inherited.
-        Some(class) => {
-            let mut base = ty.base();
-            while let Some(at) = base.as_ref().filter(|at| at.def.is_none()) {
-                base = at.base();
-            }
-            if let Some(base) = base {
-                let fits = match (base.slots.new.get(), class.slots.new.get()) {
-                    (Some(a), Some(b)) => std::ptr::fn_addr_eq(a, b),
-                    _ => false,
-                };
-                let from = if fits { class } else { &base };
-                ty.slots.new.set(from.slots.new.get());
+        // Whose it is does not count: one that does not fit the layout (`__new__ = list.__new__` in a plain class)
+        // leaves what is inherited.
+        Some(_) => {
+            if let Some(base) = ty.base() {
+                ty.slots.new.set(base.slots.new.get());
             }
         }
         None => ty.slots.new.set(Some(slot_new)),
