@@ -3,6 +3,7 @@
 use naja::{Command, Interpreter};
 use std::ffi::OsString;
 
+mod descriptors;
 mod dump;
 mod help;
 mod options;
@@ -15,6 +16,7 @@ mod allocator;
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() {
+    descriptors::restore();
     allocator::use_huge_pages_later();
     let args: Vec<OsString> = std::env::args_os().collect();
     let code = match std::panic::catch_unwind(|| run(&args)) {

@@ -200,8 +200,9 @@ impl Reading<'_> {
             b'O' => config.optimize = config.optimize.saturating_add(1),
             b'P' => config.safe_path = true,
             b'q' => config.quiet = true,
-            // Hash randomisation is on by default; -t is accepted for old scripts.
-            b'R' | b't' => {}
+            b'R' => config.random_hash = true,
+            // Accepted for old scripts.
+            b't' => {}
             b's' => config.no_user_site = true,
             b'S' => config.no_site = true,
             b'u' => config.unbuffered = true,
@@ -300,6 +301,12 @@ fn environment(config: &mut Config) -> Result<(), String> {
     config.no_debug_ranges = on("no_debug_ranges") || is_set("PYTHONNODEBUGRANGES");
     config.import_time = match option("importtime") {
         Some(Some("2")) => 2,
+        Some(Some(n)) if n.parse::<i64>().is_ok_and(|n| n != 1) => {
+            return Err(fatal(
+                "config_init_import_time",
+                "-X importtime: values other than 1 and 2 are not supported",
+            ));
+        }
         Some(_) => 1,
         None => level("PYTHONPROFILEIMPORTTIME"),
     };
@@ -345,7 +352,7 @@ fn environment(config: &mut Config) -> Result<(), String> {
             None => None,
         },
     };
-    if let Some(seed) = variable("PYTHONHASHSEED").filter(|v| v != "random") {
+    if let Some(seed) = variable("PYTHONHASHSEED").filter(|v| v != "random" && !config.random_hash) {
         let seed = String::from_utf8(seed.into_vec())
             .ok()
             .and_then(|s| s.parse::<u32>().ok());

@@ -3,6 +3,7 @@
 use crate::Interpreter;
 use naja_vm::builtins::compile::{self, Options};
 use naja_vm::builtins::display;
+use naja_vm::code::CodeObject;
 use naja_vm::dict::Dict;
 use naja_vm::import;
 use naja_vm::protocols::attributes;
@@ -101,7 +102,18 @@ fn run(vm: &Vm, command: &Command) -> PyResult<End> {
                 insert_path(vm, vm.new_str("")?.into_value())?;
             }
             vm.permit(Access::Event("cpython.run_command", &[text(vm, source)?]))?;
-            run_text(vm, &dedent(&source.to_string_lossy()), "<string>")?;
+            let Some(source) = source.to_str() else {
+                eprintln!("Unable to decode the command from the command line:");
+                text(vm, source)
+                    .and_then(|t| vm.call_method_str(&t, "encode", &[]))?;
+                return Ok(End::Code(1));
+            };
+            let source = dedent(source);
+            let code = compile_text(vm, &source, "<string>")?;
+            let entry = (code.to_value(), source, "<string>".to_string());
+            vm.interp.state.command_code.with_mut(|c| c.push(entry));
+            let dict = main_dict(vm)?;
+            vm.run_code(code, dict.clone(), dict.into_value())?;
         }
         Command::Module(name) => {
             if !isolated {
@@ -149,9 +161,13 @@ fn main_dict(vm: &Vm) -> PyResult<Ref<Dict>> {
     }
 }
 
-fn run_text(vm: &Vm, source: &str, filename: &str) -> PyResult<()> {
+fn compile_text(vm: &Vm, source: &str, filename: &str) -> PyResult<Ref<CodeObject>> {
     let options = Options::new(naja_parser::Mode::Exec);
-    let code = compile::compile_source(vm, source, filename, &options)?;
+    compile::compile_source(vm, source, filename, &options)
+}
+
+fn run_text(vm: &Vm, source: &str, filename: &str) -> PyResult<()> {
+    let code = compile_text(vm, source, filename)?;
     let dict = main_dict(vm)?;
     vm.run_code(code, dict.clone(), dict.into_value()).map(drop)
 }
@@ -173,6 +189,14 @@ fn has_importer(vm: &Vm, path: &Value) -> PyResult<bool> {
 }
 
 fn run_path(vm: &Vm, path: &OsStr) -> PyResult<End> {
+    // `__file__` is absolute, `sys.argv[0]` as it was given.
+    let full = if Path::new(path).is_absolute() {
+        path.to_owned()
+    } else {
+        let here = std::env::current_dir().unwrap_or_default();
+        here.join(path).into_os_string()
+    };
+    let path = full.as_os_str();
     let value = text(vm, path)?;
     if has_importer(vm, &value)? {
         insert_path(vm, value)?;

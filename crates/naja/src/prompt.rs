@@ -69,6 +69,10 @@ pub fn read_and_run(vm: &Vm) -> PyResult<()> {
             Statement::Incomplete => continue,
             Statement::Wrong => report(vm)?,
             Statement::Complete(code) => {
+                let name = code.filename().to_string_lossy().into_owned();
+                if display::register_source(vm, code.to_value(), &source, &name).is_err() {
+                    vm.clear_exception();
+                }
                 if run(vm, code).is_err() {
                     report(vm)?
                 }

@@ -83,6 +83,8 @@ pub struct State {
     /// What the program put first in `sys.path`: empty for the current folder.
     pub first_path: MutCell<Option<std::path::PathBuf>>,
     pub import_func: MutCell<Option<Value>>,
+    /// Code of `-c` with its source, for `linecache` when a traceback is shown.
+    pub command_code: MutCell<Vec<(Value, String, String)>>,
     /// `all` and `any` as they were at the start.
     pub common_functions: MutCell<Vec<Value>>,
     pub audit_hooks: MutCell<Vec<Value>>,
@@ -168,7 +170,8 @@ impl Interpreter {
             )
         };
         interp.state.recursion_limit.set(1000);
-        interp.state.int_max_str_digits.set(4300);
+        let digits = interp.config.int_max_str_digits.unwrap_or(4300);
+        interp.state.int_max_str_digits.set(digits);
         interp
             .state
             .switch_interval_us

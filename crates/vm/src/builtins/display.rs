@@ -431,9 +431,21 @@ pub fn format_exception(vm: &Vm, exception: &Ref<BaseException>) -> String {
     out.text
 }
 
+/// Tells `linecache` the source of code that stands in no file.
+pub fn register_source(vm: &Vm, code: Value, source: &str, name: &str) -> PyResult<()> {
+    let linecache = crate::import::import_simple(vm, "linecache")?;
+    let source = vm.new_str(source)?.into_value();
+    let name = vm.new_str(name)?.into_value();
+    vm.call_method_str(&linecache, "_register_code", &[code, source, name])
+        .map(drop)
+}
+
 /// Writes an exception with the library's module `traceback`; says whether that went well.
 fn print_with_library(vm: &Vm, exception: &Ref<BaseException>) -> bool {
     let printed = (|| -> PyResult<()> {
+        for (code, source, name) in vm.interp.state.command_code.take() {
+            register_source(vm, code, &source, &name)?;
+        }
         let module = crate::import::import_simple(vm, "traceback")?;
         let print = attributes::get_by(vm, &module, "_print_exception_bltin")?;
         vm.call(&print, &[exception.to_value()]).map(drop)

@@ -12,6 +12,7 @@ pub mod monitoring;
 pub mod print;
 pub mod signals;
 mod stdlib_names;
+pub mod stderrprinter;
 pub mod sys;
 pub mod warnings;
 

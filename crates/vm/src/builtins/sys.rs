@@ -314,6 +314,19 @@ pub fn unraisable(
     }
 }
 
+/// What the encoding of `sys.stdout` cannot express goes there as escapes. CPython: `sys_displayhook_unencodable`.
+fn show_escaped(vm: &Vm, stdout: &Value, shown: &Value) -> PyResult<()> {
+    use crate::protocols::attributes;
+    let encoding = attributes::get_by(vm, stdout, "encoding")?;
+    let how = text(vm, "backslashreplace")?;
+    let bytes = vm.call_method_str(shown, "encode", &[encoding.clone(), how])?;
+    if let Some(buffer) = attributes::get_optional(vm, stdout, &vm.intern("buffer"))? {
+        return vm.call_method(&buffer, &vm.names.write, &[bytes]).map(drop);
+    }
+    let again = vm.call_method_str(&bytes, "decode", &[encoding, text(vm, "strict")?])?;
+    vm.call_method(stdout, &vm.names.write, &[again]).map(drop)
+}
+
 fn call_unraisable_hook(
     vm: &Vm,
     exception: &Ref<BaseException>,
@@ -585,8 +598,19 @@ pub mod module {
         };
         let underscore = vm.intern("_");
         builtins.set_str(vm, &underscore, Value::NONE)?;
+        let stdout = vm.sys_attr("stdout")?.filter(|v| !v.is_none());
+        let Some(stdout) = stdout else {
+            return Err(vm.runtime_error("lost sys.stdout"));
+        };
         let shown = object::repr(vm, object)?.into_value();
-        crate::builtins::print::print(vm, &[shown], None, None, None, false)?;
+        match vm.call_method(&stdout, &vm.names.write, std::slice::from_ref(&shown)) {
+            Ok(_) => {}
+            Err(Raised) if vm.catch(&vm.types.unicode_encode_error) => {
+                show_escaped(vm, &stdout, &shown)?
+            }
+            Err(raised) => return Err(raised),
+        }
+        vm.call_method(&stdout, &vm.names.write, &[text(vm, "\n")?])?;
         builtins.set_str(vm, &underscore, object.clone())
     }
 

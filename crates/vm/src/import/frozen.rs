@@ -65,7 +65,7 @@ pub static TABLE: &[Frozen] = &[
         Some("importlib._bootstrap_external"),
         false,
     ),
-    module("zipimport", "zipimport.py", false),
+    module("zipimport", "zipimport.py", true),
     module("abc", "abc.py", false),
     module("codecs", "codecs.py", false),
     module("io", "io.py", false),
@@ -219,13 +219,35 @@ pub fn start_importlib(vm: &Vm) -> PyResult<()> {
         None => return Err(vm.runtime_error("lost sys")),
     };
     vm.interp.state.importlib.set(Some(bootstrap.clone()));
+    if vm.interp.config.verbose > 0
+        && let Some(sys) = vm.interp.state.sys_dict.get()
+    {
+        let printer = crate::builtins::stderrprinter::StderrPrinter::make(vm, 2)?;
+        sys.set_str(vm, &vm.intern("stderr"), printer)?;
+    }
     vm.call_method(&bootstrap, &vm.intern("_install"), &[sys, imp.into_value()])?;
     vm.call_method(&bootstrap, &vm.intern("_install_external_importers"), &[])?;
+    install_zipimport(vm)?;
     if vm.interp.config.library.is_some() {
         let finder = super::import_simple(vm, "_embedded_library")?;
         vm.call_method(&finder, &vm.intern("_install"), &[])?;
     }
     Ok(())
+}
+
+/// Zip files in `sys.path`: the first path hook. CPython: `init_zipimport`.
+fn install_zipimport(vm: &Vm) -> PyResult<()> {
+    let Some(hooks) = vm.sys_attr("path_hooks")? else {
+        return Err(vm.runtime_error("unable to get sys.path_hooks"));
+    };
+    match super::import_simple(vm, "zipimport") {
+        Ok(module) => {
+            let hook = crate::protocols::attributes::get_by(vm, &module, "zipimporter")?;
+            vm.call_method_str(&hooks, "insert", &[vm.new_int(0)?, hook]).map(drop)
+        }
+        Err(Raised) if vm.catch(&vm.types.import_error) => Ok(()),
+        Err(raised) => Err(raised),
+    }
 }
 
 /// "No such frozen object named ..." as ImportError.

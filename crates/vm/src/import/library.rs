@@ -19,8 +19,9 @@ pub fn root(vm: &Vm) -> Option<String> {
     if config.library.is_none() || config.home.is_some() {
         return None;
     }
-    let program = config.executable.to_string_lossy();
-    Some(format!("{program}/lib/python3.14"))
+    // As `site` leaves it in `sys.path`: without "..".
+    let program = super::paths::normal(&config.executable);
+    Some(format!("{}/lib/python3.14", program.to_string_lossy()))
 }
 
 /// The contents of a source file that belongs to the embedded library.

@@ -23,6 +23,7 @@ use crate::runtime::Access;
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
 use std::os::unix::ffi::OsStrExt;
+use std::cell::Cell;
 use std::path::Path;
 
 /// The names of all built-in modules, sorted: `sys.builtin_module_names`.
@@ -70,6 +71,12 @@ fn import_error(
 fn import_absolute(vm: &Vm, name: &Ref<Str>) -> PyResult {
     match modules(vm)?.get_str(vm, name)? {
         Some(module) if !module.is_none() => {
+            if vm.interp.config.import_time > 1 {
+                let state = vm.interp.module_state::<ImportTime>();
+                let indent = 2 * state.level.get();
+                let name = crate::builtins::stderrprinter::escaped(name);
+                report_time(&format!("cached    | cached     | {:indent$}{name}", ""));
+            }
             ensure_initialized(vm, &module, name)?;
             Ok(module)
         }
@@ -115,7 +122,45 @@ fn find_and_load(vm: &Vm, name: &Ref<Str>) -> PyResult {
     vm.permit(Access::Event("import", &event))?;
     let import = vm.interp.state.import_func.get().unwrap_or(Value::NONE);
     let find = &vm.names._find_and_load;
-    vm.call_method(&importlib, find, &[name.to_value(), import])
+    let args = [name.to_value(), import];
+    if vm.interp.config.import_time == 0 {
+        return vm.call_method(&importlib, find, &args);
+    }
+    timed(vm, name, || vm.call_method(&importlib, find, &args))
+}
+
+/// `-X importtime`: how deep imports are nested, and the time of the imports inside the current one.
+#[derive(Default)]
+struct ImportTime {
+    started: Cell<bool>,
+    level: Cell<usize>,
+    inside: Cell<u128>,
+}
+
+fn report_time(text: &str) {
+    // A report that nobody can read is none.
+    let _ = crate::builtins::print::write_all(2, format!("import time: {text}\n").as_bytes());
+}
+
+/// Runs an import and reports its time. CPython: `import_find_and_load`.
+fn timed(vm: &Vm, name: &Ref<Str>, import: impl FnOnce() -> PyResult) -> PyResult {
+    let state = vm.interp.module_state::<ImportTime>();
+    if !state.started.replace(true) {
+        report_time("self [us] | cumulative | imported package");
+    }
+    state.level.set(state.level.get() + 1);
+    let outside = state.inside.replace(0);
+    let start = std::time::Instant::now();
+    let result = import();
+    let total = start.elapsed().as_nanos();
+    state.level.set(state.level.get() - 1);
+    let own = total.saturating_sub(state.inside.get()).div_ceil(1000);
+    let indent = 2 * state.level.get();
+    let shown = crate::builtins::stderrprinter::escaped(name);
+    let micros = total.div_ceil(1000);
+    report_time(&format!("{own:9} | {micros:10} | {:indent$}{shown}", ""));
+    state.inside.set(outside + total);
+    result
 }
 
 /// A path as Python's string.

@@ -7,7 +7,7 @@
 use crate::runtime::Config;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The version as it stands in the names of folders.
 const VERSION: &str = "python3.14";
@@ -59,7 +59,7 @@ pub fn compute(config: &Config) -> Paths {
                 Some((_, home)) => folder(home),
                 None => own_prefix(&config.executable),
             };
-            let mut inside = config.executable.clone().into_os_string();
+            let mut inside = normal(&config.executable).into_os_string();
             inside.push("/lib/");
             inside.push(VERSION);
             path.push(inside.clone());
@@ -129,6 +129,19 @@ pub fn find_program(argv0: &OsStr) -> PathBuf {
         Some(file) if !argv0.is_empty() => absolute(file),
         _ => std::env::current_exe().unwrap_or_default(),
     }
+}
+
+/// An absolute path without "." and "..", as `os.path.normpath` gives.
+pub(crate) fn normal(path: &Path) -> PathBuf {
+    let mut parts = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts
 }
 
 fn is_program(file: &Path) -> bool {

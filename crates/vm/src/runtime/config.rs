@@ -36,6 +36,8 @@ pub struct Config {
     pub warn_default_encoding: bool,
     pub int_max_str_digits: Option<usize>,
     pub hash_seed: Option<u32>,
+    /// `-R`: whatever seed the environment gives.
+    pub random_hash: bool,
     /// `-W` options and `PYTHONWARNINGS`, in the order of `sys.warnoptions`.
     pub warn_options: Vec<String>,
     /// `-X` options: name and value.
