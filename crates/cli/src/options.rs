@@ -352,7 +352,8 @@ fn environment(config: &mut Config) -> Result<(), String> {
             None => None,
         },
     };
-    if let Some(seed) = variable("PYTHONHASHSEED").filter(|v| v != "random" && !config.random_hash) {
+    if let Some(seed) = variable("PYTHONHASHSEED").filter(|v| v != "random" && !config.random_hash)
+    {
         let seed = String::from_utf8(seed.into_vec())
             .ok()
             .and_then(|s| s.parse::<u32>().ok());

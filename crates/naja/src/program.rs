@@ -104,8 +104,7 @@ fn run(vm: &Vm, command: &Command) -> PyResult<End> {
             vm.permit(Access::Event("cpython.run_command", &[text(vm, source)?]))?;
             let Some(source) = source.to_str() else {
                 eprintln!("Unable to decode the command from the command line:");
-                text(vm, source)
-                    .and_then(|t| vm.call_method_str(&t, "encode", &[]))?;
+                text(vm, source).and_then(|t| vm.call_method_str(&t, "encode", &[]))?;
                 return Ok(End::Code(1));
             };
             let source = dedent(source);

@@ -197,7 +197,9 @@ fn exact_float(vm: &Vm, value: &Value) -> Option<f64> {
 
 fn exact_complex(vm: &Vm, value: &Value) -> Option<(f64, f64)> {
     let z = value.downcast::<Complex>()?;
-    vm.type_of(value).is(&vm.types.complex).then_some((z.re, z.im))
+    vm.type_of(value)
+        .is(&vm.types.complex)
+        .then_some((z.re, z.im))
 }
 
 /// `sum()`: native additions while all items are small ints or floats.
@@ -244,8 +246,14 @@ fn sum_of(vm: &Vm, iterable: &Value, start: Value) -> PyResult {
     }
     // complex numbers
     if let Some(z) = exact_complex(vm, &total) {
-        let mut re = FloatSum { high: z.0, low: 0.0 };
-        let mut im = FloatSum { high: z.1, low: 0.0 };
+        let mut re = FloatSum {
+            high: z.0,
+            low: 0.0,
+        };
+        let mut im = FloatSum {
+            high: z.1,
+            low: 0.0,
+        };
         loop {
             let Some(item) = items.next(vm)? else {
                 return vm.new_complex(re.value(), im.value());

@@ -11,8 +11,8 @@ mod jit;
 pub mod monitoring;
 pub mod print;
 pub mod signals;
-mod stdlib_names;
 pub mod stderrprinter;
+mod stdlib_names;
 pub mod sys;
 pub mod warnings;
 

@@ -25,7 +25,11 @@ impl StderrPrinter {
 impl StderrPrinter {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let text = format!("<stdprinter(fd={}) object at {:#x}>", zelf.fd, zelf.as_ptr() as usize);
+        let text = format!(
+            "<stdprinter(fd={}) object at {:#x}>",
+            zelf.fd,
+            zelf.as_ptr() as usize
+        );
         Ok(vm.new_str(text)?.into_value())
     }
 

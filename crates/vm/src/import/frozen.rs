@@ -243,7 +243,8 @@ fn install_zipimport(vm: &Vm) -> PyResult<()> {
     match super::import_simple(vm, "zipimport") {
         Ok(module) => {
             let hook = crate::protocols::attributes::get_by(vm, &module, "zipimporter")?;
-            vm.call_method_str(&hooks, "insert", &[vm.new_int(0)?, hook]).map(drop)
+            vm.call_method_str(&hooks, "insert", &[vm.new_int(0)?, hook])
+                .map(drop)
         }
         Err(Raised) if vm.catch(&vm.types.import_error) => Ok(()),
         Err(raised) => Err(raised),

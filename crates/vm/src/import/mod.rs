@@ -22,8 +22,8 @@ use crate::protocols::{attributes, iterator, object, sequence};
 use crate::runtime::Access;
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
-use std::os::unix::ffi::OsStrExt;
 use std::cell::Cell;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The names of all built-in modules, sorted: `sys.builtin_module_names`.

@@ -7,7 +7,9 @@
 
 use crate::objects::code::CodeObject;
 use crate::objects::exception::BaseException;
-use crate::objects::generator::{self, AsyncGenerator, Generator, State, throw_argument, warn_of_three};
+use crate::objects::generator::{
+    self, AsyncGenerator, Generator, State, throw_argument, warn_of_three,
+};
 use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::objects::type_::slots::SendResult;

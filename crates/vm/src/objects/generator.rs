@@ -518,19 +518,21 @@ impl Generator {
                 vm.raise_value(exception);
                 return self.throw_pending(vm);
             }
-            let result = self.while_current(vm, || if let Some(sub) = inner
-                .downcast::<Generator>()
-                .filter(|_| !is_async_generator(vm, &inner))
-            {
-                Some(sub.throw_inner(vm, exception.clone(), close_on_exit))
-            } else {
-                match attributes::get_optional(vm, &inner, &vm.names.throw) {
-                    Ok(Some(throw)) => Some(
-                        vm.call(&throw, &[exception.to_value()])
-                            .map(SendResult::Next),
-                    ),
-                    Ok(None) => None,
-                    Err(raised) => Some(Err(raised)),
+            let result = self.while_current(vm, || {
+                if let Some(sub) = inner
+                    .downcast::<Generator>()
+                    .filter(|_| !is_async_generator(vm, &inner))
+                {
+                    Some(sub.throw_inner(vm, exception.clone(), close_on_exit))
+                } else {
+                    match attributes::get_optional(vm, &inner, &vm.names.throw) {
+                        Ok(Some(throw)) => Some(
+                            vm.call(&throw, &[exception.to_value()])
+                                .map(SendResult::Next),
+                        ),
+                        Ok(None) => None,
+                        Err(raised) => Some(Err(raised)),
+                    }
                 }
             });
             match result {

@@ -640,9 +640,7 @@ pub fn reduce_parts(
     let plain = attributes.clone().map(Ref::into_value);
     if is_subtype(ty, &t.os_error) {
         let given = exception.args_vec();
-        if let ([errno, text], Some(filename)) =
-            (given.as_slice(), exception.field(os::FILENAME))
-        {
+        if let ([errno, text], Some(filename)) = (given.as_slice(), exception.field(os::FILENAME)) {
             let mut all = vec![errno.clone(), text.clone(), filename];
             if let Some(second) = exception.field(os::FILENAME2) {
                 all.extend([Value::NONE, second]);
