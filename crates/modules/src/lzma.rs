@@ -129,6 +129,10 @@ struct Filters {
 impl Filters {
     /// The chain that a sequence of dicts describes.
     fn of(vm: &Vm, specs: &Value) -> PyResult<Filters> {
+        if specs.downcast::<Dict>().is_some() {
+            let kind = vm.type_of(specs).full_name();
+            return Err(vm.type_error(format!("{kind} is not a sequence")));
+        }
         let count = object::len(vm, specs)?;
         if count > ffi::LZMA_FILTERS_MAX as usize {
             return Err(vm.value_error(format!(
@@ -166,16 +170,14 @@ impl Filters {
     }
 }
 
-/// An unsigned number that fits `what`. Raises TypeError, OverflowError.
+/// An unsigned number that fits `what`. Raises TypeError, ValueError, OverflowError.
 fn unsigned<T: TryFrom<u64>>(vm: &Vm, value: &Value, what: &str) -> PyResult<T> {
     let n = number::index_big(vm, value)?;
     if n < IBig::ZERO {
-        return Err(vm.overflow_error("can't convert negative int to unsigned"));
+        return Err(vm.value_error("Cannot convert negative int"));
     }
-    let Ok(n) = u64::try_from(n) else {
-        return Err(vm.overflow_error("int too big to convert"));
-    };
-    T::try_from(n).map_err(|_| vm.overflow_error(format!("Value too large for {what} type")))
+    let fitting = u64::try_from(n).ok().and_then(|n| T::try_from(n).ok());
+    fitting.ok_or_else(|| vm.overflow_error(format!("Python int too large for C {what}")))
 }
 
 /// An entry of a filter's description; None where there is none.

@@ -441,8 +441,37 @@ pub struct Compressor {
     level: Cell<c_int>,
 }
 
+impl Compressor {
+    /// Lets the worker threads finish: they use the dictionary, which freeing the context frees first.
+    fn drain(&self) {
+        let mut scrap = vec![0u8; 1 << 17];
+        loop {
+            let mut input = ffi::ZSTD_inBuffer {
+                src: scrap.as_ptr().cast(),
+                size: 0,
+                pos: 0,
+            };
+            let mut output = ffi::ZSTD_outBuffer {
+                dst: scrap.as_mut_ptr().cast(),
+                size: scrap.len(),
+                pos: 0,
+            };
+            let end = directive(FLUSH_FRAME);
+            // SAFETY: a live context; the buffers are as long as said.
+            let left =
+                unsafe { ffi::ZSTD_compressStream2(self.context, &mut output, &mut input, end) };
+            if left == 0 || failed(left) {
+                return;
+            }
+        }
+    }
+}
+
 impl Drop for Compressor {
     fn drop(&mut self) {
+        if self.workers.get() && self.last_mode.get() != FLUSH_FRAME {
+            self.drain();
+        }
         // SAFETY: a context that is not used again.
         unsafe { ffi::ZSTD_freeCCtx(self.context) };
     }
