@@ -43,6 +43,7 @@ pub mod signal;
 pub mod socket;
 pub mod sqlite;
 pub mod sre;
+pub mod ssl;
 pub mod stat;
 pub mod statistics;
 pub mod string;
@@ -110,6 +111,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &socket::module::MODULE,
     &sqlite::module::MODULE,
     &sre::module::MODULE,
+    &ssl::module::MODULE,
     &stat::module::MODULE,
     &statistics::module::MODULE,
     &string::module::MODULE,

@@ -524,6 +524,18 @@ fn timeout_of(vm: &Vm, value: &Value) -> PyResult<Option<Duration>> {
         .ok_or_else(|| vm.overflow_error("timeout doesn't fit into C timeval"))
 }
 
+impl Socket {
+    /// The descriptor, -1 if closed: for `_ssl`.
+    pub fn raw_fd(&self) -> i32 {
+        self.fd.get()
+    }
+
+    /// How long operations may take: for `_ssl`.
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.timeout.get()
+    }
+}
+
 #[pymethods]
 impl Socket {
     #[pyslot]
