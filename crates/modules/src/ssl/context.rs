@@ -11,7 +11,7 @@ use super::pem::{self, Block};
 use super::socket::{SslSocket, Transport};
 use super::verify::{CERT_NONE, CERT_REQUIRED, Host, Trust, Verifier};
 use super::x509::X509;
-use crate::os::path;
+use crate::posix::path;
 use crate::socket::Socket;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};

@@ -278,7 +278,7 @@ pub mod module {
 
     #[pyfunction(sig = "($module, path, /)")]
     fn _test_decode_cert(vm: &Vm, path: &Value) -> PyResult {
-        let name = crate::os::path::fs_bytes(vm, path)?;
+        let name = crate::posix::path::fs_bytes(vm, path)?;
         let mode = vm.new_str("rb")?.into_value();
         vm.permit(Access::Open(path, &mode, 0))?;
         let Ok(bytes) = std::fs::read(OsStr::from_bytes(&name)) else {
