@@ -189,8 +189,8 @@ pub mod module {
     ///
     /// entropy (a float) is a lower bound on the entropy contained in
     /// string.  See RFC 4086.
-    #[pyfunction(sig = "($module, string, entropy, /)")]
-    fn RAND_add(vm: &Vm, string: &Value, entropy: f64) -> PyResult<()> {
+    #[pyfunction(name = "RAND_add", sig = "($module, string, entropy, /)")]
+    fn rand_add(vm: &Vm, string: &Value, entropy: f64) -> PyResult<()> {
         // The system's generator needs no more: the arguments are only checked.
         let _ = entropy;
         if str_::of(string).is_none() {
@@ -200,8 +200,8 @@ pub mod module {
     }
 
     /// Generate n cryptographically strong pseudo-random bytes.
-    #[pyfunction(sig = "($module, n, /)")]
-    fn RAND_bytes(vm: &Vm, n: i32) -> PyResult {
+    #[pyfunction(name = "RAND_bytes", sig = "($module, n, /)")]
+    fn rand_bytes(vm: &Vm, n: i32) -> PyResult {
         let Ok(count) = usize::try_from(n) else {
             return Err(vm.value_error("num must be positive"));
         };
@@ -225,8 +225,8 @@ pub mod module {
     ///
     /// It is necessary to seed the PRNG with RAND_add() on some platforms before
     /// using the ssl() function.
-    #[pyfunction(sig = "($module, /)")]
-    fn RAND_status() -> bool {
+    #[pyfunction(name = "RAND_status", sig = "($module, /)")]
+    fn rand_status() -> bool {
         true
     }
 
