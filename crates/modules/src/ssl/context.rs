@@ -98,11 +98,7 @@ impl ResolvesServerCert for Keys {
 }
 
 impl ResolvesClientCert for Keys {
-    fn resolve(
-        &self,
-        _hints: &[&[u8]],
-        schemes: &[SignatureScheme],
-    ) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, _hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.pick(schemes)
     }
 
@@ -111,12 +107,7 @@ impl ResolvesClientCert for Keys {
     }
 }
 
-#[pyclass(
-    name = "_SSLContext",
-    module = "_ssl",
-    gc,
-    flags(BASETYPE, IMMUTABLE)
-)]
+#[pyclass(name = "_SSLContext", module = "_ssl", gc, flags(BASETYPE, IMMUTABLE))]
 pub struct Context {
     protocol: i32,
     options: Cell<u64>,
@@ -145,7 +136,11 @@ pub struct Context {
 
 impl Traverse for Context {
     fn traverse(&self, visitor: &mut Visitor) {
-        for field in [&self.key_file_name, &self.sni_callback, &self.message_callback] {
+        for field in [
+            &self.key_file_name,
+            &self.sni_callback,
+            &self.message_callback,
+        ] {
             field.with(|v| visitor.value(v));
         }
     }
@@ -429,9 +424,9 @@ impl Context {
         };
         if let Some(text) = str_::of(data) {
             let Some(text) = text.as_str().filter(|t| t.is_ascii()) else {
-                return Err(vm.type_error(
-                    "cadata should be an ASCII string or a bytes-like object",
-                ));
+                return Err(
+                    vm.type_error("cadata should be an ASCII string or a bytes-like object")
+                );
             };
             if text.is_empty() {
                 return Err(vm.value_error("Empty certificate data"));
@@ -442,9 +437,7 @@ impl Context {
             return Ok(());
         }
         if !Buffer::supported(vm, data) {
-            return Err(
-                vm.type_error("cadata should be an ASCII string or a bytes-like object")
-            );
+            return Err(vm.type_error("cadata should be an ASCII string or a bytes-like object"));
         }
         let bytes = Buffer::of(vm, data)?.to_vec();
         if bytes.is_empty() {
@@ -481,9 +474,7 @@ impl Context {
             770 => Some("TLSv1_1"),
             V12 | V13 | MINIMUM | MAXIMUM => None,
             _ => {
-                return Err(
-                    vm.value_error(format!("Unsupported TLS/SSL version 0x{value:x}"))
-                );
+                return Err(vm.value_error(format!("Unsupported TLS/SSL version 0x{value:x}")));
             }
         };
         if let Some(name) = old {
@@ -535,9 +526,9 @@ impl Context {
         };
         let bytes = text.as_bytes();
         if bytes.contains(&0) {
-            return Err(vm.type_error(
-                "argument must be encoded string without null bytes, not str",
-            ));
+            return Err(
+                vm.type_error("argument must be encoded string without null bytes, not str")
+            );
         }
         if bytes.is_empty() || bytes[0] == b'.' {
             return Err(vm.value_error(
@@ -579,7 +570,10 @@ fn hashed_files(folder: &PathBuf) -> Vec<Vec<u8>> {
         .map(|entry| entry.path())
         .collect();
     files.sort();
-    files.iter().filter_map(|path| std::fs::read(path).ok()).collect()
+    files
+        .iter()
+        .filter_map(|path| std::fs::read(path).ok())
+        .collect()
 }
 
 #[pymethods]
@@ -588,9 +582,7 @@ impl Context {
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let [protocol] = args.args else {
             let given = args.args.len();
-            return Err(vm.type_error(format!(
-                "_SSLContext expected 1 argument, got {given}"
-            )));
+            return Err(vm.type_error(format!("_SSLContext expected 1 argument, got {given}")));
         };
         let protocol = number::index_i64(vm, protocol)?.unwrap_or(-1) as i32;
         let deprecated = match protocol {
@@ -763,7 +755,10 @@ impl Context {
             return Err(pem_error(vm));
         }
         let blocks = pem_blocks(vm, &key_path)?;
-        if blocks.iter().any(|b| b.encrypted && b.label.ends_with("PRIVATE KEY")) {
+        if blocks
+            .iter()
+            .any(|b| b.encrypted && b.label.ends_with("PRIVATE KEY"))
+        {
             return Err(errors::unsupported(vm, "an encrypted private key"));
         }
         let Some(key) = blocks.iter().find_map(key_of) else {
@@ -796,7 +791,10 @@ impl Context {
         if !blocks.iter().any(|b| b.label == "DH PARAMETERS") {
             return Err(errors::reason(vm, "PEM", "NO_START_LINE", 4470));
         }
-        Err(errors::unsupported(vm, "key exchange with Diffie-Hellman parameters"))
+        Err(errors::unsupported(
+            vm,
+            "key exchange with Diffie-Hellman parameters",
+        ))
     }
 
     #[pymethod(sig = "($self, /, cafile=None, capath=None, cadata=None)")]
@@ -813,14 +811,21 @@ impl Context {
             return Err(vm.type_error("cafile, capath and cadata cannot be all omitted"));
         }
         let file = file.map(|f| path_argument(vm, &f, "cafile")).transpose()?;
-        let folder = folder.map(|f| path_argument(vm, &f, "capath")).transpose()?;
+        let folder = folder
+            .map(|f| path_argument(vm, &f, "capath"))
+            .transpose()?;
         if let Some(data) = data {
             self.load_data(vm, &data)?;
         }
         if let Some(file) = file {
             let bytes = read_file(vm, &file)?;
             if self.load_pem(vm, &String::from_utf8_lossy(&bytes))? == 0 {
-                return Err(errors::reason(vm, "X509", "NO_CERTIFICATE_OR_CRL_FOUND", 4544));
+                return Err(errors::reason(
+                    vm,
+                    "X509",
+                    "NO_CERTIFICATE_OR_CRL_FOUND",
+                    4544,
+                ));
             }
         }
         if let Some(folder) = folder {
@@ -833,7 +838,10 @@ impl Context {
     #[pymethod(sig = "($self, /)")]
     fn set_default_verify_paths(&self, vm: &Vm) -> PyResult<()> {
         vm.permit(Access::Environment)?;
-        let (file, folder) = (std::env::var_os("SSL_CERT_FILE"), std::env::var_os("SSL_CERT_DIR"));
+        let (file, folder) = (
+            std::env::var_os("SSL_CERT_FILE"),
+            std::env::var_os("SSL_CERT_DIR"),
+        );
         let given = file.is_some() || folder.is_some();
         let file = PathBuf::from(file.unwrap_or_else(|| DEFAULT_FILE.into()));
         let folder = PathBuf::from(folder.unwrap_or_else(|| DEFAULT_FOLDER.into()));

@@ -159,10 +159,7 @@ impl Report<'_> {
             message += &format!(": {text}");
         }
         message += &format!(" (_ssl.c:{})", self.line);
-        let args = [
-            vm.new_int(self.number)?,
-            vm.new_str(message)?.into_value(),
-        ];
+        let args = [vm.new_int(self.number)?, vm.new_str(message)?.into_value()];
         let class = self.kind.class(vm)?;
         let exception = naja_vm::exception::instantiate(vm, &class, &args)?;
         let set = |name: &str, value: Value| {

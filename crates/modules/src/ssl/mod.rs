@@ -210,9 +210,8 @@ pub mod module {
         let mut done = 0;
         while done < count {
             // SAFETY: the rest of the buffer is as long as said.
-            let got = unsafe {
-                libc::getrandom(bytes[done..].as_mut_ptr().cast(), count - done, 0)
-            };
+            let got =
+                unsafe { libc::getrandom(bytes[done..].as_mut_ptr().cast(), count - done, 0) };
             match usize::try_from(got) {
                 Ok(got) => done += got,
                 Err(_) => vm.check_signals()?,
@@ -285,7 +284,9 @@ pub mod module {
             return Err(errors::plain(vm, "Can't open file"));
         };
         let blocks = pem::blocks(&String::from_utf8_lossy(&bytes)).unwrap_or_default();
-        let block = blocks.iter().find(|block| pem::is_certificate(&block.label));
+        let block = blocks
+            .iter()
+            .find(|block| pem::is_certificate(&block.label));
         match block.and_then(|block| x509::X509::parse(&block.der)) {
             Some(cert) => cert.to_dict(vm),
             None => Err(errors::plain(vm, "Error decoding PEM-encoded file")),

@@ -459,9 +459,8 @@ impl SslSocket {
         loop {
             let (count, code) = vm.without_gil(|| {
                 // SAFETY: the buffer is as long as said.
-                let count = unsafe {
-                    libc::recv(wire.fd, buffer.as_mut_ptr().cast(), buffer.len(), 0)
-                };
+                let count =
+                    unsafe { libc::recv(wire.fd, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
                 (count, errno())
             });
             if let Ok(count) = usize::try_from(count) {
@@ -552,7 +551,8 @@ impl SslSocket {
                     engine.error = Some(error.clone());
                 });
                 zelf.flush_quietly(vm, wire);
-                if matches!(&error, Error::General(text) if text.contains("no server certificate")) {
+                if matches!(&error, Error::General(text) if text.contains("no server certificate"))
+                {
                     return Err(errors::reason(vm, "SSL", "NO_SHARED_CIPHER", line));
                 }
                 Err(zelf.fault(vm, &error, line))
@@ -635,7 +635,10 @@ impl SslSocket {
     fn peer_chain(&self) -> Vec<Arc<X509>> {
         self.engine.with_mut(|engine| {
             let certs = engine.connection().and_then(|c| c.peer_certificates());
-            let parsed = certs.unwrap_or(&[]).iter().filter_map(|der| X509::parse(der));
+            let parsed = certs
+                .unwrap_or(&[])
+                .iter()
+                .filter_map(|der| X509::parse(der));
             parsed.map(Arc::new).collect()
         })
     }
@@ -804,7 +807,11 @@ impl SslSocket {
         let mut chain = vec![leaf];
         while let Some(last) = chain.last().filter(|last| !last.is_self_issued()) {
             let issuer = |cert: &&Arc<X509>| cert.subject == last.issuer;
-            let found = trust.certs.iter().find(issuer).or_else(|| sent.iter().find(issuer));
+            let found = trust
+                .certs
+                .iter()
+                .find(issuer)
+                .or_else(|| sent.iter().find(issuer));
             match found {
                 Some(cert) if chain.len() < 10 => chain.push(cert.clone()),
                 _ => break,
@@ -820,15 +827,9 @@ impl SslSocket {
     /// the handshake).  Only 'tls-unique' channel binding data from RFC 5929
     /// is supported.
     #[pymethod(sig = "($self, /, cb_type='tls-unique')")]
-    fn get_channel_binding(
-        &self,
-        vm: &Vm,
-        #[default("tls-unique")] cb_type: &str,
-    ) -> PyResult {
+    fn get_channel_binding(&self, vm: &Vm, #[default("tls-unique")] cb_type: &str) -> PyResult {
         if cb_type != "tls-unique" {
-            return Err(vm.value_error(format!(
-                "'{cb_type}' channel binding type not implemented"
-            )));
+            return Err(vm.value_error(format!("'{cb_type}' channel binding type not implemented")));
         }
         if !self.handshaken.get() {
             return Ok(Value::NONE);
@@ -889,7 +890,12 @@ impl SslSocket {
         let wire = self.wire(vm)?;
         let wire = wire.as_ref();
         if !self.handshaken.get() {
-            return Err(errors::reason(vm, "SSL", "SHUTDOWN_WHILE_IN_INIT", SHUTDOWN));
+            return Err(errors::reason(
+                vm,
+                "SSL",
+                "SHUTDOWN_WHILE_IN_INIT",
+                SHUTDOWN,
+            ));
         }
         self.engine.with_mut(|engine| {
             if !std::mem::replace(&mut engine.closing, true)
@@ -931,7 +937,10 @@ impl SslSocket {
         if version != Some(ProtocolVersion::TLSv1_3) {
             return Err(errors::reason(vm, "SSL", "WRONG_SSL_VERSION", 2984));
         }
-        Err(errors::unsupported(vm, "authentication after the handshake"))
+        Err(errors::unsupported(
+            vm,
+            "authentication after the handshake",
+        ))
     }
 
     /// This changes the context associated with the SSLSocket.

@@ -108,13 +108,9 @@ impl Verifier {
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
                 (26, "unsuitable certificate purpose")
             }
-            CertificateError::UnhandledCriticalExtension => {
-                (34, "unhandled critical extension")
-            }
+            CertificateError::UnhandledCriticalExtension => (34, "unhandled critical extension"),
             CertificateError::Revoked => (23, "certificate revoked"),
-            CertificateError::Other(_) if leaf.is_self_issued() => {
-                (18, "self-signed certificate")
-            }
+            CertificateError::Other(_) if leaf.is_self_issued() => (18, "self-signed certificate"),
             _ => (1, "unspecified certificate verification error"),
         };
         self.refuse(code, text, why)

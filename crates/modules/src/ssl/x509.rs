@@ -103,7 +103,10 @@ fn string_text(element: Element) -> String {
 fn time_of(element: Element) -> Option<i64> {
     let digits = element.content.strip_suffix(b"Z")?;
     let number = |from: usize, len: usize| -> Option<i64> {
-        std::str::from_utf8(digits.get(from..from + len)?).ok()?.parse().ok()
+        std::str::from_utf8(digits.get(from..from + len)?)
+            .ok()?
+            .parse()
+            .ok()
     };
     let (year, at) = match element.tag {
         23 => {
@@ -140,12 +143,15 @@ fn time_text(seconds: i64) -> String {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let of_era = z - era * 146_097;
-    let year_of_era =
-        (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let name = MONTHS.get((month - 1) as usize).unwrap_or(&"");
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
@@ -307,7 +313,9 @@ impl X509 {
             IpAddr::V6(ip) => ip.octets().to_vec(),
         };
         let names = self.alternative_names();
-        names.iter().any(|n| matches!(n, GeneralName::Ip(ip) if *ip == wanted))
+        names
+            .iter()
+            .any(|n| matches!(n, GeneralName::Ip(ip) if *ip == wanted))
     }
 }
 
@@ -409,7 +417,10 @@ impl X509 {
     /// The places where revocation lists are, and those that a method (an OID) of the authority's information names.
     fn crl_places(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let Some(points) = self.extension("2.5.29.31").and_then(|v| Der(v).expect(SEQUENCE)) else {
+        let Some(points) = self
+            .extension("2.5.29.31")
+            .and_then(|v| Der(v).expect(SEQUENCE))
+        else {
             return found;
         };
         let mut points = Der(points.content);
@@ -525,7 +536,13 @@ mod tests {
 
     #[test]
     fn malformed_der_is_refused() {
-        for bytes in [&b""[..], b"\x30", b"\x30\x84", b"\x30\x05\x02\x01", b"\x30\x80\x00\x00"] {
+        for bytes in [
+            &b""[..],
+            b"\x30",
+            b"\x30\x84",
+            b"\x30\x05\x02\x01",
+            b"\x30\x80\x00\x00",
+        ] {
             assert!(X509::parse(bytes).is_none());
         }
     }
