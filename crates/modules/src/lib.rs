@@ -28,10 +28,13 @@ pub mod lsprof;
 pub mod lzma;
 pub mod marshal;
 pub mod math;
+pub mod mmap;
+pub mod multiprocessing;
 pub mod opcode;
 pub mod operator;
 pub mod pickle;
 pub mod posix;
+pub mod posixshmem;
 pub mod posixsubprocess;
 pub mod pwd;
 pub mod pyexpat;
@@ -50,7 +53,9 @@ pub mod string;
 pub mod struct_;
 pub mod suggestions;
 pub mod symtable;
+pub mod syslog;
 pub mod system;
+pub mod termios;
 pub mod thread;
 pub mod time;
 pub mod tokenize;
@@ -96,10 +101,13 @@ pub static MODULES: &[&ModuleDef] = &[
     &lzma::module::MODULE,
     &marshal::module::MODULE,
     &math::module::MODULE,
+    &mmap::module::MODULE,
+    &multiprocessing::module::MODULE,
     &opcode::module::MODULE,
     &operator::module::MODULE,
     &pickle::module::MODULE,
     &posix::module::MODULE,
+    &posixshmem::module::MODULE,
     &posixsubprocess::module::MODULE,
     &pwd::module::MODULE,
     &pyexpat::module::MODULE,
@@ -118,6 +126,8 @@ pub static MODULES: &[&ModuleDef] = &[
     &struct_::module::MODULE,
     &suggestions::module::MODULE,
     &symtable::module::MODULE,
+    &syslog::module::MODULE,
+    &termios::module::MODULE,
     &thread::module::MODULE,
     &time::module::MODULE,
     &tokenize::module::MODULE,
