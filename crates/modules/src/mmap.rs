@@ -177,9 +177,7 @@ impl Mmap {
     fn resize_map(&self, vm: &Vm, new_size: usize) -> PyResult<()> {
         let fd = self.fd.get();
         if fd == -1 && self.flags & libc::MAP_PRIVATE == 0 && new_size > self.size.get() {
-            return Err(vm.value_error(
-                "mmap: can't expand a shared anonymous mapping on Linux",
-            ));
+            return Err(vm.value_error("mmap: can't expand a shared anonymous mapping on Linux"));
         }
         // SAFETY: a plain call.
         if fd != -1 && unsafe { libc::ftruncate(fd, self.offset + new_size as i64) } < 0 {
@@ -228,9 +226,7 @@ fn fitting(vm: &Vm, fd: i32, length: usize, offset: i64) -> PyResult<usize> {
 
 #[pymethods]
 impl Mmap {
-    #[pyslot(
-        sig = "(fileno, length, flags=1, prot=3, access=0, offset=0, *, trackfd=True)"
-    )]
+    #[pyslot(sig = "(fileno, length, flags=1, prot=3, access=0, offset=0, *, trackfd=True)")]
     fn new(
         cls: &Ref<Type>,
         vm: &Vm,
@@ -328,12 +324,7 @@ impl Mmap {
             buffer::refuse_writing(vm, flags)?;
         }
         map.exports.set(map.exports.get() + 1);
-        Ok(Buffer::export(
-            zelf.clone(),
-            &OPS,
-            map.size.get(),
-            readonly,
-        ))
+        Ok(Buffer::export(zelf.clone(), &OPS, map.size.get(), readonly))
     }
 
     #[pyslot]
@@ -588,9 +579,7 @@ impl Mmap {
             return Err(vm.value_error("mmap can't resize with trackfd=False."));
         }
         if self.access != ACCESS_WRITE && self.access != ACCESS_DEFAULT {
-            return Err(vm.type_error(
-                "mmap can't resize a readonly or copy-on-write memory map.",
-            ));
+            return Err(vm.type_error("mmap can't resize a readonly or copy-on-write memory map."));
         }
         if newsize < 0 || (i64::MAX - newsize as i64) < self.offset {
             return Err(vm.value_error("new size out of range"));

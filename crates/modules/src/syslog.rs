@@ -88,9 +88,7 @@ pub mod module {
     use super::*;
 
     /// Set logging options of subsequent syslog() calls.
-    #[pyfunction(
-        sig = "($module, /, ident=<unrepresentable>, logoption=0, facility=LOG_USER)"
-    )]
+    #[pyfunction(sig = "($module, /, ident=<unrepresentable>, logoption=0, facility=LOG_USER)")]
     fn openlog(
         vm: &Vm,
         ident: Option<Ref<Str>>,
@@ -112,9 +110,8 @@ pub mod module {
             [priority, message] => {
                 let n = naja_vm::protocols::number::index(vm, priority)?;
                 let n = int::as_i64(&n).and_then(|n| i32::try_from(n).ok());
-                let n = n.ok_or_else(|| {
-                    vm.overflow_error("Python int too large to convert to C int")
-                })?;
+                let n =
+                    n.ok_or_else(|| vm.overflow_error("Python int too large to convert to C int"))?;
                 (n, message)
             }
             _ => return Err(vm.type_error("syslog.syslog requires 1 to 2 arguments")),
@@ -167,7 +164,8 @@ pub mod module {
     /// Calculates the mask for all priorities up to and including pri.
     #[pyfunction(name = "LOG_UPTO", sig = "($module, pri, /)")]
     fn log_upto(pri: i64) -> i64 {
-        1i32.wrapping_shl((pri as u32).wrapping_add(1)).wrapping_sub(1) as i64
+        1i32.wrapping_shl((pri as u32).wrapping_add(1))
+            .wrapping_sub(1) as i64
     }
 
     #[pyexec]

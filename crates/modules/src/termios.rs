@@ -204,7 +204,9 @@ pub mod module {
         // SAFETY: all zero is a valid value.
         let mut size: libc::winsize = unsafe { std::mem::zeroed() };
         // SAFETY: writes one struct.
-        run(vm, || unsafe { libc::ioctl(fd.0, libc::TIOCGWINSZ, &mut size) })?;
+        run(vm, || unsafe {
+            libc::ioctl(fd.0, libc::TIOCGWINSZ, &mut size)
+        })?;
         let pair = vec![
             vm.new_int(size.ws_row as i64)?,
             vm.new_int(size.ws_col as i64)?,
@@ -235,7 +237,9 @@ pub mod module {
         // SAFETY: all zero is a valid value.
         let mut size: libc::winsize = unsafe { std::mem::zeroed() };
         // SAFETY: writes one struct.
-        run(vm, || unsafe { libc::ioctl(fd.0, libc::TIOCGWINSZ, &mut size) })?;
+        run(vm, || unsafe {
+            libc::ioctl(fd.0, libc::TIOCGWINSZ, &mut size)
+        })?;
         let (Ok(rows), Ok(columns)) = (u16::try_from(rows), u16::try_from(columns)) else {
             return Err(vm.overflow_error("winsize value(s) out of range."));
         };
