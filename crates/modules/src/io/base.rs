@@ -44,9 +44,10 @@ fn check_able(vm: &Vm, stream: &Value, method: &str, problem: &str) -> PyResult 
 /// What `__del__` of every stream does: closes it, in silence unless errors are to be seen.
 pub fn finalize(vm: &Vm, zelf: &Value) {
     let pending = vm.has_exception().then(|| vm.take_exception());
+    // A stream that cannot tell whether it is closed is in no state to be closed.
     let closed = is_closed(vm, zelf).unwrap_or_else(|_| {
         vm.clear_exception();
-        false
+        true
     });
     if !closed {
         let mark = vm.intern("_finalizing");

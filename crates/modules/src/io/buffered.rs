@@ -181,7 +181,17 @@ impl Core {
         if got.is_none() {
             return Ok(None);
         }
-        let got = number::index_isize(vm, &got)?;
+        let got = match number::index_isize(vm, &got) {
+            Ok(got) => got,
+            Err(Raised) => {
+                let cause = vm.take_exception().into_value();
+                vm.raise(&vm.types.os_error, "raw readinto() failed");
+                let failure = vm.take_exception();
+                failure.set_cause(Some(cause.clone()));
+                naja_vm::exception::set_context_avoiding_cycle(&failure, cause);
+                return Err(vm.raise_value(failure));
+            }
+        };
         match usize::try_from(got) {
             Ok(n) if n <= count => {
                 let data = Buffer::of(vm, &array)?;
@@ -395,6 +405,29 @@ impl Core {
         Ok(self.raw_read(vm, count)?.unwrap_or_default())
     }
 
+    /// What is there already and at most one read of the raw stream. None: nothing, and the stream is not ready.
+    fn read_once(&self, vm: &Vm, count: usize) -> PyResult<Option<Vec<u8>>> {
+        let mut out = self.take(count);
+        let missing = count - out.len();
+        if missing == 0 {
+            return Ok(Some(out));
+        }
+        self.flush_behind(vm)?;
+        if missing > self.size.get() {
+            match self.raw_read(vm, missing)? {
+                Some(more) => out.extend_from_slice(&more),
+                None if out.is_empty() => return Ok(None),
+                None => {}
+            }
+        } else if out.is_empty() {
+            if self.fill(vm)?.is_none() {
+                return Ok(None);
+            }
+            out = self.take(missing);
+        }
+        Ok(Some(out))
+    }
+
     fn peek(&self, vm: &Vm) -> PyResult<Vec<u8>> {
         if self.available() == 0 {
             self.flush_behind(vm)?;
@@ -405,7 +438,7 @@ impl Core {
 
     fn read_into(&self, vm: &Vm, buffer: &Buffer, once: bool) -> PyResult<Option<usize>> {
         let data = if once {
-            Some(self.read_some(vm, Some(buffer.len()))?)
+            self.read_once(vm, buffer.len())?
         } else {
             self.read_exactly(vm, buffer.len())?
         };
@@ -566,7 +599,8 @@ impl Core {
             let at = self.ahead.with(|a| a.at) as i64;
             if offset >= -at && offset <= left {
                 self.ahead.with_mut(|a| a.at = (at + offset) as usize);
-                return Ok(here + offset);
+                // Devices tell any position.
+                return Ok((here + offset).max(0));
             }
         }
         self.flush_behind(vm)?;
@@ -602,9 +636,15 @@ impl Core {
             vm.clear_exception();
         }
         let flushed = vm.call_method_str(zelf, "flush", &[]).map(drop);
+        // Others that write meanwhile wait, and find the stream closed.
+        let inside = match self.enter(vm, zelf) {
+            Ok(inside) => inside,
+            Err(raised) => return super::chain(vm, flushed, || Err(raised)),
+        };
         let closed = super::chain(vm, flushed, || {
             vm.call_method_str(&raw, "close", &[]).map(drop)
         });
+        drop(inside);
         self.put_ahead(Vec::new());
         drop(self.behind.take());
         closed

@@ -508,11 +508,12 @@ impl FileIo {
         }
     }
 
-    fn warn_unclosed(zelf: &Ref<Self>, vm: &Vm) {
+    /// The warning about `source`: this file or what stands above it.
+    fn warn_unclosed(zelf: &Ref<Self>, vm: &Vm, source: &Value) {
         if zelf.fd.get() < 0 || !zelf.closefd.get() {
             return;
         }
-        let shown = object::repr(vm, zelf.as_value()).map(|r| r.to_string_lossy().into_owned());
+        let shown = object::repr(vm, source).map(|r| r.to_string_lossy().into_owned());
         let warned = shown.and_then(|shown| {
             vm.warn(
                 &vm.types.resource_warning,
@@ -565,7 +566,7 @@ impl FileIo {
     #[pyslot]
     fn finalize(zelf: &Ref<Self>, vm: &Vm) {
         let pending = vm.has_exception().then(|| vm.take_exception());
-        FileIo::warn_unclosed(zelf, vm);
+        FileIo::warn_unclosed(zelf, vm, zelf.as_value());
         if let Some(pending) = pending {
             vm.raise_value(pending);
         }
@@ -624,8 +625,7 @@ impl FileIo {
 
     #[pymethod(sig = "($self, source, /)")]
     fn _dealloc_warn(zelf: &Ref<Self>, vm: &Vm, source: &Value) {
-        let _ = source;
-        FileIo::warn_unclosed(zelf, vm)
+        FileIo::warn_unclosed(zelf, vm, source)
     }
 
     /// True if the file is closed

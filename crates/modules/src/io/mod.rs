@@ -78,6 +78,25 @@ pub fn chain(vm: &Vm, first: PyResult<()>, second: impl FnOnce() -> PyResult<()>
     Err(raised)
 }
 
+/// Closes a stream that an error left behind; the error goes on.
+fn close_after(vm: &Vm, raised: Raised, stream: &Value) -> PyResult {
+    chain(vm, Err(raised), || {
+        vm.call_method_str(stream, "close", &[]).map(drop)
+    })?;
+    Err(raised)
+}
+
+/// The name of an encoding or error handler must be a C string. Raises UnicodeEncodeError, ValueError.
+pub fn check_name(vm: &Vm, name: &Ref<Str>) -> PyResult<()> {
+    if !name.is_ascii() {
+        naja_vm::str_::codecs::encode(vm, name, &vm.intern("utf-8"), None)?;
+    }
+    if name.as_bytes().contains(&0) {
+        return Err(vm.value_error("embedded null character"));
+    }
+    Ok(())
+}
+
 /// A size argument: None and negative numbers mean "all".
 pub fn size(vm: &Vm, value: Option<&Value>) -> PyResult<Option<usize>> {
     match value.filter(|v| !v.is_none()) {
@@ -231,7 +250,7 @@ fn wrap(
     let stream = TextIoWrapper::make(
         vm,
         vm.class::<TextIoWrapper>(),
-        buffer,
+        buffer.clone(),
         [
             encoding.unwrap_or(&none),
             errors.unwrap_or(&none),
@@ -239,7 +258,14 @@ fn wrap(
         ],
         line_buffering,
         false,
-    )?;
+    );
+    let stream = match stream {
+        Ok(stream) => stream,
+        Err(raised) => {
+            // Closed here, so that nobody is warned of a file left open.
+            return close_after(vm, raised, &buffer);
+        }
+    };
     attributes::set(
         vm,
         &stream,

@@ -33,6 +33,8 @@ struct Snapshot {
     flags: i64,
     pending_cr: bool,
     input: Vec<u8>,
+    /// Those were decoded as the last ones.
+    last: bool,
 }
 
 /// Character and line based layer over a BufferedIOBase object, buffer.
@@ -229,9 +231,7 @@ impl TextIoWrapper {
         let encoding = match str_::of(encoding) {
             Some(name) if name.as_bytes() == b"locale" => locale_encoding(vm)?,
             Some(name) => {
-                if name.as_bytes().contains(&0) {
-                    return Err(vm.value_error("embedded null character"));
-                }
+                super::check_name(vm, name)?;
                 name.clone()
             }
             None if encoding.is_none() => {
@@ -249,7 +249,13 @@ impl TextIoWrapper {
             }
         };
         let errors = match str_::of(errors) {
-            Some(name) => name.clone(),
+            Some(name) => {
+                super::check_name(vm, name)?;
+                if vm.interp.config.dev_mode {
+                    str_::codecs::registry::lookup_error(vm, name.as_bytes())?;
+                }
+                name.clone()
+            }
             None if errors.is_none() => vm.intern("strict"),
             None => {
                 return Err(vm.type_error(format!(
@@ -330,6 +336,14 @@ impl TextIoWrapper {
         })
     }
 
+    /// Raises ValueError for a stream whose `__init__` did not run to its end.
+    fn check_initialized(&self, vm: &Vm) -> PyResult<()> {
+        match self.detached.get() {
+            true => Ok(()),
+            false => self.buffer(vm).map(drop),
+        }
+    }
+
     fn is_closed(&self, vm: &Vm) -> PyResult<bool> {
         super::is_closed(vm, &self.buffer(vm)?)
     }
@@ -365,18 +379,56 @@ impl TextIoWrapper {
             return Err(unsupported(vm, "not writable"));
         };
         let newline = self.newline.get();
-        let bytes = text.as_bytes();
-        let flush = self.line_buffering.get() && memchr::memchr2(b'\n', b'\r', bytes).is_some();
+        if let Some(end) = newline.write
+            && !vm.type_of(text.as_value()).is(&vm.types.str)
+            && memchr::memchr(b'\n', text.as_bytes()).is_some()
+        {
+            return self.write_subclass(vm, text, end);
+        }
         let encoded = match newline::for_writing(text, &newline) {
             Some(translated) => {
                 let translated = vm.new_str_wtf8(&translated)?;
                 encoder.encode(vm, &translated, &self.errors(vm))?
             }
-            None if text.is_ascii() && matches!(encoder, Encoder::Native(_)) => bytes.to_vec(),
+            None if text.is_ascii() && matches!(encoder, Encoder::Native(_)) => {
+                text.as_bytes().to_vec()
+            }
             None => encoder.encode(vm, text, &self.errors(vm))?,
         };
-        // A large piece is not collected behind others.
-        if self.pending.with(Vec::len) + encoded.len() > self.chunk.get() {
+        self.write_encoded(vm, text, encoded)
+    }
+
+    /// Writes a string of a subclass, whose own `replace` translates the line ends.
+    #[cold]
+    fn write_subclass(&self, vm: &Vm, text: &Ref<Str>, end: &str) -> PyResult<()> {
+        let args = [
+            vm.new_str("\n")?.into_value(),
+            vm.new_str(end)?.into_value(),
+        ];
+        let translated = vm.call_method_str(text.as_value(), "replace", &args)?;
+        let Some(translated) = str_::of(&translated) else {
+            return Err(vm.type_error(format!(
+                "replace() should have returned a str, not '{}'",
+                vm.type_name(&translated)
+            )));
+        };
+        // It may have done anything to this stream.
+        self.check_open(vm)?;
+        let Some(encoder) = self.encoder.get() else {
+            return Err(unsupported(vm, "not writable"));
+        };
+        let encoded = encoder.encode(vm, translated, &self.errors(vm))?;
+        self.write_encoded(vm, text, encoded)
+    }
+
+    /// Collects encoded bytes and passes on what is due.
+    fn write_encoded(&self, vm: &Vm, text: &Ref<Str>, encoded: Vec<u8>) -> PyResult<()> {
+        let bytes = text.as_bytes();
+        let flush = self.line_buffering.get() && memchr::memchr2(b'\n', b'\r', bytes).is_some();
+        // A large piece is not collected behind others, nor behind what flushing those brought in.
+        while !self.pending.with(Vec::is_empty)
+            && self.pending.with(Vec::len) + encoded.len() > self.chunk.get()
+        {
             self.flush_pending(vm)?;
         }
         let held = self.pending.with_mut(|p| {
@@ -496,6 +548,7 @@ impl TextIoWrapper {
                 flags,
                 pending_cr,
                 input: held,
+                last: at_end,
             }));
         }
         Ok(more)
@@ -529,17 +582,19 @@ impl TextIoWrapper {
         let Some(limit) = limit else {
             let buffer = self.buffer(vm)?;
             let bytes = vm.call_method_str(&buffer, "read", &[])?;
+            if bytes.is_none() {
+                let class = &vm.types.exceptions.blocking_io_error;
+                return Err(vm.raise(class, "Read returned None."));
+            }
             let mut text = self.take(None);
-            if !bytes.is_none() {
-                let data = match bytes.downcast::<Bytes>() {
-                    Some(bytes) => self.decode(vm, bytes.as_bytes(), true)?,
-                    None => self.decode(vm, &Buffer::of(vm, &bytes)?.to_vec(), true)?,
-                };
-                if text.is_empty() {
-                    text = data;
-                } else {
-                    text.extend_from_slice(&data);
-                }
+            let data = match bytes.downcast::<Bytes>() {
+                Some(bytes) => self.decode(vm, bytes.as_bytes(), true)?,
+                None => self.decode(vm, &Buffer::of(vm, &bytes)?.to_vec(), true)?,
+            };
+            if text.is_empty() {
+                text = data;
+            } else {
+                text.extend_from_slice(&data);
             }
             self.decoded.set(Decoded::default());
             self.snapshot.set(None);
@@ -629,8 +684,9 @@ impl TextIoWrapper {
         let answer = vm.call_method_str(&buffer, "tell", &[])?;
         let snapshot = self
             .snapshot
-            .with(|s| s.as_ref().map(|s| (s.flags, s.pending_cr, s.input.clone())));
-        let (Some(position), Some((flags, pending_cr, input))) = (answer.as_small_int(), snapshot)
+            .with(|s| s.as_ref().map(|s| (s.flags, s.pending_cr, s.input.clone(), s.last)));
+        let (Some(position), Some((flags, pending_cr, input, at_end))) =
+            (answer.as_small_int(), snapshot)
         else {
             return Ok(answer);
         };
@@ -670,7 +726,6 @@ impl TextIoWrapper {
             }
             .pack(vm);
         }
-        let at_end = self.decoded.with(|d| d.at == d.text.len()) && input.is_empty();
         let (flags, feed, skip) = (pack(flags, pending_cr), input.len() as i64, used as i64);
         Cookie {
             start,
@@ -762,6 +817,7 @@ impl TextIoWrapper {
             flags,
             pending_cr: cr,
             input: Vec::new(),
+            last: false,
         }));
         if target.skip == 0 {
             return Ok(());
@@ -773,6 +829,7 @@ impl TextIoWrapper {
             flags,
             pending_cr: cr,
             input: data,
+            last: target.at_end,
         }));
         let skip = target.skip as usize;
         if count_chars(&text) < skip {
@@ -899,13 +956,13 @@ impl TextIoWrapper {
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        zelf.buffer(vm)?;
+        zelf.check_initialized(vm)?;
         if object::repr_enter(vm, zelf.as_value()) {
             let class = vm.type_of(zelf.as_value()).full_name();
             return Err(vm.runtime_error(format!("reentrant call inside {class}.__repr__")));
         }
         let result = (|| {
-            let mut text = String::from("<_io.TextIOWrapper");
+            let mut text = format!("<{}", vm.type_of(zelf.as_value()).full_name());
             for name in ["name", "mode"] {
                 match attributes::get_optional(vm, zelf.as_value(), &vm.intern(name)) {
                     Ok(Some(value)) => {
@@ -972,14 +1029,22 @@ impl TextIoWrapper {
         self.flush_all(vm)?;
         if encoding.is_some() || errors.is_some() {
             let new_errors = match errors {
-                Some(errors) => text(errors, "errors")?,
+                Some(errors) => {
+                    let errors = text(errors, "errors")?;
+                    super::check_name(vm, &errors)?;
+                    errors
+                }
                 None if encoding.is_some() => vm.intern("strict"),
                 None => self.errors(vm),
             };
             let new_encoding = match encoding {
                 Some(name) => match text(name, "encoding")? {
                     name if name.as_bytes() == b"locale" => locale_encoding(vm)?,
-                    name => name,
+                    // CPython reads this one as a C string.
+                    name => match memchr::memchr(0, name.as_bytes()) {
+                        Some(end) => vm.new_str_wtf8(&name.as_bytes()[..end])?,
+                        None => name,
+                    },
                 },
                 None => self.encoding.get().unwrap_or_else(|| vm.intern("utf-8")),
             };
@@ -1108,7 +1173,8 @@ impl TextIoWrapper {
     #[pymethod(sig = "($self, /)")]
     fn close(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
         let buffer = zelf.buffer(vm)?;
-        if zelf.is_closed(vm)? {
+        // Asking can run Python code that detaches the buffer.
+        if zelf.is_closed(vm)? || zelf.detached.get() {
             return Ok(());
         }
         if attributes::get_optional(vm, zelf.as_value(), &vm.intern("_finalizing"))?.is_some()
@@ -1176,7 +1242,7 @@ impl TextIoWrapper {
 
     #[pygetter(name = "errors")]
     fn errors_value(&self, vm: &Vm) -> PyResult {
-        self.buffer(vm)?;
+        self.check_initialized(vm)?;
         Ok(self.errors(vm).into_value())
     }
 
@@ -1210,7 +1276,7 @@ impl TextIoWrapper {
         let Some(value) = value else {
             return Err(vm.attribute_error("cannot delete attribute"));
         };
-        match number::index_isize(vm, &value)? {
+        match number::index_for(vm, &value, &vm.types.value_error)? {
             n if n > 0 => {
                 self.chunk.set(n as usize);
                 Ok(())

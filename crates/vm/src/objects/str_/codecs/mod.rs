@@ -98,6 +98,22 @@ impl Native {
     }
 }
 
+/// In development mode names are checked even where nothing needs them. Raises LookupError.
+fn check_names(vm: &Vm, encoding: Option<&Ref<Str>>, errors: Option<&Ref<Str>>) -> PyResult<()> {
+    if !vm.interp.config.dev_mode || vm.interp.state.finalizing.get() {
+        return Ok(());
+    }
+    if let Some(encoding) = encoding
+        && Native::find(encoding.as_bytes()).is_none()
+    {
+        registry::lookup(vm, encoding)?;
+    }
+    match errors.map(|e| e.as_bytes()) {
+        None | Some(b"strict" | b"ignore" | b"replace") => Ok(()),
+        Some(name) => registry::lookup_error(vm, name).map(drop),
+    }
+}
+
 /// `text.encode(encoding, errors)`. Raises UnicodeEncodeError, LookupError, what codecs raise.
 pub fn encode(
     vm: &Vm,
@@ -105,6 +121,7 @@ pub fn encode(
     encoding: &Ref<Str>,
     errors: Option<&Ref<Str>>,
 ) -> PyResult<Vec<u8>> {
+    check_names(vm, Some(encoding), errors)?;
     if let Some(native) = Native::find(encoding.as_bytes()) {
         return native.encode(vm, text, &Errors::new(errors));
     }
@@ -141,6 +158,7 @@ pub fn decode(
     encoding: Option<&Ref<Str>>,
     errors: Option<&Ref<Str>>,
 ) -> PyResult {
+    check_names(vm, encoding, errors)?;
     let native = match encoding {
         None => Some(Native::Utf8),
         Some(encoding) => Native::find(encoding.as_bytes()),
