@@ -60,7 +60,15 @@ pub fn read_and_run(vm: &Vm) -> PyResult<()> {
             return Ok(());
         }
         source.push_str(&line);
+        let ended = if ended || line.ends_with('\n') {
+            ended
+        } else {
+            // The last line has no end: the rest is asked for in vain.
+            show(vm, "ps2");
+            true
+        };
         let statement = if ended {
+            eprintln!();
             compile_now(vm, &source)
         } else {
             compile_line(vm, &source)
@@ -150,15 +158,16 @@ fn report(vm: &Vm) -> PyResult<()> {
     Ok(())
 }
 
-fn compile_with(vm: &Vm, source: &str, flags: u32) -> PyResult<Ref<CodeObject>> {
+fn check(vm: &Vm, source: &str, flags: u32) -> PyResult<()> {
     let mut options = Options::new(naja_parser::Mode::Single);
     options.flags |= flags;
-    compile::compile_source(vm, source, "<stdin>", &options)
+    compile::check_source(vm, source, "<stdin>", &options)
 }
 
-fn compile_now(vm: &Vm, source: &str) -> Statement {
-    let source = if is_blank(source) { "pass" } else { source };
-    match compile_with(vm, source, 0) {
+fn compile_now(vm: &Vm, shown: &str) -> Statement {
+    let source = if is_blank(shown) { "pass" } else { shown };
+    let options = Options::new(naja_parser::Mode::Single);
+    match compile::compile_typed(vm, source, shown, &options) {
         Ok(code) => Statement::Complete(code),
         Err(_) => Statement::Wrong,
     }
@@ -174,14 +183,14 @@ fn is_blank(source: &str) -> bool {
 fn compile_line(vm: &Vm, source: &str) -> Statement {
     let text = source.strip_suffix('\n').unwrap_or(source);
     if is_blank(text) {
-        return compile_now(vm, text);
+        return compile_now(vm, source);
     }
     let flags = flag::ALLOW_INCOMPLETE_INPUT | flag::DONT_IMPLY_DEDENT;
-    if let Ok(code) = compile_with(vm, text, flags) {
-        return Statement::Complete(code);
+    if check(vm, text, flags).is_ok() {
+        return compile_now(vm, source);
     }
     vm.clear_exception();
-    match compile_with(vm, &format!("{text}\n"), flags) {
+    match check(vm, &format!("{text}\n"), flags) {
         Ok(_) => return Statement::Incomplete,
         Err(_) if vm.exception_matches(&vm.types.incomplete_input_error) => {
             vm.clear_exception();
@@ -189,5 +198,5 @@ fn compile_line(vm: &Vm, source: &str) -> Statement {
         }
         Err(_) => vm.clear_exception(),
     }
-    compile_now(vm, text)
+    compile_now(vm, source)
 }

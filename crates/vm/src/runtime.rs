@@ -80,6 +80,8 @@ pub struct State {
     pub builtins: MutCell<Option<Ref<Dict>>>,
     pub sys_dict: MutCell<Option<Ref<Dict>>>,
     pub importlib: MutCell<Option<Value>>,
+    /// How many statements were typed at the plain prompt.
+    pub typed_statements: Cell<u32>,
     /// What the program put first in `sys.path`: empty for the current folder.
     pub first_path: MutCell<Option<std::path::PathBuf>>,
     pub import_func: MutCell<Option<Value>>,

@@ -978,7 +978,7 @@ reading_methods!(BufferedReader, "READER_READING");
 
 #[pymethods(with(READER_COMMON, READER_READING))]
 impl BufferedReader {
-    #[pyslot(sig = "(raw, buffer_size=131072)")]
+    #[pyslot(sig = "(raw, buffer_size=DEFAULT_BUFFER_SIZE)")]
     fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
         drop(zelf.core.raw.take());
         zelf.core.reading_only.set(true);
@@ -1022,7 +1022,7 @@ writing_methods!(BufferedWriter, "WRITER_WRITING");
 
 #[pymethods(with(WRITER_COMMON, WRITER_WRITING))]
 impl BufferedWriter {
-    #[pyslot(sig = "(raw, buffer_size=131072)")]
+    #[pyslot(sig = "(raw, buffer_size=DEFAULT_BUFFER_SIZE)")]
     fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
         drop(zelf.core.raw.take());
         check_able(vm, &raw, "writable", "File or stream is not writable.")?;
@@ -1059,7 +1059,7 @@ writing_methods!(BufferedRandom, "RANDOM_WRITING");
 
 #[pymethods(with(RANDOM_COMMON, RANDOM_READING, RANDOM_WRITING))]
 impl BufferedRandom {
-    #[pyslot(sig = "(raw, buffer_size=131072)")]
+    #[pyslot(sig = "(raw, buffer_size=DEFAULT_BUFFER_SIZE)")]
     fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
         drop(zelf.core.raw.take());
         check_able(vm, &raw, "seekable", "File or stream is not seekable.")?;
@@ -1129,7 +1129,7 @@ impl BufferedRwPair {
             .into_value())
     }
 
-    #[pyslot(sig = "(reader, writer, buffer_size=131072, /)")]
+    #[pyslot(sig = "(reader, writer, buffer_size=DEFAULT_BUFFER_SIZE, /)")]
     fn init(
         zelf: &Ref<Self>,
         vm: &Vm,

@@ -926,7 +926,7 @@ impl TextIoWrapper {
     }
 
     #[pyslot(
-        sig = "(buffer, encoding=None, errors=None, newline=None, line_buffering=False,\n              write_through=False)"
+        sig = "(buffer, encoding=None, errors=None, newline=None,\n              line_buffering=False, write_through=False)"
     )]
     fn init(
         zelf: &Ref<Self>,
@@ -1020,7 +1020,12 @@ impl TextIoWrapper {
         let newline = newline.map(|n| newline::parse(vm, n)).transpose()?;
         let flag = |value: Option<&Value>, cell: &Cell<bool>| -> PyResult<bool> {
             match value.filter(|v| !v.is_none()) {
-                Some(value) => Ok(number::index_i64(vm, value)?.unwrap_or(1) != 0),
+                Some(value) => match number::index_i64(vm, value)? {
+                    Some(n) => Ok(n != 0),
+                    None => {
+                        Err(vm.overflow_error("Python int too large to convert to C long"))
+                    }
+                },
                 None => Ok(cell.get()),
             }
         };
@@ -1274,7 +1279,9 @@ impl TextIoWrapper {
     #[pysetter(name = "_CHUNK_SIZE")]
     fn set_chunk_size(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         let Some(value) = value else {
-            return Err(vm.attribute_error("cannot delete attribute"));
+            return Err(vm.attribute_error(
+                "attribute '_CHUNK_SIZE' of '_io.TextIOWrapper' objects cannot be deleted",
+            ));
         };
         match number::index_for(vm, &value, &vm.types.value_error)? {
             n if n > 0 => {

@@ -411,13 +411,18 @@ impl<'a> Parser<'a, '_> {
         let text = self.text(token).as_bytes();
         let before = &text[..bad.offset.min(text.len())];
         let lines = before.iter().filter(|&&b| b == b'\n').count();
+        // The column in the line where the backslash stands.
+        let at = self.tokens[token].start as usize + before.len();
+        let ahead = self.source.get(..at).unwrap_or("");
+        let column = ahead[ahead.rfind('\n').map_or(0, |end| end + 1)..].chars().count() as i32 + 1;
+        let width = 1 + bad.sequence.chars().count() as i32;
         self.warnings.push(Warning {
             category: WarningCategory::Syntax,
             message: bad.message(),
             lineno: lineno as i32 + lines as i32,
-            col_offset: 0,
-            end_lineno: 0,
-            end_col_offset: 0,
+            col_offset: column,
+            end_lineno: lineno as i32 + lines as i32,
+            end_col_offset: column + width,
         });
     }
 }

@@ -303,6 +303,72 @@ pub fn compile_source(
     compile_tree(vm, tree, &arena, filename, &options)
 }
 
+/// Whether source text is a program, as far as the grammar says. Raises SyntaxError and the like.
+pub fn check_source(vm: &Vm, source: &str, filename: &str, options: &Options) -> PyResult<()> {
+    let arena = Arena::default();
+    let mut options = *options;
+    parse_source(vm, source, filename, &mut options, &arena).map(drop)
+}
+
+/// A statement typed at the plain prompt: its code goes by a file name of its own, under which `linecache` finds the
+/// lines `shown`. Raises SyntaxError and the like. CPython: `run_mod` in Python/pythonrun.c.
+pub fn compile_typed(
+    vm: &Vm,
+    source: &str,
+    shown: &str,
+    options: &Options,
+) -> PyResult<Ref<CodeObject>> {
+    let arena = Arena::default();
+    let mut options = *options;
+    let tree = parse_source(vm, source, "<stdin>", &mut options, &arena)?;
+    let count = &vm.interp.state.typed_statements;
+    let filename = format!("<stdin-{}>", count.get());
+    count.set(count.get() + 1);
+    let code = match compile_tree(vm, tree, &arena, &filename, &options) {
+        Ok(code) => code,
+        Err(raised) => {
+            add_line(vm, shown);
+            return Err(raised);
+        }
+    };
+    let registered = crate::import::import_simple(vm, "linecache").and_then(|linecache| {
+        let parts = [
+            code.to_value(),
+            vm.new_str(shown)?.into_value(),
+            vm.new_str("<stdin>")?.into_value(),
+        ];
+        vm.call_method_str(&linecache, "_register_code", &parts)
+    });
+    if registered.is_err() {
+        vm.clear_exception();
+    }
+    Ok(code)
+}
+
+/// Gives the pending SyntaxError the line that it is about.
+fn add_line(vm: &Vm, source: &str) {
+    use crate::objects::exception::types::syntax;
+    let Some(exception) = vm.pending_exception() else {
+        return;
+    };
+    if !crate::objects::type_::is_subtype(
+        vm.type_of(exception.as_value()),
+        &vm.types.syntax_error,
+    ) || exception.field(syntax::TEXT).is_some_and(|t| !t.is_none())
+    {
+        return;
+    }
+    let number = exception.field(syntax::LINENO);
+    let number = number.and_then(|n| n.as_small_int()).unwrap_or(0);
+    if let Some(line) = usize::try_from(number - 1)
+        .ok()
+        .and_then(|at| source.split_inclusive('\n').nth(at))
+        && let Ok(line) = vm.new_str(line)
+    {
+        exception.set_field(syntax::TEXT, Some(line.into_value()));
+    }
+}
+
 /// A tree as Python's objects; optimised where the flags say so.
 fn tree_object<'a>(
     vm: &Vm,

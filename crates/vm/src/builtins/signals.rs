@@ -223,7 +223,8 @@ pub fn run_handlers(vm: &Vm) -> PyResult<()> {
         }
         let number = number as i32;
         let result = match get_handler(vm, number) {
-            Handler::Default | Handler::Ignore => Ok(()),
+            _ if vm.interp.state.finalizing.get() => lost(vm, number),
+            Handler::Default | Handler::Ignore => lost(vm, number),
             Handler::KeyboardInterrupt => Err(vm.raise_with(&vm.types.keyboard_interrupt, &[])),
             Handler::Python(callable) => call(vm, &callable, number),
         };
@@ -234,6 +235,16 @@ pub fn run_handlers(vm: &Vm) -> PyResult<()> {
             return result;
         }
     }
+    Ok(())
+}
+
+/// A signal for which nothing is registered any more.
+fn lost(vm: &Vm, number: i32) -> PyResult<()> {
+    let text = format!("Signal {number} ignored due to race condition");
+    vm.raise(&vm.types.os_error, text);
+    let exception = vm.take_exception();
+    let text = "Exception ignored while calling signal handler";
+    crate::builtins::sys::unraisable(vm, exception, None, Some(text));
     Ok(())
 }
 

@@ -232,7 +232,27 @@ pub fn start_importlib(vm: &Vm) -> PyResult<()> {
         let finder = super::import_simple(vm, "_embedded_library")?;
         vm.call_method(&finder, &vm.intern("_install"), &[])?;
     }
-    Ok(())
+    add_zipimporter(vm)
+}
+
+/// Entries of `sys.path` may be zip files, if their importer is to be had: the first of `sys.path_hooks`.
+fn add_zipimporter(vm: &Vm) -> PyResult<()> {
+    let importer = super::import_simple(vm, "zipimport").and_then(|module| {
+        crate::protocols::attributes::get(vm, &module, &vm.intern("zipimporter"))
+    });
+    let Ok(importer) = importer else {
+        vm.clear_exception();
+        return Ok(());
+    };
+    match vm.sys_attr("path_hooks")? {
+        Some(hooks) => {
+            // The executable that holds the packed library is no zip file: its own hook stays first.
+            let place = vm.interp.config.library.is_some() as i64;
+            vm.call_method_str(&hooks, "insert", &[vm.new_int(place)?, importer])
+                .map(drop)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Zip files in `sys.path`: the first path hook. CPython: `init_zipimport`.

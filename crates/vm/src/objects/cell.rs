@@ -33,7 +33,7 @@ impl CellVariable {
 
 #[naja_macros::pymethods]
 impl CellVariable {
-    #[pyslot(sig = "(contents=None)")]
+    #[pyslot(sig = "([contents])")]
     fn new(_cls: &Ref<crate::type_::Type>, vm: &Vm, args: crate::Args) -> PyResult {
         match args.args {
             [] => Ok(CellVariable::make(vm, None)?.into_value()),

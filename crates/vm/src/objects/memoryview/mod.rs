@@ -335,6 +335,7 @@ impl MemoryView {
             Key::Slice(slice) if ndim == 1 => {
                 let source = Buffer::get(vm, value, flags::FULL_RO)?;
                 let target = self.sliced(vm, slice)?;
+                self.buffer(vm)?; // the indices' code may have released the view
                 let same = target.itemsize == source.itemsize
                     && target.shape == source.shape
                     && target.format.trim_start_matches('@')

@@ -474,7 +474,11 @@ impl Type {
 
     #[pygetter]
     fn __text_signature__(&self) -> Option<&'static str> {
-        self.def.and_then(|d| d.text_signature)
+        // CPython says nothing of these: their arguments fit no single signature.
+        const OPAQUE: [&str; 6] = ["int", "str", "bytes", "bytearray", "type", "BaseException"];
+        self.def
+            .filter(|d| d.module != "builtins" || !OPAQUE.contains(&d.name))
+            .and_then(|d| d.text_signature)
     }
 
     #[pygetter]
