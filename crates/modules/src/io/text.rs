@@ -682,9 +682,10 @@ impl TextIoWrapper {
         self.flush_all(vm)?;
         let buffer = self.buffer(vm)?;
         let answer = vm.call_method_str(&buffer, "tell", &[])?;
-        let snapshot = self
-            .snapshot
-            .with(|s| s.as_ref().map(|s| (s.flags, s.pending_cr, s.input.clone(), s.last)));
+        let snapshot = self.snapshot.with(|s| {
+            s.as_ref()
+                .map(|s| (s.flags, s.pending_cr, s.input.clone(), s.last))
+        });
         let (Some(position), Some((flags, pending_cr, input, at_end))) =
             (answer.as_small_int(), snapshot)
         else {
@@ -1022,9 +1023,7 @@ impl TextIoWrapper {
             match value.filter(|v| !v.is_none()) {
                 Some(value) => match number::index_i64(vm, value)? {
                     Some(n) => Ok(n != 0),
-                    None => {
-                        Err(vm.overflow_error("Python int too large to convert to C long"))
-                    }
+                    None => Err(vm.overflow_error("Python int too large to convert to C long")),
                 },
                 None => Ok(cell.get()),
             }

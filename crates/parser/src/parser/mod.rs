@@ -414,7 +414,10 @@ impl<'a> Parser<'a, '_> {
         // The column in the line where the backslash stands.
         let at = self.tokens[token].start as usize + before.len();
         let ahead = self.source.get(..at).unwrap_or("");
-        let column = ahead[ahead.rfind('\n').map_or(0, |end| end + 1)..].chars().count() as i32 + 1;
+        let column = ahead[ahead.rfind('\n').map_or(0, |end| end + 1)..]
+            .chars()
+            .count() as i32
+            + 1;
         let width = 1 + bad.sequence.chars().count() as i32;
         self.warnings.push(Warning {
             category: WarningCategory::Syntax,

@@ -351,10 +351,8 @@ fn add_line(vm: &Vm, source: &str) {
     let Some(exception) = vm.pending_exception() else {
         return;
     };
-    if !crate::objects::type_::is_subtype(
-        vm.type_of(exception.as_value()),
-        &vm.types.syntax_error,
-    ) || exception.field(syntax::TEXT).is_some_and(|t| !t.is_none())
+    if !crate::objects::type_::is_subtype(vm.type_of(exception.as_value()), &vm.types.syntax_error)
+        || exception.field(syntax::TEXT).is_some_and(|t| !t.is_none())
     {
         return;
     }
