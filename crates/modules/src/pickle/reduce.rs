@@ -9,6 +9,7 @@ use naja_heap::{Ref, Value};
 use naja_vm::dict::Dict;
 use naja_vm::protocols::{attributes, object};
 use naja_vm::str_::codecs::registry::is_callable;
+use naja_vm::str_::codecs::{self, Errors};
 use naja_vm::str_::{self, Str};
 use naja_vm::tuple::Tuple;
 use naja_vm::type_::{Type, is_subtype};
@@ -38,7 +39,7 @@ pub fn follow(vm: &Vm, root: &Value, path: &[Ref<Str>]) -> PyResult {
 pub fn import_by_name(vm: &Vm, name: &Value) -> PyResult {
     match str_::of(name) {
         Some(text) if text.byte_len() == 0 => Err(vm.value_error("Empty module name")),
-        Some(text) => import::import_simple(vm, &text.to_string_lossy()),
+        Some(text) => import::import_absolute(vm, &vm.interp.interned_name(text)),
         None => Err(vm.type_error("module name must be a string")),
     }
 }
@@ -308,24 +309,31 @@ impl Save<'_> {
         }
         for (part, what) in [(&module, "module"), (&name, "global")] {
             let text = attributes::name_of(vm, part)?;
-            let fits = match self.proto {
-                3 => text.as_str().is_some(),
-                _ => text.is_ascii(),
+            let strict = Errors::new(None);
+            let encoded = match self.proto {
+                3 => codecs::simple::encode_utf8(vm, text, &strict),
+                _ => codecs::simple::encode_ascii(vm, text, &strict),
             };
-            if !fits {
-                let shown = shown(vm, part)?;
-                return Err(pickling_error(
-                    vm,
-                    format!(
+            let encoded = match encoded {
+                Ok(encoded) => encoded,
+                Err(raised) if !vm.exception_matches(&vm.types.unicode_encode_error) => {
+                    return Err(raised);
+                }
+                Err(_) => {
+                    let error = vm.take_exception();
+                    let shown = shown(vm, part)?;
+                    vm.raise_value(error);
+                    let message = format!(
                         "can't pickle {what} identifier {shown} using pickle protocol {}",
                         self.proto
-                    ),
-                ));
-            }
+                    );
+                    return Err(pickling_error_from(vm, message));
+                }
+            };
             if what == "module" {
                 self.out.op(GLOBAL)
             }
-            self.out.put(text.as_bytes());
+            self.out.put(&encoded);
             self.out.op(b'\n');
         }
         Ok(())

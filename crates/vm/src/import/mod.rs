@@ -68,7 +68,7 @@ fn import_error(
 }
 
 /// The module in `sys.modules`, imported first if it is not there. For dotted names: the innermost one.
-fn import_absolute(vm: &Vm, name: &Ref<Str>) -> PyResult {
+pub fn import_absolute(vm: &Vm, name: &Ref<Str>) -> PyResult {
     match modules(vm)?.get_str(vm, name)? {
         Some(module) if !module.is_none() => {
             if vm.interp.config.import_time > 1 {

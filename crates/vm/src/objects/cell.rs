@@ -6,7 +6,7 @@ use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
 
 /// Create a new cell object.
-#[pyclass(name = "cell", module = "types", gc)]
+#[pyclass(name = "cell", module = "builtins", gc)]
 #[repr(C)]
 #[derive(Default)]
 pub struct CellVariable {

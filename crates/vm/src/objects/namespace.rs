@@ -77,6 +77,42 @@ impl SimpleNamespace {
         Ok(vm.new_str(format!("{name}({})", result?))?.into_value())
     }
 
+    /// Return state information for pickling
+    #[pymethod]
+    fn __reduce__(zelf: &Value, vm: &Vm) -> PyResult {
+        let dict = instance::materialize(vm, zelf)?.into_value();
+        let none = vm.new_tuple(Vec::new())?.into_value();
+        let class = vm.type_of(zelf).to_ref().into_value();
+        Ok(vm.new_tuple(vec![class, none, dict])?.into_value())
+    }
+
+    /// Return a copy of the namespace object with new values for the specified attributes.
+    #[pymethod(raw, sig = "($self, /, **changes)")]
+    fn __replace__(vm: &Vm, args: Args) -> PyResult {
+        let Some((zelf, more)) = args.positional().split_first() else {
+            return Err(vm.type_error("__replace__() needs an argument"));
+        };
+        if !more.is_empty() {
+            return Err(vm.type_error("__replace__() takes no positional arguments"));
+        }
+        let copy = vm.call(vm.type_of(zelf).to_ref().as_value(), &[])?;
+        if copy.downcast::<SimpleNamespace>().is_none() {
+            return Err(vm.type_error(format!(
+                "expect types.SimpleNamespace type, but {}() returned '{}' object",
+                vm.type_of(zelf).name(),
+                vm.type_of(&copy).name()
+            )));
+        }
+        let dict = instance::materialize(vm, &copy)?;
+        for (name, value) in instance::materialize(vm, zelf)?.items_vec() {
+            dict.set(vm, &name, value)?;
+        }
+        for (name, value) in args.keywords() {
+            dict.set_str(vm, name, value.clone())?;
+        }
+        Ok(copy)
+    }
+
     #[pyslot]
     fn richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
         if a.downcast::<SimpleNamespace>().is_none() || b.downcast::<SimpleNamespace>().is_none() {

@@ -11,7 +11,7 @@ use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
 /// Create a new traceback object.
-#[pyclass(name = "traceback", module = "types", gc)]
+#[pyclass(name = "traceback", module = "builtins", gc)]
 #[repr(C)]
 pub struct Traceback {
     next: MutCell<Option<Ref<Traceback>>>,
