@@ -14,6 +14,7 @@ pub mod contextvars;
 pub mod csv;
 pub mod datetime;
 pub mod elementtree;
+pub mod decimal;
 pub mod errno;
 pub mod fcntl;
 pub mod functools;
@@ -83,6 +84,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &csv::module::MODULE,
     &datetime::module::MODULE,
     &elementtree::module::MODULE,
+    &decimal::module::MODULE,
     &errno::module::MODULE,
     &fcntl::module::MODULE,
     &functools::module::MODULE,

@@ -11,6 +11,7 @@
 pub mod bigint;
 pub mod cmath;
 pub mod complex;
+pub mod decimal;
 pub mod error;
 pub mod float;
 pub mod format_spec;
