@@ -13,8 +13,8 @@ pub mod common;
 pub mod contextvars;
 pub mod csv;
 pub mod datetime;
-pub mod elementtree;
 pub mod decimal;
+pub mod elementtree;
 pub mod errno;
 pub mod fcntl;
 pub mod functools;
@@ -83,8 +83,8 @@ pub static MODULES: &[&ModuleDef] = &[
     &contextvars::module::MODULE,
     &csv::module::MODULE,
     &datetime::module::MODULE,
-    &elementtree::module::MODULE,
     &decimal::module::MODULE,
+    &elementtree::module::MODULE,
     &errno::module::MODULE,
     &fcntl::module::MODULE,
     &functools::module::MODULE,

@@ -164,10 +164,7 @@ pub fn templates(vm: &Vm) -> PyResult<[Ref<Context>; 3]> {
         round: Round::HalfUp,
         ..DEFAULT
     };
-    let extended = dec::Context {
-        prec: 9,
-        ..DEFAULT
-    };
+    let extended = dec::Context { prec: 9, ..DEFAULT };
     let basic_traps = DEFAULT_TRAPS | bits::UNDERFLOW | bits::CLAMPED;
     let made = [
         vm.new_object(Context::with(DEFAULT, DEFAULT_TRAPS))?,
@@ -273,7 +270,9 @@ pub fn local(vm: &Vm, args: Args) -> PyResult {
             local.assign(vm, &name.to_string_lossy(), value)?;
         }
     }
-    Ok(vm.new_object(ContextManager { local, global })?.into_value())
+    Ok(vm
+        .new_object(ContextManager { local, global })?
+        .into_value())
 }
 
 /// What `localcontext` gives: sets one context and restores another.
@@ -295,7 +294,10 @@ impl ContextManager {
     /// Restore the previous context.
     #[pymethod(name = "__exit__", raw)]
     fn exit(vm: &Vm, args: Args) -> PyResult {
-        let zelf = args.args.first().and_then(|v| v.downcast::<ContextManager>());
+        let zelf = args
+            .args
+            .first()
+            .and_then(|v| v.downcast::<ContextManager>());
         let Some(zelf) = zelf else {
             return Err(vm.type_error("__exit__ needs a ContextManager"));
         };
@@ -316,7 +318,9 @@ impl Context {
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         let _ = args;
         let [default, ..] = templates(vm)?;
-        Ok(vm.new_object_of(cls, default.duplicate(false))?.into_value())
+        Ok(vm
+            .new_object_of(cls, default.duplicate(false))?
+            .into_value())
     }
 
     #[pyslot]
@@ -353,7 +357,9 @@ impl Context {
     fn repr(&self, vm: &Vm) -> PyResult {
         let core = self.core.get();
         let names = |status: u32| {
-            let on = signals::SIGNALS.iter().filter(|(_, bits)| status & bits != 0);
+            let on = signals::SIGNALS
+                .iter()
+                .filter(|(_, bits)| status & bits != 0);
             on.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
         };
         let text = format!(
@@ -481,13 +487,19 @@ impl Context {
     /// Compare representations: -1, 0 or 1.
     #[pymethod(sig = "($self, x, y, /)")]
     fn compare_total(&self, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        new_decimal(vm, dec::compare_total(&*required(vm, x)?, &*required(vm, y)?))
+        new_decimal(
+            vm,
+            dec::compare_total(&*required(vm, x)?, &*required(vm, y)?),
+        )
     }
 
     /// As compare_total, without signs.
     #[pymethod(sig = "($self, x, y, /)")]
     fn compare_total_mag(&self, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        new_decimal(vm, dec::compare_total_mag(&*required(vm, x)?, &*required(vm, y)?))
+        new_decimal(
+            vm,
+            dec::compare_total_mag(&*required(vm, x)?, &*required(vm, y)?),
+        )
     }
 
     /// A copy without sign.
@@ -525,7 +537,9 @@ impl Context {
     #[pymethod(sig = "($self, x, y, z, /)")]
     fn fma(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value, z: &Value) -> PyResult {
         let (x, y, z) = (required(vm, x)?, required(vm, y)?, required(vm, z)?);
-        unary(vm, &x, zelf, |a, ctx, status| dec::fma(a, &y, &z, ctx, status))
+        unary(vm, &x, zelf, |a, ctx, status| {
+            dec::fma(a, &y, &z, ctx, status)
+        })
     }
 
     /// a ** b, or a ** b % modulo.
@@ -643,31 +657,61 @@ impl Context {
     /// Compare by value: -1, 0, 1 or NaN.
     #[pymethod(sig = "($self, x, y, /)")]
     fn compare(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::compare)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::compare,
+        )
     }
 
     /// As compare, but every NaN signals.
     #[pymethod(sig = "($self, x, y, /)")]
     fn compare_signal(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::compare_signal)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::compare_signal,
+        )
     }
 
     /// Digit-wise and of logical operands.
     #[pymethod(sig = "($self, x, y, /)")]
     fn logical_and(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::logical_and)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::logical_and,
+        )
     }
 
     /// Digit-wise or of logical operands.
     #[pymethod(sig = "($self, x, y, /)")]
     fn logical_or(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::logical_or)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::logical_or,
+        )
     }
 
     /// Digit-wise exclusive or of logical operands.
     #[pymethod(sig = "($self, x, y, /)")]
     fn logical_xor(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::logical_xor)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::logical_xor,
+        )
     }
 
     /// The larger operand; a number wins over a quiet NaN.
@@ -679,7 +723,13 @@ impl Context {
     /// The operand of larger magnitude.
     #[pymethod(sig = "($self, x, y, /)")]
     fn max_mag(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::max_mag)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::max_mag,
+        )
     }
 
     /// The smaller operand; a number wins over a quiet NaN.
@@ -691,31 +741,61 @@ impl Context {
     /// The operand of smaller magnitude.
     #[pymethod(sig = "($self, x, y, /)")]
     fn min_mag(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::min_mag)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::min_mag,
+        )
     }
 
     /// The neighbour of the first operand towards the second.
     #[pymethod(sig = "($self, x, y, /)")]
     fn next_toward(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::next_toward)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::next_toward,
+        )
     }
 
     /// The remainder of the quotient rounded to the nearest integer.
     #[pymethod(sig = "($self, x, y, /)")]
     fn remainder_near(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::rem_near)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::rem_near,
+        )
     }
 
     /// Rotate the coefficient by a number of digits.
     #[pymethod(sig = "($self, x, y, /)")]
     fn rotate(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::rotate)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::rotate,
+        )
     }
 
     /// Add the second operand to the exponent.
     #[pymethod(sig = "($self, x, y, /)")]
     fn scaleb(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::scaleb)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::scaleb,
+        )
     }
 
     /// Shift the coefficient by a number of digits.
@@ -739,7 +819,13 @@ impl Context {
     /// The integer part of the quotient.
     #[pymethod(sig = "($self, x, y, /)")]
     fn divide_int(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::div_int)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::div_int,
+        )
     }
 
     /// The product.
@@ -751,7 +837,13 @@ impl Context {
     /// The first operand with the exponent of the second.
     #[pymethod(sig = "($self, x, y, /)")]
     fn quantize(zelf: &Ref<Self>, vm: &Vm, x: &Value, y: &Value) -> PyResult {
-        binary(vm, &*required(vm, x)?, &*required(vm, y)?, zelf, dec::quantize)
+        binary(
+            vm,
+            &*required(vm, x)?,
+            &*required(vm, y)?,
+            zelf,
+            dec::quantize,
+        )
     }
 
     /// The remainder of the integer quotient.
@@ -824,21 +916,27 @@ impl Context {
     #[pymethod(sig = "($self, x, /)")]
     fn to_integral_exact(zelf: &Ref<Self>, vm: &Vm, x: &Value) -> PyResult {
         let x = required(vm, x)?;
-        unary(vm, &x, zelf, |a, ctx, status| dec::to_integral(a, true, ctx, status))
+        unary(vm, &x, zelf, |a, ctx, status| {
+            dec::to_integral(a, true, ctx, status)
+        })
     }
 
     /// Round to an integer without signals.
     #[pymethod(sig = "($self, x, /)")]
     fn to_integral_value(zelf: &Ref<Self>, vm: &Vm, x: &Value) -> PyResult {
         let x = required(vm, x)?;
-        unary(vm, &x, zelf, |a, ctx, status| dec::to_integral(a, false, ctx, status))
+        unary(vm, &x, zelf, |a, ctx, status| {
+            dec::to_integral(a, false, ctx, status)
+        })
     }
 
     /// Round to an integer without signals.
     #[pymethod(sig = "($self, x, /)")]
     fn to_integral(zelf: &Ref<Self>, vm: &Vm, x: &Value) -> PyResult {
         let x = required(vm, x)?;
-        unary(vm, &x, zelf, |a, ctx, status| dec::to_integral(a, false, ctx, status))
+        unary(vm, &x, zelf, |a, ctx, status| {
+            dec::to_integral(a, false, ctx, status)
+        })
     }
 
     #[pygetter(name = "prec")]

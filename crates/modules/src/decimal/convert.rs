@@ -125,15 +125,14 @@ fn tuple_text(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
             b"n" => text.extend_from_slice(b"NaN"),
             b"N" => text.extend_from_slice(b"sNaN"),
             _ => {
-                return Err(vm.value_error(
-                    "string argument in the third position must be 'F', 'n' or 'N'",
-                ));
+                return Err(
+                    vm.value_error("string argument in the third position must be 'F', 'n' or 'N'")
+                );
             }
         }
     } else if number::is_int(vm, exponent) {
-        let n = naja_vm::int::as_i64(exponent).ok_or_else(|| {
-            vm.overflow_error("Python int too large to convert to C ssize_t")
-        })?;
+        let n = naja_vm::int::as_i64(exponent)
+            .ok_or_else(|| vm.overflow_error("Python int too large to convert to C ssize_t"))?;
         exp = Some(n);
     } else {
         return Err(vm.value_error("exponent must be an integer"));

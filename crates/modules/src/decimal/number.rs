@@ -21,8 +21,6 @@ use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Vm};
 use std::cell::Cell;
 
-
-
 /// A function of two numbers.
 pub type Binary = fn(&dec::Decimal, &dec::Decimal, &dec::Context, &mut u32) -> dec::Decimal;
 
@@ -83,12 +81,7 @@ pub fn binary(
 }
 
 /// Quotient and remainder as a tuple.
-pub fn div_mod(
-    vm: &Vm,
-    a: &dec::Decimal,
-    b: &dec::Decimal,
-    context: &Ref<Context>,
-) -> PyResult {
+pub fn div_mod(vm: &Vm, a: &dec::Decimal, b: &dec::Decimal, context: &Ref<Context>) -> PyResult {
     let mut status = 0;
     let (q, r) = dec::div_mod(a, b, &context.core.get(), &mut status);
     context.add_status(vm, status)?;
@@ -305,10 +298,7 @@ fn ratio(d: &dec::Decimal) -> Option<(IBig, IBig)> {
     let power = dec::Coeff::ONE.shl(exp.unsigned_abs())?.to_ubig();
     let numerator = coeff.to_ubig();
     let divisor = (&numerator).gcd(&power);
-    Some((
-        signed(numerator / &divisor),
-        IBig::from(power / divisor),
-    ))
+    Some((signed(numerator / &divisor), IBig::from(power / divisor)))
 }
 
 /// The class called with one value, or the value itself for Decimal.
@@ -323,12 +313,7 @@ fn of_class(vm: &Vm, cls: &Ref<Type>, value: dec::Decimal) -> PyResult {
 #[pymethods]
 impl Decimal {
     #[pyslot(sig = "(value=\"0\", context=None)")]
-    fn new(
-        cls: &Ref<Type>,
-        vm: &Vm,
-        value: Option<Value>,
-        context: Option<Value>,
-    ) -> PyResult {
+    fn new(cls: &Ref<Type>, vm: &Vm, value: Option<Value>, context: Option<Value>) -> PyResult {
         let context = context_or_current(vm, context.as_ref())?;
         let exact_class = cls.is(&vm.class::<Decimal>());
         let number = match value {
@@ -718,7 +703,10 @@ impl Decimal {
     #[pymethod(sig = "($self, /, other, context=None)")]
     fn compare_total_mag(&self, vm: &Vm, other: &Value, context: Option<Value>) -> PyResult {
         context_or_current(vm, context.as_ref())?;
-        new_decimal(vm, dec::compare_total_mag(&self.value, &*required(vm, other)?))
+        new_decimal(
+            vm,
+            dec::compare_total_mag(&self.value, &*required(vm, other)?),
+        )
     }
 
     /// self * other + third with one rounding.
@@ -773,12 +761,7 @@ impl Decimal {
 
     /// Round to an integer without signals.
     #[pymethod(sig = "($self, /, rounding=None, context=None)")]
-    fn to_integral(
-        &self,
-        vm: &Vm,
-        rounding: Option<Value>,
-        context: Option<Value>,
-    ) -> PyResult {
+    fn to_integral(&self, vm: &Vm, rounding: Option<Value>, context: Option<Value>) -> PyResult {
         integral(vm, &self.value, rounding, context, false)
     }
 

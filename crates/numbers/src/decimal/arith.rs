@@ -463,7 +463,11 @@ pub fn sqrt(a: &Decimal, ctx: &Context, status: &mut u32) -> Decimal {
             return finalize(Decimal::new(false, root, ideal), &nearest, status);
         }
     }
-    let have = if odd { (digits >> 1) + 1 } else { (digits + 1) >> 1 };
+    let have = if odd {
+        (digits >> 1) + 1
+    } else {
+        (digits + 1) >> 1
+    };
     let shift = ctx.prec + 1 - have;
     let (shifted, mut exact) = if shift >= 0 {
         match base.shl(2 * shift as u64) {

@@ -84,9 +84,7 @@ pub fn wide_digits(n: Wide) -> u64 {
     // 10^low <= 2^(bits-1) <= n < 10^(low+2)
     let power = low + 1;
     let reached = match power.checked_sub(39) {
-        Some(i) => POW10_WIDE
-            .get(i)
-            .is_some_and(|p| (n.1, n.0) >= (p.1, p.0)),
+        Some(i) => POW10_WIDE.get(i).is_some_and(|p| (n.1, n.0) >= (p.1, p.0)),
         None => n.1 > 0 || n.0 >= POW10[power.min(38)],
     };
     power as u64 + u64::from(reached)

@@ -41,7 +41,10 @@ pub fn div(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> Decimal
     let bound = a_digits.saturating_add(b_digits.saturating_mul(4));
     if ctx.prec > LONG_PREC && ctx.prec > bound {
         let mut raised = 0;
-        let short = Context { prec: bound, ..*ctx };
+        let short = Context {
+            prec: bound,
+            ..*ctx
+        };
         let result = div_to(a, b, negative, ideal, &short, &mut raised);
         if raised & (INEXACT | MALLOC_ERROR) == 0 {
             return finalize(result, ctx, status);
@@ -215,10 +218,7 @@ pub fn div_mod(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> (De
         return (q, Decimal::nan());
     }
     if b.is_infinite() {
-        return (
-            Decimal::zero(negative, 0),
-            finalize(a.clone(), ctx, status),
-        );
+        return (Decimal::zero(negative, 0), finalize(a.clone(), ctx, status));
     }
     if b.coeff.is_zero() {
         if a.coeff.is_zero() {

@@ -317,7 +317,12 @@ impl Spec {
         let separator = self.separator.map(String::from).unwrap_or_default();
         let whole = match locale {
             Some(l) => group(whole, l.thousands_sep, l.grouping, min_width),
-            None => group(whole, &separator, if separator.is_empty() { &[] } else { &[3] }, min_width),
+            None => group(
+                whole,
+                &separator,
+                if separator.is_empty() { &[] } else { &[3] },
+                min_width,
+            ),
         };
         self.align(sign, &format!("{whole}{tail}"))
     }

@@ -261,11 +261,7 @@ impl Decimal {
                 if self.coeff.is_zero() {
                     if negative { "-Zero" } else { "+Zero" }
                 } else if self.is_subnormal(ctx) {
-                    if negative {
-                        "-Subnormal"
-                    } else {
-                        "+Subnormal"
-                    }
+                    if negative { "-Subnormal" } else { "+Subnormal" }
                 } else if negative {
                     "-Normal"
                 } else {
@@ -319,10 +315,7 @@ pub(crate) fn check_nans(
         *status |= INVALID_OPERATION;
         return Some(quiet(signaling, ctx));
     }
-    operands
-        .iter()
-        .find(|d| d.is_nan())
-        .map(|d| quiet(d, ctx))
+    operands.iter().find(|d| d.is_nan()).map(|d| quiet(d, ctx))
 }
 
 /// The result applied to the context: precision, bounds of the exponent, payloads.

@@ -186,13 +186,7 @@ fn log10_bound(a: &Decimal) -> i64 {
 }
 
 /// An integer exponent.
-fn power_int(
-    a: &Decimal,
-    b: &Decimal,
-    negative: bool,
-    ctx: &Context,
-    status: &mut u32,
-) -> Decimal {
+fn power_int(a: &Decimal, b: &Decimal, negative: bool, ctx: &Context, status: &mut u32) -> Decimal {
     let mut work = Context {
         prec: ctx.prec + b.coeff.digits() as i64 + b.exp + 2,
         round: Round::HalfEven,

@@ -24,7 +24,12 @@ fn check(op: Binary, a: &str, b: &str, expected: &str) {
 
 #[test]
 fn arithmetic_rounds_to_the_precision() {
-    check(add, "1E+40", "-1E-999999", "1.000000000000000000000000000E+40");
+    check(
+        add,
+        "1E+40",
+        "-1E-999999",
+        "1.000000000000000000000000000E+40",
+    );
     check(sub, "1.10", "1.1", "0.00");
     check(
         mul,
@@ -34,7 +39,12 @@ fn arithmetic_rounds_to_the_precision() {
     );
     check(div, "1", "3", "0.3333333333333333333333333333");
     check(div, "2400", "2", "1200");
-    check(div, "1", "0.00123456789012345678901234567890123", "810.0000072900000663390006037");
+    check(
+        div,
+        "1",
+        "0.00123456789012345678901234567890123",
+        "810.0000072900000663390006037",
+    );
     check(rem, "-7", "3", "-1");
     check(rem_near, "10", "6", "-2");
     check(div_int, "1E+27", "3", "333333333333333333333333333");
@@ -53,7 +63,10 @@ fn functions_are_correctly_rounded() {
     assert_eq!(one(exp, "-1000"), "5.075958897549456765291809480E-435");
     assert_eq!(one(ln, "2"), "0.6931471805599453094172321215");
     assert_eq!(one(ln, "1E+100"), "230.2585092994045684017991455");
-    assert_eq!(one(ln, "1.0000000000000001"), "9.999999999999999500000000000E-17");
+    assert_eq!(
+        one(ln, "1.0000000000000001"),
+        "9.999999999999999500000000000E-17"
+    );
     assert_eq!(one(log10, "2"), "0.3010299956639811952137388947");
     assert_eq!(one(log10, "1E-7"), "-7");
     assert_eq!(one(sqrt, "2"), "1.414213562373095048801688724");
@@ -81,7 +94,10 @@ fn text_and_format() {
     assert_eq!(to_eng(&dec("0E+1"), true), "0.00E+3");
     assert_eq!(to_eng(&dec("12345E+2"), true), "1.2345E+6");
     let f = |d: &str, spec: &str| format(&dec(d), spec, Round::HalfEven, true, None);
-    assert_eq!(f("12345678", "020,").as_deref(), Ok("0,000,000,012,345,678"));
+    assert_eq!(
+        f("12345678", "020,").as_deref(),
+        Ok("0,000,000,012,345,678")
+    );
     assert_eq!(f("-0.4", "z.0f").as_deref(), Ok("0"));
     assert_eq!(f("12345.67891", ".6_f").as_deref(), Ok("12345.678_910"));
     assert_eq!(f("1", "x"), Err(FormatError::Invalid));

@@ -165,11 +165,7 @@ pub fn exp(a: &Decimal, ctx: &Context, status: &mut u32) -> Decimal {
         return nan;
     }
     if a.is_infinite() {
-        return if a.negative {
-            Decimal::ZERO
-        } else {
-            a.clone()
-        };
+        return if a.negative { Decimal::ZERO } else { a.clone() };
     }
     if a.coeff.is_zero() {
         return Decimal::ONE;
@@ -182,7 +178,11 @@ pub fn exp(a: &Decimal, ctx: &Context, status: &mut u32) -> Decimal {
         return finalize(Decimal::new(false, Coeff::ONE, ctx.emax + 1), ctx, status);
     }
     if a.negative && adjusted > length((1 - i128::from(ctx.etiny())) * 3) {
-        return finalize(Decimal::new(false, Coeff::ONE, ctx.etiny() - 1), ctx, status);
+        return finalize(
+            Decimal::new(false, Coeff::ONE, ctx.etiny() - 1),
+            ctx,
+            status,
+        );
     }
     if prec > MAX_PLACES {
         return no_memory(status);
@@ -254,11 +254,12 @@ fn ln_bound(a: &Decimal) -> i64 {
 /// ln(a) = ln(y) + f ln 10 with 0.1 <= y < 10: y with `bits` fractional bits, and f.
 fn split(a: &Decimal, bits: usize) -> (IBig, i64) {
     let adjusted = a.adjusted();
-    let f = if adjusted >= 0 { adjusted } else { adjusted + 1 };
-    (
-        IBig::from(fixed(&a.coeff.to_ubig(), a.exp - f, bits)),
-        f,
-    )
+    let f = if adjusted >= 0 {
+        adjusted
+    } else {
+        adjusted + 1
+    };
+    (IBig::from(fixed(&a.coeff.to_ubig(), a.exp - f, bits)), f)
 }
 
 /// Rounds what `compute(places)`, a function of `places` decimal places good to a unit, approaches.
