@@ -47,11 +47,11 @@ const SUPER: u64 = 3;
 /// `[name | wanted, attribute word, type version | kind << 32, place]`
 type Entry = [u64; 4];
 
-pub(crate) struct AttrCache(MutCell<Vec<Entry>>);
+pub(crate) struct AttrCache(MutCell<Box<[Entry; SIZE]>>);
 
 impl Default for AttrCache {
     fn default() -> Self {
-        AttrCache(MutCell::new(vec![[0; 4]; SIZE]))
+        AttrCache(MutCell::new(Box::new([[0; 4]; SIZE])))
     }
 }
 
@@ -82,6 +82,25 @@ impl AttrCache {
             (entry[0] == key && entry[1] == word && entry[2] as u32 == version && version != 0)
                 .then_some((entry[2] >> 32, entry[3]))
         })
+    }
+
+    /// The word of a value that stands in the object itself or in its class, and whether it is a method to be called with
+    /// the object; zero for everything else. The name is one of a code object's.
+    ///
+    /// # Safety
+    /// `header` is that of a live object.
+    #[inline(always)]
+    pub(crate) unsafe fn quick(&self, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64, bool) {
+        let version = Type::of_header(header).version.get();
+        let word = instance::attrs(header).map_or(NO_ATTRS, |attrs| attrs.word());
+        let key = name.as_ptr() as u64 | if wants_method { LOAD_METHOD } else { LOAD };
+        match self.find(key, word, version) {
+            // SAFETY: as in `load`.
+            Some((kind::INLINE, place)) => (unsafe { *at(header, place) }, false),
+            Some((kind::METHOD, place)) => (place, true),
+            Some((kind::CLASS, place)) => (place, false),
+            _ => (0, false),
+        }
     }
 
     fn put(&self, key: u64, word: u64, version: u32, (kind, place): (u64, u64)) {

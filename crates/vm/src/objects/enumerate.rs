@@ -23,14 +23,19 @@ use naja_macros::{pyclass, pymethods};
 pub struct Enumerate {
     iterator: Value,
     index: MutCell<Value>,
+    /// The last result, to be used again.
+    last: MutCell<Option<Ref<Tuple>>>,
 }
 
 impl Traverse for Enumerate {
     fn traverse(&self, v: &mut Visitor) {
         v.value(&self.iterator);
         self.index.with(|i| v.value(i));
+        self.last.with(|t| t.iter().for_each(|t| v.reference(t)));
     }
-    fn clear(&self) {}
+    fn clear(&self) {
+        drop(self.last.take())
+    }
 }
 
 #[pymethods]
@@ -48,6 +53,7 @@ impl Enumerate {
                 Enumerate {
                     iterator,
                     index: MutCell::new(index),
+                    last: MutCell::new(None),
                 },
             )?
             .into_value())
@@ -69,7 +75,7 @@ impl Enumerate {
             None => number::add(vm, &index, &Value::small_int(1))?,
         };
         zelf.index.set(next);
-        Tuple::pair(vm, index, value).map(Some)
+        Tuple::recycled_pair(vm, &zelf.last, index, value).map(Some)
     }
 
     /// See PEP 585

@@ -430,12 +430,16 @@ pub fn materialize(vm: &Vm, object: &Value) -> PyResult<Ref<Dict>> {
     if let Some(dict) = attrs.dict() {
         return Ok(dict);
     }
-    let dict = Dict::new(vm)?;
     let names = vm.interp.shapes.names(attrs.shape.get());
+    let dict = Dict::with_capacity(vm, names.len())?;
     for (i, name) in names.iter().enumerate() {
         // SAFETY: an index of the shape.
         if let Some(value) = unsafe { (*attrs.slot(header, i as u32)).clone() } {
-            dict.set_str(vm, name, value)?
+            // A shape has no name twice.
+            let hash = name.hash(vm);
+            dict.table
+                .with_mut(|t| t.insert(name.to_value(), hash, value, true))
+                .map_err(|e| vm.no_memory(e))?
         }
     }
     let old = detach(header, attrs, names.len() as u32);

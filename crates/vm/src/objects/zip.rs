@@ -6,7 +6,7 @@ use crate::objects::type_::Type;
 use crate::protocols::{iterator, object};
 use crate::vm::{PyResult, Raised, Vm};
 use crate::{Traverse, Visitor};
-use naja_heap::{Ref, Value};
+use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use smallvec::SmallVec;
 
@@ -25,13 +25,18 @@ use smallvec::SmallVec;
 pub struct Zip {
     iterators: Vec<Value>,
     strict: std::cell::Cell<bool>,
+    /// The last pair, to be used again.
+    last: MutCell<Option<Ref<Tuple>>>,
 }
 
 impl Traverse for Zip {
     fn traverse(&self, v: &mut Visitor) {
-        self.iterators.iter().for_each(|i| v.value(i))
+        self.iterators.iter().for_each(|i| v.value(i));
+        self.last.with(|t| t.iter().for_each(|t| v.reference(t)));
     }
-    fn clear(&self) {}
+    fn clear(&self) {
+        drop(self.last.take())
+    }
 }
 
 /// `strict=`, the only keyword that `zip` and `map` take.
@@ -116,6 +121,7 @@ impl Zip {
                 Zip {
                     iterators,
                     strict: strict.into(),
+                    last: MutCell::new(None),
                 },
             )?
             .into_value())
@@ -138,7 +144,7 @@ impl Zip {
             let Some(b) = iterator::next(vm, second)? else {
                 return Ok(None);
             };
-            return Tuple::pair(vm, a, b).map(Some);
+            return Tuple::recycled_pair(vm, &zelf.last, a, b).map(Some);
         }
         match next_row(vm, &zelf.iterators, zelf.strict.get(), "zip")? {
             Some(row) => {

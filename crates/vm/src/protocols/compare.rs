@@ -71,6 +71,9 @@ pub fn rich_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     if let (Some(x), Some(y)) = (a.as_small_int(), b.as_small_int()) {
         return Ok(Value::from_bool(op.holds(x.cmp(&y))));
     }
+    if let (Some(x), Some(y)) = (a.as_small_float(), b.as_small_float()) {
+        return Ok(op.value(x.partial_cmp(&y)));
+    }
     if let (Some(x), Some(y)) = (
         crate::objects::dict::exact_str(vm, a),
         crate::objects::dict::exact_str(vm, b),
@@ -128,17 +131,29 @@ pub fn compare_bool(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult<bo
     object::is_true(vm, &result)
 }
 
-/// Identical or equal: how containers compare items.
-#[inline]
-pub fn eq(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
+/// Whether two values are the same or equal, where that needs no class to be asked: unboxed numbers of a kind, exact strings.
+#[inline(always)]
+pub(crate) fn quick_eq(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
     if a.is(b) {
-        return Ok(true);
+        return Some(true);
     }
-    if let (Some(x), Some(y)) = (
+    if a.is_small_int() && b.is_small_int() || a.is_small_float() && b.is_small_float() {
+        return Some(false);
+    }
+    match (
         crate::objects::dict::exact_str(vm, a),
         crate::objects::dict::exact_str(vm, b),
     ) {
-        return Ok(str_::eq(x, y));
+        (Some(x), Some(y)) => Some(str_::eq(x, y)),
+        _ => None,
     }
-    compare_bool(vm, a, b, CompareOp::Eq)
+}
+
+/// Identical or equal: how containers compare items.
+#[inline]
+pub fn eq(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
+    match quick_eq(vm, a, b) {
+        Some(equal) => Ok(equal),
+        None => compare_bool(vm, a, b, CompareOp::Eq),
+    }
 }

@@ -17,6 +17,22 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
     unsafe {
         let name = name(fp, arg >> 1);
         let owner = (*sp.sub(1)).view();
+        if let Some(header) = owner.header() {
+            let (word, is_method) = vm.interp.attr_cache.quick(header, name, arg & 1 != 0);
+            if word != 0 {
+                let receiver = *sp.sub(1);
+                *sp.sub(1) = Slot::new(Slot(word).to_value());
+                if is_method {
+                    *sp = receiver;
+                    return Ok((pc.add(10), sp.add(1)));
+                }
+                *sp = Slot::EMPTY;
+                let sp = sp.add((arg & 1) as usize);
+                (*fp).sp = sp;
+                receiver.release();
+                return Ok((pc.add(10), sp));
+            }
+        }
         match attr_cache::load(vm, &owner, name, arg & 1 != 0) {
             Some(attr_cache::Loaded::Value(value)) => return loaded(pc, sp, fp, arg, value),
             Some(attr_cache::Loaded::Method(value)) => {

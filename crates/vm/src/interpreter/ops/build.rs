@@ -67,10 +67,10 @@ ops! {
     }
 
     fn build_slice(pc, sp, fp, vm, arg) {
-        let mut values = take_top(fp, sp, arg as usize).into_iter();
-        let sp = (*fp).sp;
-        let mut next = || values.next().unwrap_or(Value::NONE);
-        let (start, stop, step) = (next(), next(), next());
+        let sp = sp.sub(arg as usize);
+        (*fp).sp = sp;
+        let (start, stop) = ((*sp).into_value(), (*sp.add(1)).into_value());
+        let step = if arg == 3 { (*sp.add(2)).into_value() } else { Value::NONE };
         *sp = Slot::new(crate::objects::slice::Slice::make(vm, start, stop, step)?.into_value());
         Ok((pc.add(1), sp.add(1)))
     }

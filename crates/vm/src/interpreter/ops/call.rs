@@ -80,11 +80,29 @@ pub(in crate::interpreter) unsafe fn push_frame(
         }
         let to = locals(new);
         let total = (*code).nlocalsplus as usize;
-        if kwnames.is_none() && (*code).is_simple() && n == (*code).argcount as usize {
+        let argcount = (*code).argcount as usize;
+        // What the last parameters get where fewer arguments are given.
+        let defaults = if kwnames.is_some() || !(*code).is_simple() {
+            None
+        } else if n == argcount {
+            Some(&[][..])
+        } else {
+            match &*function.defaults.as_ptr() {
+                Some(values) if n < argcount && argcount - n <= values.len() => {
+                    let values = values.items();
+                    values.get(values.len() - (argcount - n)..)
+                }
+                _ => None,
+            }
+        };
+        if let Some(defaults) = defaults {
             for i in 0..n {
                 *to.add(i) = *args.add(i);
             }
-            for i in n..total {
+            for (i, value) in defaults.iter().enumerate() {
+                *to.add(n + i) = Slot::new(value.clone());
+            }
+            for i in argcount..total {
                 *to.add(i) = Slot::EMPTY;
             }
         } else {

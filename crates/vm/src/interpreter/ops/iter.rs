@@ -18,7 +18,19 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
     // SAFETY: as for the slow paths.
     unsafe {
         let it = (*sp.sub(1)).view();
-        match iterator::next(vm, &it)? {
+        let next = match vm.type_of(&it).slots.iternext.get() {
+            Some(next) => match next(vm, &it) {
+                Ok(next) => next,
+                Err(raised) => {
+                    if !vm.catch(&vm.types.stop_iteration) {
+                        return Err(raised);
+                    }
+                    None
+                }
+            },
+            None => iterator::next(vm, &it)?,
+        };
+        match next {
             Some(value) => {
                 *sp = Slot::new(value);
                 Ok((pc.add(2), sp.add(1)))

@@ -555,6 +555,21 @@ fn translate<T: BytesLike>(
             Some(table)
         }
     };
+    if let (Some(table), None) = (&table, delete) {
+        let new = zelf.view(|data| {
+            let mut new = data.to_vec();
+            table.with(|table| {
+                if let Ok(table) = <&[u8; 256]>::try_from(table) {
+                    new.iter_mut().for_each(|b| *b = table[*b as usize]);
+                }
+            });
+            (new != data).then_some(new)
+        });
+        return match new {
+            Some(new) => T::make(vm, new),
+            None => T::unchanged(zelf, vm),
+        };
+    }
     let mut keep = [true; 256];
     if let Some(delete) = delete {
         Part::of(vm, delete)?.with(|d| d.iter().for_each(|&b| keep[b as usize] = false))
@@ -568,11 +583,12 @@ fn translate<T: BytesLike>(
         })
     }
     let new = zelf.view(|data| {
-        let new: Vec<u8> = data
-            .iter()
-            .filter(|&&b| keep[b as usize])
-            .map(|&b| map[b as usize])
-            .collect();
+        let mut new = Vec::with_capacity(data.len());
+        for &byte in data {
+            if keep[byte as usize] {
+                new.push(map[byte as usize])
+            }
+        }
         (new != data).then_some(new)
     });
     match new {

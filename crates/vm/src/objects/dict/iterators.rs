@@ -5,6 +5,7 @@
 
 use super::Dict;
 use crate::objects::iterators::reduce_iter;
+use crate::objects::tuple::Tuple;
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
@@ -19,6 +20,8 @@ struct Walk {
     size: Cell<usize>,
     /// Items not yet given.
     left: Cell<usize>,
+    /// The last pair of an iterator over items, to be used again.
+    last: MutCell<Option<Ref<Tuple>>>,
 }
 
 enum Step {
@@ -36,9 +39,11 @@ impl Walk {
             position: Cell::new(if reverse { end } else { 0 }),
             size: Cell::new(dict.len()),
             left: Cell::new(dict.len()),
+            last: MutCell::new(None),
         }
     }
 
+    #[inline]
     fn step(&self, reverse: bool) -> Step {
         self.dict.with(|dict| {
             let Some(dict) = dict else { return Step::End };
@@ -85,6 +90,7 @@ impl Walk {
         })
     }
 
+    #[inline]
     fn next(&self, vm: &Vm, reverse: bool) -> PyResult<Option<(Value, Value)>> {
         match self.step(reverse) {
             Step::Item(key, value) => Ok(Some((key, value))),
@@ -119,22 +125,23 @@ impl Walk {
             position: self.position.clone(),
             size: self.size.clone(),
             left: self.left.clone(),
+            last: MutCell::new(None),
         }
     }
 }
 
-type Pick = fn(&Vm, Value, Value) -> PyResult;
+type Pick = fn(&Vm, &Walk, Value, Value) -> PyResult;
 
-fn pick_key(_: &Vm, key: Value, _: Value) -> PyResult {
+fn pick_key(_: &Vm, _: &Walk, key: Value, _: Value) -> PyResult {
     Ok(key)
 }
 
-fn pick_value(_: &Vm, _: Value, value: Value) -> PyResult {
+fn pick_value(_: &Vm, _: &Walk, _: Value, value: Value) -> PyResult {
     Ok(value)
 }
 
-fn pick_item(vm: &Vm, key: Value, value: Value) -> PyResult {
-    crate::objects::tuple::Tuple::pair(vm, key, value)
+fn pick_item(vm: &Vm, walk: &Walk, key: Value, value: Value) -> PyResult {
+    Tuple::recycled_pair(vm, &walk.last, key, value)
 }
 
 fn reduce(vm: &Vm, walk: &Walk, reverse: bool, pick: Pick) -> PyResult {
@@ -142,7 +149,7 @@ fn reduce(vm: &Vm, walk: &Walk, reverse: bool, pick: Pick) -> PyResult {
     let walk = walk.fork();
     let mut items = Vec::new();
     while let Some((key, value)) = walk.next(vm, reverse)? {
-        items.push(pick(vm, key, value)?)
+        items.push(pick(vm, &walk, key, value)?)
     }
     reduce_iter(vm, iter, vm.new_list(items)?.into_value(), None)
 }
@@ -154,10 +161,12 @@ macro_rules! dict_iterator {
 
         impl Traverse for $ty {
             fn traverse(&self, v: &mut Visitor) {
-                self.0.dict.with(|d| d.iter().for_each(|d| v.reference(d)))
+                self.0.dict.with(|d| d.iter().for_each(|d| v.reference(d)));
+                self.0.last.with(|t| t.iter().for_each(|t| v.reference(t)));
             }
             fn clear(&self) {
-                drop(self.0.dict.take())
+                drop(self.0.dict.take());
+                drop(self.0.last.take())
             }
         }
 
@@ -176,7 +185,7 @@ macro_rules! dict_iterator {
             #[pyslot]
             fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
                 match zelf.0.next(vm, $reverse)? {
-                    Some((key, value)) => $pick(vm, key, value).map(Some),
+                    Some((key, value)) => $pick(vm, &zelf.0, key, value).map(Some),
                     None => Ok(None),
                 }
             }

@@ -222,15 +222,15 @@ impl Dict {
 
     pub fn set_hashed(&self, vm: &Vm, key: &Value, hash: i64, value: Value) -> PyResult<()> {
         match self.find(vm, key, hash)? {
+            // SAFETY (of both): the old value leaves and is dropped outside, a new entry drops nothing.
             Some(index) => {
-                let old = self.table.with_mut(|t| t.replace_value(index, value));
+                let old = unsafe { self.table.with_mut_no_drop(|t| t.replace_value(index, value)) };
                 drop(old);
                 Ok(())
             }
             None => {
                 let is_str = exact_str(vm, key).is_some();
-                self.table
-                    .with_mut(|t| t.insert(key.clone(), hash, value, is_str))
+                unsafe { self.table.with_mut_no_drop(|t| t.insert(key.clone(), hash, value, is_str)) }
                     .map_err(|e| vm.no_memory(e))
             }
         }

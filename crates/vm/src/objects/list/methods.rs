@@ -254,13 +254,26 @@ impl List {
     #[pyslot]
     fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
         let mut i = 0;
-        while let Some(item) = List::get(zelf, i) {
-            if compare::eq(vm, &item, value)? {
-                return Ok(true);
+        loop {
+            // As far as nobody needs to be asked, without taking references.
+            let ask = zelf.items.with(|items| {
+                while let Some(item) = items.get(i) {
+                    match compare::quick_eq(vm, item, value) {
+                        Some(true) => return Err(true),
+                        Some(false) => i += 1,
+                        None => return Ok(item.clone()),
+                    }
+                }
+                Err(false)
+            });
+            match ask {
+                Err(found) => return Ok(found),
+                Ok(item) if compare::compare_bool(vm, &item, value, CompareOp::Eq)? => {
+                    return Ok(true);
+                }
+                Ok(_) => i += 1,
             }
-            i += 1;
         }
-        Ok(false)
     }
 
     /// Return self[index].

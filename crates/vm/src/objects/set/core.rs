@@ -80,10 +80,12 @@ impl Core {
     #[inline]
     pub fn add_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<()> {
         match self.find(vm, key, hash)? {
-            Found::Absent(at) => self
-                .table
-                .with_mut(|t| t.insert(at, key.clone(), hash))
-                .map_err(|e| vm.no_memory(e)),
+            // SAFETY: putting an element in an unused place drops nothing.
+            Found::Absent(at) => unsafe {
+                self.table
+                    .with_mut_no_drop(|t| t.insert(at, key.clone(), hash))
+                    .map_err(|e| vm.no_memory(e))
+            },
             _ => Ok(()),
         }
     }

@@ -130,8 +130,57 @@ impl Arguments for Source<'_> {
     }
 }
 
+/// Templates of nothing but plain `%s` and `%d`, with a tuple of as many strings, or anything for `%s`, and small ints. None:
+/// not so, and nothing has been run.
+fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>> {
+    let Some(args) = args.downcast::<Tuple>() else {
+        return Ok(None);
+    };
+    let bytes = template.as_bytes();
+    let mut values = args.items().iter();
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        let fits = match (rest.get(at + 1), values.next()) {
+            (Some(b's'), Some(_)) => true,
+            (Some(b'd'), Some(value)) => value.is_small_int(),
+            _ => false,
+        };
+        if !fits || bytes.len() == 2 {
+            return Ok(None);
+        }
+        rest = &rest[at + 2..];
+    }
+    if values.next().is_some() {
+        return Ok(None);
+    }
+    let mut out = Vec::with_capacity(bytes.len() + 16 * args.len());
+    let (mut rest, mut index) = (bytes, 0);
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let value = &args.items()[index];
+        match super::of(value) {
+            Some(text) if vm.type_of(value).is(&vm.types.str) => {
+                out.extend_from_slice(text.as_bytes())
+            }
+            _ => match value.as_small_int() {
+                Some(n) => {
+                    let _ = std::io::Write::write_fmt(&mut out, format_args!("{n}"));
+                }
+                None => out.extend_from_slice(object::str(vm, value)?.as_bytes()),
+            },
+        }
+        index += 1;
+        rest = &rest[at + 2..];
+    }
+    out.extend_from_slice(rest);
+    Ok(Some(vm.new_str_wtf8(&out)?.into_value()))
+}
+
 /// `format % args`.
 pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
+    if let Some(text) = format_plain(vm, template, args)? {
+        return Ok(text);
+    }
     let exact = |v: &Value| vm.type_of(v).is(&vm.types.str);
     let mut source = Source::new(vm, args, false, false);
     // A string that may turn out to be the whole result, which it then is itself.

@@ -104,6 +104,15 @@ impl Tuple {
             [one] if cls.is(&vm.types.tuple) && vm.type_of(one).is(&vm.types.tuple) => {
                 return Ok(one.clone());
             }
+            [one] if cls.is(&vm.types.tuple) && vm.type_of(one).is(&vm.types.list) => {
+                return match one.downcast::<crate::objects::list::List>() {
+                    Some(list) => list
+                        .items
+                        .with(|items| Tuple::from_iter(vm, items.len(), |i| items[i].clone()))
+                        .map(Ref::into_value),
+                    None => Err(vm.system_error("a list without items")),
+                };
+            }
             [one] => sequence::collect(vm, one)?,
             many => {
                 return Err(vm.type_error(format!(
@@ -164,6 +173,26 @@ impl Tuple {
         let (Some(x), Some(y)) = (a.downcast::<Tuple>(), b.downcast::<Tuple>()) else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
+        let (xs, ys) = (x.items(), y.items());
+        if op == CompareOp::Eq && xs.len() != ys.len() {
+            return Ok(Value::FALSE);
+        }
+        // As far as no class needs to be asked: the first pair that is not equal, or unknown.
+        let decided = xs
+            .iter()
+            .zip(ys)
+            .find_map(|(a, b)| match compare::quick_eq(vm, a, b) {
+                Some(true) => None,
+                Some(false) => Some(Some((a, b))),
+                None => Some(None),
+            });
+        match (decided, op) {
+            (None, _) => return Ok(Value::from_bool(op.holds(xs.len().cmp(&ys.len())))),
+            (Some(Some(_)), CompareOp::Eq) => return Ok(Value::FALSE),
+            (Some(Some(_)), CompareOp::Ne) => return Ok(Value::TRUE),
+            (Some(Some((a, b))), _) => return compare::rich_compare(vm, a, b, op),
+            (Some(None), _) => {}
+        }
         compare_items(
             vm,
             || (x.len(), y.len()),
@@ -256,7 +285,11 @@ impl Tuple {
     #[pyslot]
     fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
         for item in zelf.items() {
-            if compare::eq(vm, item, value)? {
+            let equal = match compare::quick_eq(vm, item, value) {
+                Some(equal) => equal,
+                None => compare::compare_bool(vm, item, value, CompareOp::Eq)?,
+            };
+            if equal {
                 return Ok(true);
             }
         }

@@ -8,7 +8,7 @@ mod methods;
 use crate::objects::type_::Type;
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
-use naja_heap::{Ref, Value};
+use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
 use std::cell::Cell;
 
@@ -160,6 +160,36 @@ impl Tuple {
             (*(&raw const *new as *mut Tuple)).len = 2;
         }
         Ok(new.into_value())
+    }
+
+    /// `(a, b)` for an iterator that keeps its last result in `last`: where nobody else has it any more, it is filled anew.
+    #[inline]
+    pub fn recycled_pair(
+        vm: &Vm,
+        last: &MutCell<Option<Ref<Tuple>>>,
+        a: Value,
+        b: Value,
+    ) -> PyResult {
+        // SAFETY: a tuple with one reference is known to its iterator alone: nobody sees it change. The old items are
+        // dropped when it is whole again and has a second reference.
+        unsafe {
+            if let Some(tuple) = &*last.as_ptr() {
+                let header = tuple.header();
+                if header.refcount() != 1 {
+                    return Tuple::pair(vm, a, b);
+                }
+                let items = tuple.items_ptr();
+                let old = (items.replace(a), items.add(1).replace(b));
+                tuple.hash.set(-1);
+                let result = tuple.to_value();
+                vm.heap().track(header);
+                drop(old);
+                return Ok(result);
+            }
+        }
+        let made = Tuple::pair(vm, a, b)?;
+        last.set(made.clone().downcast_into().ok());
+        Ok(made)
     }
 
     /// An object with room for `len` items, and none in it.
