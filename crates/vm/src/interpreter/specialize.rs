@@ -738,7 +738,7 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
             return Some(op::CALL_TYPE_1);
         }
         // SAFETY: in the cache of CALL.
-        return unsafe { class_form(vm, pc, class, ty, n) };
+        return unsafe { class_form(vm, pc, class) };
     }
     if ty.is(&vm.types.method) {
         return Some(op::CALL_BOUND_METHOD_GENERAL);
@@ -747,32 +747,40 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
 }
 
 /// A class of plain objects with a Python `__init__`.
-unsafe fn class_form(vm: &Vm, pc: Pc, class: &Ref<Type>, meta: &Type, n: usize) -> Option<u8> {
+unsafe fn class_form(vm: &Vm, pc: Pc, class: &Ref<Type>) -> Option<u8> {
     if !class.flag(TypeFlags::HEAPTYPE) {
         return Some(op::CALL_BUILTIN_CLASS);
     }
+    if python_init(vm, class).is_none() {
+        return Some(op::CALL_NON_PY_GENERAL);
+    }
+    // SAFETY: in the cache of CALL.
+    unsafe { write_u32(pc, 2, class.version.get()) };
+    Some(op::CALL_ALLOC_AND_ENTER_INIT)
+}
+
+/// The Python `__init__` of a class whose instances are plain objects that nothing else takes part in making; the class
+/// remembers it as long as its version stands.
+pub(super) fn python_init(vm: &Vm, class: &Ref<Type>) -> Option<Ref<Function>> {
+    if class.version.get() != 0
+        && let Some(init) = class.cached_init.get()
+    {
+        return init.downcast_into().ok();
+    }
     let object = &vm.types.object;
-    if meta.slots.call.get() != vm.types.type_.slots.call.get()
+    if !class.flag(TypeFlags::HEAPTYPE)
+        || vm.type_of(class.as_value()).slots.call.get() != vm.types.type_.slots.call.get()
         || class.slots.new.get() != object.slots.new.get()
         || !std::ptr::eq(class.layout.payload, object.layout.payload)
         || class.flag(TypeFlags::IS_ABSTRACT)
     {
-        return Some(op::CALL_NON_PY_GENERAL);
+        return None;
     }
     let init = class.lookup(vm, &vm.names.__init__)?;
-    let Some(function) = init.downcast::<Function>() else {
-        return Some(op::CALL_NON_PY_GENERAL);
-    };
-    let code = function.code();
-    if !code.is_simple() || code.argcount as usize != n + 1 {
-        return Some(op::CALL_NON_PY_GENERAL);
-    }
-    let version = class.version_tag(vm);
-    if version == 0 {
+    let function = init.clone().downcast_into::<Function>().ok()?;
+    if class.version_tag(vm) == 0 {
         return None;
     }
     class.cached_init.set(Some(init));
-    // SAFETY: in the cache of CALL.
-    unsafe { write_u32(pc, 2, version) };
-    Some(op::CALL_ALLOC_AND_ENTER_INIT)
+    Some(function)
 }

@@ -6,6 +6,7 @@ use crate::objects::dict::Dict;
 use crate::objects::instance;
 use crate::objects::module::Module;
 use crate::objects::str_::{self, Str};
+use crate::objects::type_::attributes::type_get_optional;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
@@ -42,6 +43,14 @@ pub fn get_optional(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option
     if ty.slots.getattro.get() == vm.types.object.slots.getattro.get() {
         // No exception is made for the usual "no such attribute"; a descriptor may raise one.
         return match generic_get_optional(vm, object, name) {
+            Err(Raised) if vm.catch(&vm.types.attribute_error) => Ok(None),
+            result => result,
+        };
+    }
+    if ty.slots.getattro.get() == vm.types.type_.slots.getattro.get()
+        && let Some(class) = object.downcast::<Type>()
+    {
+        return match type_get_optional(vm, class, name) {
             Err(Raised) if vm.catch(&vm.types.attribute_error) => Ok(None),
             result => result,
         };

@@ -310,6 +310,36 @@ unsafe fn after_call(vm: &Vm, fp: Fp, sp: Sp) -> PyResult<()> {
     vm.check_signals()
 }
 
+/// Makes an object of a class of plain ones, and enters its `__init__` with the `n` arguments behind `callable` and the empty
+/// slot that follows it.
+#[inline(always)]
+unsafe fn enter_init(
+    vm: &Vm,
+    fp: Fp,
+    callable: Sp,
+    class: &naja_heap::Ref<Type>,
+    init: Ref<Function>,
+    n: usize,
+    names: Option<&Ref<Tuple>>,
+) -> PyResult<Step> {
+    // SAFETY: the instruction's operands; the class is alive until it leaves the stack.
+    unsafe {
+        let receiver = callable.add(1);
+        let object = vm.new_object_of(class, crate::objects::object::Object)?.into_value();
+        *receiver = Slot::new(object.clone());
+        let class = *callable;
+        // The new object takes the class's place on the stack; the frame drops `__init__`'s None when it ends.
+        *callable = Slot::new(object);
+        class.release();
+        (*fp).sp = receiver;
+        (*fp).return_offset = 4;
+        let given = n + 1 - names.map_or(0, |names| names.len());
+        let new = push_frame(vm, fp, init, receiver, given, names)?;
+        (*new).init_call = true;
+        Ok(((*new).pc, (*new).sp))
+    }
+}
+
 ops! {
     fn call(pc, sp, fp, vm, arg) {
         if counter_due(pc) {
@@ -482,17 +512,7 @@ ops! {
             && let Some(init) = ty.cached_init.get()
             && let Ok(init) = init.downcast_into::<Function>()
         {
-            let object = vm.new_object_of(ty, crate::objects::object::Object)?.into_value();
-            *receiver = Slot::new(object.clone());
-            let class = *callable;
-            // The new object takes the class's place on the stack; the frame drops `__init__`'s None when it ends.
-            *callable = Slot::new(object);
-            class.release();
-            (*fp).sp = receiver;
-            (*fp).return_offset = 4;
-            let new = push_frame(vm, fp, init, receiver, n + 1, None)?;
-            (*new).init_call = true;
-            return Ok(((*new).pc, (*new).sp));
+            return enter_init(vm, fp, callable, ty, init, n, None);
         }
         missed(pc, op::CALL);
         call_any(pc, sp, fp, vm, arg)
@@ -530,6 +550,12 @@ ops! {
                 }
                 Err(_) => Err(vm.system_error("a function's type without a function")),
             };
+        }
+        if has_self == 0
+            && let Some(class) = view.downcast::<Type>()
+            && let Some(init) = specialize::python_init(vm, class)
+        {
+            return enter_init(vm, fp, callable, class, init, n, Some(names));
         }
         let result = with_values(fp, sp.sub(n + has_self), n + has_self, |args| {
             crate::interpreter::call::call_native(vm, &view, Args { args, kwnames: Some(names) })

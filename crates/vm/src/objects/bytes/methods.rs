@@ -1457,6 +1457,19 @@ macro_rules! shared_methods {
                 encoding: Option<Ref<Str>>,
                 errors: Option<Ref<Str>>,
             ) -> PyResult {
+                let is_utf8 = encoding
+                    .as_ref()
+                    .is_none_or(|name| matches!(name.as_bytes(), b"utf-8" | b"utf8" | b"UTF-8"));
+                if is_utf8 {
+                    let text = zelf.view(|data| {
+                        std::str::from_utf8(data)
+                            .ok()
+                            .map(|text| vm.new_str(text))
+                    });
+                    if let Some(text) = text {
+                        return Ok(text?.into_value());
+                    }
+                }
                 let data = zelf.view(<[u8]>::to_vec);
                 codecs::decode(vm, &data, encoding.as_ref(), errors.as_ref())
             }

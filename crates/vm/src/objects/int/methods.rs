@@ -8,6 +8,7 @@ use crate::objects::bytes::Bytes;
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
 use crate::protocols::sequence;
+use smallvec::SmallVec;
 use naja_heap::Ref;
 use naja_macros::pymethods;
 use naja_numbers::bigint::{ByteOrder, ParseIntError};
@@ -78,6 +79,43 @@ macro_rules! operation {
             None => Ok(Value::NOT_IMPLEMENTED),
         }
     }};
+}
+
+/// The most usual specifications: a width below 100, perhaps with a leading zero, for decimal or hexadecimal digits.
+fn format_padded(n: i64, spec: &[u8]) -> Option<SmallVec<[u8; 128]>> {
+    let (digits, hex) = match spec {
+        [digits @ .., b'd'] => (digits, false),
+        [digits @ .., b'x'] => (digits, true),
+        digits => (digits, false),
+    };
+    let (zero, width) = match *digits {
+        [] => (false, 0),
+        [b'0', b @ b'1'..=b'9'] => (true, b - b'0'),
+        [b @ b'1'..=b'9'] => (false, b - b'0'),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9'] => (false, (a - b'0') * 10 + (b - b'0')),
+        _ => return None,
+    };
+    let base = if hex { 16 } else { 10 };
+    let mut number = SmallVec::<[u8; 20]>::new();
+    let mut rest = n.unsigned_abs();
+    while rest > 0 || number.is_empty() {
+        number.push(b"0123456789abcdef"[(rest % base) as usize]);
+        rest /= base;
+    }
+    number.reverse();
+    let missing = usize::from(width).saturating_sub(number.len() + usize::from(n < 0));
+    let mut text = SmallVec::new();
+    if !zero {
+        text.resize(missing, b' ');
+    }
+    if n < 0 {
+        text.push(b'-');
+    }
+    if zero {
+        text.resize(text.len() + missing, b'0');
+    }
+    text.extend_from_slice(&number);
+    Some(text)
 }
 
 #[pymethods]
@@ -426,19 +464,26 @@ impl Int {
     /// Convert to a string according to format_spec.
     #[pymethod(sig = "($self, format_spec, /)")]
     pub(crate) fn __format__(zelf: &Value, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
-        let name = vm.type_of(zelf).full_name();
         if format_spec.byte_len() == 0 {
             return Ok(crate::protocols::object::str(vm, zelf)?.into_value());
         }
+        if let Some(n) = zelf.as_small_int()
+            && let Some(text) = format_padded(n, format_spec.as_bytes())
+        {
+            return Ok(vm.new_ascii_str(&text)?.into_value());
+        }
+        let name = vm.type_of(zelf).full_name();
         let limit = vm.interp.state.int_max_str_digits.get();
-        let text = match (as_i64(zelf), to_big(zelf)) {
-            (Some(n), _) => {
+        let text = match as_i64(zelf) {
+            Some(n) => {
                 format_spec::format_i64(n, format_spec.as_bytes(), &name, limit, &Locale::C)
             }
-            (None, Some(n)) => {
-                format_spec::format_int(&n, format_spec.as_bytes(), &name, limit, &Locale::C)
-            }
-            (None, None) => return Err(vm.type_error("not an int")),
+            None => match to_big(zelf) {
+                Some(n) => {
+                    format_spec::format_int(&n, format_spec.as_bytes(), &name, limit, &Locale::C)
+                }
+                None => return Err(vm.type_error("not an int")),
+            },
         };
         Ok(vm.new_str_wtf8(&check(vm, text)?)?.into_value())
     }

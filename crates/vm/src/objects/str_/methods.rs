@@ -142,7 +142,7 @@ fn find_at(text: &Str, needle: &Str, from: usize, to: usize, last: bool) -> Opti
     let found = if last {
         memchr::memmem::rfind(hay, needle.as_bytes())
     } else {
-        memchr::memmem::find(hay, needle.as_bytes())
+        search(hay, needle.as_bytes())
     };
     found.map(|at| text.char_index(from + at))
 }
@@ -203,9 +203,21 @@ fn strip(
     part(vm, zelf, start, end)
 }
 
+/// Where `needle` stands first; a single byte needs no searcher to be built.
+#[inline]
+fn search(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    match needle {
+        &[byte] => memchr::memchr(byte, hay),
+        needle => memchr::memmem::find(hay, needle),
+    }
+}
+
+/// Where the parts of a string stand that is split.
+type Pieces = smallvec::SmallVec<[(usize, usize); 16]>;
+
 /// The pieces of `split`/`rsplit` by white space.
-fn split_space(text: &[u8], max: usize, from_right: bool) -> Vec<(usize, usize)> {
-    let mut words = Vec::new();
+fn split_space(text: &[u8], max: usize, from_right: bool) -> Pieces {
+    let mut words = Pieces::new();
     let (mut start, mut end) = strip_range(text, !from_right, from_right, is_space);
     while start < end {
         if words.len() == max {
@@ -265,7 +277,7 @@ fn split(
             if sep.is_empty() {
                 return Err(vm.value_error("empty separator"));
             }
-            let mut pieces = Vec::new();
+            let mut pieces = Pieces::new();
             if from_right {
                 let mut end = text.len();
                 for at in memchr::memmem::rfind_iter(text, sep).take(max) {
@@ -295,10 +307,13 @@ fn split(
     };
     let items = match pieces.as_slice() {
         [(0, end)] if *end == text.len() => vec![exact(vm, zelf)?],
-        _ => pieces
-            .into_iter()
-            .map(|(a, b)| part(vm, zelf, a, b))
-            .collect::<PyResult<_>>()?,
+        _ => {
+            let mut items = Vec::with_capacity(pieces.len());
+            for (a, b) in pieces {
+                items.push(part(vm, zelf, a, b)?)
+            }
+            items
+        }
     };
     Ok(vm.new_list(items)?.into_value())
 }
@@ -630,7 +645,7 @@ impl Str {
         let needle = want_str(vm, needle, |t| {
             format!("'in <string>' requires string as left operand, not {t}")
         })?;
-        Ok(memchr::memmem::find(zelf.as_bytes(), needle.as_bytes()).is_some())
+        Ok(search(zelf.as_bytes(), needle.as_bytes()).is_some())
     }
 
     #[pyslot(name = "concat")]
@@ -1053,6 +1068,13 @@ impl Str {
         encoding: Option<Ref<Str>>,
         errors: Option<Ref<Str>>,
     ) -> PyResult {
+        let is_utf8 = encoding
+            .as_ref()
+            .is_none_or(|name| matches!(name.as_bytes(), b"utf-8" | b"utf8" | b"UTF-8"));
+        // Only surrogates need the codec, and who handles its errors.
+        if is_utf8 && (zelf.is_ascii() || std::str::from_utf8(zelf.as_bytes()).is_ok()) {
+            return Ok(vm.new_bytes(zelf.as_bytes())?.into_value());
+        }
         let encoding = match encoding {
             Some(encoding) => encoding,
             None => vm.intern("utf-8"),
@@ -1106,7 +1128,7 @@ impl Str {
         let found = if last {
             memchr::memmem::rfind(text, sep.as_bytes())
         } else {
-            memchr::memmem::find(text, sep.as_bytes())
+            search(text, sep.as_bytes())
         };
         let empty = || vm.interp.empty_str().into_value();
         let parts = match found {

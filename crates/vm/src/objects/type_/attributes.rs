@@ -111,6 +111,28 @@ pub fn type_getattro(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
     let Some(ty) = object.downcast::<Type>() else {
         return attributes::generic_get(vm, object, name);
     };
+    match type_get_optional(vm, ty, name)? {
+        Some(value) => Ok(value),
+        None => {
+            let message = format!(
+                "type object '{}' has no attribute '{}'",
+                ty.full_name(),
+                name.to_string_lossy()
+            );
+            Err(crate::objects::exception::attribute_error(
+                vm, message, object, name,
+            ))
+        }
+    }
+}
+
+/// As [`type_getattro`], None where there is no such attribute.
+pub(crate) fn type_get_optional(
+    vm: &Vm,
+    ty: &Ref<Type>,
+    name: &Ref<Str>,
+) -> PyResult<Option<Value>> {
+    let object = ty.as_value();
     let meta = vm.type_of(object);
     let meta_attribute = meta.lookup(vm, name);
     let mut meta_get = None;
@@ -121,31 +143,21 @@ pub fn type_getattro(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
             && slots.descr_set.get().is_some()
         {
             let owner = meta.to_ref().into_value();
-            return get(vm, attribute, Some(object), Some(&owner));
+            return get(vm, attribute, Some(object), Some(&owner)).map(Some);
         }
     }
     if let Some(attribute) = ty.lookup(vm, name) {
         return match vm.type_of(&attribute).slots.descr_get.get() {
-            Some(get) => get(vm, &attribute, None, Some(object)),
-            None => Ok(attribute),
+            Some(get) => get(vm, &attribute, None, Some(object)).map(Some),
+            None => Ok(Some(attribute)),
         };
     }
     match (meta_attribute, meta_get) {
         (Some(attribute), Some(get)) => {
             let owner = meta.to_ref().into_value();
-            get(vm, &attribute, Some(object), Some(&owner))
+            get(vm, &attribute, Some(object), Some(&owner)).map(Some)
         }
-        (Some(attribute), None) => Ok(attribute),
-        (None, _) => {
-            let message = format!(
-                "type object '{}' has no attribute '{}'",
-                ty.full_name(),
-                name.to_string_lossy()
-            );
-            Err(crate::objects::exception::attribute_error(
-                vm, message, object, name,
-            ))
-        }
+        (attribute, _) => Ok(attribute),
     }
 }
 
