@@ -128,15 +128,27 @@ pub fn collect_or(vm: &Vm, iterable: &Value, message: &str) -> PyResult<Vec<Valu
 pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> {
     let ty = vm.type_of(iterable);
     if ty.is(&vm.types.tuple) || ty.is(&vm.types.list) {
-        // A copy first: the iterable can be the list itself.
-        let items = collect(vm, iterable)?;
-        let full = list.items.with_mut(|v| {
-            if v.try_reserve(items.len()).is_err() {
-                return true;
+        let add = |items: &[Value]| {
+            list.items.with_mut(|v| {
+                let room = match v.is_empty() {
+                    true => v.try_reserve_exact(items.len()),
+                    false => v.try_reserve(items.len()),
+                };
+                if room.is_err() {
+                    return true;
+                }
+                v.extend_from_slice(items);
+                false
+            })
+        };
+        let full = match (iterable.downcast::<Tuple>(), iterable.downcast::<List>()) {
+            (Some(tuple), _) => add(tuple.items()),
+            (None, Some(other)) if !other.as_value().is(list.as_value()) => {
+                other.items.with(|items| add(items))
             }
-            v.extend(items);
-            false
-        });
+            // The list itself: a copy first.
+            _ => add(&collect(vm, iterable)?),
+        };
         return if full {
             Err(vm.memory_error(""))
         } else {

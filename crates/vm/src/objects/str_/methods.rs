@@ -1070,7 +1070,13 @@ impl Str {
     ) -> PyResult {
         let is_utf8 = encoding
             .as_ref()
-            .is_none_or(|name| matches!(name.as_bytes(), b"utf-8" | b"utf8" | b"UTF-8"));
+            .is_none_or(|name| matches!(name.as_bytes(), b"utf-8" | b"utf8" | b"UTF-8"))
+            && errors.as_ref().is_none_or(|name| {
+                matches!(
+                    name.as_bytes(),
+                    b"strict" | b"surrogatepass" | b"surrogateescape" | b"ignore" | b"replace"
+                )
+            });
         // Only surrogates need the codec, and who handles its errors.
         if is_utf8 && (zelf.is_ascii() || std::str::from_utf8(zelf.as_bytes()).is_ok()) {
             return Ok(vm.new_bytes(zelf.as_bytes())?.into_value());
