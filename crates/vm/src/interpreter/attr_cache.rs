@@ -90,7 +90,12 @@ impl AttrCache {
     /// # Safety
     /// `header` is that of a live object.
     #[inline(always)]
-    pub(crate) unsafe fn quick(&self, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64, bool) {
+    pub(crate) unsafe fn quick(
+        &self,
+        header: &Header,
+        name: &Ref<Str>,
+        wants_method: bool,
+    ) -> (u64, bool) {
         let version = Type::of_header(header).version.get();
         let word = instance::attrs(header).map_or(NO_ATTRS, |attrs| attrs.word());
         let key = name.as_ptr() as u64 | if wants_method { LOAD_METHOD } else { LOAD };

@@ -325,7 +325,9 @@ unsafe fn enter_init(
     // SAFETY: the instruction's operands; the class is alive until it leaves the stack.
     unsafe {
         let receiver = callable.add(1);
-        let object = vm.new_object_of(class, crate::objects::object::Object)?.into_value();
+        let object = vm
+            .new_object_of(class, crate::objects::object::Object)?
+            .into_value();
         *receiver = Slot::new(object.clone());
         let class = *callable;
         // The new object takes the class's place on the stack; the frame drops `__init__`'s None when it ends.

@@ -1460,18 +1460,19 @@ macro_rules! shared_methods {
                 let is_utf8 = encoding
                     .as_ref()
                     .is_none_or(|name| matches!(name.as_bytes(), b"utf-8" | b"utf8" | b"UTF-8"))
-            && errors.as_ref().is_none_or(|name| {
-                matches!(
-                    name.as_bytes(),
-                    b"strict" | b"surrogatepass" | b"surrogateescape" | b"ignore" | b"replace"
-                )
-            });
-                if is_utf8 {
-                    let text = zelf.view(|data| {
-                        std::str::from_utf8(data)
-                            .ok()
-                            .map(|text| vm.new_str(text))
+                    && errors.as_ref().is_none_or(|name| {
+                        matches!(
+                            name.as_bytes(),
+                            b"strict"
+                                | b"surrogatepass"
+                                | b"surrogateescape"
+                                | b"ignore"
+                                | b"replace"
+                        )
                     });
+                if is_utf8 {
+                    let text = zelf
+                        .view(|data| std::str::from_utf8(data).ok().map(|text| vm.new_str(text)));
                     if let Some(text) = text {
                         return Ok(text?.into_value());
                     }

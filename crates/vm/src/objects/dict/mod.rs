@@ -224,14 +224,20 @@ impl Dict {
         match self.find(vm, key, hash)? {
             // SAFETY (of both): the old value leaves and is dropped outside, a new entry drops nothing.
             Some(index) => {
-                let old = unsafe { self.table.with_mut_no_drop(|t| t.replace_value(index, value)) };
+                let old = unsafe {
+                    self.table
+                        .with_mut_no_drop(|t| t.replace_value(index, value))
+                };
                 drop(old);
                 Ok(())
             }
             None => {
                 let is_str = exact_str(vm, key).is_some();
-                unsafe { self.table.with_mut_no_drop(|t| t.insert(key.clone(), hash, value, is_str)) }
-                    .map_err(|e| vm.no_memory(e))
+                unsafe {
+                    self.table
+                        .with_mut_no_drop(|t| t.insert(key.clone(), hash, value, is_str))
+                }
+                .map_err(|e| vm.no_memory(e))
             }
         }
     }

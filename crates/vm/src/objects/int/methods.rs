@@ -8,12 +8,12 @@ use crate::objects::bytes::Bytes;
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
 use crate::protocols::sequence;
-use smallvec::SmallVec;
 use naja_heap::Ref;
 use naja_macros::pymethods;
 use naja_numbers::bigint::{ByteOrder, ParseIntError};
 use naja_numbers::format_spec::{self, Locale};
 use naja_numbers::wtf8;
+use smallvec::SmallVec;
 
 /// Parses text or bytes as an int in `base`; None for other objects. Raises ValueError.
 pub(super) fn parse_object(vm: &Vm, value: &Value, base: u32) -> PyResult<Option<Value>> {
@@ -475,9 +475,7 @@ impl Int {
         let name = vm.type_of(zelf).full_name();
         let limit = vm.interp.state.int_max_str_digits.get();
         let text = match as_i64(zelf) {
-            Some(n) => {
-                format_spec::format_i64(n, format_spec.as_bytes(), &name, limit, &Locale::C)
-            }
+            Some(n) => format_spec::format_i64(n, format_spec.as_bytes(), &name, limit, &Locale::C),
             None => match to_big(zelf) {
                 Some(n) => {
                     format_spec::format_int(&n, format_spec.as_bytes(), &name, limit, &Locale::C)
