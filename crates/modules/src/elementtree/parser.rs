@@ -17,7 +17,7 @@ use naja_vm::protocols::attributes;
 use naja_vm::str_::{self, Str};
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 /// The methods of a target.
 const METHODS: [&str; 9] = [
@@ -48,7 +48,7 @@ pub struct XmlParser {
     /// The target, if it is a plain builder.
     builder: MutCell<Option<Ref<TreeBuilder>>>,
     entity: MutCell<Option<Ref<Dict>>>,
-    names: MutCell<FxHashMap<Box<[u8]>, Value>>,
+    names: MutCell<HashMap<Box<[u8]>, Value>>,
     methods: MutCell<[Option<Value>; 9]>,
 }
 

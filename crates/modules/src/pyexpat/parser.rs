@@ -14,8 +14,8 @@ use naja_vm::dict::Dict;
 use naja_vm::protocols::{attributes, number, object};
 use naja_vm::str_::{self, Str};
 use naja_vm::{PyResult, Raised, Traverse, Visitor, Vm};
-use rustc_hash::FxHashMap;
 use std::cell::Cell;
+use std::collections::HashMap;
 
 /// Handlers by number: the bit in [`Expat::handlers`].
 const COUNT: usize = 22;
@@ -43,7 +43,7 @@ pub struct XmlParser {
     /// Which of the two default handlers was set last.
     default: Cell<usize>,
     intern: Option<Ref<Dict>>,
-    names: MutCell<FxHashMap<Box<[u8]>, Value>>,
+    names: MutCell<HashMap<Box<[u8]>, Value>>,
     buffer: MutCell<Option<Vec<u8>>>,
     buffer_size: Cell<usize>,
     ordered: Cell<bool>,

@@ -7,6 +7,7 @@ use super::token::{Token as T, char_ref_number, is_space, predefined};
 use super::{
     After, Binding, Code, Event, Expat, Flow, Open, Phase, Span, Tag, XML, error, handler,
 };
+use std::collections::HashSet;
 
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
@@ -447,13 +448,7 @@ impl Expat {
             Some(colon) => (raw.get(..colon), raw.get(colon + 1..).unwrap_or_default()),
             None => (None, raw),
         };
-        let found = self
-            .prefixes
-            .iter()
-            .position(|(p, _)| &p[..] == prefix.unwrap_or_default());
-        let uri = found
-            .and_then(|i| self.prefixes.get(i))
-            .and_then(|p| p.1.clone());
+        let uri = self.namespace(prefix.unwrap_or_default());
         match uri {
             Some(uri) => Ok(self.expand_name(&uri, local, prefix)),
             None if prefix.is_some() => Err(error::UNBOUND_PREFIX),
@@ -537,14 +532,15 @@ impl Expat {
         self.no_duplicates(text, &list)?;
         let written = list.len();
         if let Some(declared) = &declared {
+            let names: HashSet<Vec<u8>> = list
+                .iter()
+                .map(|a| self.bytes_in(text, a.name).to_vec())
+                .collect();
             for attribute in &declared.attributes {
                 let Some(value) = &attribute.value else {
                     continue;
                 };
-                let given = list
-                    .iter()
-                    .any(|a| self.bytes_in(text, a.name) == &attribute.name[..]);
-                if !given {
+                if !names.contains(&attribute.name[..]) {
                     let (name, value) = (self.note(&attribute.name), self.note(value));
                     list.push(Attribute {
                         name,
@@ -577,7 +573,7 @@ impl Expat {
                     .is_some_and(|a| before.iter().any(|b| name(a) == name(b)))
             })
         } else {
-            let mut seen = rustc_hash::FxHashSet::default();
+            let mut seen = HashSet::new();
             (0..list.len()).find(|&i| {
                 list.get(i)
                     .is_some_and(|a| !seen.insert(self.bytes_in(text, a.name)))
@@ -611,7 +607,7 @@ impl Expat {
                 }
             }
         }
-        let mut seen: Vec<(Text, Vec<u8>)> = Vec::new();
+        let mut seen: HashSet<(Text, Vec<u8>)> = HashSet::new();
         for (i, colon) in rest {
             let Some(attribute) = list.get(i) else {
                 continue;
@@ -621,16 +617,13 @@ impl Expat {
                 Some(colon) => {
                     let raw = self.bytes_in(text, attribute.name).to_vec();
                     let (prefix, local) = (&raw[..colon], &raw[colon + 1..]);
-                    let uri = self.prefixes.iter().find(|(p, _)| &p[..] == prefix);
-                    let Some(uri) = uri.and_then(|p| p.1.clone()) else {
+                    let Some(uri) = self.namespace(prefix) else {
                         return Err(error::UNBOUND_PREFIX);
                     };
-                    if seen.iter().any(|(u, l)| *u == uri && l == local) {
+                    if !seen.insert((uri.clone(), local.to_vec())) {
                         return Err(error::DUPLICATE_ATTRIBUTE);
                     }
-                    let name = self.expand_name(&uri, local, Some(prefix));
-                    seen.push((uri, local.to_vec()));
-                    name
+                    self.expand_name(&uri, local, Some(prefix))
                 }
             };
             self.attributes.push((name, attribute.value));
@@ -664,7 +657,7 @@ impl Expat {
         }
         let prefix = self.prefix(name);
         let uri: Option<Text> = (!uri.is_empty()).then(|| uri.into());
-        if let Some((name, bound)) = self.prefixes.get_mut(prefix) {
+        if let Some((name, bound)) = self.prefixes.items.get_mut(prefix) {
             let name = name.clone();
             let before = std::mem::replace(bound, uri.clone());
             self.bindings.push(Binding { prefix, before });
@@ -684,7 +677,7 @@ impl Expat {
             let Some(binding) = self.bindings.pop() else {
                 return;
             };
-            if let Some((name, bound)) = self.prefixes.get_mut(binding.prefix) {
+            if let Some((name, bound)) = self.prefixes.items.get_mut(binding.prefix) {
                 let name = name.clone();
                 *bound = binding.before;
                 if self.has(handler::END_NAMESPACE) {

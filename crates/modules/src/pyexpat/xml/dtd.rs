@@ -3,22 +3,23 @@
 //! A parser of an external parameter entity shares these with its parent; one of an external general entity has a copy.
 //! CPython: the `DTD` of Modules/expat/xmlparse.c.
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 pub type Text = Rc<[u8]>;
 
-/// Things by name, numbered in the order in which they were first named.
+/// Things by name, numbered in the order in which they were first named. Documents choose the names, so that the hashes
+/// are seeded.
 #[derive(Clone)]
 pub struct Named<T> {
-    by_name: FxHashMap<Text, usize>,
+    by_name: HashMap<Text, usize>,
     pub items: Vec<T>,
 }
 
 impl<T> Default for Named<T> {
     fn default() -> Named<T> {
         Named {
-            by_name: FxHashMap::default(),
+            by_name: HashMap::new(),
             items: Vec::new(),
         }
     }

@@ -13,6 +13,8 @@ pub mod dtd;
 mod prolog;
 pub mod role;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod token;
 mod values;
 
@@ -322,7 +324,7 @@ pub struct Expat {
     names: Vec<u8>,
     bindings: Vec<Binding>,
     /// Prefixes (the first is that of no prefix) and what they stand for.
-    prefixes: Vec<(Text, Option<Text>)>,
+    prefixes: dtd::Named<(Text, Option<Text>)>,
     decl: prolog::Declaring,
     value: Option<values::Value>,
 }
@@ -336,9 +338,10 @@ const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 impl Expat {
     pub fn new(encoding: Option<&[u8]>, separator: Option<u8>) -> Expat {
-        let mut prefixes: Vec<(Text, Option<Text>)> = vec![(Text::from(&b""[..]), None)];
+        let mut prefixes = dtd::Named::default();
+        prefixes.add(b"", |name| (name, None));
         if separator.is_some() {
-            prefixes.push((b"xml"[..].into(), Some(XML.as_bytes().into())));
+            prefixes.add(b"xml", |name| (name, Some(XML.as_bytes().into())));
         }
         Expat {
             handlers: 0,
@@ -423,7 +426,7 @@ impl Expat {
                     match part.iter().position(|&b| b == b'=') {
                         Some(at) => {
                             let prefix = child.prefix(&part[..at]);
-                            if let Some(p) = child.prefixes.get_mut(prefix) {
+                            if let Some(p) = child.prefixes.items.get_mut(prefix) {
                                 p.1 = Some(part[at + 1..].into());
                             }
                         }
@@ -446,7 +449,7 @@ impl Expat {
     /// Where and in which state the parser is, for a parser of an external general entity: open entities and prefixes.
     fn context(&self) -> Text {
         let mut parts: Vec<Vec<u8>> = Vec::new();
-        for (prefix, uri) in &self.prefixes {
+        for (prefix, uri) in &self.prefixes.items {
             if let Some(uri) = uri {
                 parts.push([prefix, &b"="[..], uri].concat());
             }
@@ -682,11 +685,13 @@ impl Expat {
     }
 
     fn prefix(&mut self, name: &[u8]) -> usize {
-        let known = self.prefixes.iter().position(|(p, _)| &p[..] == name);
-        known.unwrap_or_else(|| {
-            self.prefixes.push((name.into(), None));
-            self.prefixes.len() - 1
-        })
+        self.prefixes.add(name, |name| (name, None)).0
+    }
+
+    /// What a prefix stands for here.
+    fn namespace(&self, prefix: &[u8]) -> Option<Text> {
+        let index = self.prefixes.find(prefix)?;
+        self.prefixes.items.get(index)?.1.clone()
     }
 
     /// Counts what a token adds to the output, and compares that with the input (billion laughs).

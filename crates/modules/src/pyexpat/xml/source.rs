@@ -272,9 +272,11 @@ impl Source {
     /// How many bytes of input a part of the text was.
     fn width(&self, from: usize, to: usize) -> usize {
         let part = self.text.get(from..to).unwrap_or_default();
+        if self.encoding == Encoding::Utf8 {
+            return part.len();
+        }
         let chars = part.iter().filter(|&&b| b & 0xc0 != 0x80).count();
         match self.encoding {
-            Encoding::Utf8 => part.len(),
             Encoding::Utf16Big | Encoding::Utf16Little => {
                 let long = part.iter().filter(|&&b| (0xf0..0xff).contains(&b)).count();
                 chars * 2 + long * 2
