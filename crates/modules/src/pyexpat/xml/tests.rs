@@ -5,7 +5,11 @@ use super::*;
 const ALL: u32 = u32::MAX & !(handler::NOT_STANDALONE | handler::DEFAULT);
 
 /// Feeds a document in pieces; the events as text (neighbouring text joined) and how it ended.
-fn run(doc: &[u8], piece: usize, namespaces: bool) -> (Vec<String>, Result<(), (Code, usize, usize)>) {
+fn run(
+    doc: &[u8],
+    piece: usize,
+    namespaces: bool,
+) -> (Vec<String>, Result<(), (Code, usize, usize)>) {
     let mut parser = Expat::new(None, namespaces.then_some(b' '));
     parser.handlers = ALL;
     let mut events: Vec<String> = Vec::new();
@@ -72,7 +76,11 @@ fn events_do_not_depend_on_the_pieces() {
     assert!(whole.contains(&"<a k=1<2,d=v".to_string()), "{whole:?}");
     assert!(whole.contains(&"\"y<&é€😀".to_string()), "{whole:?}");
     for piece in 1..20 {
-        assert_eq!(run(DOCUMENT.as_bytes(), piece, false), (whole.clone(), Ok(())), "{piece}");
+        assert_eq!(
+            run(DOCUMENT.as_bytes(), piece, false),
+            (whole.clone(), Ok(())),
+            "{piece}"
+        );
     }
 }
 
