@@ -258,7 +258,8 @@ pub fn wrapper(
 /// The statement that takes the receiver off the arguments: `zelf`, and `rest`.
 fn receive(shape: Shape, receiver: Option<Receiver>) -> TokenStream {
     match (shape, receiver) {
-        (Shape::Free | Shape::New, _) | (Shape::Init, Some(Receiver::Value) | None) => {
+        (Shape::New, _) => quote! { let rest = SIG.for_new(zelf, args); },
+        (Shape::Free, _) | (Shape::Init, Some(Receiver::Value) | None) => {
             quote! { let rest = args; }
         }
         (Shape::Init, _) => quote! {

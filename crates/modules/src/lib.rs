@@ -41,6 +41,7 @@ pub mod pwd;
 pub mod pyexpat;
 pub mod queue;
 pub mod random;
+pub mod remote_debugging;
 pub mod resource;
 pub mod select;
 pub mod signal;
@@ -115,6 +116,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &pyexpat::module::MODULE,
     &queue::module::MODULE,
     &random::module::MODULE,
+    &remote_debugging::module::MODULE,
     &resource::module::MODULE,
     &select::module::MODULE,
     &signal::module::MODULE,

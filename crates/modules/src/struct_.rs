@@ -735,8 +735,9 @@ impl Struct {
 
     /// struct size in bytes
     #[pygetter]
-    fn size(&self, vm: &Vm) -> PyResult<usize> {
-        Ok(self.layout(vm)?.size)
+    fn size(&self) -> i64 {
+        // -1 before `__init__`.
+        self.layout.with(|l| l.as_ref().map_or(-1, |l| l.size as i64))
     }
 }
 

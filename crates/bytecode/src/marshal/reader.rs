@@ -51,6 +51,15 @@ pub trait Builder {
     fn empty(&mut self, _code: u8) -> Result<Self::Value, Error> {
         Err(UNKNOWN_TYPE)
     }
+    /// Puts something else at an index of a list.
+    fn replace(
+        &mut self,
+        _list: &Self::Value,
+        _index: usize,
+        _item: Self::Value,
+    ) -> Result<(), Error> {
+        Err(INVALID_REF)
+    }
     /// Adds an item to a list or set, or a key and its value to a dict.
     fn fill(
         &mut self,
@@ -83,15 +92,26 @@ struct Open<V> {
     /// Items still to come; unused for dicts.
     missing: usize,
     items: Vec<V>,
+    /// How many items a list has been given.
+    filled: usize,
     /// The value itself, if it can be referred to (and filled) before it is complete.
     value: Option<V>,
     /// The place in the list of references.
     reference: Option<usize>,
     numbers: [i32; 6],
+    /// Where a tuple is wanted that is not there yet: in lists at an index, in dicts under a key.
+    wanted: Vec<(V, Place<V>)>,
+}
+
+enum Place<V> {
+    Index(usize),
+    Key(V),
 }
 
 /// What reading a type code led to.
 enum Read<V> {
+    /// A reference to a container that is still open.
+    Later(usize),
     Value(V),
     Open(Open<V>),
     Null,
@@ -161,6 +181,14 @@ impl<'a, V: Clone> Reader<'a, V> {
             loop {
                 let value = match read {
                     Read::Value(value) => value,
+                    Read::Later(reference) => {
+                        self.later(builder, &mut open, reference)?;
+                        let Some(container) = open.pop() else {
+                            return Err(INVALID_REF);
+                        };
+                        read = Read::Open(container);
+                        continue;
+                    }
                     Read::Open(container) if container.missing > 0 => {
                         if open.len() + 1 >= MAX_DEPTH {
                             return Err(Error::value("recursion limit exceeded"));
@@ -181,6 +209,43 @@ impl<'a, V: Clone> Reader<'a, V> {
                 read = Read::Open(container);
             }
         }
+    }
+
+    /// A list item or dict value that refers to a tuple around it: None stands in its place until the tuple is whole.
+    fn later<B: Builder<Value = V>>(
+        &mut self,
+        builder: &mut B,
+        open: &mut [Open<V>],
+        reference: usize,
+    ) -> Result<(), Error> {
+        let Some((inner, around)) = open.split_last_mut() else {
+            return Err(INVALID_REF);
+        };
+        let target = around
+            .iter_mut()
+            .find(|o| o.reference == Some(reference) && o.kind == code::TUPLE);
+        let (Some(target), Some(container)) = (target, inner.value.clone()) else {
+            return Err(INVALID_REF);
+        };
+        let none = builder.none()?;
+        let place = match inner.kind {
+            code::LIST => {
+                builder.fill(&container, none, None)?;
+                inner.missing -= 1;
+                inner.filled += 1;
+                Place::Index(inner.filled - 1)
+            }
+            code::DICT => {
+                let Some(key) = inner.items.pop() else {
+                    return Err(INVALID_REF);
+                };
+                builder.fill(&container, key.clone(), Some(none))?;
+                Place::Key(key)
+            }
+            _ => return Err(INVALID_REF),
+        };
+        target.wanted.push((container, place));
+        Ok(())
     }
 
     /// Hands a value to an unfinished container.
@@ -206,7 +271,10 @@ impl<'a, V: Clone> Reader<'a, V> {
                 None => into.items.push(value),
                 Some(key) => builder.fill(dict, key, Some(value))?,
             },
-            (Some(container), _) => builder.fill(container, value, None)?,
+            (Some(container), _) => {
+                into.filled += 1;
+                builder.fill(container, value, None)?
+            }
         }
         Ok(())
     }
@@ -223,6 +291,7 @@ impl<'a, V: Clone> Reader<'a, V> {
             value,
             reference,
             numbers,
+            wanted,
             ..
         } = container;
         let value = match (value, kind) {
@@ -237,6 +306,12 @@ impl<'a, V: Clone> Reader<'a, V> {
         };
         if let Some(place) = reference.and_then(|r| self.refs.get_mut(r)) {
             *place = Some(value.clone());
+        }
+        for (container, place) in wanted {
+            match place {
+                Place::Index(index) => builder.replace(&container, index, value.clone())?,
+                Place::Key(key) => builder.fill(&container, key, Some(value.clone()))?,
+            }
         }
         Ok(value)
     }
@@ -258,8 +333,11 @@ impl<'a, V: Clone> Reader<'a, V> {
             code::STOPITER => return Ok(Read::Value(builder.stop_iteration()?)),
             code::REF => {
                 let index = usize::try_from(self.long()?).map_err(|_| INVALID_REF)?;
-                let value = self.refs.get(index).cloned().flatten().ok_or(INVALID_REF)?;
-                return Ok(Read::Value(value));
+                return match self.refs.get(index) {
+                    Some(Some(value)) => Ok(Read::Value(value.clone())),
+                    Some(None) => Ok(Read::Later(index)),
+                    None => Err(INVALID_REF),
+                };
             }
             code::TUPLE
             | code::SMALL_TUPLE
@@ -418,6 +496,8 @@ impl<'a, V: Clone> Reader<'a, V> {
             kind,
             missing,
             items: Vec::with_capacity(room),
+            filled: 0,
+            wanted: Vec::new(),
             value,
             reference,
             numbers,

@@ -443,8 +443,14 @@ fn decode(vm: &Vm, data: &[u8], filename: &str, from_file: bool) -> PyResult<Str
             Some(text) => Ok(text.to_string()),
             None => Err(problem(format!("encoding problem: {name}"))),
         },
-        Err(Raised) if vm.catch(&vm.types.lookup_error) => {
-            Err(problem(format!("unknown encoding: {name}")))
+        Err(Raised) if vm.exception_matches(&vm.types.lookup_error) => {
+            let error = vm.take_exception();
+            let text = object::str(vm, error.as_value())?;
+            let text = text.to_string_lossy().into_owned();
+            Err(problem(match text.contains("is not a text encoding") {
+                true => text,
+                false => format!("unknown encoding: {name}"),
+            }))
         }
         Err(Raised) if vm.exception_matches(&vm.types.unicode_decode_error) => {
             let error = vm.take_exception();

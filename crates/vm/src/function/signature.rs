@@ -7,6 +7,7 @@
 use super::args::{Args, KwArgs};
 use super::def::NativeFn;
 use crate::objects::str_::Str;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Payload, Ref, Value};
 use smallvec::SmallVec;
@@ -170,6 +171,28 @@ impl Signature {
             return Ok(());
         }
         Err(vm.type_error(format!("{}() takes no keyword arguments", self.full_name())))
+    }
+
+    /// The arguments for `__new__`: where a subclass has an `__init__` of its own, keywords that `__new__` knows nothing of
+    /// are for that.
+    pub fn for_new<'a>(&self, class: &Ref<Type>, args: Args<'a>) -> Args<'a> {
+        if args.keyword_count() == 0 || self.takes_keywords {
+            return args;
+        }
+        let mut native = class.clone();
+        while native.flag(TypeFlags::HEAPTYPE)
+            && let Some(base) = native.base()
+        {
+            native = base;
+        }
+        let address = |class: &Type| class.slots.init.get().map(|f| f as usize);
+        if address(class) == address(&native) {
+            return args;
+        }
+        Args {
+            args: &args.args[..args.args.len() - args.keyword_count()],
+            kwnames: None,
+        }
     }
 
     /// Finds the argument of each parameter. `bound` has one place, empty, for each (those of `*args` and `**kwargs` stay

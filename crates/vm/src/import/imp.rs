@@ -164,6 +164,11 @@ pub mod module {
         let name = attributes::get_by(vm, spec, "name")?;
         let origin = attributes::get_by(vm, spec, "origin")?;
         let path = crate::protocols::object::str(vm, &origin)?;
+        for text in [str_::of(&name), Some(&path)].into_iter().flatten() {
+            if text.as_bytes().contains(&0) {
+                return Err(vm.value_error("embedded null character"));
+            }
+        }
         let message = format!(
             "{}: Naja does not load extension modules in machine code",
             path.to_string_lossy()

@@ -485,12 +485,24 @@ impl Type {
     }
 
     #[pygetter]
-    fn __text_signature__(&self) -> Option<&'static str> {
+    fn __text_signature__(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<String>> {
+        if zelf.flag(TypeFlags::HEAPTYPE) {
+            // A docstring may begin with a signature, as those of native classes do.
+            let doc = own(vm, zelf, &vm.names.__doc__)?;
+            let doc = doc.as_ref().and_then(str_::of).map(|d| d.to_string_lossy().into_owned());
+            return Ok(doc.and_then(|doc| {
+                let rest = doc.strip_prefix(zelf.name().as_str())?;
+                let end = rest.find(")\n--\n\n")? + 1;
+                rest.starts_with('(').then(|| rest[..end].to_string())
+            }));
+        }
         // CPython says nothing of these: their arguments fit no single signature.
         const OPAQUE: [&str; 6] = ["int", "str", "bytes", "bytearray", "type", "BaseException"];
-        self.def
+        Ok(zelf
+            .def
             .filter(|d| d.module != "builtins" || !OPAQUE.contains(&d.name))
             .and_then(|d| d.text_signature)
+            .map(str::to_string))
     }
 
     #[pygetter]
