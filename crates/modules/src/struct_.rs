@@ -737,7 +737,8 @@ impl Struct {
     #[pygetter]
     fn size(&self) -> i64 {
         // -1 before `__init__`.
-        self.layout.with(|l| l.as_ref().map_or(-1, |l| l.size as i64))
+        self.layout
+            .with(|l| l.as_ref().map_or(-1, |l| l.size as i64))
     }
 }
 

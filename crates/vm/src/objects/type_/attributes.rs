@@ -489,7 +489,10 @@ impl Type {
         if zelf.flag(TypeFlags::HEAPTYPE) {
             // A docstring may begin with a signature, as those of native classes do.
             let doc = own(vm, zelf, &vm.names.__doc__)?;
-            let doc = doc.as_ref().and_then(str_::of).map(|d| d.to_string_lossy().into_owned());
+            let doc = doc
+                .as_ref()
+                .and_then(str_::of)
+                .map(|d| d.to_string_lossy().into_owned());
             return Ok(doc.and_then(|doc| {
                 let rest = doc.strip_prefix(zelf.name().as_str())?;
                 let end = rest.find(")\n--\n\n")? + 1;
