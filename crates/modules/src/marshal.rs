@@ -453,15 +453,10 @@ impl Builder for Loader<'_> {
     }
 
     fn replace(&mut self, list: &Value, index: usize, item: Value) -> Result<(), Error> {
-        let old = list.downcast::<List>().and_then(|list| {
-            list.items.with_mut(|items| {
-                items
-                    .get_mut(index)
-                    .map(|place| std::mem::replace(place, item))
-            })
-        });
-        old.map(drop)
-            .ok_or(Error::value("bad marshal data (invalid reference)"))
+        match list.downcast::<List>() {
+            Some(list) if list.set(index, item) => Ok(()),
+            _ => Err(Error::value("bad marshal data (invalid reference)")),
+        }
     }
 
     fn fill(&mut self, container: &Value, item: Value, value: Option<Value>) -> Result<(), Error> {
