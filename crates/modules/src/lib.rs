@@ -16,6 +16,7 @@ pub mod datetime;
 pub mod decimal;
 pub mod elementtree;
 pub mod errno;
+pub mod faulthandler;
 pub mod fcntl;
 pub mod functools;
 pub mod grp;
@@ -31,6 +32,7 @@ pub mod marshal;
 pub mod math;
 pub mod mmap;
 pub mod multiprocessing;
+pub mod multibyte;
 pub mod opcode;
 pub mod operator;
 pub mod pickle;
@@ -87,6 +89,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &decimal::module::MODULE,
     &elementtree::module::MODULE,
     &errno::module::MODULE,
+    &faulthandler::module::MODULE,
     &fcntl::module::MODULE,
     &functools::module::MODULE,
     &grp::module::MODULE,
@@ -106,6 +109,13 @@ pub static MODULES: &[&ModuleDef] = &[
     &math::module::MODULE,
     &mmap::module::MODULE,
     &multiprocessing::module::MODULE,
+    &multibyte::cn::MODULE,
+    &multibyte::hk::MODULE,
+    &multibyte::iso2022::MODULE,
+    &multibyte::jp::MODULE,
+    &multibyte::kr::MODULE,
+    &multibyte::module::MODULE,
+    &multibyte::tw::MODULE,
     &opcode::module::MODULE,
     &operator::module::MODULE,
     &pickle::module::MODULE,

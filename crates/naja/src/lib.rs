@@ -73,7 +73,9 @@ impl Interpreter {
             .ok_or_else(|| StartError("out of memory".to_string()))?;
         let python = Interpreter { vm };
         builtins::signals::install(&python.vm);
-        match lifecycle::start(&python.vm) {
+        let started =
+            naja_modules::faulthandler::start(&python.vm).and_then(|()| lifecycle::start(&python.vm));
+        match started {
             Ok(()) => Ok(python),
             Err(_) => {
                 let exception = python.vm.take_exception();

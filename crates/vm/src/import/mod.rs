@@ -101,6 +101,31 @@ fn ensure_initialized(vm: &Vm, module: &Value, name: &Ref<Str>) -> PyResult<()> 
     Ok(())
 }
 
+/// Calls `f` with the names of the native modules in `sys.modules` that `sys.stdlib_module_names` does not list.
+pub fn each_extension(vm: &Vm, f: &mut dyn FnMut(&[u8])) {
+    let (Ok(modules), Ok(listed)) = (modules(vm), vm.sys_attr("stdlib_module_names")) else {
+        return;
+    };
+    let mut position = 0;
+    while let Some((name, _)) = modules.next_item(&mut position) {
+        let Some(text) = crate::objects::str_::of(&name) else {
+            continue;
+        };
+        let native = text
+            .as_str()
+            .is_some_and(|t| matches!(t, "sys" | "builtins") || imp::find_native(vm, t).is_some());
+        let known = listed.as_ref().is_some_and(|all| {
+            matches!(
+                crate::protocols::sequence::contains(vm, all, &name),
+                Ok(true)
+            )
+        });
+        if native && !known {
+            f(text.as_bytes());
+        }
+    }
+}
+
 /// Imports `name` and gives that very module (`a.b` for "a.b").
 pub fn import_simple(vm: &Vm, name: &str) -> PyResult {
     import_absolute(vm, &vm.intern(name))

@@ -150,6 +150,20 @@ impl Vm {
         None
     }
 
+    /// Calls `f` with the visible frames, the innermost first, until it answers false.
+    pub fn each_frame(&self, f: &mut dyn FnMut(&Frame) -> bool) {
+        let mut frame = self.stack.current.get();
+        // SAFETY: the chain of frames from the current one is live.
+        unsafe {
+            while let Some(current) = frame.as_ref() {
+                if current.is_complete() && !f(current) {
+                    return;
+                }
+                frame = current.prev;
+            }
+        }
+    }
+
     /// The globals of the innermost visible frame.
     pub fn current_globals(&self) -> Option<Ref<Dict>> {
         self.visible_frame().map(Frame::globals)

@@ -33,6 +33,19 @@ pub fn current_ident() -> u64 {
     unsafe { libc::pthread_self() as u64 }
 }
 
+impl Interpreter {
+    /// Calls `f` with the state of each thread, the newest first, in whatever condition it is: for reports of crashes,
+    /// which can wait for no lock.
+    pub fn each_thread_unlocked(&self, f: &mut dyn FnMut(&Vm)) {
+        self.state.threads.with(|threads| {
+            for vm in threads.iter().rev() {
+                // SAFETY: states in the list are alive; the report may read what is being changed, which it tolerates.
+                f(unsafe { &**vm })
+            }
+        })
+    }
+}
+
 impl Vm {
     /// Starts a thread of this interpreter that runs `body`; when nothing of it is left, `after` is called, without the
     /// interpreter lock. Gives the thread's identifier. Fails where the system gives no thread.

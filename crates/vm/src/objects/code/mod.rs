@@ -148,6 +148,11 @@ impl CodeObject {
         self.filename.get()
     }
 
+    /// Lends the file name, without counting a reference.
+    pub fn with_filename(&self, f: impl FnOnce(&Str)) {
+        self.filename.with(|name| f(name))
+    }
+
     /// Sets the file name of this code and of nested code that has the old one. CPython: `update_code_filenames`.
     pub fn replace_filename(&self, vm: &Vm, old: &Ref<Str>, new: &Ref<Str>) -> PyResult<()> {
         vm.check_stack()?;
