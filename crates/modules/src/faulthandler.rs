@@ -206,7 +206,11 @@ fn dump_frames(out: &mut Out, vm: &Vm) {
 
 /// The line above a thread's frames.
 fn thread_header(out: &mut Out, id: u64, current: bool) {
-    out.text(if current { "Current thread 0x" } else { "Thread 0x" });
+    out.text(if current {
+        "Current thread 0x"
+    } else {
+        "Thread 0x"
+    });
     out.hex(id, 16);
     let mut name = [0u8; 32];
     // SAFETY: a thread of this process and a live buffer of that length.
@@ -615,7 +619,9 @@ pub mod module {
     fn disable(vm: &Vm) -> bool {
         let was = ENABLED.swap(false, Ordering::AcqRel);
         if was {
-            FATAL.iter().for_each(|(signal, _)| restore_default(*signal));
+            FATAL
+                .iter()
+                .for_each(|(signal, _)| restore_default(*signal));
         }
         drop(vm.interp.module_state::<State>().fatal_file.take());
         was
@@ -629,11 +635,7 @@ pub mod module {
 
     /// Dump the traceback of the current thread, or of all threads if all_threads is True, into file.
     #[pyfunction(sig = "(file=sys.stderr, all_threads=True)")]
-    fn dump_traceback(
-        vm: &Vm,
-        file: Option<Value>,
-        all_threads: Option<Value>,
-    ) -> PyResult<()> {
+    fn dump_traceback(vm: &Vm, file: Option<Value>, all_threads: Option<Value>) -> PyResult<()> {
         let (fd, _file) = descriptor(vm, file)?;
         let all = truth(vm, all_threads, true)?;
         prepare(vm);
@@ -824,7 +826,9 @@ pub mod module {
     #[pyfunction(sig = "()")]
     fn _stack_overflow(vm: &Vm) -> PyResult<()> {
         let depth = recurse(1);
-        Err(vm.runtime_error(format!("unable to raise a stack overflow (allocated {depth})")))
+        Err(vm.runtime_error(format!(
+            "unable to raise a stack overflow (allocated {depth})"
+        )))
     }
 }
 
@@ -835,4 +839,3 @@ pub fn start(vm: &Vm) -> PyResult<()> {
     }
     Ok(())
 }
-

@@ -31,8 +31,8 @@ pub mod lzma;
 pub mod marshal;
 pub mod math;
 pub mod mmap;
-pub mod multiprocessing;
 pub mod multibyte;
+pub mod multiprocessing;
 pub mod opcode;
 pub mod operator;
 pub mod pickle;
@@ -108,7 +108,6 @@ pub static MODULES: &[&ModuleDef] = &[
     &marshal::module::MODULE,
     &math::module::MODULE,
     &mmap::module::MODULE,
-    &multiprocessing::module::MODULE,
     &multibyte::cn::MODULE,
     &multibyte::hk::MODULE,
     &multibyte::iso2022::MODULE,
@@ -116,6 +115,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &multibyte::kr::MODULE,
     &multibyte::module::MODULE,
     &multibyte::tw::MODULE,
+    &multiprocessing::module::MODULE,
     &opcode::module::MODULE,
     &operator::module::MODULE,
     &pickle::module::MODULE,

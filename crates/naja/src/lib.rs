@@ -73,8 +73,8 @@ impl Interpreter {
             .ok_or_else(|| StartError("out of memory".to_string()))?;
         let python = Interpreter { vm };
         builtins::signals::install(&python.vm);
-        let started =
-            naja_modules::faulthandler::start(&python.vm).and_then(|()| lifecycle::start(&python.vm));
+        let started = naja_modules::faulthandler::start(&python.vm)
+            .and_then(|()| lifecycle::start(&python.vm));
         match started {
             Ok(()) => Ok(python),
             Err(_) => {

@@ -61,33 +61,89 @@ struct Iso {
 }
 
 const fn double(mark: u8, plane: usize, escape: &'static [u8], table: &'static str) -> Charset {
-    Charset { mark: mark | 0x80, plane, escape, table, form: Form::Double }
+    Charset {
+        mark: mark | 0x80,
+        plane,
+        escape,
+        table,
+        form: Form::Double,
+    }
 }
 
 const JISX0208: Charset = double(b'B', 0, b"\x1b$B", "euc_jp");
 const JISX0208_OLD: Charset = double(b'@', 0, b"\x1b$@", "euc_jp");
-const JISX0212: Charset = Charset { form: Form::Triple, ..double(b'D', 0, b"\x1b$(D", "euc_jp") };
+const JISX0212: Charset = Charset {
+    form: Form::Triple,
+    ..double(b'D', 0, b"\x1b$(D", "euc_jp")
+};
 const GB2312: Charset = double(b'A', 0, b"\x1b$A", "gb2312");
 const KSX1001: Charset = double(b'C', 0, b"\x1b$(C", "euc_kr");
 const KSX1001_G1: Charset = double(b'C', 1, b"\x1b$)C", "euc_kr");
 const JISX0213_1: Charset = double(b'O', 0, b"\x1b$(O", "euc_jisx0213");
-const JISX0213_2: Charset = Charset { form: Form::Triple, ..double(b'P', 0, b"\x1b$(P", "euc_jisx0213") };
+const JISX0213_2: Charset = Charset {
+    form: Form::Triple,
+    ..double(b'P', 0, b"\x1b$(P", "euc_jisx0213")
+};
 const JISX0213_2004_1: Charset = double(b'Q', 0, b"\x1b$(Q", "euc_jis_2004");
-const JISX0213_2004_2: Charset = Charset { form: Form::Triple, ..double(b'P', 0, b"\x1b$(P", "euc_jis_2004") };
-const ROMAN: Charset = Charset { mark: b'J', plane: 0, escape: b"\x1b(J", table: "", form: Form::Roman };
-const KATAKANA: Charset = Charset { mark: b'I', plane: 0, escape: b"\x1b(I", table: "", form: Form::Katakana };
-const LATIN1: Charset = Charset { mark: b'A', plane: 2, escape: b"\x1b.A", table: "", form: Form::Latin1 };
-const GREEK: Charset = Charset { mark: b'F', plane: 2, escape: b"\x1b.F", table: "", form: Form::Greek };
+const JISX0213_2004_2: Charset = Charset {
+    form: Form::Triple,
+    ..double(b'P', 0, b"\x1b$(P", "euc_jis_2004")
+};
+const ROMAN: Charset = Charset {
+    mark: b'J',
+    plane: 0,
+    escape: b"\x1b(J",
+    table: "",
+    form: Form::Roman,
+};
+const KATAKANA: Charset = Charset {
+    mark: b'I',
+    plane: 0,
+    escape: b"\x1b(I",
+    table: "",
+    form: Form::Katakana,
+};
+const LATIN1: Charset = Charset {
+    mark: b'A',
+    plane: 2,
+    escape: b"\x1b.A",
+    table: "",
+    form: Form::Latin1,
+};
+const GREEK: Charset = Charset {
+    mark: b'F',
+    plane: 2,
+    escape: b"\x1b.F",
+    table: "",
+    form: Form::Greek,
+};
 
 const fn jp(charsets: &'static [Charset]) -> Iso {
-    Iso { charsets, no_shift: true, use_g2: false }
+    Iso {
+        charsets,
+        no_shift: true,
+        use_g2: false,
+    }
 }
 
-static ISO_KR: Iso = Iso { charsets: &[KSX1001_G1], no_shift: false, use_g2: false };
+static ISO_KR: Iso = Iso {
+    charsets: &[KSX1001_G1],
+    no_shift: false,
+    use_g2: false,
+};
 static ISO_JP: Iso = jp(&[JISX0208, ROMAN, JISX0208_OLD]);
 static ISO_JP_1: Iso = jp(&[JISX0208, JISX0212, ROMAN, JISX0208_OLD]);
 static ISO_JP_2: Iso = Iso {
-    charsets: &[JISX0208, JISX0212, KSX1001, GB2312, ROMAN, JISX0208_OLD, LATIN1, GREEK],
+    charsets: &[
+        JISX0208,
+        JISX0212,
+        KSX1001,
+        GB2312,
+        ROMAN,
+        JISX0208_OLD,
+        LATIN1,
+        GREEK,
+    ],
     no_shift: true,
     use_g2: true,
 };
@@ -118,14 +174,24 @@ pub const MODULES: [(&str, &[&str]); 6] = [
     (
         "_codecs_iso2022",
         &[
-            "iso2022_kr", "iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004",
-            "iso2022_jp_3", "iso2022_jp_ext",
+            "iso2022_kr",
+            "iso2022_jp",
+            "iso2022_jp_1",
+            "iso2022_jp_2",
+            "iso2022_jp_2004",
+            "iso2022_jp_3",
+            "iso2022_jp_ext",
         ],
     ),
     (
         "_codecs_jp",
         &[
-            "shift_jis", "cp932", "euc_jp", "shift_jis_2004", "euc_jis_2004", "euc_jisx0213",
+            "shift_jis",
+            "cp932",
+            "euc_jp",
+            "shift_jis_2004",
+            "euc_jis_2004",
+            "euc_jisx0213",
             "shift_jisx0213",
         ],
     ),
@@ -151,7 +217,11 @@ impl Codec {
             "iso2022_jp_ext" => (Kind::Iso2022(&ISO_JP_EXT), "euc_jp"),
             _ => (Kind::Plain, name),
         };
-        Some(Codec { name, kind, table: table(source)? })
+        Some(Codec {
+            name,
+            kind,
+            table: table(source)?,
+        })
     }
 
     /// The state before the first character.
@@ -186,7 +256,9 @@ impl Codec {
                     return Step::Done(i + 1);
                 }
                 Entry::Node(next) => node = next,
-                Entry::Special if self.kind == Kind::EucKr => return composed_syllable(input, push),
+                Entry::Special if self.kind == Kind::EucKr => {
+                    return composed_syllable(input, push);
+                }
                 Entry::Special => return four_bytes(input, push),
             }
         }
@@ -271,10 +343,14 @@ impl Codec {
                 let s = (c - 0xac00) as usize;
                 let part = |set: &[u8], i: usize| set.get(i).copied().unwrap_or(0);
                 let bytes = [
-                    0xa4, 0xd4,
-                    0xa4, part(&LEADS, s / 588),
-                    0xa4, 0xbf + (s / 28 % 21) as u8,
-                    0xa4, part(&TAILS, s % 28),
+                    0xa4,
+                    0xd4,
+                    0xa4,
+                    part(&LEADS, s / 588),
+                    0xa4,
+                    0xbf + (s / 28 % 21) as u8,
+                    0xa4,
+                    part(&TAILS, s % 28),
                 ];
                 out.extend_from_slice(&bytes);
                 Step::Done(1)
@@ -343,12 +419,12 @@ impl Codec {
 }
 
 const LEADS: [u8; 19] = [
-    0xa1, 0xa2, 0xa4, 0xa7, 0xa8, 0xa9, 0xb1, 0xb2, 0xb3, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xbb, 0xbc,
-    0xbd, 0xbe,
+    0xa1, 0xa2, 0xa4, 0xa7, 0xa8, 0xa9, 0xb1, 0xb2, 0xb3, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xbb,
+    0xbc, 0xbd, 0xbe,
 ];
 const TAILS: [u8; 28] = [
-    0xd4, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0xb0, 0xb1,
-    0xb2, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xba, 0xbb, 0xbc, 0xbd, 0xbe,
+    0xd4, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 0xb0,
+    0xb1, 0xb2, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xba, 0xbb, 0xbc, 0xbd, 0xbe,
 ];
 
 /// KS X 1001's syllable of eight bytes: filler, lead, vowel, tail.
@@ -431,7 +507,9 @@ impl Charset {
                 _ if c < 0x80 && !matches!(c, 0x5c | 0x7e) => Some((c as u8, None)),
                 _ => None,
             },
-            Form::Katakana => (0xff61..=0xff9f).contains(&c).then(|| ((c - 0xff40) as u8, None)),
+            Form::Katakana => (0xff61..=0xff9f)
+                .contains(&c)
+                .then(|| ((c - 0xff40) as u8, None)),
             Form::Latin1 | Form::Greek => None,
         }
     }
@@ -461,7 +539,12 @@ fn greek(byte: u8) -> Option<u32> {
 /// The longest escape sequence.
 const MAX_ESCAPE: usize = 16;
 
-fn decode_iso(iso: &'static Iso, state: &mut State, input: &[u8], push: &mut dyn FnMut(u32)) -> Step {
+fn decode_iso(
+    iso: &'static Iso,
+    state: &mut State,
+    input: &[u8],
+    push: &mut dyn FnMut(u32),
+) -> Step {
     let Some(&c) = input.first() else {
         return Step::More;
     };
@@ -507,7 +590,11 @@ fn decode_iso(iso: &'static Iso, state: &mut State, input: &[u8], push: &mut dyn
         }
         0x80.. => Step::Illegal(1),
         _ => {
-            let mark = if state[FLAGS] & SHIFTED != 0 { state[1] } else { state[0] };
+            let mark = if state[FLAGS] & SHIFTED != 0 {
+                state[1]
+            } else {
+                state[0]
+            };
             if mark == ASCII {
                 push(u32::from(c));
                 return Step::Done(1);
@@ -545,7 +632,11 @@ fn designate(iso: &'static Iso, state: &mut State, input: &[u8]) -> Step {
         .find(|(_, c)| matches!(c, b'A'..=b'Z' | b'@'))
         .map(|(i, _)| i);
     let Some(mut end) = end else {
-        return if input.len() >= MAX_ESCAPE { Step::Illegal(1) } else { Step::More };
+        return if input.len() >= MAX_ESCAPE {
+            Step::Illegal(1)
+        } else {
+            Step::More
+        };
     };
     if input.get(1..3) == Some(b"&@") {
         // The announcer of JIS X 0208-1990: a sequence of its own must follow.
@@ -563,7 +654,11 @@ fn designate(iso: &'static Iso, state: &mut State, input: &[u8]) -> Step {
     let known = if sequence == b"\x1b&@\x1b$B" {
         iso.charsets.iter().find(|s| **s == JISX0208)
     } else if sequence == b"\x1b$(@" || sequence == b"\x1b$(B" {
-        let wanted = if sequence.ends_with(b"B") { JISX0208 } else { JISX0208_OLD };
+        let wanted = if sequence.ends_with(b"B") {
+            JISX0208
+        } else {
+            JISX0208_OLD
+        };
         iso.charsets.iter().find(|s| **s == wanted)
     } else {
         iso.charsets.iter().find(|s| s.escape == sequence)
@@ -600,7 +695,13 @@ fn single_shift(state: &State, input: &[u8], push: &mut dyn FnMut(u32)) -> Step 
     }
 }
 
-fn encode_iso(iso: &'static Iso, state: &mut State, input: &[u32], last: bool, out: &mut Vec<u8>) -> Step {
+fn encode_iso(
+    iso: &'static Iso,
+    state: &mut State,
+    input: &[u32],
+    last: bool,
+    out: &mut Vec<u8>,
+) -> Step {
     let Some(&c) = input.first() else {
         return Step::Done(0);
     };

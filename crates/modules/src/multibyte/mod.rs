@@ -284,7 +284,9 @@ impl MultibyteCodec {
         let mut state = self.codec.initial();
         let (out, _) = encode_text(vm, &self.codec, &mut state, &text, &errors, true)?;
         let count = vm.new_int(text.char_len() as i64)?;
-        Ok(vm.new_tuple(vec![vm.new_bytes(&out)?.into_value(), count])?.into_value())
+        Ok(vm
+            .new_tuple(vec![vm.new_bytes(&out)?.into_value(), count])?
+            .into_value())
     }
 
     /// Decodes 'input'.
@@ -302,7 +304,11 @@ impl MultibyteCodec {
 }
 
 /// An encoder that takes its input in pieces.
-#[pyclass(name = "MultibyteIncrementalEncoder", module = "_multibytecodec", flags(BASETYPE))]
+#[pyclass(
+    name = "MultibyteIncrementalEncoder",
+    module = "_multibytecodec",
+    flags(BASETYPE)
+)]
 #[repr(C)]
 pub struct IncrementalEncoder {
     inner: Stateful,
@@ -313,7 +319,9 @@ impl IncrementalEncoder {
     #[pyslot(sig = "(errors='strict')")]
     fn new(cls: &Ref<Type>, vm: &Vm, errors: Option<Ref<Str>>) -> PyResult {
         let inner = Stateful::new(vm, cls, errors)?;
-        Ok(vm.new_object_of(cls, IncrementalEncoder { inner })?.into_value())
+        Ok(vm
+            .new_object_of(cls, IncrementalEncoder { inner })?
+            .into_value())
     }
 
     #[pyslot]
@@ -324,7 +332,9 @@ impl IncrementalEncoder {
 
     #[pymethod(sig = "($self, /, input, final=False)")]
     fn encode(&self, vm: &Vm, input: &Value, #[default(false)] r#final: bool) -> PyResult {
-        Ok(vm.new_bytes(&self.inner.encode(vm, input, r#final)?)?.into_value())
+        Ok(vm
+            .new_bytes(&self.inner.encode(vm, input, r#final)?)?
+            .into_value())
     }
 
     #[pymethod(sig = "($self, /)")]
@@ -373,7 +383,11 @@ impl IncrementalEncoder {
 }
 
 /// A decoder that takes its input in pieces.
-#[pyclass(name = "MultibyteIncrementalDecoder", module = "_multibytecodec", flags(BASETYPE))]
+#[pyclass(
+    name = "MultibyteIncrementalDecoder",
+    module = "_multibytecodec",
+    flags(BASETYPE)
+)]
 #[repr(C)]
 pub struct IncrementalDecoder {
     inner: Stateful,
@@ -384,7 +398,9 @@ impl IncrementalDecoder {
     #[pyslot(sig = "(errors='strict')")]
     fn new(cls: &Ref<Type>, vm: &Vm, errors: Option<Ref<Str>>) -> PyResult {
         let inner = Stateful::new(vm, cls, errors)?;
-        Ok(vm.new_object_of(cls, IncrementalDecoder { inner })?.into_value())
+        Ok(vm
+            .new_object_of(cls, IncrementalDecoder { inner })?
+            .into_value())
     }
 
     #[pyslot]
@@ -395,7 +411,10 @@ impl IncrementalDecoder {
 
     #[pymethod(sig = "($self, /, input, final=False)")]
     fn decode(&self, vm: &Vm, input: Buffer, #[default(false)] r#final: bool) -> PyResult {
-        Ok(self.inner.decode(vm, &input.to_vec(), r#final)?.into_value())
+        Ok(self
+            .inner
+            .decode(vm, &input.to_vec(), r#final)?
+            .into_value())
     }
 
     #[pymethod(sig = "($self, /)")]
@@ -443,7 +462,12 @@ impl IncrementalDecoder {
 }
 
 /// A decoder over a stream of bytes.
-#[pyclass(name = "MultibyteStreamReader", module = "_multibytecodec", gc, flags(BASETYPE))]
+#[pyclass(
+    name = "MultibyteStreamReader",
+    module = "_multibytecodec",
+    gc,
+    flags(BASETYPE)
+)]
 #[repr(C)]
 pub struct StreamReader {
     inner: Stateful,
@@ -506,7 +530,9 @@ impl StreamReader {
     fn new(cls: &Ref<Type>, vm: &Vm, stream: Value, errors: Option<Ref<Str>>) -> PyResult {
         let inner = Stateful::new(vm, cls, errors)?;
         let stream = MutCell::new(Some(stream));
-        Ok(vm.new_object_of(cls, StreamReader { inner, stream })?.into_value())
+        Ok(vm
+            .new_object_of(cls, StreamReader { inner, stream })?
+            .into_value())
     }
 
     #[pyslot]
@@ -554,7 +580,12 @@ impl StreamReader {
 }
 
 /// An encoder over a stream of bytes.
-#[pyclass(name = "MultibyteStreamWriter", module = "_multibytecodec", gc, flags(BASETYPE))]
+#[pyclass(
+    name = "MultibyteStreamWriter",
+    module = "_multibytecodec",
+    gc,
+    flags(BASETYPE)
+)]
 #[repr(C)]
 pub struct StreamWriter {
     inner: Stateful,
@@ -584,7 +615,9 @@ impl StreamWriter {
     fn new(cls: &Ref<Type>, vm: &Vm, stream: Value, errors: Option<Ref<Str>>) -> PyResult {
         let inner = Stateful::new(vm, cls, errors)?;
         let stream = MutCell::new(Some(stream));
-        Ok(vm.new_object_of(cls, StreamWriter { inner, stream })?.into_value())
+        Ok(vm
+            .new_object_of(cls, StreamWriter { inner, stream })?
+            .into_value())
     }
 
     #[pyslot]

@@ -63,7 +63,8 @@ impl Table {
     fn read(raw: &[u8]) -> Table {
         let (nodes, pairs, exceptions) = (word(raw, 0), word(raw, 4), word(raw, 8));
         let count = nodes as usize * 256;
-        let plane = |k: usize, i: usize| u32::from(raw.get(12 + k * count + i).copied().unwrap_or(0));
+        let plane =
+            |k: usize, i: usize| u32::from(raw.get(12 + k * count + i).copied().unwrap_or(0));
         let mut value = 0u32;
         let flat: Vec<u32> = (0..count)
             .map(|i| {
@@ -184,7 +185,9 @@ pub fn table(name: &str) -> Option<&'static Table> {
     let record = |i: usize| DATA.get(4 + i * 28..4 + (i + 1) * 28);
     let index = (0..SETS).find(|i| {
         let stored = record(*i).and_then(|r| r.get(..16)).unwrap_or(&[]);
-        stored.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.iter().all(|b| *b == 0))
+        stored
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|rest| rest.iter().all(|b| *b == 0))
     })?;
     let slot = TABLES.get(index)?;
     Some(slot.get_or_init(|| {
@@ -215,7 +218,8 @@ pub fn gb18030_char(index: u32) -> Option<u32> {
     if index >= 189_000 {
         return Some(index - 189_000 + 0x10000).filter(|c| *c <= 0x10_ffff);
     }
-    let (start, code, _) = ranges().find(|(start, _, len)| (*start..start + len).contains(&index))?;
+    let (start, code, _) =
+        ranges().find(|(start, _, len)| (*start..start + len).contains(&index))?;
     Some(code + index - start)
 }
 
