@@ -279,7 +279,7 @@ fn dump_c_stack_to(fd: i32) {
         out.text("  <cannot get C stack on this system>\n");
         return;
     }
-    let mut text = |out: &mut Out, pointer: *const libc::c_char| {
+    let text = |out: &mut Out, pointer: *const libc::c_char| {
         let mut pointer = pointer;
         for _ in 0..MAX_TEXT {
             // SAFETY: the dynamic loader's strings end with a zero.

@@ -494,7 +494,7 @@ impl Charset {
         let seven = |a: u8, b: u8| Some((a & 0x7f, Some(b & 0x7f)));
         match self.form {
             Form::Double => match table(self.table)?.encode(c)? {
-                [a @ 0xa1.., b @ 0xa1..] => seven(*a, *b),
+                [a @ 0xa1..=0xff, b @ 0xa1..=0xff] => seven(*a, *b),
                 _ => None,
             },
             Form::Triple => match table(self.table)?.encode(c)? {
