@@ -3,6 +3,7 @@
 
 pub mod abc;
 pub mod array;
+pub mod asyncio;
 pub mod binascii;
 pub mod bisect;
 pub mod bz2;
@@ -77,6 +78,7 @@ use naja_vm::ModuleDef;
 pub static MODULES: &[&ModuleDef] = &[
     &abc::module::MODULE,
     &array::module::MODULE,
+    &asyncio::module::MODULE,
     &binascii::module::MODULE,
     &bisect::module::MODULE,
     &bz2::module::MODULE,

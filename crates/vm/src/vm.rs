@@ -70,6 +70,8 @@ pub struct Vm {
     pub async_gen_hooks: MutCell<(Option<Value>, Option<Value>)>,
     pub coroutine_origin_depth: Cell<u32>,
     pub running_loop: MutCell<Option<Value>>,
+    /// The asyncio task that the running loop is executing.
+    pub running_task: MutCell<Option<Value>>,
     pub trace: crate::interpreter::trace::TraceState,
     pub async_exception: MutCell<Option<Value>>,
     /// Objects whose repr is being made (`Py_ReprEnter`).
@@ -96,6 +98,7 @@ impl Vm {
             async_gen_hooks: MutCell::new((None, None)),
             coroutine_origin_depth: Cell::new(0),
             running_loop: MutCell::new(None),
+            running_task: MutCell::new(None),
             trace: Default::default(),
             async_exception: MutCell::new(None),
             repr_stack: MutCell::new(Vec::new()),

@@ -98,6 +98,7 @@ impl Vm {
         drop(self.context.take());
         drop(self.async_gen_hooks.take());
         drop(self.running_loop.take());
+        drop(self.running_task.take());
         drop(self.trace.function.take());
         drop(self.trace.profile.take());
         drop(self.async_exception.take());
