@@ -365,7 +365,13 @@ impl DateTime {
 
     /// The system's zone at the instant that this moment is in local time.
     fn local_zone(&self, vm: &Vm) -> PyResult {
-        let instant = local::instant_of(vm, self.day_of(), self.clock_of(), self.fold)?;
+        let (day, clock) = (self.day_of(), self.clock_of());
+        let mut instant = local::instant_of(vm, day, clock, self.fold)?;
+        let other = local::instant_of(vm, day, clock, !self.fold)?;
+        // In a gap the two folds stand in the opposite order; the zone wanted is the one before or after the gap.
+        if other != instant && (other > instant) == self.fold {
+            instant = other
+        }
         local::zone_at(vm, instant - EPOCH)
     }
 

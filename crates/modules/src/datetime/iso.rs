@@ -131,6 +131,8 @@ fn clock(text: &[u8]) -> Result<(Clock, bool), Malformed> {
                     return Err(Malformed);
                 }
             }
+            // Only seconds have fractions.
+            b'.' | b',' if i < 2 => return Err(Malformed),
             b'.' | b',' => break,
             _ if !separated => r.at -= 1,
             _ => return Err(Malformed),
