@@ -295,7 +295,8 @@ impl Future {
             return Err(vm.type_error("invalid exception object"));
         };
         if is_subtype(vm.type_of(made.as_value()), &vm.types.stop_iteration) {
-            let message = "StopIteration interacts badly with generators and cannot be raised into a Future";
+            let message =
+                "StopIteration interacts badly with generators and cannot be raised into a Future";
             let args = [vm.new_str(message)?.into_value()];
             let error = exception::instantiate(vm, &vm.types.runtime_error, &args)?;
             error.set_cause(Some(made.to_value()));
@@ -381,8 +382,7 @@ impl Future {
         if self.progress.get() != Progress::Pending {
             return call_soon(vm, &event_loop, callback, Some(me.clone()), context);
         }
-        self.callbacks
-            .with_mut(|all| all.push((callback, context)));
+        self.callbacks.with_mut(|all| all.push((callback, context)));
         Ok(())
     }
 
@@ -395,8 +395,7 @@ impl Future {
                 continue;
             }
             let found = self.callbacks.with_mut(|all| {
-                let same =
-                    |(f, c): &(Value, Value)| f.is(&candidate) && c.is(&context);
+                let same = |(f, c): &(Value, Value)| f.is(&candidate) && c.is(&context);
                 let place = all.iter().skip(at).position(same).map(|i| i + at);
                 place.map(|i| all.remove(i))
             });
@@ -662,9 +661,7 @@ impl Future {
             return Ok(Value::NONE);
         }
         let pairs = all.into_iter().map(|(f, c)| Tuple::pair(vm, f, c));
-        Ok(vm
-            .new_list(pairs.collect::<PyResult<_>>()?)?
-            .into_value())
+        Ok(vm.new_list(pairs.collect::<PyResult<_>>()?)?.into_value())
     }
 
     #[pygetter(name = "_result")]
@@ -789,18 +786,11 @@ impl FutureIter {
     #[pymethod(name = "send", sig = "($self, value, /)")]
     fn send_method(&self, vm: &Vm, value: &Value) -> PyResult {
         let _ = value;
-        self.next(vm)?
-            .ok_or_else(|| vm.stop_iteration(Value::NONE))
+        self.next(vm)?.ok_or_else(|| vm.stop_iteration(Value::NONE))
     }
 
     #[pymethod(sig = "($self, typ, val=None, tb=None, /)")]
-    fn throw(
-        &self,
-        vm: &Vm,
-        typ: &Value,
-        val: Option<&Value>,
-        tb: Option<&Value>,
-    ) -> PyResult {
+    fn throw(&self, vm: &Vm, typ: &Value, val: Option<&Value>, tb: Option<&Value>) -> PyResult {
         if val.is_some() {
             vm.warn(
                 &vm.types.deprecation_warning,

@@ -134,11 +134,7 @@ fn resume(vm: &Vm, coroutine: &Value, exception: Option<Value>) -> Sent {
     let Some(exception) = exception else {
         return iterator::send(vm, coroutine, &Value::NONE);
     };
-    let thrown = vm.call_method(
-        coroutine,
-        &vm.names.throw,
-        std::slice::from_ref(&exception),
-    );
+    let thrown = vm.call_method(coroutine, &vm.names.throw, std::slice::from_ref(&exception));
     match thrown {
         Ok(value) => Ok(SendResult::Next(value)),
         Err(_) if vm.exception_matches(&vm.types.stop_iteration) => {
@@ -440,10 +436,7 @@ impl Task {
         let Ok(message) = vm.new_str("Task was destroyed but it is pending!") else {
             return vm.clear_exception();
         };
-        let mut entries = vec![
-            ("task", zelf.to_value()),
-            ("message", message.into_value()),
-        ];
+        let mut entries = vec![("task", zelf.to_value()), ("message", message.into_value())];
         if let Some(source) = zelf.future.source.get() {
             entries.push(("source_traceback", source))
         }
