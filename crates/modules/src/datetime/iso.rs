@@ -168,9 +168,7 @@ pub fn time(text: &[u8]) -> Result<(Clock, Option<i64>), Malformed> {
             Ok((moment, None))
         };
     };
-    if surplus {
-        return Err(Malformed);
-    }
+    // One stray character before the zone is CPython's tolerance.
     if sign == b'Z' {
         return if offset.is_empty() {
             Ok((moment, Some(0)))
