@@ -115,6 +115,9 @@ fn clock(text: &[u8]) -> Result<(Clock, bool), Malformed> {
             separated = c == b':';
         }
         if r.at >= text.len() {
+            if matches!(c, b'.' | b',') {
+                return Err(Malformed);
+            }
             let [hour, minute, second] = fields;
             let clock = Clock {
                 hour,
@@ -170,10 +173,10 @@ pub fn time(text: &[u8]) -> Result<(Clock, Option<i64>), Malformed> {
     };
     // One stray character before the zone is CPython's tolerance.
     if sign == b'Z' {
-        return if offset.is_empty() {
-            Ok((moment, Some(0)))
-        } else {
-            Err(Malformed)
+        // A NUL passes for the end of the text, as in C.
+        return match offset.first() {
+            None | Some(0) => Ok((moment, Some(0))),
+            Some(_) => Err(Malformed),
         };
     }
     let (offset, surplus) = clock(offset)?;

@@ -367,6 +367,16 @@ impl Generator {
         }
     }
 
+    /// What the generator itself is handling becomes the context of the exception thrown in (`_PyErr_ChainStackItem`).
+    fn chain_handled(&self, vm: &Vm) {
+        let handled = self.exc.value.get().filter(|v| !v.is_none());
+        if let (Some(handled), Some(thrown)) = (handled, vm.pending_exception())
+            && !handled.is(thrown.as_value())
+        {
+            crate::objects::exception::set_context_avoiding_cycle(&thrown, handled)
+        }
+    }
+
     /// Resumes with a value, or (`raising`) with the exception that is set in `vm`.
     fn resume(&self, vm: &Vm, value: Value, raising: bool) -> PyResult<SendResult> {
         vm.check_stack()?;
@@ -400,6 +410,7 @@ impl Generator {
             }
             (*frame).entry = true;
             if raising {
+                self.chain_handled(vm);
                 // The handlers are those of the instruction before: of the yield.
                 crate::interpreter::trace::thrown(vm, frame);
                 match unwind::handle_at(vm, frame, (*frame).instruction().saturating_sub(1)) {
