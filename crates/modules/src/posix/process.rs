@@ -53,6 +53,9 @@ pub fn after_fork_child(vm: &Vm) {
             t.push(vm)
         }
     });
+    // The loop runs in the parent only.
+    drop(vm.running_loop.take());
+    drop(vm.running_task.take());
     naja_vm::builtins::signals::after_fork();
     crate::thread::after_fork(vm);
     run(vm, vm.interp.module_state::<AtFork>().child.get())

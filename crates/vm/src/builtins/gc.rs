@@ -240,6 +240,7 @@ pub mod module {
         let targets: Vec<&Header> = args.args.iter().filter_map(Value::header).collect();
         let mut found = vm.heap().gc().referrers(&targets);
         found.retain(|v| !v.is(&objects));
+        found.extend(crate::objects::generator::running_holders(vm, &targets));
         Ok(vm.new_list(found)?.into_value())
     }
 

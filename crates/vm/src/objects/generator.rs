@@ -255,6 +255,30 @@ unsafe fn owner_of<'a>(frame: *mut Frame) -> &'a Generator {
     unsafe { &*(*frame).generator }
 }
 
+/// The generators running in this thread whose variables hold one of `targets`. The collector does not look into them, as
+/// a running frame is a root.
+pub(crate) fn running_holders(vm: &Vm, targets: &[&naja_heap::Header]) -> Vec<Value> {
+    let is_target = |value: Value| {
+        let header = value.header();
+        header.is_some_and(|h| targets.iter().any(|t| std::ptr::eq(*t, h)))
+    };
+    let mut found = Vec::new();
+    let mut at = vm.stack.current.get();
+    while !at.is_null() {
+        // SAFETY: the frames of the chain are live, and a generator's has been entered.
+        unsafe {
+            if (*at).owner == crate::interpreter::frame::Owner::Generator {
+                let count = (*at).code().nlocalsplus as usize;
+                if (0..count).any(|i| (*at).local_slot(i).is_some_and(is_target)) {
+                    found.push(Ref::of_payload(owner_of(at)).into_value())
+                }
+            }
+            at = (*at).prev;
+        }
+    }
+    found
+}
+
 /// After a yield: the generator waits, and the frame that resumed it is current.
 ///
 /// # Safety
