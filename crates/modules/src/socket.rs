@@ -236,6 +236,96 @@ fn resolve(vm: &Vm, host: &Value, family: i32) -> PyResult<Address> {
     }
 }
 
+unsafe extern "C" {
+    fn gethostbyname_r(
+        name: *const libc::c_char,
+        entry: *mut libc::hostent,
+        buffer: *mut libc::c_char,
+        len: usize,
+        found: *mut *mut libc::hostent,
+        error: *mut libc::c_int,
+    ) -> libc::c_int;
+    fn gethostbyaddr_r(
+        address: *const libc::c_void,
+        count: libc::socklen_t,
+        family: libc::c_int,
+        entry: *mut libc::hostent,
+        buffer: *mut libc::c_char,
+        len: usize,
+        found: *mut *mut libc::hostent,
+        error: *mut libc::c_int,
+    ) -> libc::c_int;
+    fn hstrerror(error: libc::c_int) -> *const libc::c_char;
+}
+
+/// What a look-up of the old kind is given: where to put the entry, its place, memory for it, and the error.
+type LookUp<'a> = dyn Fn(
+        *mut *mut libc::hostent,
+        *mut libc::hostent,
+        &mut [libc::c_char],
+        *mut libc::c_int,
+    ) -> libc::c_int
+    + 'a;
+
+/// The triple (name, aliases, addresses) of a host. Raises `herror`.
+fn host_entry<F>(vm: &Vm, look_up: F) -> PyResult
+where
+    F: Fn(
+        *mut *mut libc::hostent,
+        *mut libc::hostent,
+        &mut [libc::c_char],
+        *mut libc::c_int,
+    ) -> libc::c_int,
+{
+    let look_up: &LookUp = &look_up;
+    // SAFETY: zeros are a valid empty entry.
+    let mut entry: libc::hostent = unsafe { MaybeUninit::zeroed().assume_init() };
+    let mut buffer = vec![0 as libc::c_char; 16 * 1024];
+    let (mut found, mut error) = (std::ptr::null_mut(), 0);
+    vm.without_gil(|| look_up(&mut found, &mut entry, &mut buffer, &mut error));
+    if found.is_null() {
+        // SAFETY: the answer is a static C string.
+        let text = unsafe { CStr::from_ptr(hstrerror(error)) }.to_string_lossy();
+        let class = vm.interp.module_state::<State>().herror.get();
+        let args = [
+            vm.new_int(i64::from(error))?,
+            vm.new_str(text)?.into_value(),
+        ];
+        let class = class.unwrap_or_else(|| vm.types.os_error.clone());
+        return Err(vm.raise_with(&class, &args));
+    }
+    let (mut aliases, mut addresses) = (Vec::new(), Vec::new());
+    // SAFETY: the entry's lists end with null, and point into the buffer.
+    unsafe {
+        let text = |text: *const libc::c_char| -> PyResult {
+            let text = CStr::from_ptr(text).to_string_lossy();
+            Ok(vm.new_str(text)?.into_value())
+        };
+        let mut at = entry.h_aliases;
+        while !at.is_null() && !(*at).is_null() {
+            aliases.push(text(*at)?);
+            at = at.add(1);
+        }
+        let mut at = entry.h_addr_list;
+        while !at.is_null() && !(*at).is_null() {
+            let bytes = (*at).cast::<u8>();
+            let shown = if entry.h_addrtype == libc::AF_INET6 {
+                Ipv6Addr::from(*bytes.cast::<[u8; 16]>()).to_string()
+            } else {
+                Ipv4Addr::from(*bytes.cast::<[u8; 4]>()).to_string()
+            };
+            addresses.push(vm.new_str(shown)?.into_value());
+            at = at.add(1);
+        }
+        let items = vec![
+            text(entry.h_name)?,
+            vm.new_list(aliases)?.into_value(),
+            vm.new_list(addresses)?.into_value(),
+        ];
+        Ok(vm.new_tuple(items)?.into_value())
+    }
+}
+
 fn port_of(vm: &Vm, value: &Value, function: &str) -> PyResult<u16> {
     let port = number::index_i64(vm, value)?.unwrap_or(-1);
     u16::try_from(port)
@@ -1315,6 +1405,61 @@ pub mod module {
         Ok(vm
             .new_str(Ipv4Addr::from(u32::from_be(a.sin_addr.s_addr)).to_string())?
             .into_value())
+    }
+
+    /// Return the true host name, a list of aliases, and a list of IP addresses, for a host.
+    ///
+    /// The host argument is a string giving a host name or IP number.
+    #[pyfunction(sig = "($module, host, /)")]
+    fn gethostbyname_ex(vm: &Vm, host: &Value) -> PyResult {
+        let args = std::slice::from_ref(host);
+        vm.permit(Access::Event("socket.gethostbyname", args))?;
+        let name = host_name(vm, host)?;
+        host_entry(vm, |found, entry, buffer, error| {
+            // SAFETY: a C string, and room as `host_entry` says.
+            unsafe {
+                let (len, data) = (buffer.len(), buffer.as_mut_ptr());
+                gethostbyname_r(name.as_ptr(), entry, data, len, found, error)
+            }
+        })
+    }
+
+    /// Return the true host name, a list of aliases, and a list of IP addresses, for a host.
+    ///
+    /// The host argument is a string giving a host name or IP number.
+    #[pyfunction(sig = "($module, host, /)")]
+    fn gethostbyaddr(vm: &Vm, host: &Value) -> PyResult {
+        let args = std::slice::from_ref(host);
+        vm.permit(Access::Event("socket.gethostbyaddr", args))?;
+        let address = resolve(vm, host, libc::AF_UNSPEC)?;
+        let (family, bytes) = match i32::from(address.storage.ss_family) {
+            libc::AF_INET => {
+                let a: libc::sockaddr_in = address.read();
+                (libc::AF_INET, a.sin_addr.s_addr.to_ne_bytes().to_vec())
+            }
+            libc::AF_INET6 => {
+                let a: libc::sockaddr_in6 = address.read();
+                (libc::AF_INET6, a.sin6_addr.s6_addr.to_vec())
+            }
+            _ => return Err(vm.raise(&vm.types.os_error, "unsupported address family")),
+        };
+        host_entry(vm, |found, entry, buffer, error| {
+            // SAFETY: an address of that family, and room as `host_entry` says.
+            unsafe {
+                let count = bytes.len() as libc::socklen_t;
+                let (len, data) = (buffer.len(), buffer.as_mut_ptr());
+                gethostbyaddr_r(
+                    bytes.as_ptr().cast(),
+                    count,
+                    family,
+                    entry,
+                    data,
+                    len,
+                    found,
+                    error,
+                )
+            }
+        })
     }
 
     /// Convert an IP address in string format to the 32-bit packed binary format.

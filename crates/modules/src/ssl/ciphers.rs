@@ -113,6 +113,11 @@ pub fn by_code(code: u16) -> Option<&'static Suite> {
 }
 
 impl Suite {
+    /// The kind of key it wants.
+    pub fn auth(&self) -> &'static str {
+        self.auth
+    }
+
     pub fn tls13(&self) -> bool {
         self.name.starts_with("TLS_")
     }

@@ -93,7 +93,22 @@ impl Keys {
 
 impl ResolvesServerCert for Keys {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.pick(hello.signature_schemes())
+        let schemes = hello.signature_schemes();
+        // Suites of TLS 1.2 want a kind of key.
+        let suits = |key: &CertifiedKey| {
+            let kind = match key.key.algorithm() {
+                rustls::SignatureAlgorithm::RSA => "RSA",
+                _ => "ECDSA",
+            };
+            let offered = hello.cipher_suites().iter();
+            offered
+                .filter_map(|suite| ciphers::by_code(u16::from(*suite)))
+                .any(|suite| suite.tls13() || suite.auth() == kind)
+        };
+        let usable = |key: &&Arc<CertifiedKey>| {
+            suits(key) && key.key.choose_scheme(schemes).is_some()
+        };
+        self.0.iter().find(usable).cloned()
     }
 }
 
@@ -266,6 +281,28 @@ impl Context {
         Ok(made)
     }
 
+    /// Certificates of folders count as loaded once a chain has used them.
+    pub fn note_used(&self, sent: &[Arc<X509>]) {
+        let (Some(trust), Some(last)) = (self.trust.get(), sent.last()) else {
+            return;
+        };
+        let used = |cert: &&Arc<X509>| {
+            cert.subject == last.issuer || sent.iter().any(|sent| sent.der == cert.der)
+        };
+        for cert in trust.certs.iter().filter(used) {
+            self.trusted.with_mut(|all| {
+                if !all.iter().any(|known| known.der == cert.der) {
+                    all.push(cert.clone());
+                }
+            });
+        }
+    }
+
+    /// OP_IGNORE_UNEXPECTED_EOF.
+    pub fn ignores_end(&self) -> bool {
+        self.options.get() & 128 != 0
+    }
+
     fn versions(&self, vm: &Vm) -> PyResult<Vec<&'static SupportedProtocolVersion>> {
         let (low, high) = (self.minimum.get(), self.maximum.get());
         let options = self.options.get();
@@ -405,8 +442,7 @@ impl Context {
         let mut count = 0;
         for block in pem::blocks(text).ok_or_else(|| pem_error(vm))? {
             if pem::is_certificate(&block.label) {
-                let cert = X509::parse(&block.der)
-                    .ok_or_else(|| errors::reason(vm, "ASN1", "WRONG_TAG", 4544))?;
+                let cert = X509::parse(&block.der).ok_or_else(|| pem_error(vm))?;
                 self.add_trusted(cert);
                 count += 1;
             } else if block.label == "X509 CRL" {
@@ -1086,10 +1122,10 @@ impl Context {
 
     #[pysetter]
     fn set_sni_callback(&self, vm: &Vm, value: Option<&Value>) -> PyResult<()> {
+        let value = set_value(vm, value)?;
         if self.protocol == PROTOCOL_TLS_CLIENT {
             return Err(vm.value_error("sni_callback cannot be set on TLS_CLIENT context"));
         }
-        let value = set_value(vm, value)?;
         if !value.is_none() && !is_callable(vm, value) {
             self.sni_callback.set(Value::NONE);
             return Err(vm.type_error("not a callable object"));

@@ -7,7 +7,7 @@ use naja_heap::{MutCell, Ref, Value};
 use naja_vm::exception::BaseException;
 use naja_vm::protocols::{attributes, object};
 use naja_vm::str_;
-use naja_vm::type_::Type;
+use naja_vm::type_::{Type, TypeFlags};
 use naja_vm::{PyResult, Raised, Vm};
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
@@ -91,6 +91,7 @@ fn make(vm: &Vm, name: &str, doc: &str, bases: Vec<Value>) -> PyResult<Ref<Type>
         .downcast_into::<Type>()
         .map_err(|_| vm.system_error("a class is not a type"))?;
     class.slots.str.set(Some(text_of));
+    class.set_flag(TypeFlags::IMMUTABLE, true);
     Ok(class)
 }
 

@@ -179,7 +179,7 @@ pub mod module {
         module.set(vm, "OPENSSL_VERSION_NUMBER", vm.new_int(number)?)?;
         module.set(vm, "OPENSSL_VERSION_INFO", numbers(&parts)?)?;
         module.set(vm, "_OPENSSL_API_VERSION", numbers(&parts)?)?;
-        let version = vm.new_str("rustls 0.23 (interface of OpenSSL 3.0.0)")?;
+        let version = vm.new_str("OpenSSL 3.0.0 interface, on rustls 0.23")?;
         module.set(vm, "OPENSSL_VERSION", version.into_value())?;
         let ciphers = vm.new_str("ALL:!COMPLEMENTOFDEFAULT:!eNULL")?;
         module.set(vm, "_DEFAULT_CIPHERS", ciphers.into_value())

@@ -72,10 +72,46 @@ struct Engine {
     error: Option<Error>,
     /// The peer's bytes have ended.
     ended: bool,
+    /// An operation has failed because of that.
+    broken: bool,
     closing: bool,
+    /// The header of the record being received, as far as it is there, and how much of the record is still to come.
+    header: Vec<u8>,
+    left: usize,
 }
 
 impl Engine {
+    /// How many bytes to receive next: never beyond the present record, for what follows the last one is not TLS's, and
+    /// who waits for the descriptor must find it readable while there is something left.
+    fn wanted(&self) -> usize {
+        match self.left {
+            0 => 5 - self.header.len(),
+            left => left,
+        }
+    }
+
+    /// Follows the records in what was received.
+    fn track(&mut self, data: &[u8]) {
+        let mut rest = data;
+        while !rest.is_empty() {
+            if self.left == 0 {
+                let count = rest.len().min(5 - self.header.len());
+                self.header.extend_from_slice(&rest[..count]);
+                rest = &rest[count..];
+                if let [.., high, low] = self.header[..]
+                    && self.header.len() == 5
+                {
+                    self.left = usize::from(u16::from_be_bytes([high, low]));
+                    self.header.clear();
+                }
+            } else {
+                let count = rest.len().min(self.left);
+                self.left -= count;
+                rest = &rest[count..];
+            }
+        }
+    }
+
     fn connection(&mut self) -> Option<&mut Connection> {
         match &mut self.state {
             State::Open(connection) => Some(connection),
@@ -299,7 +335,10 @@ impl SslSocket {
                 out: Vec::new(),
                 error: None,
                 ended: false,
+                broken: false,
                 closing: false,
+                header: Vec::new(),
+                left: 0,
             }),
             transport,
             context: MutCell::new(Some(context.clone())),
@@ -419,10 +458,11 @@ impl SslSocket {
         if self.engine.with(|engine| engine.ended) {
             return Ok(false);
         }
+        let wanted = self.engine.with(Engine::wanted);
         let received = match (wire, &self.transport) {
-            (Some(wire), _) => self.receive(vm, wire, line)?,
+            (Some(wire), _) => self.receive(vm, wire, wanted, line)?,
             (None, Transport::Memory { incoming, .. }) => {
-                let data = incoming.take(usize::MAX);
+                let data = incoming.take(wanted);
                 if data.is_empty() && !incoming.at_eof() {
                     return Err(errors::status(vm, Kind::WantRead, line));
                 }
@@ -439,7 +479,10 @@ impl SslSocket {
             });
             return Ok(false);
         }
-        self.engine.with_mut(|engine| engine.inbox.extend(received));
+        self.engine.with_mut(|engine| {
+            engine.track(&received);
+            engine.inbox.extend(received);
+        });
         self.digest(vm, wire, line)?;
         Ok(true)
     }
@@ -454,8 +497,8 @@ impl SslSocket {
         }
     }
 
-    fn receive(&self, vm: &Vm, wire: &Wire, line: u32) -> PyResult<Vec<u8>> {
-        let mut buffer = vec![0u8; CHUNK];
+    fn receive(&self, vm: &Vm, wire: &Wire, wanted: usize, line: u32) -> PyResult<Vec<u8>> {
+        let mut buffer = vec![0u8; wanted];
         loop {
             let (count, code) = vm.without_gil(|| {
                 // SAFETY: the buffer is as long as said.
@@ -479,8 +522,22 @@ impl SslSocket {
         }
     }
 
+    /// The peer is gone without having said so.
+    #[cold]
+    fn broken(&self, vm: &Vm, line: u32) -> Raised {
+        self.engine.with_mut(|engine| engine.broken = true);
+        errors::status(vm, Kind::Eof, line)
+    }
+
+    fn is_broken(&self) -> bool {
+        self.engine.with(|engine| engine.broken)
+    }
+
     /// Goes on until the handshake is over.
     fn handshake(zelf: &Ref<Self>, vm: &Vm, wire: Option<&Wire>, line: u32) -> PyResult<()> {
+        if zelf.is_broken() {
+            return Err(zelf.broken(vm, line));
+        }
         loop {
             zelf.flush(vm, wire, line)?;
             let accepted = zelf.engine.with_mut(|engine| {
@@ -504,10 +561,12 @@ impl SslSocket {
                 break;
             }
             if !zelf.fill(vm, wire, line)? {
-                return Err(errors::status(vm, Kind::Eof, line));
+                return Err(zelf.broken(vm, line));
             }
         }
-        zelf.handshaken.set(true);
+        if !zelf.handshaken.replace(true) {
+            zelf.present_context(vm)?.note_used(&zelf.peer_chain());
+        }
         Ok(())
     }
 
@@ -571,7 +630,11 @@ impl SslSocket {
         const HANDSHAKE_FAILURE: u8 = 40;
         const INTERNAL_ERROR: u8 = 80;
         let owner = zelf.owner.get();
-        let shown = referent(&owner).unwrap_or_else(|| zelf.to_value());
+        let shown = match referent(&owner) {
+            Some(owner) => owner,
+            None if owner.is_none() => zelf.to_value(),
+            None => return Ok(Some(INTERNAL_ERROR)), // whom the callback would be about is gone
+        };
         let name = match name {
             Some(name) => vm.new_str(name)?.into_value(),
             None => Value::NONE,
@@ -613,7 +676,7 @@ impl SslSocket {
                     return Ok(buffer);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return Err(errors::status(vm, Kind::Eof, READ)),
+                Err(_) => return zelf.end(vm),
             }
             if !zelf.fill(vm, wire, READ)? {
                 let over = zelf.engine.with_mut(|engine| match engine.connection() {
@@ -625,10 +688,18 @@ impl SslSocket {
                 if over {
                     return Ok(Vec::new());
                 }
-                return Err(errors::status(vm, Kind::Eof, READ));
+                return zelf.end(vm);
             }
             zelf.flush(vm, wire, READ)?;
         }
+    }
+
+    /// The end of the peer's bytes without a word: an error, unless the context ignores it.
+    fn end(&self, vm: &Vm) -> PyResult<Vec<u8>> {
+        if self.present_context(vm)?.ignores_end() {
+            return Ok(Vec::new());
+        }
+        Err(self.broken(vm, READ))
     }
 
     /// The certificates that the peer sent.
@@ -671,6 +742,9 @@ impl SslSocket {
         let data = b.to_vec();
         let wire = zelf.wire(vm)?;
         let wire = wire.as_ref();
+        if zelf.is_broken() {
+            return Err(zelf.broken(vm, WRITE));
+        }
         if !zelf.handshaken.get() {
             SslSocket::handshake(zelf, vm, wire, WRITE)?;
         }
@@ -956,7 +1030,10 @@ impl SslSocket {
 
     #[pysetter]
     fn set_context(&self, vm: &Vm, value: Option<&Value>) -> PyResult<()> {
-        let Some(context) = value.and_then(|v| v.downcast::<Context>()) else {
+        let Some(value) = value else {
+            return Err(vm.attribute_error("cannot delete attribute"));
+        };
+        let Some(context) = value.downcast::<Context>() else {
             return Err(vm.type_error("The value must be a SSLContext"));
         };
         drop(self.context.replace(Some(context.clone())));
@@ -985,9 +1062,13 @@ impl SslSocket {
 
     #[pysetter]
     fn set_owner(&self, vm: &Vm, value: Option<&Value>) -> PyResult<()> {
-        let owner = match value.filter(|v| !v.is_none()) {
-            Some(owner) => WeakRef::make(vm, &vm.types.weakref.clone(), owner, None)?,
-            None => Value::NONE,
+        let Some(value) = value else {
+            return Err(vm.attribute_error("cannot delete attribute"));
+        };
+        let owner = if value.is_none() {
+            Value::NONE
+        } else {
+            WeakRef::make(vm, &vm.types.weakref.clone(), value, None)?
         };
         self.owner.set(owner);
         Ok(())
@@ -1002,6 +1083,7 @@ impl SslSocket {
     #[pysetter]
     fn set_session(&self, vm: &Vm, value: Option<&Value>) -> PyResult<()> {
         match value {
+            None => Err(vm.attribute_error("cannot delete attribute")),
             Some(value) if value.is_none() => Ok(()),
             Some(value) if value.downcast::<super::certificate::Session>().is_none() => {
                 Err(vm.type_error("Value is not a SSLSession."))

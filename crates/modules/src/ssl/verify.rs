@@ -22,6 +22,7 @@ pub const CERT_NONE: i32 = 0;
 pub const CERT_REQUIRED: i32 = 2;
 
 pub const CRL_CHECK: u64 = 4;
+pub const STRICT: u64 = 0x20;
 pub const PARTIAL_CHAIN: u64 = 0x80000;
 
 /// The certificates of a context that are trusted.
@@ -176,6 +177,11 @@ impl Verifier {
                 self.check_client(leaf_der, sent, now)
             };
             result.map_err(|error| self.translate(error, &leaf, sent))?;
+            if self.flags & STRICT != 0 && !leaf.is_self_issued() && !leaf.names_authority_key() {
+                let text = "Missing Authority Key Identifier";
+                let why = CertificateError::ApplicationVerificationFailure;
+                return Err(self.refuse(85, text, why));
+            }
         }
         self.check_host(&leaf)
     }

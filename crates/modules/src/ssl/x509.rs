@@ -258,6 +258,11 @@ impl X509 {
         }
     }
 
+    /// Whether it says which key of its issuer's signed it.
+    pub fn names_authority_key(&self) -> bool {
+        self.extension("2.5.29.35").is_some()
+    }
+
     pub fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
