@@ -105,9 +105,8 @@ impl ResolvesServerCert for Keys {
                 .filter_map(|suite| ciphers::by_code(u16::from(*suite)))
                 .any(|suite| suite.tls13() || suite.auth() == kind)
         };
-        let usable = |key: &&Arc<CertifiedKey>| {
-            suits(key) && key.key.choose_scheme(schemes).is_some()
-        };
+        let usable =
+            |key: &&Arc<CertifiedKey>| suits(key) && key.key.choose_scheme(schemes).is_some();
         self.0.iter().find(usable).cloned()
     }
 }
