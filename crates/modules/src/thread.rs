@@ -957,6 +957,7 @@ pub mod module {
         if !is_callable(vm, function) {
             return Err(vm.type_error("thread function must be callable"));
         }
+        let given = handle.cloned().unwrap_or(Value::NONE);
         let handle = match handle {
             Some(handle) if !handle.is_none() => match handle.downcast::<ThreadHandle>() {
                 Some(handle) => handle.clone(),
@@ -969,8 +970,8 @@ pub mod module {
             "_thread.start_joinable_thread",
             &[
                 function.clone(),
-                Value::from_bool(daemon),
-                handle.to_value(),
+                Value::small_int(daemon as i64),
+                given,
             ],
         ))?;
         start(vm, &handle.0, daemon, function.clone(), Vec::new(), None)?;

@@ -127,6 +127,12 @@ impl Heap {
             .0
             .each(|object| object.set_flag(Flags::COLLECTING, false));
         self.split(&unreachable.0, &dead.0);
+        // Finalizers may have made new weak references: nobody is to see the dead through them.
+        dead.0.each(|object| {
+            if object.has_flag(Flags::HAS_WEAKREFS) {
+                (self.hooks.detach_weakrefs)(object, true, &mut Vec::new())
+            }
+        });
         old.merge(&unreachable.0);
         result.collected += dead.0.len();
         self.clear_all(&dead.0, old);

@@ -33,6 +33,11 @@ impl Traverse for KeyWrapper {
 
 #[pymethods]
 impl KeyWrapper {
+    #[pygetter]
+    fn __text_signature__(&self) -> &'static str {
+        "(obj)"
+    }
+
     #[pyslot]
     fn call(&self, vm: &Vm, args: Args) -> PyResult {
         let object = match args.args {

@@ -189,7 +189,7 @@ impl<'a, 'i> Pass<'a, 'i> {
                     || error.message.starts_with("unterminated triple-quoted")
                     || error.message.starts_with("unexpected EOF")
                     || (error.message.starts_with("unterminated string")
-                        && !self.input.source.ends_with('\n'))
+                        && ends_in_string(self.input.source))
             }),
             T::Dedent => last.start as usize >= self.input.source.len(),
             // The lexer does not look beyond these.
@@ -850,4 +850,12 @@ fn characters(line: &str, bytes: i64) -> i64 {
         .filter(|&&b| b & 0xC0 != 0x80)
         .count();
     (inside + bytes.saturating_sub(line.len())) as i64
+}
+
+/// Whether an unterminated string reaches the end of the source: no line ends it, or only escaped ones do.
+fn ends_in_string(source: &str) -> bool {
+    match source.strip_suffix('\n') {
+        None => true,
+        Some(rest) => rest.bytes().rev().take_while(|&b| b == b'\\').count() % 2 == 1,
+    }
 }

@@ -382,7 +382,8 @@ fn tree_object<'a>(
         optimize: optimization(vm, options),
         future_annotations: features & flags::FUTURE_ANNOTATIONS != 0,
         syntax_check_only: options.flags & flag::OPTIMIZED_AST == flag::ONLY_AST,
-        enable_warnings: true,
+        // They come when the tree is compiled.
+        enable_warnings: false,
     };
     let mut warnings = Vec::new();
     let result = naja_parser::preprocess::preprocess(tree, steps, arena, &mut warnings);
@@ -413,7 +414,25 @@ fn compile_object(vm: &Vm, source: &Value, filename: &str, options: &Options) ->
 
 /// The text of a source file's bytes: by its byte order mark, its coding comment, or as UTF-8. Raises SyntaxError.
 pub fn decode_source(vm: &Vm, data: &[u8], filename: &str) -> PyResult<String> {
-    decode(vm, data, filename, true)
+    let text = decode(vm, data, filename, true)?;
+    match text.find('\0') {
+        None => Ok(text),
+        Some(at) => {
+            let before = &text[..at];
+            let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+            let error = SyntaxError {
+                kind: SyntaxErrorKind::Syntax,
+                message: "source code cannot contain null bytes".into(),
+                lineno: before.matches('\n').count() as i32 + 1,
+                offset: 0,
+                end_lineno: -1,
+                end_offset: -1,
+                text: Some(before[start..].into()),
+                metadata: None,
+            };
+            Err(raise_syntax_error(vm, &error, filename))
+        }
+    }
 }
 
 /// As [`decode_source`]; of what comes `from_file` messages tell the name.

@@ -496,7 +496,15 @@ pub fn handle_uncaught(vm: &Vm, exception: Ref<BaseException>) -> i32 {
                 exception.to_value(),
                 exception.traceback_value(),
             ];
-            if vm.call(&hook, &args).is_err() {
+            let [ty, value, traceback] = &args;
+            let event = [hook.clone(), ty.clone(), value.clone(), traceback.clone()];
+            let audited = vm.permit(Access::Event("sys.excepthook", &event));
+            if matches!(audited, Err(_) if vm.exception_matches(&vm.types.runtime_error)) {
+                // A hook that forbids it: the report is left out.
+                vm.clear_exception();
+                return 1;
+            }
+            if audited.is_err() || vm.call(&hook, &args).is_err() {
                 let second = vm.take_exception();
                 if is_subtype(vm.type_of(second.as_value()), &vm.types.system_exit) {
                     return exit_status(vm, &second);

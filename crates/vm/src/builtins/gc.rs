@@ -253,8 +253,22 @@ pub mod module {
             std::slice::from_ref(&objects),
         ))?;
         let mut found = Vec::new();
-        for header in args.args.iter().filter_map(Value::header) {
-            found.extend(vm.heap().referents(header));
+        for object in args.args {
+            let Some(header) = object.header() else {
+                continue;
+            };
+            // Small numbers are no objects of the heap: its traversal does not see them.
+            if let Some(list) = object.downcast::<crate::objects::list::List>() {
+                found.extend(list.to_vec());
+            } else if let Some(tuple) = object.downcast::<crate::objects::tuple::Tuple>() {
+                found.extend(tuple.items().iter().cloned());
+            } else if let Some(dict) = object.downcast::<crate::objects::dict::Dict>() {
+                for (key, value) in dict.items_vec() {
+                    found.extend([key, value]);
+                }
+            } else {
+                found.extend(vm.heap().referents(header));
+            }
         }
         Ok(vm.new_list(found)?.into_value())
     }

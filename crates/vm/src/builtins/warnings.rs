@@ -567,7 +567,7 @@ impl Vm {
             }
         });
         if issued.is_err() {
-            crate::objects::exception::write_unraisable(self, Some(coroutine))
+            crate::objects::exception::write_unraisable_while(self, "finalizing coroutine", coroutine)
         }
     }
 }

@@ -47,7 +47,8 @@ const fn alias(
         path,
         original,
         package,
-        essential: true,
+        // Importlib's halves are needed to find anything else.
+        essential: path.len() > 10 && path.as_bytes()[0] == b'i',
     }
 }
 

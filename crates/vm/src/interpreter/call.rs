@@ -323,6 +323,9 @@ impl Vm {
             }
             return Ok((Dict::new(self)?, Some(found)));
         }
+        if let Some(frame) = self.visible_frame() {
+            return Ok((frame.builtins(), frame.odd_builtins()));
+        }
         match self.interp.state.builtins.get() {
             Some(dict) => Ok((dict, None)),
             None => Ok((Dict::new(self)?, None)),

@@ -714,7 +714,14 @@ impl AnextAwaitable {
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
         let iterator = zelf.iterator(vm)?;
-        match crate::protocols::iterator::next(vm, &iterator) {
+        // StopIteration passes: it has the result.
+        let Some(next) = vm.type_of(&iterator).slots.iternext.get() else {
+            return Err(vm.type_error(format!(
+                "'{}' object is not an iterator",
+                vm.type_of(&iterator).full_name()
+            )));
+        };
+        match next(vm, &iterator) {
             Ok(value) => Ok(value),
             Err(raised) => zelf.or_default(vm, Err(raised)).map(Some),
         }

@@ -97,7 +97,7 @@ impl Complex {
             let value = special(vm, value)?.unwrap_or_else(|| value.clone());
             want_number(vm, &value, "real")?;
             if let Some(z) = value.downcast::<Complex>() {
-                warn_complex(vm, &value, "real")?;
+                warn_complex(vm, real.unwrap_or(&value), "real")?;
                 (re, twist) = (z.re, z.im);
             } else {
                 re = crate::objects::float::from_object(vm, &value)?;

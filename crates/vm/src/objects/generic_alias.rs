@@ -86,11 +86,15 @@ fn shown(vm: &Vm, value: &Value) -> PyResult<String> {
     let Some(list) = value.downcast::<List>() else {
         return type_repr(vm, value);
     };
-    let items = list
-        .to_vec()
-        .iter()
-        .map(|i| type_repr(vm, i))
-        .collect::<PyResult<Vec<_>>>()?;
+    let count = list.to_vec().len();
+    let mut items = Vec::with_capacity(count);
+    for i in 0..count {
+        // A repr may have shortened the list.
+        let Some(item) = list.items.with(|items| items.get(i).cloned()) else {
+            return Err(vm.index_error("list index out of range"));
+        };
+        items.push(type_repr(vm, &item)?);
+    }
     Ok(format!("[{}]", items.join(", ")))
 }
 

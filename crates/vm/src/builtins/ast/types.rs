@@ -535,7 +535,15 @@ impl Node {
         let changes: Vec<_> = args.keywords().collect();
         let dict = instance::materialize(vm, zelf)?;
         check_replace(vm, zelf, Some(&dict), &changes)?;
-        let merged = dict.copy(vm)?;
+        // What else the node has in its dictionary is not passed on.
+        let merged = Dict::new(vm)?;
+        for kind in ["_fields", "_attributes"] {
+            for name in class_names(vm, zelf, kind)? {
+                if let Some(value) = dict.get(vm, &name)? {
+                    merged.set(vm, &name, value)?;
+                }
+            }
+        }
         for (name, value) in &changes {
             merged.set_str(vm, name, (*value).clone())?;
         }

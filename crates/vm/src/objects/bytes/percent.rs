@@ -73,7 +73,7 @@ fn character(vm: &Vm, value: &Value) -> PyResult<u8> {
             if !number::has_index(vm, value) {
                 return Err(vm.type_error(format!(
                     "%c requires an integer in range(256) or a single byte, not {}",
-                    vm.type_of(value).full_name()
+                    vm.type_of(value).qualified(vm)
                 )));
             }
             return match number::index_i64(vm, value)?.map(u8::try_from) {

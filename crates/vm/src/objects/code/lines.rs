@@ -178,7 +178,11 @@ pub fn branches(vm: &Vm, code: &Ref<CodeObject>) -> PyResult {
 pub fn positions(vm: &Vm, code: &Ref<CodeObject>) -> PyResult {
     let mut all = Vec::new();
     for (p, units) in locations(code.linetable.as_bytes(), code.firstlineno) {
-        let position = [p.lineno, p.end_lineno, p.col_offset, p.end_col_offset];
+        let position = if vm.interp.config.no_debug_ranges {
+            [p.lineno, p.lineno, -1, -1]
+        } else {
+            [p.lineno, p.end_lineno, p.col_offset, p.end_col_offset]
+        };
         all.extend(std::iter::repeat_n(position, units));
     }
     let iterator = PositionsIterator {

@@ -463,7 +463,8 @@ fn truncated(vm: &Vm, f: f64) -> PyResult {
 pub fn from_object(vm: &Vm, x: &Value) -> PyResult<f64> {
     // A subclass may override `__float__`.
     if exact(vm, x).is_none()
-        && value_of(x).is_some()
+        && !vm.type_of(x).is(&vm.types.str)
+        && (value_of(x).is_some() || str_::of(x).is_some())
         && let Some(f) = vm.type_of(x).slots.float.get()
     {
         let made = f(vm, x)?;

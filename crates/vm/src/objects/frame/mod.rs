@@ -259,6 +259,16 @@ impl FrameObject {
             .any(|(n, kinds)| kinds & kind::HIDDEN == 0 && crate::objects::str_::eq(n, name))
     }
 
+    /// The names of all variables, set or not.
+    pub fn variable_names(&self) -> Vec<Ref<crate::objects::str_::Str>> {
+        let kinds = self.code.localspluskinds.iter();
+        let names = self.code.localsplusnames.iter().zip(kinds);
+        names
+            .filter(|(_, kinds)| *kinds & kind::HIDDEN == 0)
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
     /// Sets a variable from outside (debuggers). Says whether there is one of that name.
     pub fn set_variable(&self, name: &Ref<crate::objects::str_::Str>, value: Value) -> bool {
         let Some(index) = self
@@ -384,6 +394,9 @@ impl FrameObject {
                 }
                 Ok(())
             }
+            None => Err(vm.attribute_error(
+                "attribute 'f_trace_opcodes' of 'frame' objects cannot be deleted",
+            )),
             _ => Err(vm.type_error("attribute value type must be bool")),
         }
     }
@@ -424,6 +437,7 @@ impl FrameObject {
                 self.trace_lines.set(value.is_true());
                 Ok(())
             }
+            None => Err(vm.type_error("can't delete numeric/char attribute")),
             _ => Err(vm.type_error("attribute value type must be bool")),
         }
     }

@@ -5,7 +5,7 @@
 use super::FrameObject;
 use crate::function::Args;
 use crate::objects::dict::Dict;
-use crate::objects::str_;
+use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
 use crate::protocols::compare::{CompareOp, eq};
 use crate::protocols::{iterator, object, sequence};
@@ -67,8 +67,24 @@ impl FrameLocalsProxy {
         Ok(dict)
     }
 
+    /// The variable that a key means: itself for `str`, an equal name for other objects.
+    fn variable_of(&self, vm: &Vm, key: &Value) -> PyResult<Option<Ref<Str>>> {
+        let hash = crate::protocols::hash::hash(vm, key)?;
+        if vm.type_of(key).is(&vm.types.str) {
+            return Ok(str_::of(key).cloned());
+        }
+        for name in self.frame.variable_names() {
+            if crate::protocols::hash::hash(vm, name.as_value())? == hash
+                && crate::protocols::compare::eq(vm, name.as_value(), key)?
+            {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     fn lookup(&self, vm: &Vm, key: &Value) -> PyResult<Option<Value>> {
-        if let Some(name) = str_::of(key) {
+        if let Some(name) = &self.variable_of(vm, key)? {
             for (known, value) in self.frame.variables() {
                 if str_::of(&known).is_some_and(|k| str_::eq(k, name)) {
                     return Ok(Some(value));
@@ -85,7 +101,7 @@ impl FrameLocalsProxy {
     }
 
     fn store(&self, vm: &Vm, key: &Value, value: Option<&Value>) -> PyResult<()> {
-        if let Some(name) = str_::of(key) {
+        if let Some(name) = &self.variable_of(vm, key)? {
             let known = self.frame.has_variable(name);
             match value {
                 Some(value) if known => {
@@ -275,18 +291,12 @@ impl FrameLocalsProxy {
             .rev()
             .map(|(key, _)| key)
             .collect();
-        iterator::iter(vm, vm.new_list(keys)?.as_value())
+        Ok(vm.new_list(keys)?.into_value())
     }
 
     /// See dict.copy.
     #[pymethod(sig = "($self, /)")]
     fn copy(&self, vm: &Vm) -> PyResult {
-        Ok(self.snapshot(vm)?.into_value())
-    }
-
-    /// See dict.__copy__.
-    #[pymethod(sig = "($self, /)")]
-    fn __copy__(&self, vm: &Vm) -> PyResult {
         Ok(self.snapshot(vm)?.into_value())
     }
 

@@ -146,6 +146,15 @@ impl Function {
                 code.nfreevars
             )));
         }
+        use naja_bytecode::code::flags;
+        let kinds = flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR;
+        if self.code.with(|old| old.flags & kinds) != code.flags & kinds {
+            vm.warn(
+                &vm.types.deprecation_warning,
+                "Assigning a code object of non-matching type is deprecated (e.g., from a generator to a plain function)",
+                1,
+            )?;
+        }
         self.set_code(code);
         Ok(())
     }

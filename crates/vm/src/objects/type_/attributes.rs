@@ -3,7 +3,6 @@
 //! CPython: Objects/typeobject.c (type_getattro, type_setattro, type_getsets, type_methods).
 
 use super::{Type, TypeFlags, class_new, is_subtype, slot_defs};
-use crate::function::descriptor::GetSetDescriptor;
 use crate::function::{Args, GetSetDef};
 use crate::objects::dict::Dict;
 use crate::objects::mappingproxy::MappingProxy;
@@ -24,6 +23,35 @@ pub static INSTANCE_DICT: GetSetDef = GetSetDef {
     set: Some(set_instance_dict),
 };
 
+/// The `__dict__` of instances of built-in classes: it cannot be deleted.
+pub static NATIVE_DICT: GetSetDef = GetSetDef {
+    name: "__dict__",
+    doc: "dictionary for instance variables",
+    member: false,
+    get: Some(|vm, object| instance::materialize(vm, object).map(Ref::into_value)),
+    set: Some(set_native_dict),
+};
+
+fn set_native_dict(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResult<()> {
+    match value {
+        None => Err(vm.type_error("cannot delete __dict__")),
+        Some(value) => put_dict(vm, object, value),
+    }
+}
+
+fn put_dict(vm: &Vm, object: &Value, value: &Value) -> PyResult<()> {
+    match value.downcast::<Dict>() {
+        Some(dict) => {
+            instance::set_dict(vm, object, Some(dict.clone()));
+            Ok(())
+        }
+        None => Err(vm.type_error(format!(
+            "__dict__ must be set to a dictionary, not a '{}'",
+            vm.type_of(value).full_name()
+        ))),
+    }
+}
+
 /// The `__weakref__` attribute of instances of Python classes.
 pub static WEAKREF: GetSetDef = GetSetDef {
     name: "__weakref__",
@@ -40,14 +68,6 @@ fn builtin_dict_descriptor(vm: &Vm, object: &Value) -> PyResult<Option<Value>> {
         let native = !class.flag(TypeFlags::HEAPTYPE) && class.base().is_some();
         if native && let Some(found) = own(vm, &class, &vm.names.__dict__)? {
             return match Some(found) {
-                // An exception's, a function's: the same as that of Python classes.
-                Some(found)
-                    if found
-                        .downcast::<GetSetDescriptor>()
-                        .is_some_and(|d| std::ptr::eq(d.def, &INSTANCE_DICT)) =>
-                {
-                    Ok(None)
-                }
                 Some(found) if vm.type_of(&found).slots.descr_set.get().is_some() => {
                     Ok(Some(found))
                 }
@@ -83,18 +103,12 @@ fn set_instance_dict(vm: &Vm, object: &Value, value: Option<&Value>) -> PyResult
         return set(vm, &descriptor, object, value);
     }
     match value {
-        None => instance::set_dict(vm, object, None),
-        Some(value) => match value.downcast::<Dict>() {
-            Some(dict) => instance::set_dict(vm, object, Some(dict.clone())),
-            None => {
-                return Err(vm.type_error(format!(
-                    "__dict__ must be set to a dictionary, not a '{}'",
-                    vm.type_of(value).full_name()
-                )));
-            }
-        },
+        None => {
+            instance::set_dict(vm, object, None);
+            Ok(())
+        }
+        Some(value) => put_dict(vm, object, value),
     }
-    Ok(())
 }
 
 /// A class's module and qualified name, without the module for built-in classes.
@@ -313,8 +327,11 @@ impl Type {
     }
 
     #[pygetter]
-    fn __name__(&self) -> String {
-        self.name()
+    fn __name__(&self, vm: &Vm) -> PyResult {
+        match self.heap_name.get() {
+            Some(name) => Ok(name.into_value()),
+            None => Ok(vm.new_str(self.name())?.into_value()),
+        }
     }
 
     #[pysetter(name = "__name__")]
@@ -339,8 +356,11 @@ impl Type {
     }
 
     #[pygetter]
-    fn __qualname__(&self) -> String {
-        qualname(self)
+    fn __qualname__(&self, vm: &Vm) -> PyResult {
+        match self.qualname.get() {
+            Some(name) => Ok(name.into_value()),
+            None => Ok(vm.new_str(qualname(self))?.into_value()),
+        }
     }
 
     #[pysetter(name = "__qualname__")]

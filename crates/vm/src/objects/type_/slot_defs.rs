@@ -192,7 +192,17 @@ fn slot_setattro(vm: &Vm, v: &Value, name: &Ref<Str>, value: Option<&Value>) -> 
 }
 
 fn slot_richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-    call_maybe(vm, a, compare_name(vm, op), &[b])
+    let name = compare_name(vm, op);
+    // A comparison that cannot even be looked up is none.
+    match attributes::lookup_special(vm, a, name) {
+        Ok(Some(Method::Unbound(method))) => vm.call(&method, &[a.clone(), b.clone()]),
+        Ok(Some(Method::Bound(method))) => vm.call(&method, std::slice::from_ref(b)),
+        Ok(None) => Ok(Value::NOT_IMPLEMENTED),
+        Err(Raised) => {
+            vm.clear_exception();
+            Ok(Value::NOT_IMPLEMENTED)
+        }
+    }
 }
 
 fn compare_name(vm: &Vm, op: CompareOp) -> &Ref<Str> {
@@ -1057,7 +1067,7 @@ pub fn fill_native_dict(
     }
     let base = ty.base();
     if def.flags & TypeFlags::HAS_DICT != 0 && base.is_none_or(|b| !b.flag(TypeFlags::HAS_DICT)) {
-        let descriptor = &super::attributes::INSTANCE_DICT;
+        let descriptor = &super::attributes::NATIVE_DICT;
         put("__dict__", GetSetDescriptor::make(vm, &ty, descriptor)?)?;
     }
     let doc = if def.doc.is_empty() {
