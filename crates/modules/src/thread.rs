@@ -968,11 +968,7 @@ pub mod module {
         let daemon = daemon.unwrap_or(true);
         vm.permit(Access::Event(
             "_thread.start_joinable_thread",
-            &[
-                function.clone(),
-                Value::small_int(daemon as i64),
-                given,
-            ],
+            &[function.clone(), Value::small_int(daemon as i64), given],
         ))?;
         start(vm, &handle.0, daemon, function.clone(), Vec::new(), None)?;
         Ok(handle.into_value())

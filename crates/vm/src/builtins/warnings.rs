@@ -567,7 +567,11 @@ impl Vm {
             }
         });
         if issued.is_err() {
-            crate::objects::exception::write_unraisable_while(self, "finalizing coroutine", coroutine)
+            crate::objects::exception::write_unraisable_while(
+                self,
+                "finalizing coroutine",
+                coroutine,
+            )
         }
     }
 }
