@@ -192,12 +192,7 @@ fn unary(a: &Decimal, negative: bool, ctx: &Context, status: &mut u32) -> Decima
         return nan;
     }
     // A zero has no sign unless rounding is downwards.
-    let negative = if a.is_zero() {
-        negative && ctx.round == Round::Floor && a.negative == negative
-            || a.is_zero() && ctx.round == Round::Floor
-    } else {
-        negative
-    };
+    let negative = negative && (!a.is_zero() || ctx.round == Round::Floor);
     finalize(a.with_sign(negative), ctx, status)
 }
 
@@ -260,10 +255,6 @@ fn rescale_checked(a: &Decimal, exp: i64, ctx: &Context, status: &mut u32) -> De
         return error(INVALID_OPERATION, status);
     }
     *status |= raised;
-    if result.is_zero() {
-        raised = 0;
-    }
-    let _ = raised;
     finalize(result, ctx, status)
 }
 

@@ -4,7 +4,7 @@
 //! ideal exponent. The integer operations need quotients within the precision and fail with DivisionImpossible else.
 //! CPython: `_mpd_qdiv`, `_mpd_qdivmod`, `mpd_qrem_near` in Modules/_decimal/libmpdec/mpdecimal.c.
 
-use super::coeff::{self, Coeff, POW10, Rest};
+use super::coeff::{self, Coeff, POW10};
 use super::*;
 
 /// Precisions beyond this are tried with what an exact quotient needs first.
@@ -282,6 +282,5 @@ pub fn rem_near(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> De
     if q.digits() as i64 > ctx.prec {
         return error(DIVISION_IMPOSSIBLE, status);
     }
-    let _ = Rest::Zero;
     finalize(Decimal::new(negative, r, ideal), ctx, status)
 }
