@@ -479,7 +479,11 @@ impl Charset {
                 if self.form == Form::Triple {
                     return table.char_of(&[0x8f, a | 0x80, b | 0x80]);
                 }
-                table.char_of(&[a | 0x80, b | 0x80])
+                match table.char_of(&[a | 0x80, b | 0x80]) {
+                    // KS X 1001's filler, which EUC-KR takes for the start of a composed syllable.
+                    Entry::Special => Entry::Char(0x3164),
+                    other => other,
+                }
             }
             (Form::Roman, [b'\\']) => Entry::Char(0xa5),
             (Form::Roman, [b'~']) => Entry::Char(0x203e),
