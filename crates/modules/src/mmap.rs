@@ -386,12 +386,12 @@ impl Mmap {
                 return Err(vm.value_error("mmap item value must be in range(0, 256)"));
             };
             self.check(vm)?;
-            self.with_mut(|b| {
-                if let Some(place) = b.get_mut(index) {
-                    *place = byte
-                }
-            });
-            return Ok(());
+            // Asking the value for its number may have made the map smaller.
+            let stored = self.with_mut(|b| b.get_mut(index).map(|place| *place = byte).is_some());
+            return match stored {
+                true => Ok(()),
+                false => Err(vm.index_error("mmap index out of range")),
+            };
         }
         let Some(slice) = key.downcast::<Slice>() else {
             return Err(vm.type_error("mmap indices must be integers"));
@@ -628,7 +628,7 @@ impl Mmap {
         }
         match self.track {
             true => vm.new_int(self.size.get() as i64),
-            false => Err(vm.value_error("can't get size with trackfd=False")),
+            false => Err(vm.os_error(libc::EBADF, None)),
         }
     }
 

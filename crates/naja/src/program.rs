@@ -355,6 +355,8 @@ fn prompt(vm: &Vm) -> PyResult<()> {
         &vm.intern("pythonstartup"),
         Value::from_bool(!config.ignore_environment),
     )?;
+    let main = import::import_simple(vm, "__main__")?;
+    options.set_str(vm, &vm.intern("mainmodule"), main)?;
     let console = attributes::get_by(vm, &repl, "interactive_console")?;
     vm.call_with(&console, &[], Some(&options))?;
     Ok(())
