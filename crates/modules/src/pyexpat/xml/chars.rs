@@ -49,7 +49,7 @@ const fn kind_of(b: u8, namespaces: bool) -> Kind {
         b'\t' | b' ' => Kind::Space,
         b'\r' => Kind::Cr,
         b'\n' => Kind::Lf,
-        0..=0x1f => Kind::NonXml,
+        0..=8 | 11 | 12 | 14..=0x1f => Kind::NonXml,
         b'<' => Kind::Lt,
         b'&' => Kind::Amp,
         b']' => Kind::Rsqb,
@@ -77,9 +77,9 @@ const fn kind_of(b: u8, namespaces: bool) -> Kind {
         b'+' => Kind::Plus,
         b',' => Kind::Comma,
         b'|' => Kind::Bar,
-        0..=0x7f => Kind::Other,
         0xc2..=0xf4 => Kind::Lead,
-        _ => Kind::Bad,
+        0x80..=0xc1 | 0xf5..=0xff => Kind::Bad,
+        _ => Kind::Other,
     }
 }
 

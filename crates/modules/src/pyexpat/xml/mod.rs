@@ -359,7 +359,7 @@ impl Expat {
                 memory_threshold: Cell::new(64 << 20),
             }),
             param_parsing: NEVER,
-            source: Source::new(),
+            source: Source::default(),
             at: 0,
             event: None,
             protocol: encoding.map(Text::from),

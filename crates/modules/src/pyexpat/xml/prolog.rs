@@ -860,12 +860,10 @@ impl Expat {
                     group.kind = dtd::MIXED;
                 }
             }
-            R::ContentElement(quantity) => {
-                if decl.in_model {
-                    let cut = (quantity != Quantity::One) as usize;
-                    let name = part.get(..part.len() - cut).unwrap_or_default();
-                    add(decl, dtd::NAME, quantity as u8, Some(name.into()));
-                }
+            R::ContentElement(quantity) if decl.in_model => {
+                let cut = (quantity != Quantity::One) as usize;
+                let name = part.get(..part.len() - cut).unwrap_or_default();
+                add(decl, dtd::NAME, quantity as u8, Some(name.into()));
             }
             R::GroupOpen => {
                 if decl.connectors.len() <= level {
@@ -895,15 +893,13 @@ impl Expat {
                     }
                 }
             }
-            R::GroupClose(quantity) => {
-                if decl.in_model {
-                    let group = decl.groups.pop();
-                    if let Some(group) = group.and_then(|g| decl.parts.get_mut(g)) {
-                        group.quantity |= quantity as u8;
-                    }
-                    if decl.groups.is_empty() {
-                        return Ok(self.model_complete());
-                    }
+            R::GroupClose(quantity) if decl.in_model => {
+                let group = decl.groups.pop();
+                if let Some(group) = group.and_then(|g| decl.parts.get_mut(g)) {
+                    group.quantity |= quantity as u8;
+                }
+                if decl.groups.is_empty() {
+                    return Ok(self.model_complete());
                 }
             }
             _ => {}

@@ -100,8 +100,8 @@ pub struct Source {
     position: Position,
 }
 
-impl Source {
-    pub fn new() -> Source {
+impl Default for Source {
+    fn default() -> Source {
         Source {
             encoding: Encoding::Utf8,
             text: Vec::new(),
@@ -111,7 +111,9 @@ impl Source {
             position: Position::default(),
         }
     }
+}
 
+impl Source {
     /// Adds input; what lies before `at` in the text may go, and the new place of `at` is returned.
     pub fn append(&mut self, data: &[u8], at: usize) -> usize {
         let mut at = at;
