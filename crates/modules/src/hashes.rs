@@ -13,7 +13,7 @@ use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Vm};
 
 /// The bytes to hash. Raises TypeError for strings and what has no buffer.
-fn data_buffer(vm: &Vm, data: &Value) -> PyResult<Buffer> {
+pub(crate) fn data_buffer(vm: &Vm, data: &Value) -> PyResult<Buffer> {
     if naja_vm::str_::of(data).is_some() {
         return Err(vm.type_error("Strings must be encoded before hashing"));
     }
@@ -41,7 +41,7 @@ fn first_data<'a>(
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
     digits.map(|d| DIGITS[usize::from(d)] as char).collect()
@@ -1134,8 +1134,49 @@ struct Blake2Params {
 }
 
 impl Blake2Params {
+    /// At most one positional argument, not given by name too, and no unknown names.
+    fn check_names(vm: &Vm, name: &str, args: &Args) -> PyResult<()> {
+        const KNOWN: [&str; 14] = [
+            "data",
+            "digest_size",
+            "key",
+            "salt",
+            "person",
+            "fanout",
+            "depth",
+            "leaf_size",
+            "node_offset",
+            "node_depth",
+            "inner_size",
+            "last_node",
+            "usedforsecurity",
+            "string",
+        ];
+        let positional = args.positional().len();
+        if positional > 1 {
+            return Err(vm.type_error(format!(
+                "{name}() takes at most 1 positional argument ({positional} given)"
+            )));
+        }
+        if positional == 1 && args.keyword("data").is_some() {
+            return Err(vm.type_error(format!(
+                "argument for {name}() given by name ('data') and position (1)"
+            )));
+        }
+        for (key, _) in args.keywords() {
+            if !key.as_str().is_some_and(|k| KNOWN.contains(&k)) {
+                return Err(vm.type_error(format!(
+                    "{name}() got an unexpected keyword argument '{}'",
+                    key.to_string_lossy()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks the keyword arguments; `most` is the size of the longest digest, `part` that of salt and person.
     fn of(vm: &Vm, name: &str, args: &Args, most: usize, part: usize) -> PyResult<Blake2Params> {
+        Blake2Params::check_names(vm, name, args)?;
         let bytes = |key: &str, limit: usize| -> PyResult<Vec<u8>> {
             let Some(value) = args.keyword(key) else {
                 return Ok(Vec::new());
@@ -1166,9 +1207,7 @@ impl Blake2Params {
             };
             let n = number::index_i128(vm, value)?;
             match n {
-                Some(n) if n < 0 => {
-                    Err(vm.overflow_error("can't convert negative value to unsigned int"))
-                }
+                Some(n) if n < 0 => Err(vm.value_error("Cannot convert negative int")),
                 Some(n) if n < 1i128 << bits => Ok(n as u64),
                 _ => Err(vm.overflow_error(format!("{key} is too large"))),
             }
@@ -1176,11 +1215,12 @@ impl Blake2Params {
         let digest_size = int("digest_size", most as i64)?;
         if digest_size < 1 || digest_size > most as i64 {
             return Err(vm.value_error(format!(
-                "digest_size for {name} must be between 1 and {most} bytes, here it is {digest_size}"
+                "digest_size for {} must be between 1 and {most} bytes, here it is {digest_size}",
+                name.replacen('b', "B", 1)
             )));
         }
         let inner_size = int("inner_size", 0)?;
-        let params = Blake2Params {
+        Ok(Blake2Params {
             digest_size: digest_size as usize,
             salt: bytes("salt", part)?,
             person: bytes("person", part)?,
@@ -1202,39 +1242,7 @@ impl Blake2Params {
                 Some(value) => naja_vm::protocols::object::is_true(vm, value)?,
                 None => false,
             },
-        };
-        const KNOWN: [&str; 15] = [
-            "data",
-            "digest_size",
-            "key",
-            "salt",
-            "person",
-            "fanout",
-            "depth",
-            "leaf_size",
-            "node_offset",
-            "node_depth",
-            "inner_size",
-            "last_node",
-            "usedforsecurity",
-            "string",
-            "",
-        ];
-        for (key, _) in args.keywords() {
-            if !key.as_str().is_some_and(|k| KNOWN.contains(&k)) {
-                return Err(vm.type_error(format!(
-                    "{name}() got an unexpected keyword argument '{}'",
-                    key.to_string_lossy()
-                )));
-            }
-        }
-        if args.positional().len() > 1 {
-            return Err(vm.type_error(format!(
-                "{name}() takes at most 1 positional argument ({} given)",
-                args.positional().len()
-            )));
-        }
-        Ok(params)
+        })
     }
 }
 

@@ -23,6 +23,7 @@ pub mod functools;
 pub mod grp;
 pub mod hashes;
 pub mod heapq;
+pub mod hmac;
 pub mod io;
 pub mod itertools;
 pub mod json;
@@ -101,6 +102,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &hashes::sha2::module::MODULE,
     &hashes::sha3::module::MODULE,
     &heapq::module::MODULE,
+    &hmac::module::MODULE,
     &io::module::MODULE,
     &itertools::module::MODULE,
     &json::module::MODULE,
