@@ -266,12 +266,7 @@ pub mod module {
 
     /// Return a new HMAC object.
     #[pyfunction(sig = "($module, /, key, msg=None, digestmod=None)")]
-    fn new(
-        vm: &Vm,
-        key: &Value,
-        msg: Option<&Value>,
-        digestmod: Option<&Value>,
-    ) -> PyResult {
+    fn new(vm: &Vm, key: &Value, msg: Option<&Value>, digestmod: Option<&Value>) -> PyResult {
         let Some(digestmod) = digestmod else {
             return Err(vm.type_error("new() missing 1 required argument 'digestmod'"));
         };
