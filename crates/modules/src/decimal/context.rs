@@ -356,10 +356,11 @@ impl Context {
     #[pyslot]
     fn repr(&self, vm: &Vm) -> PyResult {
         let core = self.core.get();
+        // The order of the status bits.
+        const ORDER: [usize; 9] = [8, 0, 2, 6, 1, 3, 7, 5, 4];
         let names = |status: u32| {
-            let on = signals::SIGNALS
-                .iter()
-                .filter(|(_, bits)| status & bits != 0);
+            let all = ORDER.iter().filter_map(|i| signals::SIGNALS.get(*i));
+            let on = all.filter(|(_, bits)| status & bits != 0);
             on.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
         };
         let text = format!(

@@ -5,20 +5,25 @@
 
 use super::*;
 
-/// The digits of a logical operand, last first.
+/// The digits of a logical operand, last first, as many as the precision has.
 fn logical_digits(d: &Decimal, ctx: &Context) -> Option<Vec<u8>> {
-    if !d.is_finite() || d.negative || d.exp != 0 || d.coeff.digits() as i64 > ctx.prec {
+    if !d.is_finite() || d.negative || d.exp != 0 {
         return None;
     }
     let text = d.coeff.to_text();
-    text.bytes()
+    let digits: Option<Vec<u8>> = text
+        .bytes()
         .rev()
         .map(|c| match c {
             b'0' => Some(0),
             b'1' => Some(1),
             _ => None,
         })
-        .collect()
+        .collect();
+    digits.map(|mut digits| {
+        digits.truncate(usize::try_from(ctx.prec).unwrap_or(usize::MAX));
+        digits
+    })
 }
 
 fn from_reversed(digits: impl DoubleEndedIterator<Item = u8>) -> Option<Decimal> {
@@ -88,7 +93,8 @@ pub fn shift(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> Decim
         return a.clone();
     }
     let coeff = if n < 0 {
-        a.coeff.shr(n.unsigned_abs()).0
+        let kept = a.coeff.low_digits(ctx.prec as u64);
+        kept.shr(n.unsigned_abs()).0
     } else {
         match a.coeff.low_digits((ctx.prec - n) as u64).shl(n as u64) {
             Some(coeff) => coeff,
