@@ -128,6 +128,30 @@ unsafe fn free_small(block: *mut u8, class: usize) {
     }
 }
 
+/// From this size on a request is compared with the machine's memory.
+const LARGE: usize = 1 << 32;
+
+/// Whether a request is larger than all of the machine's memory. The system would grant the addresses and kill the process
+/// when it writes to them; refused here, the request becomes a MemoryError.
+#[cold]
+#[inline(never)]
+fn impossible(size: usize) -> bool {
+    static MEMORY: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    // OnceLock does not allocate.
+    let memory = *MEMORY.get_or_init(|| {
+        // SAFETY: all zeros are a valid `sysinfo`, which the call fills.
+        unsafe {
+            let mut info: libc::sysinfo = std::mem::zeroed();
+            if libc::sysinfo(&mut info) != 0 {
+                return usize::MAX;
+            }
+            let units = (info.totalram as usize).saturating_add(info.totalswap as usize);
+            units.saturating_mul(info.mem_unit.max(1) as usize)
+        }
+    });
+    size > memory
+}
+
 /// Whether every block of this layout's size is aligned enough.
 #[inline(always)]
 fn plain(layout: &Layout) -> bool {
@@ -140,6 +164,9 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if let Some(class) = class_of(&layout) {
             return alloc_small(class);
+        }
+        if layout.size() >= LARGE && impossible(layout.size()) {
+            return std::ptr::null_mut();
         }
         // SAFETY: any size will do.
         unsafe {
@@ -160,6 +187,9 @@ unsafe impl GlobalAlloc for Allocator {
                 unsafe { ptr::write_bytes(block, 0, class * UNIT) }
             }
             return block;
+        }
+        if layout.size() >= LARGE && impossible(layout.size()) {
+            return std::ptr::null_mut();
         }
         // SAFETY: as above.
         unsafe {
@@ -184,6 +214,9 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if size >= LARGE && impossible(size) {
+            return std::ptr::null_mut();
+        }
         // SAFETY: by contract the block came from `alloc` with this layout, and the new one is valid; large blocks stay
         // mimalloc's business, which keeps the rule of `plain` only for small alignments.
         unsafe {

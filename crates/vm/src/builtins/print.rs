@@ -94,6 +94,10 @@ pub fn print(
         None => match vm.sys_attr("stdout")? {
             // A process without standard output prints nothing.
             Some(stdout) if stdout.is_none() => return Ok(()),
+            // An interpreter that never had streams writes natively.
+            None if vm.sys_attr("__stdout__")?.is_some() => {
+                return Err(vm.runtime_error("lost sys.stdout"));
+            }
             stdout => stdout,
         },
     };
