@@ -717,6 +717,13 @@ fn join(vm: &Vm, handle: &Arc<Handle>, timeout: Option<Duration>) -> PyResult<bo
     if now != stage::DONE && handle.ident.load(Ordering::Relaxed) == vm.thread_id.get() {
         return Err(vm.runtime_error("Cannot join current thread"));
     }
+    // Other threads run no more: this one would wait for ever.
+    if now != stage::DONE && vm.interp.state.finalizing.get() {
+        return Err(vm.raise(
+            &vm.types.python_finalization_error,
+            "cannot join thread at interpreter shutdown",
+        ));
+    }
     vm.wait_for_stage(&handle.stage, stage::DONE, timeout)
 }
 
