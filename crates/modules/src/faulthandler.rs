@@ -589,6 +589,7 @@ fn watch(watchdog: &Watchdog, timeout: Duration, repeat: bool, fd: i32, exit: bo
 
 /// Goes down the native stack until it ends.
 #[inline(never)]
+#[expect(unconditional_recursion, reason = "it is to use the stack up")]
 fn recurse(depth: usize) -> usize {
     let buffer = std::hint::black_box([depth as u8; 4096]);
     let below = recurse(std::hint::black_box(depth + 1));

@@ -31,7 +31,7 @@ pub struct SyntaxError {
     pub end_offset: i32,
     pub text: Option<String>,
     /// For errors of the grammar: where to look for misspelt keywords.
-    pub metadata: Option<Metadata>,
+    pub metadata: Option<Box<Metadata>>,
 }
 
 /// The place of the last whole compound statement (line and column, 0 where there is none), and the source.

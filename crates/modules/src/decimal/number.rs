@@ -304,7 +304,7 @@ fn ratio(d: &dec::Decimal) -> Option<(IBig, IBig)> {
 /// The class called with one value, or the value itself for Decimal.
 fn of_class(vm: &Vm, cls: &Ref<Type>, value: dec::Decimal) -> PyResult {
     let result = new_decimal(vm, value)?;
-    if cls.is(&vm.class::<Decimal>()) {
+    if cls.is(vm.class::<Decimal>()) {
         return Ok(result);
     }
     vm.call(cls.as_value(), &[result])
@@ -315,7 +315,7 @@ impl Decimal {
     #[pyslot(sig = "(value=\"0\", context=None)")]
     fn new(cls: &Ref<Type>, vm: &Vm, value: Option<Value>, context: Option<Value>) -> PyResult {
         let context = context_or_current(vm, context.as_ref())?;
-        let exact_class = cls.is(&vm.class::<Decimal>());
+        let exact_class = cls.is(vm.class::<Decimal>());
         let number = match value {
             None => dec::Decimal::ZERO,
             Some(value) => {
@@ -582,7 +582,7 @@ impl Decimal {
     /// The exact Decimal of a number: a float, an int or a Decimal.
     #[pyclassmethod(sig = "($type, number, /)")]
     fn from_number(cls: &Ref<Type>, vm: &Vm, number: &Value) -> PyResult {
-        if cls.is(&vm.class::<Decimal>()) && vm.type_of(number).is(cls) {
+        if cls.is(vm.class::<Decimal>()) && vm.type_of(number).is(cls) {
             return Ok(number.clone());
         }
         of_class(vm, cls, convert::from_number(vm, number)?)

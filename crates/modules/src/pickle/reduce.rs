@@ -293,8 +293,8 @@ impl Save<'_> {
         };
         let [a, b, c, d, ..] = n.to_le_bytes();
         match n {
-            ..=0xff => self.out.put(&[EXT1, a]),
-            ..=0xffff => self.out.put(&[EXT2, a, b]),
+            ..0x100 => self.out.put(&[EXT1, a]),
+            0x100..0x1_0000 => self.out.put(&[EXT2, a, b]),
             _ => self.out.put(&[EXT4, a, b, c, d]),
         }
         Ok(true)

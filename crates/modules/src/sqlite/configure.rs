@@ -434,7 +434,7 @@ impl Connection {
         let (zelf, [callable], _) = deprecated(vm, args, &SET_TRACE_CALLBACK, 1)?;
         let db = zelf.check(vm)?;
         Connection::hook(&zelf.trace, callable, |context| {
-            let mask = ffi::SQLITE_TRACE_STMT as u32;
+            let mask = ffi::SQLITE_TRACE_STMT;
             // SAFETY: an open connection; the context lives until the hook is replaced.
             unsafe {
                 if context.is_null() {
@@ -618,7 +618,7 @@ impl Connection {
         let (data, owned) = released(vm, || {
             // SAFETY: an open connection and a C string. Without a copy the data stays SQLite's.
             unsafe {
-                let no_copy = ffi::SQLITE_SERIALIZE_NOCOPY as u32;
+                let no_copy = ffi::SQLITE_SERIALIZE_NOCOPY;
                 let data = ffi::sqlite3_serialize(db, c_name.as_ptr(), &mut size, no_copy);
                 if data.is_null() {
                     (
@@ -680,7 +680,7 @@ impl Connection {
                 let flags =
                     ffi::SQLITE_DESERIALIZE_FREEONCLOSE | ffi::SQLITE_DESERIALIZE_RESIZEABLE;
                 let size = data.len() as i64;
-                ffi::sqlite3_deserialize(db, name.as_ptr(), memory, size, size, flags as u32)
+                ffi::sqlite3_deserialize(db, name.as_ptr(), memory, size, size, flags)
             }
         });
         match code {

@@ -45,6 +45,9 @@ unsafe fn callable(context: *mut c_void) -> Value {
 }
 
 /// SQLite's last word about a context: frees it.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn destroy(context: *mut c_void) {
     if !context.is_null() {
         // Outside any interpreter the callable can only be left alone.
@@ -200,6 +203,10 @@ unsafe fn user_callable(context: *mut ffi::sqlite3_context) -> Value {
     unsafe { callable(ffi::sqlite3_user_data(context)) }
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_function(
     context: *mut ffi::sqlite3_context,
     count: c_int,
@@ -244,6 +251,10 @@ unsafe fn aggregate_at(place: *mut u64) -> Option<Value> {
     }
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_step(
     context: *mut ffi::sqlite3_context,
     count: c_int,
@@ -292,6 +303,10 @@ pub unsafe extern "C" fn call_step(
     });
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_final(context: *mut ffi::sqlite3_context) {
     attached(|vm| {
         // SAFETY: a context in use. Without a place no row matched; without an object its `__init__` failed.
@@ -342,6 +357,10 @@ pub fn chain(vm: &Vm, context: Ref<BaseException>) {
     }
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_inverse(
     context: *mut ffi::sqlite3_context,
     count: c_int,
@@ -370,6 +389,10 @@ pub unsafe extern "C" fn call_inverse(
     });
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_value(context: *mut ffi::sqlite3_context) {
     attached(|vm| {
         // SAFETY: see `user_callable`; `step` has been called before.
@@ -405,6 +428,10 @@ unsafe fn text_or_none(vm: &Vm, text: *const c_char) -> PyResult {
     str_::codecs::decode(vm, unsafe { CStr::from_ptr(text) }.to_bytes(), None, None)
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_authorizer(
     context: *mut c_void,
     action: c_int,
@@ -438,6 +465,10 @@ pub unsafe extern "C" fn call_authorizer(
     .unwrap_or(ffi::SQLITE_DENY)
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_progress(context: *mut c_void) -> c_int {
     attached(|vm| {
         // SAFETY: registered with a `Context`, which the connection keeps.
@@ -456,6 +487,10 @@ pub unsafe extern "C" fn call_progress(context: *mut c_void) -> c_int {
     .unwrap_or(-1)
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_trace(
     kind: c_uint,
     context: *mut c_void,
@@ -493,6 +528,10 @@ pub unsafe extern "C" fn call_trace(
     0
 }
 
+/// Called by SQLite.
+///
+/// # Safety
+/// Only SQLite calls it, with a context that [`Context`] was registered as.
 pub unsafe extern "C" fn call_collation(
     context: *mut c_void,
     len_a: c_int,

@@ -185,11 +185,11 @@ fn io_error(vm: &Vm, error: &std::io::Error) -> Raised {
 }
 
 /// A file's content, past the gate.
-fn read_file(vm: &Vm, path: &PathBuf) -> PyResult<Vec<u8>> {
+fn read_file(vm: &Vm, path: &std::path::Path) -> PyResult<Vec<u8>> {
     let name = vm.new_str(path.to_string_lossy())?.into_value();
     let mode = vm.new_str("rb")?.into_value();
     vm.permit(Access::Open(&name, &mode, 0))?;
-    let path = path.clone();
+    let path = path.to_path_buf();
     vm.without_gil(|| std::fs::read(path))
         .map_err(|error| io_error(vm, &error))
 }
@@ -208,7 +208,7 @@ fn pem_error(vm: &Vm) -> Raised {
     .raise(vm)
 }
 
-fn pem_blocks(vm: &Vm, path: &PathBuf) -> PyResult<Vec<Block>> {
+fn pem_blocks(vm: &Vm, path: &std::path::Path) -> PyResult<Vec<Block>> {
     let bytes = read_file(vm, path)?;
     pem::blocks(&String::from_utf8_lossy(&bytes)).ok_or_else(|| pem_error(vm))
 }

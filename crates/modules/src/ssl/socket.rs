@@ -56,6 +56,10 @@ impl Transport {
 }
 
 /// How far a connection is.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each connection"
+)]
 enum State {
     Open(Box<Connection>),
     /// A server that waits for the client's first message.
@@ -682,7 +686,7 @@ impl SslSocket {
                 let over = zelf.engine.with_mut(|engine| match engine.connection() {
                     Some(connection) => connection
                         .process_new_packets()
-                        .map_or(false, |state| state.peer_has_closed()),
+                        .is_ok_and(|state| state.peer_has_closed()),
                     None => false,
                 });
                 if over {

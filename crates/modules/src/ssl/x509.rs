@@ -22,6 +22,10 @@ pub struct Element<'a> {
 
 impl<'a> Der<'a> {
     /// The next element; None at the end or where the encoding is wrong.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an end may be an error: loops say what they expect"
+    )]
     pub fn next(&mut self) -> Option<Element<'a>> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, mut rest) = rest.split_first()?;

@@ -80,7 +80,7 @@ pub fn wide_digits(n: Wide) -> u64 {
     } else {
         256 - n.1.leading_zeros()
     };
-    let low = (bits as usize - 1) * 1233 >> 12;
+    let low = ((bits as usize - 1) * 1233) >> 12;
     // 10^low <= 2^(bits-1) <= n < 10^(low+2)
     let power = low + 1;
     let reached = match power.checked_sub(39) {
@@ -276,7 +276,7 @@ impl Coeff {
                 Ok(word) => (word % 10) as u8,
                 Err(_) => (v % 10) as u8,
             },
-            Coeff::Big(v) => (v % 10u8) as u8,
+            Coeff::Big(v) => v % 10u8,
         }
     }
 

@@ -45,11 +45,11 @@ pub(super) fn find_error(input: &Input) -> SyntaxError {
         let mut error = pass.run();
         if error.is_syntax_error() && error.kind != SyntaxErrorKind::Incomplete {
             let (lineno, col_offset) = pass.last_statement;
-            error.metadata = Some(Metadata {
+            error.metadata = Some(Box::new(Metadata {
                 lineno,
                 col_offset,
                 source: input.source.to_owned(),
-            });
+            }));
         }
         error
     };
@@ -544,8 +544,8 @@ impl<'a, 'i> Pass<'a, 'i> {
             _ => false,
         };
         let range = token.range();
-        if !function && self.last_statement.0 <= range.lineno as i32 {
-            self.last_statement = (range.lineno as i32, range.col_offset as i32);
+        if !function && self.last_statement.0 <= range.lineno {
+            self.last_statement = (range.lineno, range.col_offset);
         }
     }
 

@@ -189,7 +189,7 @@ pub fn input(vm: &Vm, prompt: Option<&Value>) -> PyResult {
         "builtins.input",
         &[prompt.cloned().unwrap_or(Value::NONE)],
     ))?;
-    if matches!(vm.sys_attr("stdin")?, None) {
+    if vm.sys_attr("stdin")?.is_none() {
         return Err(vm.runtime_error("input(): lost sys.stdin"));
     }
     let Some(stdin) = vm.sys_attr("stdin")? else {

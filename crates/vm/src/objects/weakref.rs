@@ -135,10 +135,10 @@ pub(crate) fn clear(vm: &Vm, header: &Header) {
 /// For the collector: clears without calling; hands over the references to call later. An unreachable weak reference
 /// is cleared itself: its callback must not run when its object dies among the garbage, or later.
 pub(crate) fn detach(vm: &Vm, header: &Header, _all: bool, out: &mut Vec<Value>) {
-    if header.layout().flags.get() & TypeLayout::WEAK != 0 {
-        if let Some(reference) = Value::of_header(header).downcast::<WeakRef>() {
-            reference.detach_self();
-        }
+    if header.layout().flags.get() & TypeLayout::WEAK != 0
+        && let Some(reference) = Value::of_header(header).downcast::<WeakRef>()
+    {
+        reference.detach_self();
     }
     if header.has_flag(Flags::HAS_WEAKREFS) {
         out.extend(take(vm, header).into_iter().map(Ref::into_value));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ALL: u32 = u32::MAX & !(handler::NOT_STANDALONE | handler::DEFAULT);
+const ALL: u32 = !(handler::NOT_STANDALONE | handler::DEFAULT);
 
 /// Feeds a document in pieces; the events as text (neighbouring text joined) and how it ended.
 fn run(

@@ -48,7 +48,11 @@ pub(crate) fn compare_items(
 /// `a * n` of items. Raises MemoryError.
 pub(crate) fn repeat_items(vm: &Vm, items: &[Value], n: isize) -> PyResult<Vec<Value>> {
     // Nothing, however often, is nothing.
-    let n = if items.is_empty() { 0 } else { n.max(0) as usize };
+    let n = if items.is_empty() {
+        0
+    } else {
+        n.max(0) as usize
+    };
     let mut out = Vec::new();
     let size = vm.check_size(items.len().checked_mul(n).and_then(|s| s.checked_mul(8)))? / 8;
     if out.try_reserve_exact(size).is_err() {
