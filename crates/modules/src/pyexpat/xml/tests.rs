@@ -74,7 +74,16 @@ fn events_do_not_depend_on_the_pieces() {
     let (whole, end) = run(DOCUMENT.as_bytes(), usize::MAX / 2, false);
     assert_eq!(end, Ok(()));
     assert!(whole.contains(&"<a k=1<2,d=v".to_string()), "{whole:?}");
-    assert!(whole.contains(&"\"y<&é€😀".to_string()), "{whole:?}");
+    let text: Vec<&str> = whole
+        .iter()
+        .map(String::as_str)
+        .filter(|event| event.starts_with('"') || event.ends_with("Cdata"))
+        .collect();
+    assert!(
+        text.ends_with(&["StartCdata", "\"<&", "EndCdata", "\"é€😀", "\"\n"])
+            || text.ends_with(&["StartCdata", "\"<&", "EndCdata", "\"é€😀"]),
+        "{text:?}"
+    );
     for piece in 1..20 {
         assert_eq!(
             run(DOCUMENT.as_bytes(), piece, false),
