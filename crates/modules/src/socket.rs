@@ -4,11 +4,15 @@
 //! CPython, and each operation waits with `poll`, without the interpreter lock; signals are seen to between waits
 //! (PEP 475). Invariant: `fd` is -1 exactly when the socket is closed or detached.
 
+mod message;
+mod services;
+
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
 use naja_vm::buffer::{Buffer, WritableBuffer};
 use naja_vm::builtins::print::os_error;
 use naja_vm::bytes::Bytes;
+use naja_vm::bytes::methods::room;
 use naja_vm::module::Module;
 use naja_vm::protocols::{number, object};
 use naja_vm::runtime::Access;
@@ -430,8 +434,9 @@ impl Socket {
     /// Repeats a call until it is done, an error, or the time is over.
     fn operate(&self, vm: &Vm, writing: bool, call: impl Fn(i32) -> isize) -> PyResult<usize> {
         let fd = self.descriptor(vm)?;
-        let deadline = self.timeout.get().map(|t| Instant::now() + t);
-        let waits = self.timeout.get().is_some_and(|t| !t.is_zero());
+        let timeout = self.timeout.get().filter(|t| !t.is_zero());
+        let deadline = timeout.map(|t| Instant::now() + t);
+        let waits = timeout.is_some();
         loop {
             if waits {
                 self.wait(vm, fd, writing, deadline)?;
@@ -508,55 +513,57 @@ impl Socket {
         address.to_python(vm)
     }
 
-    fn receive(&self, vm: &Vm, count: i64, flags: i32, from: bool) -> PyResult<(Vec<u8>, Address)> {
-        let Ok(count) = usize::try_from(count) else {
-            let name = if from { "recvfrom" } else { "recv" };
-            return Err(vm.value_error(format!("negative buffersize in {name}")));
-        };
-        let mut data: Vec<u8> = Vec::new();
-        if data.try_reserve_exact(count).is_err() {
-            return Err(vm.memory_error(""));
-        }
-        data.resize(count, 0);
+    /// How many bytes are asked for. Raises ValueError.
+    fn size_asked(vm: &Vm, count: i64, function: &str) -> PyResult<usize> {
+        usize::try_from(count)
+            .map_err(|_| vm.value_error(format!("negative buffersize in {function}")))
+    }
+
+    /// Receives at most `count` bytes at `start`, which must stay theirs while other threads run.
+    fn receive(&self, vm: &Vm, start: *mut u8, count: usize, flags: i32) -> PyResult<usize> {
+        self.operate(vm, false, |fd| {
+            // SAFETY: `start` has room for `count` bytes.
+            unsafe { libc::recv(fd, start.cast(), count, flags) }
+        })
+    }
+
+    /// As [`Socket::receive`], with the sender's address.
+    fn receive_from(
+        &self,
+        vm: &Vm,
+        start: *mut u8,
+        count: usize,
+        flags: i32,
+    ) -> PyResult<(usize, Value)> {
         let address = std::cell::RefCell::new(Address::empty());
-        let start = data.as_mut_ptr();
         let n = self.operate(vm, false, |fd| {
             let mut a = address.borrow_mut();
             let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            // SAFETY: the buffer has `count` bytes, the address its room.
+            // SAFETY: `start` has room for `count` bytes, the address for any address.
             let n = unsafe {
-                if from {
-                    libc::recvfrom(fd, start.cast(), count, flags, a.as_mut_ptr(), &mut len)
-                } else {
-                    libc::recv(fd, start.cast(), count, flags)
-                }
+                libc::recvfrom(fd, start.cast(), count, flags, a.as_mut_ptr(), &mut len)
             };
-            a.len = if from { len } else { 0 };
+            a.len = len;
             n
         })?;
-        data.truncate(n);
-        Ok((data, address.into_inner()))
+        Ok((n, address.into_inner().to_python(vm)?))
     }
 
-    fn transmit(&self, vm: &Vm, data: &[u8], flags: i32, to: Option<&Address>) -> PyResult<usize> {
+    /// Sends `len` bytes at `start`, which must stay there while other threads run.
+    fn transmit(
+        &self,
+        vm: &Vm,
+        (start, len): (*const u8, usize),
+        flags: i32,
+        to: Option<&Address>,
+    ) -> PyResult<usize> {
+        let flags = flags | libc::MSG_NOSIGNAL;
         self.operate(vm, true, |fd| {
-            // SAFETY: the slice and the address live through the call.
+            // SAFETY: the bytes and the address live through the call.
             unsafe {
                 match to {
-                    Some(a) => libc::sendto(
-                        fd,
-                        data.as_ptr().cast(),
-                        data.len(),
-                        flags | libc::MSG_NOSIGNAL,
-                        a.as_ptr(),
-                        a.len,
-                    ),
-                    None => libc::send(
-                        fd,
-                        data.as_ptr().cast(),
-                        data.len(),
-                        flags | libc::MSG_NOSIGNAL,
-                    ),
+                    Some(a) => libc::sendto(fd, start.cast(), len, flags, a.as_ptr(), a.len),
+                    None => libc::send(fd, start.cast(), len, flags),
                 }
             }
         })
@@ -897,18 +904,24 @@ impl Socket {
     /// Receive up to buffersize bytes from the socket.
     #[pymethod(sig = "($self, buffersize, flags=0, /)")]
     fn recv(&self, vm: &Vm, buffersize: i64, flags: Option<i32>) -> PyResult {
-        let (data, _) = self.receive(vm, buffersize, flags.unwrap_or(0), false)?;
+        let size = Socket::size_asked(vm, buffersize, "recv")?;
+        let mut data = room(vm, size)?;
+        let n = self.receive(vm, data.as_mut_ptr(), size, flags.unwrap_or(0))?;
+        // SAFETY: so many bytes are filled now, and there is room for `size`.
+        unsafe { data.set_len(n.min(size)) };
         Ok(vm.new_bytes_of(data)?.into_value())
     }
 
     /// Like recv(buffersize, flags) but also return the sender's address info.
     #[pymethod(sig = "($self, buffersize, flags=0, /)")]
     fn recvfrom(&self, vm: &Vm, buffersize: i64, flags: Option<i32>) -> PyResult {
-        let (data, address) = self.receive(vm, buffersize, flags.unwrap_or(0), true)?;
+        let size = Socket::size_asked(vm, buffersize, "recvfrom")?;
+        let mut data = room(vm, size)?;
+        let (n, address) = self.receive_from(vm, data.as_mut_ptr(), size, flags.unwrap_or(0))?;
+        // SAFETY: so many bytes are filled now, and there is room for `size`.
+        unsafe { data.set_len(n.min(size)) };
         let data = vm.new_bytes_of(data)?.into_value();
-        Ok(vm
-            .new_tuple(vec![data, address.to_python(vm)?])?
-            .into_value())
+        Ok(vm.new_tuple(vec![data, address])?.into_value())
     }
 
     /// Receive into a buffer; give the number of bytes.
@@ -921,9 +934,7 @@ impl Socket {
         flags: Option<i32>,
     ) -> PyResult<usize> {
         let count = into_count(vm, &buffer, nbytes, "recv_into")?;
-        let (data, _) = self.receive(vm, count, flags.unwrap_or(0), false)?;
-        buffer.with_mut(|b| b[..data.len()].copy_from_slice(&data));
-        Ok(data.len())
+        self.receive(vm, buffer.address(), count, flags.unwrap_or(0))
     }
 
     /// Like recv_into(buffer[, nbytes[, flags]]) but also return the sender's address info.
@@ -936,26 +947,25 @@ impl Socket {
         flags: Option<i32>,
     ) -> PyResult {
         let count = into_count(vm, &buffer, nbytes, "recvfrom_into")?;
-        let (data, address) = self.receive(vm, count, flags.unwrap_or(0), true)?;
-        buffer.with_mut(|b| b[..data.len()].copy_from_slice(&data));
-        Ok(vm
-            .new_tuple(vec![vm.new_int(data.len() as i64)?, address.to_python(vm)?])?
-            .into_value())
+        let (n, address) = self.receive_from(vm, buffer.address(), count, flags.unwrap_or(0))?;
+        Ok(vm.new_tuple(vec![vm.new_int(n as i64)?, address])?.into_value())
     }
 
     /// Send data to the socket; give the number of bytes sent.
     #[pymethod(sig = "($self, data, flags=0, /)")]
     fn send(&self, vm: &Vm, data: Buffer, flags: Option<i32>) -> PyResult<usize> {
-        self.transmit(vm, &data.to_vec(), flags.unwrap_or(0), None)
+        let bytes = (data.address().cast_const(), data.len());
+        self.transmit(vm, bytes, flags.unwrap_or(0), None)
     }
 
     /// Send all the data, with as many calls as it takes.
     #[pymethod(sig = "($self, data, flags=0, /)")]
     fn sendall(&self, vm: &Vm, data: Buffer, flags: Option<i32>) -> PyResult<()> {
-        let data = data.to_vec();
+        let (start, len) = (data.address().cast_const(), data.len());
         let mut done = 0;
-        while done < data.len() {
-            done += self.transmit(vm, &data[done..], flags.unwrap_or(0), None)?;
+        while done < len {
+            let rest = (start.wrapping_add(done), len - done);
+            done += self.transmit(vm, rest, flags.unwrap_or(0), None)?;
             vm.check_signals()?;
         }
         Ok(())
@@ -982,7 +992,54 @@ impl Socket {
             "socket.sendto",
             &[zelf.to_value(), address.clone()],
         ))?;
-        zelf.transmit(vm, &data.to_vec(), flags, Some(&a))
+        let bytes = (data.address().cast_const(), data.len());
+        zelf.transmit(vm, bytes, flags, Some(&a))
+    }
+
+    /// sendmsg(buffers[, ancdata[, flags[, address]]]) -> count
+    ///
+    /// Send normal and ancillary data to the socket, gathering the normal data from a series of buffers into one message.
+    /// The ancillary data is an iterable of tuples (cmsg_level, cmsg_type, cmsg_data). Gives the number of bytes of
+    /// normal data sent.
+    #[pymethod(sig = "($self, buffers, ancdata=None, flags=0, address=None, /)")]
+    fn sendmsg(
+        zelf: &Ref<Self>,
+        vm: &Vm,
+        buffers: &Value,
+        ancdata: Option<&Value>,
+        flags: Option<i32>,
+        address: Option<&Value>,
+    ) -> PyResult<usize> {
+        message::send(zelf, vm, buffers, ancdata, flags.unwrap_or(0), address)
+    }
+
+    /// recvmsg(bufsize[, ancbufsize[, flags]]) -> (data, ancdata, msg_flags, address)
+    ///
+    /// Receive normal data (up to bufsize bytes) and ancillary data, for which ancbufsize bytes of memory are used, from
+    /// the socket. Appropriate sizes are what CMSG_SPACE() and CMSG_LEN() give.
+    #[pymethod(sig = "($self, bufsize, ancbufsize=0, flags=0, /)")]
+    fn recvmsg(
+        &self,
+        vm: &Vm,
+        bufsize: i64,
+        ancbufsize: Option<i64>,
+        flags: Option<i32>,
+    ) -> PyResult {
+        message::receive_new(self, vm, bufsize, ancbufsize, flags.unwrap_or(0))
+    }
+
+    /// recvmsg_into(buffers[, ancbufsize[, flags]]) -> (nbytes, ancdata, msg_flags, address)
+    ///
+    /// As recvmsg(), but the normal data is put into a series of writable buffers.
+    #[pymethod(sig = "($self, buffers, ancbufsize=0, flags=0, /)")]
+    fn recvmsg_into(
+        &self,
+        vm: &Vm,
+        buffers: &Value,
+        ancbufsize: Option<i64>,
+        flags: Option<i32>,
+    ) -> PyResult {
+        message::receive_into(self, vm, buffers, ancbufsize, flags.unwrap_or(0))
     }
 
     /// Return the address of the local endpoint.
@@ -1111,13 +1168,10 @@ fn into_count(
     buffer: &WritableBuffer,
     count: Option<i64>,
     function: &str,
-) -> PyResult<i64> {
-    match count.unwrap_or(0) {
-        n if n < 0 => Err(vm.value_error(format!("negative buffersize in {function}"))),
-        0 => Ok(buffer.len() as i64),
-        n if n as usize > buffer.len() => {
-            Err(vm.value_error("buffer too small for requested bytes"))
-        }
+) -> PyResult<usize> {
+    match Socket::size_asked(vm, count.unwrap_or(0), function)? {
+        0 => Ok(buffer.len()),
+        n if n > buffer.len() => Err(vm.value_error("buffer too small for requested bytes")),
         n => Ok(n),
     }
 }
@@ -1273,6 +1327,96 @@ pub mod module {
             pair.push(vm.call(&class, &args)?);
         }
         Ok(vm.new_tuple(pair)?.into_value())
+    }
+
+    /// CMSG_LEN(length) -> control message length
+    ///
+    /// Return the total length, without trailing padding, of an ancillary data item with data of the given length.
+    #[pyfunction(name = "CMSG_LEN", sig = "(length, /)")]
+    fn cmsg_len(vm: &Vm, length: isize) -> PyResult<usize> {
+        message::cmsg_len(vm, length)
+    }
+
+    /// CMSG_SPACE(length) -> buffer size
+    ///
+    /// Return the buffer size needed for recvmsg() to receive an ancillary data item with data of the given length, with
+    /// its padding.
+    #[pyfunction(name = "CMSG_SPACE", sig = "(length, /)")]
+    fn cmsg_space(vm: &Vm, length: isize) -> PyResult<usize> {
+        message::cmsg_space(vm, length)
+    }
+
+    /// getservbyname(servicename[, protocolname]) -> integer
+    ///
+    /// Return a port number from a service name and protocol name.
+    /// The optional protocol name, if given, should be 'tcp' or 'udp',
+    /// otherwise any protocol will match.
+    #[pyfunction(sig = "(servicename, protocolname=None, /)")]
+    fn getservbyname(
+        vm: &Vm,
+        servicename: &Value,
+        protocolname: Option<&Value>,
+    ) -> PyResult<i64> {
+        services::service_by_name(vm, servicename, protocolname)
+    }
+
+    /// getservbyport(port[, protocolname]) -> string
+    ///
+    /// Return the service name from a port number and protocol name.
+    /// The optional protocol name, if given, should be 'tcp' or 'udp',
+    /// otherwise any protocol will match.
+    #[pyfunction(sig = "(port, protocolname=None, /)")]
+    fn getservbyport(vm: &Vm, port: &Value, protocolname: Option<&Value>) -> PyResult {
+        services::service_by_port(vm, port, protocolname)
+    }
+
+    /// Return the protocol number for the named protocol.  (Rarely used.)
+    #[pyfunction(sig = "(name, /)")]
+    fn getprotobyname(vm: &Vm, name: &Value) -> PyResult<i64> {
+        services::protocol_by_name(vm, name)
+    }
+
+    /// Returns a list of network interface information (index, name) tuples.
+    #[pyfunction(sig = "($self, /)")]
+    fn if_nameindex(vm: &Vm) -> PyResult {
+        services::interfaces(vm)
+    }
+
+    /// Returns the interface index corresponding to the interface name if_name.
+    #[pyfunction(sig = "($module, oname, /)")]
+    fn if_nametoindex(vm: &Vm, oname: &Value) -> PyResult<i64> {
+        let name = crate::posix::path::fs_bytes(vm, oname)?;
+        let name = CString::new(name).map_err(|_| vm.value_error("embedded null byte"))?;
+        services::interface_index(vm, &name)
+    }
+
+    /// Returns the interface name corresponding to the interface index if_index.
+    #[pyfunction(sig = "($module, if_index, /)")]
+    fn if_indextoname(vm: &Vm, if_index: &Value) -> PyResult {
+        services::interface_by_index(vm, if_index)
+    }
+
+    /// Sets the hostname to name.
+    #[pyfunction(sig = "(name, /)")]
+    fn sethostname(vm: &Vm, name: &Value) -> PyResult<()> {
+        let bytes = match str_::of(name) {
+            Some(_) => crate::posix::path::fs_bytes(vm, name)?,
+            None => match name.downcast::<Bytes>() {
+                Some(bytes) => bytes.as_bytes().to_vec(),
+                None => {
+                    return Err(vm.type_error(format!(
+                        "sethostname() argument 1 must be str or bytes, not {}",
+                        vm.type_name(name)
+                    )));
+                }
+            },
+        };
+        vm.permit(Access::Event("socket.sethostname", std::slice::from_ref(name)))?;
+        // SAFETY: so many bytes are there.
+        if unsafe { libc::sethostname(bytes.as_ptr().cast(), bytes.len()) } < 0 {
+            return Err(os_error(vm, errno()));
+        }
+        Ok(())
     }
 
     /// Return the current host name.

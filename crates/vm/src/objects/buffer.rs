@@ -191,6 +191,15 @@ impl Buffer {
         self.with_owner(|all| f(part(all, self.offset, self.len)))
     }
 
+    /// Where the bytes of a contiguous buffer begin. They stay there as long as this buffer lives, also while other threads
+    /// run: for calls of the system. Only where the buffer is writable may they be written to.
+    pub fn address(&self) -> *mut u8 {
+        if self.readonly {
+            return self.with(|bytes| bytes.as_ptr().cast_mut());
+        }
+        self.with_mut(|bytes| bytes.as_mut_ptr())
+    }
+
     /// Lends the bytes of a contiguous buffer for writing; an empty slice where it is read-only.
     pub fn with_mut<R>(&self, f: impl FnOnce(&mut [u8]) -> R) -> R {
         self.with_owner_mut(|all| {

@@ -6,7 +6,7 @@
 
 use crate::objects::buffer::{Buffer, BufferOps};
 use crate::objects::bytes::methods::{BytesLike, byte, room};
-use crate::objects::bytes::{self, methods};
+use crate::objects::bytes::{self, Bytes, methods};
 use crate::objects::iterators::{reduce_empty, reduce_iter};
 use crate::objects::slice::{self, Slice};
 use crate::objects::str_::{self, Str};
@@ -16,8 +16,9 @@ use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 /// bytearray(iterable_of_ints) -> bytearray
 /// bytearray(string, encoding[, errors]) -> bytearray
@@ -35,26 +36,108 @@ use std::ops::Range;
 #[repr(C)]
 #[derive(Default)]
 pub struct ByteArray {
-    data: MutCell<Vec<u8>>,
+    data: MutCell<Store>,
     /// Buffers lent at the moment; the size must not change while there are any.
     exports: Cell<usize>,
 }
 
+/// A vector whose first `start` bytes are gone already: taking bytes from the front costs no move of the others. More than
+/// half of the vector is never gone, so that the moves that do happen are paid for by the bytes taken.
+#[derive(Default)]
+struct Store {
+    vec: Vec<u8>,
+    start: usize,
+}
+
+impl From<Vec<u8>> for Store {
+    fn from(vec: Vec<u8>) -> Store {
+        Store { vec, start: 0 }
+    }
+}
+
+impl Deref for Store {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.vec.get(self.start..).unwrap_or_default()
+    }
+}
+
+impl DerefMut for Store {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.vec.get_mut(self.start..).unwrap_or_default()
+    }
+}
+
+impl Store {
+    /// The vector without the bytes that are gone.
+    fn compact(&mut self) -> &mut Vec<u8> {
+        if self.start > 0 {
+            self.vec.drain(..std::mem::take(&mut self.start));
+        }
+        &mut self.vec
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.vec.len());
+        if self.start == self.vec.len() {
+            self.vec = Vec::new();
+            self.start = 0;
+        } else if self.start > self.vec.len() / 2 {
+            self.compact();
+            let len = self.vec.len();
+            if self.vec.capacity() / 2 > len {
+                self.vec.shrink_to(len + len / 8);
+            }
+        }
+    }
+
+    /// Puts `new` in the place of a range within the bytes. False where there is no memory.
+    fn replace(&mut self, range: Range<usize>, new: &[u8]) -> bool {
+        let (old_len, len) = (range.len(), self.len());
+        if new.is_empty() && range.start == 0 {
+            self.drop_front(old_len);
+            return true;
+        }
+        if new.len() == old_len {
+            self[range].copy_from_slice(new);
+            return true;
+        }
+        let more = new.len().saturating_sub(old_len);
+        if self.start > 0 && self.vec.capacity() - self.vec.len() < more {
+            self.compact();
+        }
+        if self.vec.try_reserve(more).is_err() {
+            return false;
+        }
+        let start = self.start;
+        if range.end == len {
+            self.vec.truncate(start + range.start);
+            self.vec.extend_from_slice(new);
+        } else {
+            let range = start + range.start..start + range.end;
+            drop(self.vec.splice(range, new.iter().copied()));
+        }
+        true
+    }
+}
+
 impl ByteArray {
     pub fn to_vec(&self) -> Vec<u8> {
-        self.data.get()
+        self.data.with(|data| data.to_vec())
     }
 
     /// A new `bytearray`. Raises MemoryError.
     pub fn from_vec(vm: &Vm, data: Vec<u8>) -> PyResult<Ref<ByteArray>> {
         vm.new_object(ByteArray {
-            data: MutCell::new(data),
+            data: MutCell::new(data.into()),
             exports: Cell::new(0),
         })
     }
 
     fn len(&self) -> usize {
-        self.data.with(Vec::len)
+        self.data.with(|data| data.len())
     }
 
     /// Puts `new` in the place of some bytes. Raises BufferError where the size changes under a buffer, MemoryError.
@@ -64,17 +147,28 @@ impl ByteArray {
         }
         let done = self.data.with_mut(|data| {
             let end = range.end.min(data.len());
-            let start = range.start.min(end);
-            if new.len() > end - start && data.try_reserve(new.len() - (end - start)).is_err() {
-                return false;
-            }
-            data.splice(start..end, new.iter().copied());
-            true
+            data.replace(range.start.min(end)..end, new)
         });
         if done {
             Ok(())
         } else {
             Err(vm.memory_error(""))
+        }
+    }
+
+    /// Appends the bytes of a `bytes` object or of another array, without a copy between. False for other objects.
+    fn extend_known(&self, vm: &Vm, value: &Value) -> PyResult<bool> {
+        let end = self.len();
+        if let Some(bytes) = value.downcast::<Bytes>() {
+            self.splice(vm, end..end, bytes.as_bytes())?;
+            return Ok(true);
+        }
+        match value.downcast::<ByteArray>() {
+            Some(other) if !std::ptr::eq::<ByteArray>(&**other, self) => {
+                other.data.with(|more| self.splice(vm, end..end, more))?;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
     }
 
@@ -100,7 +194,7 @@ impl ByteArray {
         self.data.with_mut(|data| {
             let mut next = gone.into_iter().peekable();
             let mut i = 0;
-            data.retain(|_| {
+            data.compact().retain(|_| {
                 let out = next.next_if_eq(&i).is_some();
                 i += 1;
                 !out
@@ -112,9 +206,11 @@ impl ByteArray {
     /// `self[slice] = value`, or its deletion.
     fn set_slice(&self, vm: &Vm, slice: &Slice, value: Option<&Value>) -> PyResult<()> {
         let (start, stop, step) = slice.unpack(vm)?;
-        let new = match value {
-            None => Vec::new(),
-            Some(value) => slice_content(vm, value)?,
+        let bytes = value.and_then(|v| v.downcast::<Bytes>());
+        let new = match (value, bytes) {
+            (None, _) => Cow::Borrowed(&[][..]),
+            (_, Some(bytes)) => Cow::Borrowed(bytes.as_bytes()),
+            (Some(value), None) => Cow::Owned(slice_content(vm, value)?),
         };
         let a = slice::fit(start, stop, step, self.len() as isize);
         if a.step == 1 {
@@ -132,7 +228,7 @@ impl ByteArray {
             )));
         }
         self.data.with_mut(|data| {
-            for (i, byte) in a.indices().zip(new) {
+            for (i, &byte) in a.indices().zip(new.iter()) {
                 if let Some(place) = data.get_mut(i) {
                     *place = byte
                 }
@@ -250,7 +346,7 @@ impl ByteArray {
                         let range = "byte must be in range(0, 256)";
                         return bytes::for_each_byte(vm, source, "bytearray", range, |byte| {
                             zelf.check_resizable(vm)?;
-                            zelf.data.with_mut(|d| d.push(byte));
+                            zelf.data.with_mut(|d| d.vec.push(byte));
                             Ok(())
                         });
                     }
@@ -258,7 +354,7 @@ impl ByteArray {
             }
         };
         zelf.check_resizable(vm)?;
-        zelf.data.set(data);
+        zelf.data.set(data.into());
         Ok(())
     }
 
@@ -296,6 +392,9 @@ impl ByteArray {
         let Some(array) = a.downcast::<ByteArray>() else {
             return Ok(Value::NOT_IMPLEMENTED);
         };
+        if array.extend_known(vm, b)? {
+            return Ok(a.clone());
+        }
         match bytes::of_object(vm, b)? {
             Some(more) => {
                 let end = array.len();
@@ -318,7 +417,7 @@ impl ByteArray {
             let mut data = room(vm, old.len().saturating_mul(n))?;
             (0..n).for_each(|_| data.extend_from_slice(&old));
             zelf.check_resizable(vm)?;
-            zelf.data.set(data);
+            zelf.data.set(data.into());
         }
         Ok(zelf.to_value())
     }
@@ -384,7 +483,7 @@ impl ByteArray {
     fn append(&self, vm: &Vm, item: &Value) -> PyResult<()> {
         let byte = byte(vm, item)?;
         self.check_resizable(vm)?;
-        self.data.with_mut(|d| d.push(byte));
+        self.data.with_mut(|d| d.vec.push(byte));
         Ok(())
     }
 
@@ -394,6 +493,9 @@ impl ByteArray {
     ///     The iterable of items to append.
     #[pymethod(sig = "($self, iterable_of_ints, /)")]
     fn extend(&self, vm: &Vm, iterable_of_ints: &Value) -> PyResult<()> {
+        if self.extend_known(vm, iterable_of_ints)? {
+            return Ok(());
+        }
         let end = self.len();
         let more = match bytes::of_object(vm, iterable_of_ints)? {
             Some(more) => more,
@@ -454,7 +556,17 @@ impl ByteArray {
             return Err(vm.index_error("pop index out of range"));
         };
         self.check_resizable(vm)?;
-        Ok(self.data.with_mut(|d| d.remove(at)))
+        Ok(self.data.with_mut(|d| match at {
+            0 => {
+                let first = d[0];
+                d.drop_front(1);
+                first
+            }
+            _ => {
+                let at = d.start + at;
+                d.vec.remove(at)
+            }
+        }))
     }
 
     /// Remove the first occurrence of a value in the bytearray.
@@ -506,9 +618,10 @@ impl ByteArray {
         self.check_resizable(vm)?;
         vm.check_size(Some(size))?;
         let done = self.data.with_mut(|d| {
-            let fits = d.try_reserve_exact(size.saturating_sub(len)).is_ok();
+            let data = d.compact();
+            let fits = data.try_reserve_exact(size.saturating_sub(len)).is_ok();
             if fits {
-                d.resize(size, 0)
+                data.resize(size, 0)
             }
             fits
         });
@@ -525,7 +638,7 @@ impl ByteArray {
     #[pymethod]
     fn __alloc__(&self) -> usize {
         // One more than Rust knows of: CPython keeps a zero behind the bytes.
-        self.data.with(|d| match d.capacity() {
+        self.data.with(|d| match d.vec.capacity() {
             0 => 0,
             n => n + 1,
         })
