@@ -540,9 +540,8 @@ impl Socket {
             let mut a = address.borrow_mut();
             let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
             // SAFETY: `start` has room for `count` bytes, the address for any address.
-            let n = unsafe {
-                libc::recvfrom(fd, start.cast(), count, flags, a.as_mut_ptr(), &mut len)
-            };
+            let n =
+                unsafe { libc::recvfrom(fd, start.cast(), count, flags, a.as_mut_ptr(), &mut len) };
             a.len = len;
             n
         })?;
@@ -948,7 +947,9 @@ impl Socket {
     ) -> PyResult {
         let count = into_count(vm, &buffer, nbytes, "recvfrom_into")?;
         let (n, address) = self.receive_from(vm, buffer.address(), count, flags.unwrap_or(0))?;
-        Ok(vm.new_tuple(vec![vm.new_int(n as i64)?, address])?.into_value())
+        Ok(vm
+            .new_tuple(vec![vm.new_int(n as i64)?, address])?
+            .into_value())
     }
 
     /// Send data to the socket; give the number of bytes sent.
@@ -1352,11 +1353,7 @@ pub mod module {
     /// The optional protocol name, if given, should be 'tcp' or 'udp',
     /// otherwise any protocol will match.
     #[pyfunction(sig = "(servicename, protocolname=None, /)")]
-    fn getservbyname(
-        vm: &Vm,
-        servicename: &Value,
-        protocolname: Option<&Value>,
-    ) -> PyResult<i64> {
+    fn getservbyname(vm: &Vm, servicename: &Value, protocolname: Option<&Value>) -> PyResult<i64> {
         services::service_by_name(vm, servicename, protocolname)
     }
 
@@ -1411,7 +1408,10 @@ pub mod module {
                 }
             },
         };
-        vm.permit(Access::Event("socket.sethostname", std::slice::from_ref(name)))?;
+        vm.permit(Access::Event(
+            "socket.sethostname",
+            std::slice::from_ref(name),
+        ))?;
         // SAFETY: so many bytes are there.
         if unsafe { libc::sethostname(bytes.as_ptr().cast(), bytes.len()) } < 0 {
             return Err(os_error(vm, errno()));

@@ -228,11 +228,7 @@ fn receive(
 }
 
 /// The items of a message's ancillary data; notes the descriptors among them.
-fn ancillary(
-    vm: &Vm,
-    message: &libc::msghdr,
-    descriptors: &mut Vec<i32>,
-) -> PyResult<Vec<Value>> {
+fn ancillary(vm: &Vm, message: &libc::msghdr, descriptors: &mut Vec<i32>) -> PyResult<Vec<Value>> {
     let mut found: Vec<(i32, i32, Vec<u8>)> = Vec::new();
     let mut malformed = false;
     let end = message.msg_control as usize + message.msg_controllen;
@@ -255,9 +251,10 @@ fn ancillary(
             let data = std::slice::from_raw_parts(place as *const u8, told.min(here));
             let (level, kind) = ((*header).cmsg_level, (*header).cmsg_type);
             if level == libc::SOL_SOCKET && kind == libc::SCM_RIGHTS {
-                descriptors.extend(data.chunks_exact(size_of::<i32>()).map(|fd| {
-                    i32::from_ne_bytes([fd[0], fd[1], fd[2], fd[3]])
-                }));
+                descriptors.extend(
+                    data.chunks_exact(size_of::<i32>())
+                        .map(|fd| i32::from_ne_bytes([fd[0], fd[1], fd[2], fd[3]])),
+                );
             }
             found.push((level, kind, data.to_vec()));
             if malformed {

@@ -32,7 +32,11 @@ pub fn text_argument(vm: &Vm, function: &str, at: usize, value: &Value) -> PyRes
         },
         None => Err(vm.type_error(format!(
             "{function}() argument {at} must be str, not {}",
-            if value.is_none() { "None".into() } else { vm.type_name(value) }
+            if value.is_none() {
+                "None".into()
+            } else {
+                vm.type_name(value)
+            }
         ))),
     }
 }
@@ -63,10 +67,7 @@ pub fn service_by_name(vm: &Vm, name: &Value, proto: Option<&Value>) -> PyResult
 /// The service of a port.
 pub fn service_by_port(vm: &Vm, port: &Value, proto: Option<&Value>) -> PyResult {
     unsafe extern "C" {
-        fn getservbyport(
-            port: libc::c_int,
-            proto: *const libc::c_char,
-        ) -> *mut libc::servent;
+        fn getservbyport(port: libc::c_int, proto: *const libc::c_char) -> *mut libc::servent;
     }
     let number = super::port_of(vm, port, "getservbyport").map_err(|raised| {
         if vm.catch(&vm.types.overflow_error) {
@@ -100,7 +101,9 @@ pub fn protocol_by_name(vm: &Vm, name: &Value) -> PyResult<i64> {
             .as_ref()
             .map(|entry| entry.p_proto)
     };
-    number.map(i64::from).ok_or_else(|| not_found(vm, "protocol"))
+    number
+        .map(i64::from)
+        .ok_or_else(|| not_found(vm, "protocol"))
 }
 
 fn interface_name(vm: &Vm, name: &[u8]) -> PyResult {
@@ -159,6 +162,10 @@ pub fn interface_by_index(vm: &Vm, index: &Value) -> PyResult {
     if found.is_null() {
         return Err(os_error(vm, super::errno()));
     }
-    let bytes: Vec<u8> = name.iter().take_while(|&&c| c != 0).map(|&c| c as u8).collect();
+    let bytes: Vec<u8> = name
+        .iter()
+        .take_while(|&&c| c != 0)
+        .map(|&c| c as u8)
+        .collect();
     interface_name(vm, &bytes)
 }
