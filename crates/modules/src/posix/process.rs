@@ -283,8 +283,7 @@ pub mod module {
         let args = pointers(&args);
         // SAFETY: terminated texts and a terminated vector.
         unsafe { libc::execv(path.ptr(), args.as_ptr()) };
-        let errno = system::errno();
-        Err(path.error(vm, errno))
+        Err(vm.os_error(system::errno(), None))
     }
 
     /// Execute an executable path with arguments, replacing current process.

@@ -324,6 +324,15 @@ pub fn has_index(vm: &Vm, value: &Value) -> bool {
     value.is_small_int() || vm.type_of(value).slots.index.get().is_some()
 }
 
+/// Whether the value is some number: convertible to an int or a float, or complex.
+pub fn is_number(vm: &Vm, value: &Value) -> bool {
+    let slots = &vm.type_of(value).slots;
+    has_index(vm, value)
+        || slots.int.get().is_some()
+        || slots.float.get().is_some()
+        || is_subtype(vm.type_of(value), &vm.types.complex)
+}
+
 /// `operator.index(value)`: an int, perhaps of a subclass.
 pub fn index(vm: &Vm, value: &Value) -> PyResult {
     if is_int(vm, value) {

@@ -332,16 +332,51 @@ pub fn fill_new(
     if is_subtype(cls, &t.base_exception_group) {
         return super::group::fill(vm, cls, exception, args);
     }
-    if is_subtype(cls, &t.os_error) {
-        os_fields(vm, cls, exception, args.positional())?;
-    }
     Ok(())
+}
+
+/// Whether `__init__` of a subclass of OSError is to set the fields: it has one of its own, and no `__new__`.
+fn os_error_uses_init(vm: &Vm, cls: &Type) -> bool {
+    let (own, base) = (&cls.slots, &vm.types.os_error.slots);
+    own.init.get().map(|f| f as usize) != base.init.get().map(|f| f as usize)
+        && own.new.get().map(|f| f as usize) == base.new.get().map(|f| f as usize)
+}
+
+fn no_keywords(vm: &Vm, cls: &Type, args: &Args) -> PyResult<()> {
+    match args.keyword_count() {
+        0 => Ok(()),
+        _ => Err(vm.type_error(format!("{}() takes no keyword arguments", cls.name()))),
+    }
+}
+
+/// `OSError.__new__`: the class itself gives way to the subclass that the number has.
+pub fn new_os_error(vm: &Vm, cls: &Ref<Type>, args: Args) -> PyResult {
+    let by_init = os_error_uses_init(vm, cls);
+    let positional = args.positional();
+    let mut class = cls.clone();
+    if !by_init {
+        no_keywords(vm, cls, &args)?;
+        if cls.is(&vm.types.os_error)
+            && (2..=5).contains(&positional.len())
+            && let Some(errno) = positional[0].as_small_int()
+        {
+            class = os_error_class(vm, errno);
+        }
+    }
+    let exception = vm.new_object_of(&class, BaseException::blank())?;
+    if by_init {
+        exception.args.set(Some(vm.interp.empty_tuple()));
+    } else {
+        exception.args.set(Some(Tuple::from_slice(vm, positional)?));
+        os_fields(vm, &class, &exception, positional)?;
+    }
+    Ok(exception.into_value())
 }
 
 /// `OSError(errno, strerror, filename, winerror, filename2)`: two to five arguments mean these.
 fn os_fields(
     vm: &Vm,
-    cls: &Ref<Type>,
+    cls: &Type,
     exception: &Ref<BaseException>,
     args: &[Value],
 ) -> PyResult<()> {
@@ -351,8 +386,9 @@ fn os_fields(
     exception.set_field(os::ERRNO, Some(args[0].clone()));
     exception.set_field(os::STRERROR, Some(args[1].clone()));
     if let Some(filename) = args.get(2).filter(|f| !f.is_none()) {
-        if is_subtype(cls, &vm.types.blocking_io_error) && filename.is_small_int() {
-            exception.set_field(os::WRITTEN, Some(filename.clone()));
+        if std::ptr::eq(cls, &*vm.types.blocking_io_error) && crate::protocols::number::is_number(vm, filename) {
+            let written = crate::protocols::number::index(vm, filename)?;
+            exception.set_field(os::WRITTEN, Some(written));
         } else {
             exception.set_field(os::FILENAME, Some(filename.clone()));
             exception.set_field(os::FILENAME2, args.get(4).filter(|f| !f.is_none()).cloned());
@@ -393,6 +429,14 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
     if !ty.flag(TypeFlags::SPECIAL_EXCEPTION) && args.keyword_count() == 0 {
         return set_args(vm, exception, positional);
     }
+    if is_subtype(ty, &t.os_error) {
+        if os_error_uses_init(vm, ty) {
+            no_keywords(vm, ty, &args)?;
+            set_args(vm, exception, positional)?;
+            os_fields(vm, ty, exception, positional)?;
+        }
+        return Ok(());
+    }
     let keyworded: &[(&str, usize)] = if is_subtype(ty, &t.attribute_error) {
         &[("name", attribute::NAME), ("obj", attribute::OBJ)]
     } else if is_subtype(ty, &t.name_error) {
@@ -425,7 +469,7 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
             }
         }
     }
-    if !is_subtype(ty, &t.os_error) && !is_subtype(ty, &t.base_exception_group) {
+    if !is_subtype(ty, &t.base_exception_group) {
         set_args(vm, exception, positional)?;
     }
     if is_subtype(ty, &t.stop_iteration) {
