@@ -8,6 +8,7 @@
 //! of 16 bytes and more are aligned to 16 anyway, and smaller ones to 8.
 
 use libmimalloc_sys as mi;
+use naja_heap::watch;
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -158,10 +159,35 @@ fn plain(layout: &Layout) -> bool {
     layout.align() <= 8 || (layout.align() == 16 && layout.size() >= 16)
 }
 
+/// A block that the watcher is told of (see `naja_heap::watch`).
+///
+/// # Safety
+/// As for `GlobalAlloc::alloc`.
+#[cold]
+#[inline(never)]
+unsafe fn watched(layout: Layout, zeroed: bool) -> *mut u8 {
+    let block = match class_of(&layout) {
+        Some(class) => alloc_small(class),
+        None if layout.size() >= LARGE && impossible(layout.size()) => ptr::null_mut(),
+        // SAFETY: any size will do.
+        None => unsafe { mi::mi_malloc_aligned(layout.size(), layout.align()) as *mut u8 },
+    };
+    if zeroed && !block.is_null() {
+        // SAFETY: the block has at least the layout's size.
+        unsafe { ptr::write_bytes(block, 0, layout.size()) }
+    }
+    watch::allocated(block, layout.size());
+    block
+}
+
 // SAFETY: mimalloc's functions keep the contract; `plain` says where the alignment needs no asking.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if watch::is_watched() {
+            // SAFETY: by contract.
+            return unsafe { watched(layout, false) };
+        }
         if let Some(class) = class_of(&layout) {
             return alloc_small(class);
         }
@@ -180,6 +206,10 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if watch::is_watched() {
+            // SAFETY: by contract.
+            return unsafe { watched(layout, true) };
+        }
         if let Some(class) = class_of(&layout) {
             let block = alloc_small(class);
             if !block.is_null() {
@@ -203,6 +233,9 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if watch::is_watched() {
+            watch::freed(block)
+        }
         // SAFETY: by contract the block came from `alloc`.
         unsafe {
             match class_of(&layout) {
@@ -214,6 +247,17 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if watch::is_watched() {
+            // SAFETY: by contract.
+            unsafe {
+                let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+                if !moved.is_null() {
+                    ptr::copy_nonoverlapping(block, moved, layout.size().min(size));
+                    self.dealloc(block, layout);
+                }
+                return moved;
+            }
+        }
         if size >= LARGE && impossible(size) {
             return std::ptr::null_mut();
         }

@@ -319,13 +319,17 @@ fn environment(config: &mut Config) -> Result<(), String> {
         None => text("PYTHON_FROZEN_MODULES").map(|mode| mode != "off"),
     };
     let frames = option("tracemalloc").map(|v| v.unwrap_or("1").to_string());
+    let bad_frames = match frames {
+        Some(_) => "-X tracemalloc=NFRAME: invalid number of frames",
+        None => "PYTHONTRACEMALLOC: invalid number of frames",
+    };
     if let Some(frames) = frames.or_else(|| text("PYTHONTRACEMALLOC")) {
         config.tracemalloc = match frames.parse::<u32>() {
             Ok(n) if n <= 65535 => n,
             _ => {
                 return Err(fatal(
                     "config_init_tracemalloc",
-                    "PYTHONTRACEMALLOC: invalid number of frames",
+                    bad_frames,
                 ));
             }
         };

@@ -13,6 +13,7 @@ use crate::object::{Payload, Ref, Visitor};
 use crate::pool::{self, MAX_SMALL, Pool, Pools};
 use crate::release::local;
 use crate::value::Value;
+use crate::watch;
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
@@ -334,6 +335,10 @@ impl Heap {
                 Some(block) => block,
                 None => self.pools.pop_slow(bytes, &|bytes| self.take(bytes))?,
             };
+            if watch::is_watched() {
+                watch::allocated(block, bytes);
+                return Ok((block, Flags::TRACED));
+            }
             Ok((block, 0))
         } else {
             Ok((self.alloc_large(bytes)?, Flags::LARGE))
@@ -346,10 +351,13 @@ impl Heap {
     pub(crate) unsafe fn free_block(&self, block: *mut u8, flags: u32) {
         // SAFETY: by contract.
         unsafe {
-            if flags & Flags::LARGE == 0 {
+            if flags & (Flags::LARGE | Flags::TRACED) == 0 {
                 self.free_small(block)
-            } else {
+            } else if flags & Flags::LARGE != 0 {
                 self.free_large(block)
+            } else {
+                watch::freed(block);
+                self.free_small(block)
             }
         }
     }
@@ -428,7 +436,11 @@ impl Heap {
     /// # Safety
     /// The block came from this heap with this size, and is not used afterwards.
     pub unsafe fn free_bytes(&self, block: NonNull<u8>, bytes: usize) {
-        let flags = if bytes <= MAX_SMALL { 0 } else { Flags::LARGE };
+        let flags = match bytes <= MAX_SMALL {
+            true if watch::is_watched() => Flags::TRACED,
+            true => 0,
+            false => Flags::LARGE,
+        };
         // SAFETY: by contract.
         unsafe { self.free_block(block.as_ptr(), flags) }
     }

@@ -35,6 +35,8 @@ impl Flags {
     pub const DEFERRED: u32 = 1 << 5;
     /// The block is larger than the pools' and comes from the system.
     pub const LARGE: u32 = 1 << 6;
+    /// A watcher was told of the block (see [`crate::watch`]).
+    pub const TRACED: u32 = 1 << 7;
     /// Free for the payload's own use (a str's "interned", for one).
     pub const USER_0: u32 = 1 << 8;
     pub const USER_1: u32 = 1 << 9;

@@ -23,6 +23,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod value;
+pub mod watch;
 
 pub use alloc::{AllocError, Heap, HeapStats, Hooks, Previous};
 pub use cell::MutCell;

@@ -99,7 +99,7 @@ pub(crate) unsafe fn release(header: *mut Header) {
         let plain = pre & TypeLayout::PRE_ATTRS | ty.slot_count.get() == 0
             && (special == 0
                 || special == TypeLayout::HAS_FINALIZER && flags & Flags::FINALIZED != 0)
-            && flags & (Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE) == 0;
+            && flags & (Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE | Flags::TRACED) == 0;
         if !plain {
             return release_parts(local, heap, header);
         }

@@ -185,6 +185,12 @@ impl Value {
         self.bits() == other.bits()
     }
 
+    /// The address of an object's block, as [`crate::watch`] tells it. None for what is no object of the heap.
+    pub fn block_address(&self) -> Option<usize> {
+        let header = self.header()?;
+        Some(header as *const Header as usize - header.layout().pre_size())
+    }
+
     /// The object's header, if it is an object.
     #[inline(always)]
     pub fn header(&self) -> Option<&Header> {

@@ -28,7 +28,7 @@ pub(crate) fn data_buffer(vm: &Vm, data: &Value) -> PyResult<Buffer> {
 }
 
 /// What is to be hashed first: `data`, or `string` under its old name.
-fn first_data<'a>(
+pub(crate) fn first_data<'a>(
     vm: &Vm,
     data: Option<&'a Value>,
     string: Option<&'a Value>,

@@ -13,7 +13,7 @@ use naja_vm::type_::Type;
 use naja_vm::{PyResult, Vm, str_};
 
 /// A running hash function.
-enum Hash {
+pub(crate) enum Hash {
     Any(Box<dyn DynDigest>),
     Blake2b(Box<blake2b_simd::State>),
     Blake2s(Box<blake2s_simd::State>),
@@ -30,7 +30,7 @@ impl Clone for Hash {
 }
 
 impl Hash {
-    fn update(&mut self, data: &[u8]) {
+    pub(crate) fn update(&mut self, data: &[u8]) {
         match self {
             Hash::Any(hash) => hash.update(data),
             Hash::Blake2b(hash) => {
@@ -42,7 +42,7 @@ impl Hash {
         }
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         match self {
             Hash::Any(hash) => hash.finalize().into_vec(),
             Hash::Blake2b(hash) => hash.finalize().as_bytes().to_vec(),
@@ -52,16 +52,16 @@ impl Hash {
 }
 
 /// A hash function: its name, sizes of digest and block, and how it starts.
-struct Function {
-    name: &'static str,
-    digest_size: usize,
-    block_size: usize,
-    start: fn() -> Hash,
+pub(crate) struct Function {
+    pub name: &'static str,
+    pub digest_size: usize,
+    pub block_size: usize,
+    pub start: fn() -> Hash,
 }
 
 macro_rules! functions {
     ($($name:literal $digest:literal $block:literal $start:expr;)*) => {
-        static FUNCTIONS: &[Function] = &[$(
+        pub(crate) static FUNCTIONS: &[Function] = &[$(
             Function { name: $name, digest_size: $digest, block_size: $block, start: || $start }
         ),*];
     };
@@ -106,7 +106,7 @@ fn unknown_hash_error(vm: &Vm) -> PyResult<Ref<Type>> {
 }
 
 /// Inner and outer hash, both begun with the key.
-fn begin(function: &Function, key: &[u8]) -> (Hash, Hash) {
+pub(crate) fn begin(function: &Function, key: &[u8]) -> (Hash, Hash) {
     let mut block = vec![0; function.block_size];
     let digest;
     let key = if key.len() > function.block_size {
@@ -127,7 +127,7 @@ fn begin(function: &Function, key: &[u8]) -> (Hash, Hash) {
     (padded(0x36), padded(0x5c))
 }
 
-fn finish(inner: Hash, mut outer: Hash) -> Vec<u8> {
+pub(crate) fn finish(inner: Hash, mut outer: Hash) -> Vec<u8> {
     outer.update(&inner.finish());
     outer.finish()
 }

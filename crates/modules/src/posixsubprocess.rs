@@ -11,8 +11,13 @@ use naja_heap::Value;
 use naja_macros::pymodule;
 use naja_vm::protocols::{number, sequence};
 use naja_vm::tuple::Tuple;
+use naja_vm::runtime::Access;
 use naja_vm::{PyResult, Vm};
 use std::ffi::CString;
+
+unsafe extern "C" {
+    static environ: *const *const libc::c_char;
+}
 
 /// What the child does, in plain data.
 struct Plan {
@@ -67,7 +72,7 @@ unsafe fn child(
     plan: &Plan,
     programs: &[*const libc::c_char],
     args: *const *const libc::c_char,
-    env: *const *const libc::c_char,
+    env: Option<*const *const libc::c_char>,
     before_exec: impl FnOnce() -> bool,
 ) -> &'static str {
     let [
@@ -151,6 +156,8 @@ unsafe fn child(
             }
             close_range(from, i32::MAX);
         }
+        // The process's own environment is looked at now: before_exec may have changed it.
+        let env = env.unwrap_or(environ);
         let mut saved = libc::ENOENT;
         for &program in programs {
             libc::execve(program, args, env);
@@ -222,11 +229,7 @@ fn start(vm: &Vm, plan: &Plan, preexec: Option<&Value>) -> PyResult<i32> {
     let programs: Vec<_> = plan.programs.iter().map(|p| p.as_ptr()).collect();
     let args = pointers(&plan.args);
     let env = plan.env.as_deref().map(pointers);
-    unsafe extern "C" {
-        static environ: *const *const libc::c_char;
-    }
-    // SAFETY: the process's own environment.
-    let env = env.as_ref().map_or(unsafe { environ }, |e| e.as_ptr());
+    let env = env.as_ref().map(|e| e.as_ptr());
     if preexec.is_some() {
         before_fork(vm)
     }
@@ -306,6 +309,12 @@ pub mod module {
         child_umask: i32,
         preexec_fn: &Value,
     ) -> PyResult<i32> {
+        if !preexec_fn.is_none() && vm.interp.state.finalizing.get() {
+            return Err(vm.raise(
+                &vm.types.python_finalization_error,
+                "preexec_fn not supported at interpreter shutdown",
+            ));
+        }
         if close_fds && errpipe_write < 3 {
             return Err(vm.value_error("errpipe_write must be >= 3"));
         }
@@ -319,12 +328,20 @@ pub mod module {
             Some(
                 items
                     .iter()
-                    .map(|g| Ok(Gid::of(vm, g)?.0))
+                    .map(|g| match Gid::of(vm, g) {
+                        Ok(gid) => Ok(gid.0),
+                        Err(_) => {
+                            vm.clear_exception();
+                            Err(vm.value_error("invalid group id"))
+                        }
+                    })
                     .collect::<PyResult<Vec<_>>>()?,
             )
         } else {
             None
         };
+        let event = [executable_list.clone(), args.clone(), env.clone()];
+        vm.permit(Access::Event("_posixsubprocess.fork_exec", &event))?;
         let plan = Plan {
             programs: strings(vm, executable_list, "executable_list must be a sequence")?,
             args: if given(args) {

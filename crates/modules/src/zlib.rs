@@ -467,7 +467,15 @@ impl Decompress {
             return Err(vm.value_error("length must be greater than zero"));
         }
         let tail = self.tail.get();
-        self.feed(vm, &tail, Z_FINISH, usize::MAX)
+        if self.stream.with(Option::is_none) {
+            return Ok(vm.new_bytes(&[])?.into_value());
+        }
+        let rest = self.feed(vm, &tail, Z_FINISH, usize::MAX)?;
+        if self.eof.get() {
+            // The stream is over: nothing of it is left, not even for a copy.
+            drop(self.stream.take());
+        }
+        Ok(rest)
     }
 
     /// Return a copy of the decompression object.
@@ -517,13 +525,23 @@ pub struct ZlibDecompressor {
 impl ZlibDecompressor {
     #[pyslot(sig = "(wbits=15, zdict=b'')")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        let given = args.positional().len() + args.keyword_count();
+        if given > 2 {
+            return Err(vm.type_error(format!(
+                "_ZlibDecompressor() takes at most 2 arguments ({given} given)"
+            )));
+        }
         let wbits = args.positional().first().or_else(|| args.keyword("wbits"));
         let zdict = args.positional().get(1).or_else(|| args.keyword("zdict"));
         let wbits = match wbits {
             Some(wbits) => number::index_isize(vm, wbits)? as i32,
             None => MAX_WBITS,
         };
-        let dictionary = dictionary(vm, zdict)?;
+        // With a header it is looked at only when the data asks for it.
+        let dictionary = match zdict {
+            Some(zdict) if wbits >= 0 && !Buffer::supported(vm, zdict) => None,
+            zdict => dictionary(vm, zdict)?,
+        };
         let mut stream = new_decompressor(vm, wbits)?;
         if let (Some(dictionary), true) = (&dictionary, wbits < 0) {
             let status = stream.set_dictionary(dictionary);

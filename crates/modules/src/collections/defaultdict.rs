@@ -46,8 +46,8 @@ impl DefaultDict {
             return Err(vm.key_error(key));
         };
         let value = vm.call(&factory, &[])?;
-        object::set_item(vm, zelf.as_value(), key, &value)?;
-        Ok(value)
+        // The factory may itself have set one.
+        zelf.dict.set_default(vm, key, value)
     }
 
     /// `type(self)(factory, mapping)`.

@@ -326,9 +326,10 @@ impl OrderedDict {
         let shown = (|| {
             let plain = vm.new_dict()?;
             if OrderedDict::is_exact(zelf, vm) {
-                for (key, hash) in zelf.keys_vec() {
-                    match zelf.dict.get_hashed(vm, &key, hash)? {
-                        Some(value) => plain.set_hashed(vm, &key, hash, value)?,
+                for (key, _) in zelf.keys_vec() {
+                    // Hashed anew: a key whose hash has changed is not found.
+                    match zelf.dict.get(vm, &key)? {
+                        Some(value) => plain.set(vm, &key, value)?,
                         None => return Err(vm.key_error(&key)),
                     }
                 }
@@ -547,7 +548,8 @@ impl OrderedDict {
             let new = vm.new_object_of(&class, OrderedDict::empty())?;
             let state = zelf.state.get();
             for (key, hash) in zelf.keys_vec() {
-                match zelf.dict.get_hashed(vm, &key, hash)? {
+                // Hashed anew: a key whose hash has changed is not found.
+                match zelf.dict.get(vm, &key)? {
                     Some(value) => new.put_hashed(vm, &key, hash, value)?,
                     None => return Err(vm.key_error(&key)),
                 }

@@ -238,11 +238,29 @@ impl OwnedLocale {
     }
 }
 
+/// Warns of the type 'N' in a format.
+fn warn_of_old_type(vm: &Vm) -> PyResult<()> {
+    vm.warn(
+        &vm.types.deprecation_warning,
+        "Format specifier 'N' is deprecated and slated for removal in Python 3.18",
+        1,
+    )
+}
+
 /// The formatted text of a number.
 fn formatted(vm: &Vm, d: &dec::Decimal, spec: &Str, given: Option<&Value>) -> PyResult {
     let context = context::current(vm)?;
     let Some(text) = spec.as_str() else {
         return Err(vm.value_error("invalid format string"));
+    };
+    let mut old = None;
+    let text = match text.strip_suffix('N') {
+        // Not the fill of an alignment.
+        Some(rest) if !matches!(rest, "" | "<" | ">" | "=" | "^") || rest.is_empty() => {
+            warn_of_old_type(vm)?;
+            old.insert(format!("{rest}n")).as_str()
+        }
+        _ => text,
     };
     let localized = text.ends_with('n');
     let mut locale = if localized {
@@ -276,6 +294,9 @@ fn formatted(vm: &Vm, d: &dec::Decimal, spec: &Str, given: Option<&Value>) -> Py
         Err(FormatError::Invalid) => Err(vm.value_error("invalid format string")),
         Err(FormatError::TooLarge) => {
             Err(vm.overflow_error("cannot fit 'int' into an index-sized integer"))
+        }
+        Err(FormatError::Limit) => {
+            Err(vm.value_error("format specification exceeds internal limits of _decimal"))
         }
         Err(FormatError::Memory) => Err(vm.memory_error("")),
     }

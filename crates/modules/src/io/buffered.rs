@@ -695,6 +695,9 @@ macro_rules! common_methods {
             /// A stream of class `cls` over `raw`, which has been checked.
             pub fn make(vm: &Vm, cls: &Ref<Type>, raw: Value, size: usize) -> PyResult {
                 let new = vm.new_object_of(cls, $type::default())?;
+                new.core
+                    .reading_only
+                    .set(stringify!($type) == "BufferedReader");
                 new.core.init(vm, raw, size as isize)?;
                 Ok(new.into_value())
             }

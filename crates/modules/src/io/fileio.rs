@@ -91,7 +91,8 @@ pub fn fspath(vm: &Vm, value: &Value) -> PyResult {
         ))
     };
     let class = vm.type_of(value).to_ref();
-    if class.lookup(vm, &vm.intern("__fspath__")).is_none() {
+    let method = class.lookup(vm, &vm.intern("__fspath__"));
+    if method.is_none_or(|method| method.is_none()) {
         return Err(wrong());
     }
     let path = vm.call_method_str(value, "__fspath__", &[])?;
@@ -217,6 +218,8 @@ impl FileIo {
         zelf.closefd.set(closefd);
         zelf.seekable.set(None);
         if given >= 0 {
+            let mode = vm.new_str(mode)?.into_value();
+            vm.permit(Access::Open(file, &mode, flags as i64))?;
             zelf.fd.set(given);
         } else {
             if !closefd {

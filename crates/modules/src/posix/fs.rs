@@ -204,6 +204,8 @@ fn names_in(vm: &Vm, path: &Path) -> PyResult<Vec<Value>> {
     while let Some(entry) = dir.next(vm, path)? {
         names.push(path.decode(vm, &entry.name)?)
     }
+    // A descriptor that was given stands at the beginning again.
+    dir.close(path.fd.is_some());
     Ok(names)
 }
 
@@ -582,7 +584,7 @@ pub mod module {
             dst_dir_fd.audit(vm)?,
         ];
         vm.permit(Access::Event("os.link", &args))?;
-        let flags = if follow_symlinks == Some(true) {
+        let flags = if follow_symlinks != Some(false) {
             libc::AT_SYMLINK_FOLLOW
         } else {
             0
@@ -866,21 +868,37 @@ pub mod module {
 
     /// Extract a raw device major number from a device number.
     #[pyfunction(sig = "(device, /)")]
-    fn major(vm: &Vm, device: IBig) -> PyResult<u32> {
-        Ok(libc::major(device_number(vm, device)?))
+    fn major(vm: &Vm, device: IBig) -> PyResult<i64> {
+        let device = device_number(vm, device)?;
+        Ok(device_part(libc::major(device)))
     }
 
     /// Extract a raw device minor number from a device number.
     #[pyfunction(sig = "(device, /)")]
-    fn minor(vm: &Vm, device: IBig) -> PyResult<u32> {
-        Ok(libc::minor(device_number(vm, device)?))
+    fn minor(vm: &Vm, device: IBig) -> PyResult<i64> {
+        let device = device_number(vm, device)?;
+        Ok(device_part(libc::minor(device)))
+    }
+
+    /// "No device" is told as -1.
+    fn device_part(part: u32) -> i64 {
+        match part {
+            u32::MAX => -1,
+            part => i64::from(part),
+        }
     }
 
     fn device_number(vm: &Vm, device: IBig) -> PyResult<u64> {
         if device == (-1).into() {
             return Ok(u64::MAX);
         }
-        u64::try_from(device).map_err(|_| vm.overflow_error("Python int too large for C dev_t"))
+        let negative = device < 0.into();
+        u64::try_from(device).map_err(|_| {
+            vm.overflow_error(match negative {
+                true => "can't convert negative int to unsigned",
+                false => "int too big to convert",
+            })
+        })
     }
 
     /// Compose a raw device number from the major and minor device numbers.
@@ -890,8 +908,13 @@ pub mod module {
             if n == (-1).into() {
                 return Ok(u32::MAX);
             }
-            u32::try_from(n)
-                .map_err(|_| vm.overflow_error("Python int too large for C unsigned int"))
+            let negative = n < 0.into();
+            u32::try_from(n).map_err(|_| {
+                vm.overflow_error(match negative {
+                    true => "can't convert negative int to unsigned",
+                    false => "Python int too large to convert to C unsigned int",
+                })
+            })
         };
         Ok(libc::makedev(part(major)?, part(minor)?))
     }

@@ -56,7 +56,13 @@ struct_sequence! { new pub SCHED_PARAM_BASE = "sched_param" in "posix", "Current
 pub static SCHED_PARAM: naja_vm::TypeDef = {
     static ID: naja_vm::function::DefId = naja_vm::function::DefId::new();
     static NEW: naja_vm::function::MethodTable = naja_vm::function::MethodTable {
-        methods: &[],
+        methods: &[naja_vm::function::MethodDef {
+            name: "__reduce__",
+            doc: "",
+            text_signature: None,
+            kind: naja_vm::function::MethodKind::Method,
+            call: reduce_sched_param,
+        }],
         getset: &[],
         attrs: &[],
         slots: |slots| slots.new.set(Some(new_sched_param)),
@@ -73,6 +79,20 @@ pub static SCHED_PARAM: naja_vm::TypeDef = {
         id: &ID,
     }
 };
+
+/// The class with its one argument.
+fn reduce_sched_param(vm: &Vm, args: naja_vm::Args) -> PyResult {
+    let [zelf] = args.args else {
+        return Err(vm.type_error("__reduce__() takes no arguments"));
+    };
+    if !std::ptr::eq(vm.type_of(zelf), &*structseq::class(vm, &SCHED_PARAM)) {
+        return Err(vm.type_error("must have a sched_param object"));
+    }
+    let priority = structseq::get::<0>(vm, zelf)?;
+    let state = vm.new_tuple(vec![priority])?.into_value();
+    let class = vm.type_of(zelf).to_ref().into_value();
+    Ok(vm.new_tuple(vec![class, state])?.into_value())
+}
 
 fn new_sched_param(vm: &Vm, _: &Ref<naja_vm::type_::Type>, args: naja_vm::Args) -> PyResult {
     let value = match (args.positional(), args.keyword("sched_priority")) {

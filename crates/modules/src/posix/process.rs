@@ -32,6 +32,17 @@ fn run(vm: &Vm, callbacks: Vec<Value>) {
     }
 }
 
+/// Raises PythonFinalizationError while the interpreter ends: its child would go on with what is left.
+fn refuse_when_finalizing(vm: &Vm) -> PyResult<()> {
+    if vm.interp.state.finalizing.get() {
+        return Err(vm.raise(
+            &vm.types.python_finalization_error,
+            "can't fork at interpreter shutdown",
+        ));
+    }
+    Ok(())
+}
+
 /// The callbacks before a fork.
 pub fn before_fork(vm: &Vm) {
     let mut callbacks = vm.interp.module_state::<AtFork>().before.get();
@@ -233,6 +244,7 @@ pub mod module {
     /// Return 0 to child process and PID of child to parent process.
     #[pyfunction(sig = "()")]
     fn fork(vm: &Vm) -> PyResult<i32> {
+        refuse_when_finalizing(vm)?;
         vm.permit(Access::Event("os.fork", &[]))?;
         before_fork(vm);
         // SAFETY: the child goes on with this thread alone, holding the interpreter lock.
@@ -255,6 +267,7 @@ pub mod module {
     /// Returns a tuple of (pid, master_fd).
     #[pyfunction(sig = "()")]
     fn forkpty(vm: &Vm) -> PyResult {
+        refuse_when_finalizing(vm)?;
         vm.permit(Access::Event("os.forkpty", &[]))?;
         before_fork(vm);
         let mut master = -1;

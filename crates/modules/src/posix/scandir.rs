@@ -86,7 +86,7 @@ impl Dir {
         !self.0.get().is_null()
     }
 
-    fn close(&self, rewind: bool) {
+    pub fn close(&self, rewind: bool) {
         let dir = self.0.replace(std::ptr::null_mut());
         if !dir.is_null() {
             // SAFETY: an open stream that nobody else has any more.

@@ -264,7 +264,10 @@ impl Spawn {
             self.flags |= libc::POSIX_SPAWN_SETSIGDEF;
         }
         if let Some(scheduler) = scheduler.filter(|v| !v.is_none()) {
-            let Some([policy, param]) = scheduler.downcast::<Tuple>().map(|t| t.items()) else {
+            let Some(scheduler) = scheduler.downcast::<Tuple>() else {
+                return Err(vm.type_error("scheduler must be a tuple or None"));
+            };
+            let [policy, param] = scheduler.items() else {
                 return Err(vm.type_error("A scheduler tuple must have two elements"));
             };
             if !policy.is_none() {
@@ -494,6 +497,9 @@ pub mod module {
     /// Return the number of logical CPUs in the system; return None if indeterminable.
     #[pyfunction(sig = "()")]
     fn cpu_count(vm: &Vm) -> PyResult {
+        if let Some(count) = vm.interp.config.cpu_count {
+            return vm.new_int(i64::from(count));
+        }
         // SAFETY: a plain query.
         match unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) } {
             n if n >= 1 => vm.new_int(n),

@@ -15,6 +15,8 @@ pub enum FormatError {
     Invalid,
     /// OverflowError "cannot fit 'int' into an index-sized integer".
     TooLarge,
+    /// ValueError: more than the number type itself allows.
+    Limit,
     Memory,
 }
 
@@ -115,6 +117,12 @@ impl Spec {
     }
 
     fn align(&self, sign: &str, body: &str) -> Result<String, FormatError> {
+        if self.width > MAX_PREC as u64 {
+            return Err(FormatError::Limit);
+        }
+        if self.width > MAX_PREC as u64 {
+            return Err(FormatError::Limit);
+        }
         if self.width > MAX_LENGTH {
             return Err(FormatError::Memory);
         }
@@ -218,7 +226,8 @@ pub fn format(
     }
     let fixed = matches!(spec.kind, b'f' | b'F' | b'%');
     if let Some(precision) = spec.precision {
-        if precision > MAX_DIGITS {
+        let shortens = !matches!(spec.kind, b'g' | b'G') || value.coeff.digits() > precision;
+        if shortens && precision > MAX_DIGITS {
             return Err(FormatError::Memory);
         }
         let rounded = match spec.kind {

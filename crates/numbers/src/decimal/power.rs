@@ -256,7 +256,9 @@ pub fn power_modulo(
     let (Some(modulus), Some(exponent)) = (m.to_int(), b.to_int()) else {
         return no_memory(status);
     };
-    let ring = ConstDivisor::new(modulus.unsigned_abs());
+    let modulus = modulus.unsigned_abs();
+    let of_one = modulus.is_one();
+    let ring = ConstDivisor::new(modulus);
     // The base may have a large exponent: its digits are never written out.
     let mut base = if a.exp > 0 {
         let ten = ring.reduce(UBig::from(10u8)).pow(&UBig::from(a.exp as u64));
@@ -268,6 +270,11 @@ pub fn power_modulo(
         }
     };
     base = base.pow(&exponent.unsigned_abs());
-    let result = Decimal::new(negative, Coeff::from(base.residue()), 0);
+    let residue = match of_one {
+        // Anything to the power of zero is one, but for this modulus.
+        true => UBig::ZERO,
+        false => base.residue(),
+    };
+    let result = Decimal::new(negative, Coeff::from(residue), 0);
     finalize(result, ctx, status)
 }

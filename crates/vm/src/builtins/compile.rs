@@ -558,7 +558,8 @@ pub fn builtin_compile(
     feature_version: i32,
 ) -> PyResult {
     let filename = path_text(vm, filename)?;
-    let mut bits = given as u32;
+    // CO_NESTED is the flag of a future that has long come.
+    let mut bits = given as u32 & !flags::NESTED;
     if bits & !(flags::FUTURE_MASK | flag::ALL) != 0 {
         return Err(vm.value_error("compile(): unrecognised flags"));
     }

@@ -1215,8 +1215,8 @@ pub mod module {
 
     /// Return the number of memory blocks currently allocated: 0, they are not counted.
     #[pyfunction(sig = "()")]
-    fn getallocatedblocks() -> i64 {
-        0
+    fn getallocatedblocks(vm: &Vm) -> usize {
+        vm.heap().stats().blocks
     }
 
     /// Print debug info to stderr about the state of the memory allocator.

@@ -379,6 +379,18 @@ fn issue(vm: &Vm, given: Explicit) -> PyResult<()> {
     show(vm, &issue, message, given.filename, given.source)
 }
 
+/// Lets `linecache` know the lines of a module by its loader. Raises what `_bless_my_loader` finds wrong with the globals.
+fn remember_source(vm: &Vm, filename: &Ref<Str>, globals: &Value) -> PyResult<()> {
+    let external = crate::import::import_simple(vm, "_frozen_importlib_external")?;
+    let loader = vm.call_method_str(&external, "_bless_my_loader", std::slice::from_ref(globals))?;
+    if loader.is_none() {
+        return Ok(());
+    }
+    let linecache = crate::import::import_simple(vm, "linecache")?;
+    let args = [filename.as_value().clone(), globals.clone()];
+    vm.call_method_str(&linecache, "getlines", &args).map(drop)
+}
+
 /// Raises a warning as an exception.
 fn raise(vm: &Vm, category: &Value, message: Value) -> Raised {
     use crate::objects::exception::BaseException;
@@ -550,28 +562,36 @@ impl Vm {
 
     /// "coroutine 'x' was never awaited". What issuing it raises is reported, not passed on.
     pub fn warn_unawaited(&self, coroutine: &Value) {
-        let name = attributes::get_by(self, coroutine, "__qualname__")
-            .and_then(|name| object::repr(self, &name))
-            .map(|name| name.to_string_lossy().into_owned());
-        let issued = name.and_then(|name| {
-            // `warnings` can tell where the coroutine was made.
-            match warnings_attr(self, "_warn_unawaited_coroutine")? {
-                Some(function) => self
-                    .call(&function, std::slice::from_ref(coroutine))
-                    .map(drop),
-                None => self.warn(
-                    &self.types.runtime_warning,
-                    format!("coroutine {name} was never awaited"),
-                    1,
-                ),
-            }
+        let report = || {
+            crate::objects::exception::write_unraisable_while(self, "finalizing coroutine", coroutine)
+        };
+        // `warnings` can tell where the coroutine was made.
+        let told = warnings_attr(self, "_warn_unawaited_coroutine").and_then(|function| {
+            let Some(function) = function else {
+                return Ok(false);
+            };
+            self.call(&function, std::slice::from_ref(coroutine))?;
+            Ok(true)
         });
+        let told = match told {
+            Ok(told) => told,
+            Err(Raised) => {
+                let warned = self.exception_matches(&self.types.runtime_warning);
+                report();
+                warned
+            }
+        };
+        if told {
+            return;
+        }
+        let issued = attributes::get_by(self, coroutine, "__qualname__")
+            .and_then(|name| object::str(self, &name))
+            .and_then(|name| {
+                let text = format!("coroutine '{}' was never awaited", name.to_string_lossy());
+                self.warn(&self.types.runtime_warning, text, 1)
+            });
         if issued.is_err() {
-            crate::objects::exception::write_unraisable_while(
-                self,
-                "finalizing coroutine",
-                coroutine,
-            )
+            report()
         }
     }
 }
@@ -689,6 +709,9 @@ pub mod module {
                 "module_globals must be a dict, not '{}'",
                 vm.type_of(globals).full_name()
             )));
+        }
+        if let Some(globals) = module_globals.filter(|g| !g.is_none()) {
+            remember_source(vm, filename, globals)?;
         }
         let registry = match registry.filter(|r| !r.is_none()) {
             None => None,

@@ -220,7 +220,8 @@ pub fn start_importlib(vm: &Vm) -> PyResult<()> {
         None => return Err(vm.runtime_error("lost sys")),
     };
     vm.interp.state.importlib.set(Some(bootstrap.clone()));
-    if vm.interp.config.verbose > 0
+    let early = vm.interp.config.verbose > 0 || !vm.interp.config.warn_options.is_empty();
+    if early
         && let Some(sys) = vm.interp.state.sys_dict.get()
     {
         let printer = crate::builtins::stderrprinter::StderrPrinter::make(vm, 2)?;

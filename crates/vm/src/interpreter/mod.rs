@@ -20,6 +20,7 @@ pub mod breaker;
 pub mod call;
 mod eval;
 pub mod frame;
+pub mod memtrace;
 pub mod monitor;
 mod ops;
 pub(crate) mod specialize;

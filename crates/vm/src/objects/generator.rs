@@ -411,11 +411,14 @@ impl Generator {
                 return Err(vm.value_error(format!("{what} already executing")));
             }
             State::Finished => {
+                if what == "coroutine" {
+                    if raising {
+                        vm.clear_exception();
+                    }
+                    return Err(vm.runtime_error("cannot reuse already awaited coroutine"));
+                }
                 if raising {
                     return Err(Raised);
-                }
-                if what == "coroutine" {
-                    return Err(vm.runtime_error("cannot reuse already awaited coroutine"));
                 }
                 return Ok(SendResult::Return(Value::NONE));
             }

@@ -1,7 +1,7 @@
 //! `mappingproxy`: a read-only view of a mapping. CPython: Objects/descrobject.c.
 
 use crate::function::Args;
-use crate::objects::type_::Type;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::compare::{self, CompareOp};
 use crate::protocols::{attributes, iterator, object, sequence};
 use crate::vm::{PyResult, Vm};
@@ -34,7 +34,10 @@ impl MappingProxy {
     #[pyslot(sig = "(mapping)")]
     fn new(_cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
         match args.args {
-            [mapping] if vm.type_of(mapping).slots.subscript.get().is_some() => {
+            [mapping]
+                if vm.type_of(mapping).slots.subscript.get().is_some()
+                    && !vm.type_of(mapping).flag(TypeFlags::LIST_SUBCLASS | TypeFlags::TUPLE_SUBCLASS) =>
+            {
                 MappingProxy::make(vm, mapping.clone())
             }
             [other] => Err(vm.type_error(format!(

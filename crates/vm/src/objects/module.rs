@@ -228,14 +228,28 @@ impl Module {
         if let Some(annotations) = dict.get_str(vm, &vm.names.__annotations__)? {
             return Ok(annotations);
         }
-        let annotate = dict
-            .get_str(vm, &vm.names.__annotate__)?
-            .filter(|a| !a.is_none());
-        let annotations = match annotate {
-            Some(annotate) => vm.call(&annotate, &[Value::small_int(1)])?,
-            None => vm.new_dict()?.into_value(),
+        let initializing = match dict.get_str(vm, &vm.names.__spec__)? {
+            Some(spec) => shadowing::is_initializing(vm, &spec)?,
+            None => false,
         };
-        dict.set_str(vm, &vm.names.__annotations__, annotations.clone())?;
+        let annotate = dict.get_str(vm, &vm.names.__annotate__)?;
+        let annotations = match annotate {
+            Some(annotate) if vm.type_of(&annotate).slots.call.get().is_some() => {
+                let made = vm.call(&annotate, &[Value::small_int(1)])?;
+                if made.downcast::<Dict>().is_none() {
+                    return Err(vm.type_error(format!(
+                        "__annotate__ returned non-dict of type '{}'",
+                        vm.type_of(&made).full_name()
+                    )));
+                }
+                made
+            }
+            _ => vm.new_dict()?.into_value(),
+        };
+        // A module that is being executed may still get more.
+        if !initializing {
+            dict.set_str(vm, &vm.names.__annotations__, annotations.clone())?;
+        }
         Ok(annotations)
     }
 
@@ -256,10 +270,12 @@ impl Module {
 
     #[pygetter]
     fn __annotate__(&self, vm: &Vm) -> PyResult {
-        Ok(self
-            .dict()
-            .get_str(vm, &vm.names.__annotate__)?
-            .unwrap_or(Value::NONE))
+        let dict = self.dict();
+        if let Some(annotate) = dict.get_str(vm, &vm.names.__annotate__)? {
+            return Ok(annotate);
+        }
+        dict.set_str(vm, &vm.names.__annotate__, Value::NONE)?;
+        Ok(Value::NONE)
     }
 
     #[pysetter(name = "__annotate__")]
@@ -270,7 +286,13 @@ impl Module {
         if !value.is_none() && vm.type_of(&value).slots.call.get().is_none() {
             return Err(vm.type_error("__annotate__ must be callable or None"));
         }
-        self.dict().set_str(vm, &vm.names.__annotate__, value)
+        let dict = self.dict();
+        let cached = value.is_none();
+        dict.set_str(vm, &vm.names.__annotate__, value)?;
+        if !cached {
+            dict.remove_str(vm, &vm.names.__annotations__)?;
+        }
+        Ok(())
     }
 
     /// __dir__() -> list

@@ -1,6 +1,7 @@
 //! `types.SimpleNamespace`. CPython: Objects/namespaceobject.c.
 
 use crate::function::Args;
+use crate::objects::dict::Dict;
 use crate::objects::instance;
 use crate::objects::str_;
 use crate::objects::type_::Type;
@@ -34,6 +35,11 @@ impl SimpleNamespace {
             [] => {}
             [source] => {
                 let made = vm.call(vm.types.dict.as_value(), std::slice::from_ref(source))?;
+                if let Some(made) = made.downcast::<Dict>()
+                    && made.items_vec().iter().any(|(key, _)| str_::of(key).is_none())
+                {
+                    return Err(vm.type_error("keywords must be strings"));
+                }
                 crate::objects::dict::methods::update_from_mapping(vm, &dict, &made)?;
             }
             many => {
@@ -99,8 +105,8 @@ impl SimpleNamespace {
         if copy.downcast::<SimpleNamespace>().is_none() {
             return Err(vm.type_error(format!(
                 "expect types.SimpleNamespace type, but {}() returned '{}' object",
-                vm.type_of(zelf).name(),
-                vm.type_of(&copy).name()
+                vm.type_of(zelf).qualified(vm),
+                vm.type_of(&copy).qualified(vm)
             )));
         }
         let dict = instance::materialize(vm, &copy)?;

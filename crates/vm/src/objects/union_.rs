@@ -24,12 +24,15 @@ use naja_macros::{pyclass, pymethods};
 #[repr(C)]
 pub struct UnionType {
     args: Ref<Tuple>,
+    /// The members that had no hash when the union was made.
+    unhashable: Vec<Value>,
     parameters: MutCell<Option<Ref<Tuple>>>,
 }
 
 impl Traverse for UnionType {
     fn traverse(&self, v: &mut Visitor) {
         v.reference(&self.args);
+        self.unhashable.iter().for_each(|u| v.value(u));
         self.parameters.with(|p| {
             if let Some(p) = p {
                 v.reference(p)
@@ -125,12 +128,16 @@ impl Members {
     }
 
     fn finish(self, vm: &Vm) -> PyResult {
+        let unhashable = self.values.iter().zip(&self.hashes);
+        let unhashable = unhashable.filter(|(_, h)| h.is_none()).map(|(v, _)| v.clone());
+        let unhashable = unhashable.collect::<Vec<_>>();
         match self.values.as_slice() {
             [] => Err(vm.type_error("Cannot take a Union of no types.")),
             [one] => Ok(one.clone()),
             _ => Ok(vm
                 .new_object(UnionType {
                     args: vm.new_tuple(self.values)?,
+                    unhashable,
                     parameters: MutCell::new(None),
                 })?
                 .into_value()),
@@ -184,26 +191,22 @@ impl UnionType {
 
     #[pyslot]
     fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        type_or(vm, a, b)
+        union_of(vm, &[a.clone(), b.clone()])
     }
 
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
-        let mut hashable = Vec::new();
-        let mut without = 0;
-        for member in zelf.args.items() {
-            match member_hash(vm, member)? {
-                Some(_) => hashable.push(member.clone()),
-                None => without += 1,
-            }
-        }
+        let without = zelf.unhashable.len();
         if without > 0 {
+            for member in &zelf.unhashable {
+                hash::hash(vm, member)?;
+            }
             return Err(vm.type_error(format!(
                 "union contains {without} unhashable element{}",
                 if without == 1 { "" } else { "s" }
             )));
         }
-        let set = crate::objects::set::FrozenSet::from_values(vm, hashable)?;
+        let set = crate::objects::set::FrozenSet::from_values(vm, zelf.args.items().to_vec())?;
         hash::hash(vm, set.as_value())
     }
 

@@ -6,14 +6,20 @@
 
 use crate::builtins;
 use crate::import;
+use crate::interpreter::memtrace;
 use crate::objects::dict::Dict;
+use crate::objects::str_;
 use crate::objects::module::Module;
 use crate::objects::weakref::WeakRef;
+use crate::protocols::attributes;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Ref, Value};
 
 /// Makes the modules that every program finds, and the standard streams. Raises what the library's modules raise.
 pub fn start(vm: &Vm) -> PyResult<()> {
+    if vm.interp.config.tracemalloc > 0 {
+        memtrace::start(vm.interp.config.tracemalloc);
+    }
     builtins::init(vm)?;
     import::frozen::start_importlib(vm)?;
     let main = Module::make(vm, "__main__", None)?;
@@ -48,7 +54,7 @@ fn start_streams(vm: &Vm) -> PyResult<()> {
     if let Some(core) = vm.interp.state.builtins.get() {
         core.set_str(vm, &vm.intern("open"), open.clone())?;
     }
-    let (encoding, errors) = stream_encoding(vm);
+    let (encoding, errors) = stream_encoding(vm)?;
     for (fd, name, mode) in [(0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")] {
         let errors = if fd == 2 { "backslashreplace" } else { &errors };
         let stream = open_stream(vm, &open, &wrapper, fd, (name, mode), (&encoding, errors))?;
@@ -62,25 +68,29 @@ fn start_streams(vm: &Vm) -> PyResult<()> {
 }
 
 /// Encoding and error handler of the standard streams: `PYTHONIOENCODING`, else the locale's.
-fn stream_encoding(vm: &Vm) -> (String, String) {
+fn stream_encoding(vm: &Vm) -> PyResult<(String, String)> {
     let config = &vm.interp.config;
     let lenient = config.utf8_mode == Some(true) || config.lenient_locale;
     let usual = if lenient { "surrogateescape" } else { "strict" };
     let Some(text) = &config.stdio_encoding else {
-        return ("utf-8".into(), usual.into());
+        return Ok(("utf-8".into(), usual.into()));
     };
     let (encoding, errors) = text.split_once(':').unwrap_or((text, ""));
-    let encoding = if encoding.is_empty() {
-        "utf-8"
-    } else {
-        encoding
-    };
     let errors = match errors {
-        "" if text.contains(':') || encoding != "utf-8" => "strict",
-        "" => usual,
+        "" if encoding.is_empty() => usual,
+        "" => "strict",
         errors => errors,
     };
-    (encoding.into(), errors.into())
+    let encoding = match encoding {
+        "" => "utf-8".into(),
+        // The codec's own name for itself.
+        given => {
+            let codec = str_::codecs::registry::lookup(vm, &vm.intern(given))?;
+            let name = attributes::get_by(vm, &codec, "name")?;
+            str_::of(&name).map_or(given.to_string(), |name| name.to_string_lossy().into())
+        }
+    };
+    Ok((encoding, errors.into()))
 }
 
 fn open_stream(
@@ -192,7 +202,8 @@ pub fn flush_streams(vm: &Vm) -> bool {
             good = false;
             let exception = vm.take_exception();
             if name == "stdout" {
-                builtins::sys::unraisable(vm, exception, Some(&stream), None);
+                let doing = "Exception ignored while flushing sys.stdout";
+                builtins::sys::unraisable(vm, exception, None, Some(doing));
             }
         }
     }

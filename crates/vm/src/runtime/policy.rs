@@ -3,6 +3,7 @@
 //! An access is named by CPython's audit event (PEP 578) with its arguments; the gate raises that event for
 //! `sys.addaudithook`'s hooks and asks the interpreter's policy, which can refuse with PermissionError.
 
+use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Vm};
 use naja_heap::{MutCell, Value};
 
@@ -64,9 +65,20 @@ impl Vm {
         }
         let name = self.new_str(name)?.into_value();
         let args = self.new_tuple(args.to_vec())?.into_value();
-        for hook in hooks {
-            self.call(&hook, &[name.clone(), args.clone()])?;
-        }
-        Ok(())
+        // Hooks are not traced, unless one asks for it.
+        self.trace.quietly(self.trace.what(), || {
+            for hook in hooks {
+                let args = [name.clone(), args.clone()];
+                let traced = match attributes::get_optional(self, &hook, &self.intern("__cantrace__"))? {
+                    Some(flag) => object::is_true(self, &flag)?,
+                    None => false,
+                };
+                match traced {
+                    true => self.trace.loudly(|| self.call(&hook, &args))?,
+                    false => self.call(&hook, &args)?,
+                };
+            }
+            Ok(())
+        })
     }
 }

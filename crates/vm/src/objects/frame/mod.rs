@@ -466,7 +466,9 @@ impl FrameObject {
                 if generator.state() == crate::objects::generator::State::Suspended {
                     return Err(vm.runtime_error("cannot clear a suspended frame"));
                 }
-                return generator.close(vm).map(drop);
+                // A coroutine that never ran warns of that.
+                crate::objects::generator::finalize(vm, generator.as_value());
+                return Ok(());
             }
             return Err(vm.runtime_error("cannot clear an executing frame"));
         }

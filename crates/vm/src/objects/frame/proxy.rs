@@ -151,12 +151,7 @@ impl FrameLocalsProxy {
             }
             return Ok(());
         }
-        let keys = vm.call_method_str(other, "keys", &[])?;
-        for key in sequence::collect(vm, &keys)? {
-            let value = object::get_item(vm, other, &key)?;
-            self.store(vm, &key, Some(&value))?;
-        }
-        Ok(())
+        Err(vm.type_error("update() argument must be dict or another FrameLocalsProxy"))
     }
 }
 

@@ -159,17 +159,17 @@ impl Function {
         Ok(())
     }
 
-    #[pygetter]
+    #[pymember]
     fn __globals__(&self) -> Value {
         self.globals.to_value()
     }
 
-    #[pygetter]
+    #[pymember]
     fn __builtins__(&self) -> Value {
         self.shown_builtins()
     }
 
-    #[pygetter]
+    #[pymember]
     fn __closure__(&self) -> Option<Value> {
         self.closure.get().map(Ref::into_value)
     }

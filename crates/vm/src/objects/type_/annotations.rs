@@ -86,7 +86,8 @@ pub fn get_annotate(vm: &Vm, ty: &Ref<Type>) -> PyResult {
         )));
     }
     let dict = ty.dict(vm)?;
-    for name in [&vm.names.__annotate_func__, &vm.names.__annotate__] {
+    // One that the class's body defines comes before the compiler's.
+    for name in [&vm.names.__annotate__, &vm.names.__annotate_func__] {
         if let Some(found) = dict.get_str(vm, name)? {
             return match vm.type_of(&found).slots.descr_get.get() {
                 Some(get) => get(vm, &found, None, Some(ty.as_value())),

@@ -432,7 +432,14 @@ impl Type {
 
     #[pygetter]
     fn __flags__(&self) -> u32 {
-        self.flags() as u32
+        let flags = self.flags() as u32;
+        match self.def {
+            // Pickling by `copyreg` looks for the first base that is no heap type.
+            Some(def) if heap_type_in_cpython(def.module, def.name) => {
+                flags | TypeFlags::HEAPTYPE as u32
+            }
+            _ => flags,
+        }
     }
 
     #[pygetter]
@@ -691,4 +698,16 @@ pub fn merge_class_dict(vm: &Vm, names: &Ref<Dict>, ty: &Ref<Type>) -> PyResult<
         }
     }
     Ok(())
+}
+
+/// Whether CPython makes a native class from a specification, on the heap: those of its modules, but for the oldest.
+fn heap_type_in_cpython(module: &str, name: &str) -> bool {
+    match module {
+        "builtins" => name == "ExceptionGroup",
+        "_contextvars" | "datetime" | "sys" | "types" | "weakref" => false,
+        "collections" => name != "OrderedDict",
+        "pickle" => name != "PickleBuffer",
+        "typing" => !matches!(name, "TypeAliasType" | "Union"),
+        _ => true,
+    }
 }

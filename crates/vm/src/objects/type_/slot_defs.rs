@@ -193,15 +193,10 @@ fn slot_setattro(vm: &Vm, v: &Value, name: &Ref<Str>, value: Option<&Value>) -> 
 
 fn slot_richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     let name = compare_name(vm, op);
-    // A comparison that cannot even be looked up is none.
-    match attributes::lookup_special(vm, a, name) {
-        Ok(Some(Method::Unbound(method))) => vm.call(&method, &[a.clone(), b.clone()]),
-        Ok(Some(Method::Bound(method))) => vm.call(&method, std::slice::from_ref(b)),
-        Ok(None) => Ok(Value::NOT_IMPLEMENTED),
-        Err(Raised) => {
-            vm.clear_exception();
-            Ok(Value::NOT_IMPLEMENTED)
-        }
+    match attributes::lookup_special(vm, a, name)? {
+        Some(Method::Unbound(method)) => vm.call(&method, &[a.clone(), b.clone()]),
+        Some(Method::Bound(method)) => vm.call(&method, std::slice::from_ref(b)),
+        None => Ok(Value::NOT_IMPLEMENTED),
     }
 }
 

@@ -396,10 +396,7 @@ impl ParamSpec {
         infer_variance: Option<bool>,
     ) -> PyResult {
         let variance = Variance::new(vm, covariant, contravariant, infer_variance)?;
-        let bound = match bound.filter(|b| !b.is_none()) {
-            Some(bound) => Some(type_check(vm, &bound, "Bound must be a type.")?),
-            None => None,
-        };
+        let bound = bound.filter(|b| !b.is_none());
         let param = ParamSpec {
             name,
             bound,

@@ -172,7 +172,12 @@ fn replace(vm: &Vm, args: &[Value], parameters: &[Value], given: &[Value]) -> Py
         let new = match attribute(vm, arg, &vm.names.__typing_subst__)? {
             Some(subst) => match index_of(parameters, arg).and_then(|i| given.get(i)) {
                 Some(value) => vm.call(&subst, std::slice::from_ref(value))?,
-                None => arg.clone(),
+                None => {
+                    return Err(vm.type_error(format!(
+                        "argument {} with __typing_subst__ was not found in __parameters__",
+                        object::repr(vm, arg)?.to_string_lossy()
+                    )));
+                }
             },
             None => inside(vm, arg, parameters, given)?,
         };
