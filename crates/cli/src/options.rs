@@ -327,10 +327,7 @@ fn environment(config: &mut Config) -> Result<(), String> {
         config.tracemalloc = match frames.parse::<u32>() {
             Ok(n) if n <= 65535 => n,
             _ => {
-                return Err(fatal(
-                    "config_init_tracemalloc",
-                    bad_frames,
-                ));
+                return Err(fatal("config_init_tracemalloc", bad_frames));
             }
         };
     }

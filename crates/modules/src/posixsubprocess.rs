@@ -10,8 +10,8 @@ use crate::system;
 use naja_heap::Value;
 use naja_macros::pymodule;
 use naja_vm::protocols::{number, sequence};
-use naja_vm::tuple::Tuple;
 use naja_vm::runtime::Access;
+use naja_vm::tuple::Tuple;
 use naja_vm::{PyResult, Vm};
 use std::ffi::CString;
 

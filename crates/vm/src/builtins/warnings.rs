@@ -382,7 +382,8 @@ fn issue(vm: &Vm, given: Explicit) -> PyResult<()> {
 /// Lets `linecache` know the lines of a module by its loader. Raises what `_bless_my_loader` finds wrong with the globals.
 fn remember_source(vm: &Vm, filename: &Ref<Str>, globals: &Value) -> PyResult<()> {
     let external = crate::import::import_simple(vm, "_frozen_importlib_external")?;
-    let loader = vm.call_method_str(&external, "_bless_my_loader", std::slice::from_ref(globals))?;
+    let loader =
+        vm.call_method_str(&external, "_bless_my_loader", std::slice::from_ref(globals))?;
     if loader.is_none() {
         return Ok(());
     }
@@ -563,7 +564,11 @@ impl Vm {
     /// "coroutine 'x' was never awaited". What issuing it raises is reported, not passed on.
     pub fn warn_unawaited(&self, coroutine: &Value) {
         let report = || {
-            crate::objects::exception::write_unraisable_while(self, "finalizing coroutine", coroutine)
+            crate::objects::exception::write_unraisable_while(
+                self,
+                "finalizing coroutine",
+                coroutine,
+            )
         };
         // `warnings` can tell where the coroutine was made.
         let told = warnings_attr(self, "_warn_unawaited_coroutine").and_then(|function| {

@@ -221,9 +221,7 @@ pub fn start_importlib(vm: &Vm) -> PyResult<()> {
     };
     vm.interp.state.importlib.set(Some(bootstrap.clone()));
     let early = vm.interp.config.verbose > 0 || !vm.interp.config.warn_options.is_empty();
-    if early
-        && let Some(sys) = vm.interp.state.sys_dict.get()
-    {
+    if early && let Some(sys) = vm.interp.state.sys_dict.get() {
         let printer = crate::builtins::stderrprinter::StderrPrinter::make(vm, 2)?;
         sys.set_str(vm, &vm.intern("stderr"), printer)?;
     }

@@ -36,7 +36,9 @@ impl MappingProxy {
         match args.args {
             [mapping]
                 if vm.type_of(mapping).slots.subscript.get().is_some()
-                    && !vm.type_of(mapping).flag(TypeFlags::LIST_SUBCLASS | TypeFlags::TUPLE_SUBCLASS) =>
+                    && !vm
+                        .type_of(mapping)
+                        .flag(TypeFlags::LIST_SUBCLASS | TypeFlags::TUPLE_SUBCLASS) =>
             {
                 MappingProxy::make(vm, mapping.clone())
             }

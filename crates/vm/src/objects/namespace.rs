@@ -36,7 +36,10 @@ impl SimpleNamespace {
             [source] => {
                 let made = vm.call(vm.types.dict.as_value(), std::slice::from_ref(source))?;
                 if let Some(made) = made.downcast::<Dict>()
-                    && made.items_vec().iter().any(|(key, _)| str_::of(key).is_none())
+                    && made
+                        .items_vec()
+                        .iter()
+                        .any(|(key, _)| str_::of(key).is_none())
                 {
                     return Err(vm.type_error("keywords must be strings"));
                 }

@@ -129,7 +129,9 @@ impl Members {
 
     fn finish(self, vm: &Vm) -> PyResult {
         let unhashable = self.values.iter().zip(&self.hashes);
-        let unhashable = unhashable.filter(|(_, h)| h.is_none()).map(|(v, _)| v.clone());
+        let unhashable = unhashable
+            .filter(|(_, h)| h.is_none())
+            .map(|(v, _)| v.clone());
         let unhashable = unhashable.collect::<Vec<_>>();
         match self.values.as_slice() {
             [] => Err(vm.type_error("Cannot take a Union of no types.")),

@@ -69,10 +69,11 @@ impl Vm {
         self.trace.quietly(self.trace.what(), || {
             for hook in hooks {
                 let args = [name.clone(), args.clone()];
-                let traced = match attributes::get_optional(self, &hook, &self.intern("__cantrace__"))? {
-                    Some(flag) => object::is_true(self, &flag)?,
-                    None => false,
-                };
+                let traced =
+                    match attributes::get_optional(self, &hook, &self.intern("__cantrace__"))? {
+                        Some(flag) => object::is_true(self, &flag)?,
+                        None => false,
+                    };
                 match traced {
                     true => self.trace.loudly(|| self.call(&hook, &args))?,
                     false => self.call(&hook, &args)?,

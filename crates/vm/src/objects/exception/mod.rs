@@ -317,7 +317,9 @@ pub fn write_unraisable_while(vm: &Vm, doing: &str, object: &Value) {
 impl BaseException {
     #[pyslot(sig = "(*args, **kwargs)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
-        if cls.flag(super::type_::TypeFlags::SPECIAL_EXCEPTION) && is_subtype(cls, &vm.types.os_error) {
+        if cls.flag(super::type_::TypeFlags::SPECIAL_EXCEPTION)
+            && is_subtype(cls, &vm.types.os_error)
+        {
             return types::new_os_error(vm, cls, args);
         }
         let exception = vm.new_object_of(cls, BaseException::blank())?;

@@ -374,19 +374,16 @@ pub fn new_os_error(vm: &Vm, cls: &Ref<Type>, args: Args) -> PyResult {
 }
 
 /// `OSError(errno, strerror, filename, winerror, filename2)`: two to five arguments mean these.
-fn os_fields(
-    vm: &Vm,
-    cls: &Type,
-    exception: &Ref<BaseException>,
-    args: &[Value],
-) -> PyResult<()> {
+fn os_fields(vm: &Vm, cls: &Type, exception: &Ref<BaseException>, args: &[Value]) -> PyResult<()> {
     if args.len() < 2 || args.len() > 5 {
         return Ok(());
     }
     exception.set_field(os::ERRNO, Some(args[0].clone()));
     exception.set_field(os::STRERROR, Some(args[1].clone()));
     if let Some(filename) = args.get(2).filter(|f| !f.is_none()) {
-        if std::ptr::eq(cls, &*vm.types.blocking_io_error) && crate::protocols::number::is_number(vm, filename) {
+        if std::ptr::eq(cls, &*vm.types.blocking_io_error)
+            && crate::protocols::number::is_number(vm, filename)
+        {
             let written = crate::protocols::number::index(vm, filename)?;
             exception.set_field(os::WRITTEN, Some(written));
         } else {
