@@ -378,6 +378,23 @@ impl Heap {
         self.give_back(self.pools.settle(pool))
     }
 
+    /// The bytes behind an object's header in its block, those not asked for included.
+    pub fn room(&self, header: &Header) -> usize {
+        let pre = header.layout().pre_size();
+        let header_ptr = header as *const Header as *mut u8;
+        // SAFETY: an object's block starts `pre` bytes before its header; its size is known to its pool, or stands
+        // before it.
+        let size = unsafe {
+            let block = header_ptr.sub(pre);
+            if header.has_flag(Flags::LARGE) {
+                *(block.sub(16) as *const usize) - 16
+            } else {
+                pool::size_of_block(block)
+            }
+        };
+        size - pre - size_of::<Header>()
+    }
+
     /// A block from the system; its size stands in the 16 bytes before it.
     #[cold]
     #[inline(never)]

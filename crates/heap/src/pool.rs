@@ -99,6 +99,15 @@ const fn block_size(class: usize) -> usize {
     (class + 1) * ALIGN
 }
 
+/// The size of a block that is in use.
+///
+/// # Safety
+/// The block came from a heap's pools.
+pub(crate) unsafe fn size_of_block(block: *mut u8) -> usize {
+    // SAFETY: the pool of a block starts at the multiple of `POOL_SIZE` below it.
+    unsafe { block_size((*pool_of(block)).class.get() as usize) }
+}
+
 /// How many blocks of a class fit a pool.
 pub(crate) const fn blocks_per_pool(class: usize) -> usize {
     (POOL_SIZE - POOL_HEADER) / block_size(class)

@@ -24,7 +24,20 @@ fn error(vm: &Vm, message: impl AsRef<str>) -> Raised {
 }
 
 /// Text to decode: an ASCII string or a buffer.
-pub struct Ascii(Vec<u8>);
+pub enum Ascii {
+    Text(Ref<str_::Str>),
+    Bytes(Buffer),
+}
+
+impl Ascii {
+    /// Lends the bytes. No Python code may run inside.
+    fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            Ascii::Text(text) => f(text.as_bytes()),
+            Ascii::Bytes(bytes) => bytes.with(f),
+        }
+    }
+}
 
 impl FromArg<'_> for Ascii {
     fn from_arg(
@@ -35,7 +48,7 @@ impl FromArg<'_> for Ascii {
     ) -> PyResult<Self> {
         if let Some(text) = str_::of(value) {
             return match text.is_ascii() {
-                true => Ok(Ascii(text.as_bytes().to_vec())),
+                true => Ok(Ascii::Text(text.clone())),
                 false => {
                     Err(vm.value_error("string argument should contain only ASCII characters"))
                 }
@@ -47,11 +60,22 @@ impl FromArg<'_> for Ascii {
                 vm.type_name(value)
             )));
         }
-        Ok(Ascii(Buffer::of(vm, value)?.to_vec()))
+        Buffer::of(vm, value).map(Ascii::Bytes)
     }
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The two digits of twelve bits.
+static TO_BASE64: [[u8; 2]; 4096] = {
+    let mut table = [[0; 2]; 4096];
+    let mut i = 0;
+    while i < 4096 {
+        table[i] = [BASE64[i >> 6], BASE64[i & 63]];
+        i += 1;
+    }
+    table
+};
 
 /// The value of each base64 digit, 255 for other bytes.
 static FROM_BASE64: [u8; 256] = {
@@ -69,21 +93,21 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
     if strict && text.first() == Some(&b'=') {
         return wrong("Leading padding not allowed");
     }
-    let mut out = Vec::with_capacity(text.len() / 4 * 3 + 3);
     // Whole groups of four digits, while there are any.
-    let mut at = 0;
-    while let Some(&[a, b, c, d]) = text.get(at..at + 4).and_then(|g| g.first_chunk::<4>()) {
-        let v = [a, b, c, d].map(|x| FROM_BASE64[usize::from(x)]);
-        if (v[0] | v[1] | v[2] | v[3]) >= 64 {
+    let mut out = vec![0; text.len() / 4 * 3 + 3];
+    let mut groups = 0;
+    for (group, bytes) in text.chunks_exact(4).zip(out.chunks_exact_mut(3)) {
+        let value = |at: usize| u32::from(FROM_BASE64[usize::from(group[at])]);
+        let (a, b, c, d) = (value(0), value(1), value(2), value(3));
+        if (a | b | c | d) >= 64 {
             break;
         }
-        out.extend_from_slice(&[
-            v[0] << 2 | v[1] >> 4,
-            v[1] << 4 | v[2] >> 2,
-            v[2] << 6 | v[3],
-        ]);
-        at += 4;
+        let word = a << 18 | b << 12 | c << 6 | d;
+        bytes.copy_from_slice(&word.to_be_bytes()[1..]);
+        groups += 1;
     }
+    out.truncate(groups * 3);
+    let at = groups * 4;
     let (mut quad, mut pads, mut left) = (0, 0, 0u8);
     for &byte in &text[at..] {
         if byte == b'=' {
@@ -137,18 +161,18 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
 }
 
 fn to_base64(data: &[u8], newline: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len().div_ceil(3) * 4 + 1);
+    let size = data.len().div_ceil(3) * 4;
+    let mut out = vec![0; size + usize::from(newline)];
     let digit = |n: u8| BASE64[usize::from(n & 63)];
-    let mut chunks = data.chunks_exact(3);
-    for c in &mut chunks {
-        out.extend_from_slice(&[
-            digit(c[0] >> 2),
-            digit(c[0] << 4 | c[1] >> 4),
-            digit(c[1] << 2 | c[2] >> 6),
-            digit(c[2]),
-        ]);
+    let chunks = data.chunks_exact(3);
+    let rest = chunks.remainder();
+    for (c, digits) in chunks.zip(out.chunks_exact_mut(4)) {
+        let word = u32::from(c[0]) << 16 | u32::from(c[1]) << 8 | u32::from(c[2]);
+        digits[..2].copy_from_slice(&TO_BASE64[(word >> 12) as usize]);
+        digits[2..].copy_from_slice(&TO_BASE64[(word & 0xFFF) as usize]);
     }
-    match chunks.remainder() {
+    out.truncate(data.len() / 3 * 4);
+    match rest {
         [a] => out.extend_from_slice(&[digit(a >> 2), digit(a << 4), b'=', b'=']),
         [a, b] => {
             out.extend_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2), b'='])
@@ -207,10 +231,6 @@ fn to_uu(data: &[u8], backtick: bool) -> Vec<u8> {
     out
 }
 
-fn hex_value(byte: u8) -> Option<u8> {
-    (byte as char).to_digit(16).map(|d| d as u8)
-}
-
 fn from_qp(data: &[u8], header: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len());
     let mut i = 0;
@@ -228,7 +248,7 @@ fn from_qp(data: &[u8], header: bool) -> Vec<u8> {
                 out.push(b'=');
                 i += 1;
             } else if let (Some(high), Some(low)) =
-                (hex_value(next), data.get(i + 1).and_then(|b| hex_value(*b)))
+                (hex::digit(next), data.get(i + 1).and_then(|b| hex::digit(*b)))
             {
                 out.push(high << 4 | low);
                 i += 2;
@@ -321,18 +341,13 @@ fn hexlify(vm: &Vm, data: &Buffer, sep: Option<&Value>, group: i32) -> PyResult 
     Ok(vm.new_bytes_of(text)?.into_value())
 }
 
-fn unhexlify(vm: &Vm, text: &[u8]) -> PyResult {
-    if !text.len().is_multiple_of(2) {
-        return Err(error(vm, "Odd-length string"));
+fn unhexlify(vm: &Vm, text: &Ascii) -> PyResult {
+    let (out, odd) = text.with(|text| (hex::decode_pairs(text), !text.len().is_multiple_of(2)));
+    match out {
+        Some(out) => Ok(vm.new_bytes_of(out)?.into_value()),
+        None if odd => Err(error(vm, "Odd-length string")),
+        None => Err(error(vm, "Non-hexadecimal digit found")),
     }
-    let mut out = Vec::with_capacity(text.len() / 2);
-    for pair in text.chunks_exact(2) {
-        match (hex_value(pair[0]), hex_value(pair[1])) {
-            (Some(high), Some(low)) => out.push(high << 4 | low),
-            _ => return Err(error(vm, "Non-hexadecimal digit found")),
-        }
-    }
-    Ok(vm.new_bytes_of(out)?.into_value())
 }
 
 /// The low 32 bits of an int argument.
@@ -363,7 +378,7 @@ pub mod module {
     /// Decode a line of uuencoded data.
     #[pyfunction(sig = "($module, data, /)")]
     fn a2b_uu(vm: &Vm, data: Ascii) -> PyResult {
-        match from_uu(&data.0) {
+        match data.with(from_uu) {
             Ok(out) => Ok(vm.new_bytes_of(out)?.into_value()),
             Err(message) => Err(error(vm, message)),
         }
@@ -386,7 +401,7 @@ pub mod module {
     ///     The same applies to excess data after padding (= / ==).
     #[pyfunction(sig = "($module, data, /, *, strict_mode=False)")]
     fn a2b_base64(vm: &Vm, data: Ascii, #[default(false)] strict_mode: bool) -> PyResult {
-        match from_base64(&data.0, strict_mode) {
+        match data.with(|text| from_base64(text, strict_mode)) {
             Ok(out) => Ok(vm.new_bytes_of(out)?.into_value()),
             Err(message) => Err(error(vm, message)),
         }
@@ -426,7 +441,7 @@ pub mod module {
     /// hexstr must contain an even number of hex digits (upper or lower case).
     #[pyfunction(sig = "($module, hexstr, /)")]
     fn a2b_hex(vm: &Vm, hexstr: Ascii) -> PyResult {
-        super::unhexlify(vm, &hexstr.0)
+        super::unhexlify(vm, &hexstr)
     }
 
     /// Binary data of hexadecimal representation.
@@ -434,13 +449,14 @@ pub mod module {
     /// hexstr must contain an even number of hex digits (upper or lower case).
     #[pyfunction(sig = "($module, hexstr, /)")]
     fn unhexlify(vm: &Vm, hexstr: Ascii) -> PyResult {
-        super::unhexlify(vm, &hexstr.0)
+        super::unhexlify(vm, &hexstr)
     }
 
     /// Decode a string of qp-encoded data.
     #[pyfunction(sig = "($module, /, data, header=False)")]
     fn a2b_qp(vm: &Vm, data: Ascii, #[default(false)] header: bool) -> PyResult {
-        Ok(vm.new_bytes_of(from_qp(&data.0, header))?.into_value())
+        Ok(vm.new_bytes_of(data.with(|text| from_qp(text, header)))?
+            .into_value())
     }
 
     /// Encode a string using quoted-printable encoding.

@@ -14,9 +14,11 @@ use naja_vm::bytes::Bytes;
 use naja_vm::int::error::check;
 use naja_vm::protocols::{number, object};
 use naja_vm::str_;
+use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Vm};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::rc::Rc;
 
 fn error_class(vm: &Vm) -> PyResult<Ref<Type>> {
@@ -169,7 +171,9 @@ impl Layout {
 
     /// The values in `data`, which is of the layout's size.
     fn unpack(&self, vm: &Vm, data: &[u8]) -> PyResult {
-        let mut values = Vec::with_capacity(self.len.min(data.len() + self.items.len()));
+        let mut values = SmallVec::<[Value; 8]>::with_capacity(
+            self.len.min(data.len() + self.items.len()),
+        );
         for item in &self.items {
             for n in 0..item.count {
                 let at = item.offset + n * item.size;
@@ -177,13 +181,28 @@ impl Layout {
                 values.push(item.unpack(vm, part)?);
             }
         }
-        Ok(vm.new_tuple(values)?.into_value())
+        let mut values = values.into_iter();
+        Ok(Tuple::from_iter(vm, values.len(), |_| values.next().unwrap_or(Value::NONE))?.into_value())
     }
 }
 
 /// The number in up to eight bytes.
 #[inline]
 fn read_uint(bytes: &[u8], little: bool) -> u64 {
+    // Lengths known here need no call to copy them.
+    let whole = |word: u64, unused: u32| match little {
+        true => word,
+        false => word.swap_bytes() >> unused,
+    };
+    match *bytes {
+        [a] => return a.into(),
+        [a, b] => return whole(u16::from_le_bytes([a, b]).into(), 48),
+        [a, b, c, d] => return whole(u32::from_le_bytes([a, b, c, d]).into(), 32),
+        [a, b, c, d, e, f, g, h] => {
+            return whole(u64::from_le_bytes([a, b, c, d, e, f, g, h]), 0);
+        }
+        _ => {}
+    }
     let mut word = [0; 8];
     let n = bytes.len().min(8);
     if little {
@@ -260,6 +279,19 @@ impl Item {
     }
 
     fn pack_int(&self, vm: &Vm, value: &Value, out: &mut [u8]) -> PyResult<()> {
+        if let Some(n) = value.as_small_int()
+            && self.size < 8
+        {
+            let bits = 8 * self.size as u32;
+            let fits = match self.code.is_ascii_lowercase() {
+                true => n >> (bits - 1) == 0 || n >> (bits - 1) == -1,
+                false => n >> bits == 0,
+            };
+            if fits {
+                write_uint(out, n as u64, self.little);
+                return Ok(());
+            }
+        }
         let n = match value.as_small_int() {
             Some(n) => Some(i128::from(n)),
             None if !number::has_index(vm, value) => {
@@ -368,7 +400,7 @@ impl Item {
 
 /// Formats compiled lately.
 #[derive(Default)]
-struct Cache(MutCell<HashMap<Vec<u8>, Rc<Layout>>>);
+struct Cache(MutCell<FxHashMap<Vec<u8>, Rc<Layout>>>);
 
 const MAX_CACHED: usize = 100;
 

@@ -303,6 +303,32 @@ pub fn format_int(value: &IBig, directive: &Directive, max_digits: usize) -> Res
     )
 }
 
+/// [`format_int`] of a machine word.
+pub fn format_i64(value: i64, directive: &Directive) -> Result<Vec<u8>> {
+    let precision = directive.precision.unwrap_or(0);
+    if precision > MAX_INT_PRECISION {
+        return Err(NumError::overflow("precision too large"));
+    }
+    let (prefix, base, letters) = match directive.kind_byte() {
+        b'o' => ("0o", 8, b"0123456789abcdef"),
+        b'x' => ("0x", 16, b"0123456789abcdef"),
+        b'X' => ("0X", 16, b"0123456789ABCDEF"),
+        _ => ("", 10, b"0123456789abcdef"),
+    };
+    let mut digits = [0; 24];
+    let mut start = digits.len();
+    let mut rest = value.unsigned_abs();
+    while rest > 0 || start == digits.len() {
+        start -= 1;
+        digits[start] = letters[(rest % base) as usize];
+        rest /= base;
+    }
+    let digits = &digits[start..];
+    let prefix = if directive.alternate { prefix } else { "" };
+    let zeros = precision.saturating_sub(digits.len());
+    number_field(value < 0, prefix, zeros, digits, directive)
+}
+
 /// A float by `%e %E %f %F %g %G`.
 pub fn format_float(value: f64, directive: &Directive) -> Result<Vec<u8>> {
     let layout = float::Layout {

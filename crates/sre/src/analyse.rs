@@ -83,7 +83,7 @@ fn leading_run(program: &Program) -> Option<Item> {
 
 fn not(byte: u8) -> ByteSet {
     let mut bytes = ByteSet::FULL;
-    bytes.0[(byte >> 6) as usize] &= !(1 << (byte & 63));
+    bytes.remove(byte);
     bytes
 }
 
@@ -97,9 +97,7 @@ fn item_first(program: &Program, item: Item) -> ByteSet {
 }
 
 fn single(byte: u8) -> First {
-    let mut bytes = ByteSet::EMPTY;
-    bytes.insert(byte);
-    First::of(bytes)
+    First::of(ByteSet::of(byte))
 }
 
 fn first(program: &Program, firsts: &[First], index: usize) -> First {

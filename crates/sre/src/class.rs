@@ -6,6 +6,7 @@
 //! CPython: `sre_category` in Modules/_sre/sre.c, `SRE(charset)` in sre_lib.h.
 
 use crate::opcode::*;
+use std::sync::LazyLock;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub struct ByteSet(pub [u64; 4]);
 impl ByteSet {
     pub const EMPTY: ByteSet = ByteSet([0; 4]);
     pub const FULL: ByteSet = ByteSet([u64::MAX; 4]);
+    pub const ASCII: ByteSet = ByteSet([u64::MAX, u64::MAX, 0, 0]);
     pub const NON_ASCII: ByteSet = ByteSet([0, 0, u64::MAX, u64::MAX]);
 
     #[inline(always)]
@@ -21,13 +23,31 @@ impl ByteSet {
         self.0[(byte >> 6) as usize] >> (byte & 63) & 1 != 0
     }
 
+    /// The set of one byte.
+    pub fn of(byte: u8) -> ByteSet {
+        let mut set = ByteSet::EMPTY;
+        set.insert(byte);
+        set
+    }
+
     pub fn insert(&mut self, byte: u8) {
         self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
+    }
+
+    pub fn remove(&mut self, byte: u8) {
+        self.0[(byte >> 6) as usize] &= !(1 << (byte & 63));
     }
 
     pub fn union(mut self, other: ByteSet) -> ByteSet {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine |= theirs;
+        }
+        self
+    }
+
+    fn intersection(mut self, other: ByteSet) -> ByteSet {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine &= theirs;
         }
         self
     }
@@ -42,7 +62,29 @@ impl ByteSet {
     /// The members, if there are at most three.
     pub fn few(&self) -> Option<Vec<u8>> {
         let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
-        (count <= 3).then(|| (0..=255).filter(|&byte| self.has(byte)).collect())
+        if count > 3 {
+            return None;
+        }
+        let mut few = Vec::with_capacity(count as usize);
+        for (index, &word) in self.0.iter().enumerate() {
+            let mut word = word;
+            while word != 0 {
+                few.push((index * 64) as u8 + word.trailing_zeros() as u8);
+                word &= word - 1;
+            }
+        }
+        Some(few)
+    }
+
+    fn insert_range(&mut self, low: u32, high: u32) {
+        for byte in low..=high.min(255) {
+            self.insert(byte as u8);
+        }
+    }
+
+    fn complement(mut self) -> ByteSet {
+        self.0.iter_mut().for_each(|word| *word = !*word);
+        self
     }
 }
 
@@ -368,6 +410,40 @@ fn set_beyond_ascii(codes: &[u32], start: usize) -> Option<bool> {
     Some(!answer)
 }
 
+/// The members below 256 of categories that the locale has no part in.
+static CATEGORY_BITS: LazyLock<[ByteSet; 18]> = LazyLock::new(|| {
+    std::array::from_fn(|number| {
+        let mut bits = ByteSet::EMPTY;
+        for byte in 0..256 {
+            if category(number as u32, byte, &Locale::C) {
+                bits.insert(byte as u8);
+            }
+        }
+        bits
+    })
+});
+
+/// The members below 256 of a set, read off its code; None for code that needs more thought.
+fn set_bits(codes: &[u32], start: usize) -> Option<ByteSet> {
+    let word = |index: usize| codes.get(index).copied().unwrap_or(0);
+    let negated = word(start) == NEGATE;
+    let mut bits = ByteSet::EMPTY;
+    for at in set_items(codes, start + usize::from(negated)) {
+        match word(at) {
+            LITERAL => bits.insert_range(word(at + 1), word(at + 1)),
+            RANGE => bits.insert_range(word(at + 1), word(at + 2)),
+            CATEGORY => bits = bits.union(*CATEGORY_BITS.get(word(at + 1) as usize)?),
+            CHARSET => {
+                let half = |index: usize| u64::from(word(at + 1 + index));
+                let part = |index: usize| half(2 * index) | half(2 * index + 1) << 32;
+                bits = bits.union(ByteSet([part(0), part(1), part(2), part(3)]));
+            }
+            _ => return None,
+        }
+    }
+    Some(if negated { bits.complement() } else { bits })
+}
+
 /// A test of one character with its bitmap.
 #[derive(Debug)]
 pub struct CharClass {
@@ -384,12 +460,27 @@ impl CharClass {
     /// Builds the bitmap. `wide`: for text, where bytes past 127 start longer characters.
     pub fn new(test: Test, codes: &[u32], wide: bool) -> CharClass {
         let local = test.is_local(codes);
-        let mut bits = ByteSet::EMPTY;
-        for byte in 0..if wide { 128 } else { 256 } {
-            if test.eval(codes, byte, &Locale::C) {
-                bits.insert(byte as u8);
+        let known = match test {
+            Test::Set {
+                at,
+                fold: Fold::None,
+            } => set_bits(codes, at),
+            Test::Category(number) => CATEGORY_BITS.get(number as usize).copied(),
+            _ => None,
+        };
+        let mut bits = match known {
+            Some(bits) if wide => bits.intersection(ByteSet::ASCII),
+            Some(bits) => bits,
+            None => {
+                let mut bits = ByteSet::EMPTY;
+                for byte in 0..if wide { 128 } else { 256 } {
+                    if test.eval(codes, byte, &Locale::C) {
+                        bits.insert(byte as u8);
+                    }
+                }
+                bits
             }
-        }
+        };
         let mut uniform = !wide;
         if wide {
             let answer = test.beyond_ascii(codes);

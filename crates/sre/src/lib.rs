@@ -8,6 +8,7 @@
 mod analyse;
 mod class;
 mod compile;
+mod filter;
 mod machine;
 pub mod opcode;
 mod program;

@@ -176,9 +176,11 @@ impl State {
     /// Gives back what an unusually deep run took.
     pub(crate) fn settle(&mut self) {
         self.stack.clear();
-        self.stack.shrink_to(KEPT);
         self.reps.clear();
-        self.reps.shrink_to(KEPT);
+        if self.stack.capacity() > KEPT || self.reps.capacity() > KEPT {
+            self.stack.shrink_to(KEPT);
+            self.reps.shrink_to(KEPT);
+        }
     }
 
     #[inline(always)]
@@ -571,9 +573,11 @@ pub(crate) fn run<T: Text>(
             }
             Inst::Literal { at, length } => {
                 let literal = &program.literals[at as usize..(at + length) as usize];
-                let equal = bytes
-                    .get(ptr..)
-                    .is_some_and(|rest| rest.starts_with(literal));
+                // Most places fail at the first byte, which needs no call.
+                let equal = bytes.get(ptr) == literal.first()
+                    && bytes
+                        .get(ptr..)
+                        .is_some_and(|rest| rest.starts_with(literal));
                 ptr += literal.len();
                 equal
             }

@@ -6,7 +6,10 @@
 
 use memchr::memmem::Finder;
 
+use std::sync::OnceLock;
+
 use crate::class::{ByteSet, CharClass, Fold};
+use crate::filter::Filter;
 use crate::opcode::At;
 
 /// One instruction. Operands number entries of the tables in `Program`, or instructions.
@@ -200,6 +203,19 @@ pub struct Program {
     pub run: Option<Item>,
     /// The prefix is the whole pattern, and there are no groups.
     pub literal_only: bool,
+    /// For subjects of several bytes and of one byte per character, made when a search is long enough.
+    pub(crate) filters: [OnceLock<Option<Box<Filter>>>; 2],
+}
+
+impl Program {
+    /// The filter for a kind of subject, if it is worth anything.
+    #[inline]
+    pub fn filter(&self, single: bool) -> Option<&Filter> {
+        let filter = &self.filters[usize::from(single)];
+        filter
+            .get_or_init(|| Filter::of(self, single).map(Box::new))
+            .as_deref()
+    }
 }
 
 impl Default for Program {
@@ -217,6 +233,7 @@ impl Default for Program {
             start: Start::Anywhere,
             run: None,
             literal_only: false,
+            filters: [OnceLock::new(), OnceLock::new()],
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
+use crate::filter::Walk;
 use crate::machine::{Demand, Env, Error, State, run, run_end};
 use crate::program::{Program, Start};
 use crate::text::Text;
@@ -32,6 +33,12 @@ fn candidate(start: &Start, bytes: &[u8], from: usize) -> Option<usize> {
     found.map(|at| from + at)
 }
 
+/// Subjects from this length on are worth a filter.
+const LONG: usize = 256;
+/// So many candidates, each after fewer than so many bytes, and the filter is quicker than looking for a rare byte.
+const OFTEN: usize = 8;
+const NEAR: usize = 24;
+
 /// Finds the first match at or after `from`.
 pub(crate) fn search<T: Text>(
     program: &Program,
@@ -43,7 +50,20 @@ pub(crate) fn search<T: Text>(
 ) -> Result<bool, Error> {
     let bytes = text.bytes();
     let mut at = from;
-    while let Some(begin) = candidate(&program.start, bytes, at) {
+    let long = bytes.len() - from.min(bytes.len()) >= LONG;
+    let mut walk = match program.start {
+        Start::Set(_) | Start::Anywhere if long => program.filter(T::SINGLE).map(Walk::new),
+        _ => None,
+    };
+    let mut tried = 0;
+    loop {
+        let found = match &mut walk {
+            Some(walk) => walk.find(bytes, at),
+            None => candidate(&program.start, bytes, at),
+        };
+        let Some(begin) = found else {
+            return Ok(false);
+        };
         if bytes.len() - begin < program.min_length {
             return Ok(false);
         }
@@ -67,6 +87,13 @@ pub(crate) fn search<T: Text>(
         if let Some(item) = program.run {
             at = at.max(run_end(program, text, env, item, begin));
         }
+        tried += 1;
+        if tried == OFTEN
+            && long
+            && at - from < OFTEN * NEAR
+            && matches!(program.start, Start::Few(_))
+        {
+            walk = program.filter(T::SINGLE).map(Walk::new);
+        }
     }
-    Ok(false)
 }

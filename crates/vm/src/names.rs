@@ -38,7 +38,7 @@ names! {
     __type_params__ __typing_is_unpacked_typevartuple__ __typing_prepare_subst__ __typing_subst__ __typing_unpacked_tuple_args__
     __unpacked__ __warningregistry__ __weakref__ __wrapped__ __xor__
     _bootstrap _find_and_load _fix_up_module _get_sourcefile _handle_fromlist _initializing _io _lock_unlock_module _shutdown _uninitialized_submodules
-    argv builtins close copy copyreg default displayhook encoding end errors excepthook exec_module file filename flush fromlist get
+    argv builtins close closed copy copyreg default displayhook encoding end errors excepthook exec_module file filename flush fromlist get
     getvalue isatty items join key keys last_exc last_traceback last_type last_value level line lineno locals metaclass
     mode modules mro name object obj offset open path ps1 ps2 read readline replace reverse send sep site sort
     stderr stdin stdout sys text throw top_level unraisablehook value values warn_explicit write

@@ -8,6 +8,7 @@
 
 use crate::function::DefId;
 use crate::names::Names;
+use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
 use crate::objects::exception::BaseException;
 use crate::objects::instance::Shapes;
@@ -46,6 +47,8 @@ pub(crate) struct Common {
     latin1: Box<[Ref<Str>]>,
     empty_tuple: Ref<Tuple>,
     memory_error: MutCell<Option<Ref<BaseException>>>,
+    /// `bytes` of one byte, and last the empty one; made when first asked for.
+    bytes: Box<[OnceCell<Ref<Bytes>>]>,
 }
 
 /// One isolated Python: heap, types, modules, lock.
@@ -144,6 +147,7 @@ impl Interpreter {
                 latin1: latin1.into_boxed_slice(),
                 empty_tuple,
                 memory_error: MutCell::new(None),
+                bytes: (0..=256).map(|_| OnceCell::new()).collect(),
             }),
             native_types: (0..MAX_NATIVE_TYPES).map(|_| OnceCell::new()).collect(),
             names: OnceCell::from(names),
@@ -228,6 +232,28 @@ impl Interpreter {
 
     pub fn empty_tuple(&self) -> Ref<Tuple> {
         self.shared().empty_tuple.clone()
+    }
+
+    /// The empty `bytes`. Raises MemoryError.
+    #[inline]
+    pub(crate) fn empty_bytes(&self, vm: &Vm) -> PyResult<Ref<Bytes>> {
+        self.shared_bytes(vm, 256, &[])
+    }
+
+    /// The `bytes` of one byte. Raises MemoryError.
+    #[inline]
+    pub(crate) fn one_byte(&self, vm: &Vm, byte: u8) -> PyResult<Ref<Bytes>> {
+        self.shared_bytes(vm, byte.into(), &[byte])
+    }
+
+    #[inline]
+    fn shared_bytes(&self, vm: &Vm, index: usize, data: &[u8]) -> PyResult<Ref<Bytes>> {
+        let shared = &self.shared().bytes[index];
+        if let Some(bytes) = shared.get() {
+            return Ok(bytes.clone());
+        }
+        let bytes = vm.new_bytes_unshared(data)?;
+        Ok(shared.get_or_init(|| bytes).clone())
     }
 
     /// The MemoryError made in advance (the type itself must exist for this to be called).

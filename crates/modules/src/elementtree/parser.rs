@@ -17,7 +17,7 @@ use naja_vm::protocols::attributes;
 use naja_vm::str_::{self, Str};
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// The methods of a target.
 const METHODS: [&str; 9] = [

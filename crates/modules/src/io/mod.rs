@@ -59,7 +59,7 @@ pub fn ask(vm: &Vm, stream: &Value, method: &str) -> PyResult<bool> {
 
 /// Whether a stream says that it is closed.
 pub fn is_closed(vm: &Vm, stream: &Value) -> PyResult<bool> {
-    let closed = attributes::get_by(vm, stream, "closed")?;
+    let closed = attributes::get(vm, stream, &vm.names.closed)?;
     object::is_true(vm, &closed)
 }
 

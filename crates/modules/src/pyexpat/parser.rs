@@ -15,7 +15,7 @@ use naja_vm::protocols::{attributes, number, object};
 use naja_vm::str_::{self, Str};
 use naja_vm::{PyResult, Raised, Traverse, Visitor, Vm};
 use std::cell::Cell;
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// Handlers by number: the bit in [`Expat::handlers`].
 const COUNT: usize = 22;

@@ -7,6 +7,7 @@ use super::subject::Held;
 use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::buffer::Buffer;
+use naja_vm::bytes::Bytes;
 use naja_vm::protocols::{attributes, number};
 use naja_vm::str_;
 use naja_vm::{PyResult, Vm};
@@ -109,6 +110,8 @@ impl Out {
                 )));
             };
             self.bytes.extend_from_slice(text.as_bytes());
+        } else if let Some(bytes) = item.downcast::<Bytes>() {
+            self.bytes.extend_from_slice(bytes.as_bytes());
         } else {
             if !Buffer::supported(vm, item) {
                 return Err(vm.type_error(format!(

@@ -8,6 +8,7 @@
 use crate::bigint;
 use dashu_int::ops::{BitTest, DivRem, SquareRoot};
 use dashu_int::{IBig, UBig};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -43,6 +44,50 @@ pub const fn mul_wide(a: u128, b: u128) -> Wide {
         (low & LOW) | (mid2 << 64),
         a1 * b1 + (mid1 >> 64) + (mid2 >> 64),
     )
+}
+
+/// For 10^n: the leading 128 bits of its reciprocal, rounded down, and the bits to shift its products by. A power's
+/// own size is 2^shift at least and below twice that.
+const RECIPROCALS: [(u128, u32); 39] = {
+    let mut table = [(0u128, 0u32); 39];
+    let mut n = 1;
+    while n < 39 {
+        let power = POW10[n];
+        let shift = 127 - power.leading_zeros();
+        // 2^(128 + shift) / power by long division; the leading 2^shift is below the power.
+        let (mut rest, mut quotient, mut bit) = (1u128 << shift, 0u128, 0);
+        while bit < 128 {
+            // 10^38 is below 2^127, so nothing is lost.
+            rest <<= 1;
+            quotient <<= 1;
+            if rest >= power {
+                rest -= power;
+                quotient |= 1;
+            }
+            bit += 1;
+        }
+        table[n] = (quotient, shift);
+        n += 1;
+    }
+    table
+};
+
+/// Quotient and remainder by 10^n, 0 < n < 39.
+#[inline]
+pub fn div_pow10(v: u128, n: usize) -> (u128, u128) {
+    let power = POW10[n];
+    if let (Ok(v), Ok(power)) = (u64::try_from(v), u64::try_from(power)) {
+        return (u128::from(v / power), u128::from(v % power));
+    }
+    let (reciprocal, shift) = RECIPROCALS[n];
+    // At most one too small: the reciprocal lacks less than one unit, v less than 2^128.
+    let quotient = mul_wide(v, reciprocal).1 >> shift;
+    let rest = v - quotient * power;
+    if rest >= power {
+        (quotient + 1, rest - power)
+    } else {
+        (quotient, rest)
+    }
 }
 
 /// 10^39 ..= 10^76.
@@ -314,14 +359,8 @@ impl Coeff {
             Coeff::Small(0) => (Coeff::ZERO, Rest::Zero),
             Coeff::Small(_) if n > SMALL_DIGITS => (Coeff::ZERO, Rest::Less),
             Coeff::Small(v) => {
-                let p = POW10[n as usize];
-                if let (Ok(v), Ok(p)) = (u64::try_from(*v), u64::try_from(p)) {
-                    return (
-                        Coeff::Small(u128::from(v / p)),
-                        Rest::of_small(u128::from(v % p), u128::from(p)),
-                    );
-                }
-                (Coeff::Small(v / p), Rest::of_small(v % p, p))
+                let (q, r) = div_pow10(*v, n as usize);
+                (Coeff::Small(q), Rest::of_small(r, POW10[n as usize]))
             }
             Coeff::Big(v) => {
                 if n > big_digits(v) {
@@ -341,7 +380,8 @@ impl Coeff {
             return self.clone();
         }
         match self {
-            Coeff::Small(v) => Coeff::Small(v % POW10[n.min(38) as usize]),
+            Coeff::Small(_) if n == 0 => Coeff::ZERO,
+            Coeff::Small(v) => Coeff::Small(div_pow10(*v, n.min(38) as usize).1),
             Coeff::Big(v) => Coeff::from(v % &*pow10(n)),
         }
     }
@@ -445,6 +485,31 @@ impl Coeff {
                 (Coeff::from(value), count)
             }
         }
+    }
+
+    /// The decimal text, in `room` where it is short.
+    pub fn text_in<'a>(&self, room: &'a mut [u8; 40]) -> Cow<'a, str> {
+        let Coeff::Small(v) = self else {
+            return Cow::Owned(self.to_text());
+        };
+        let mut start = room.len();
+        let mut put = |mut word: u64, least: usize| {
+            let end = start - least;
+            while word > 0 || start > end {
+                start -= 1;
+                room[start] = b'0' + (word % 10) as u8;
+                word /= 10;
+            }
+        };
+        match u64::try_from(*v) {
+            Ok(word) => put(word, 1),
+            Err(_) => {
+                let (high, low) = div_pow10(*v, 19);
+                put(low as u64, 19);
+                put(high as u64, 1);
+            }
+        }
+        String::from_utf8_lossy(&room[start..])
     }
 
     /// The decimal text.

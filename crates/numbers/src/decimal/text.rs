@@ -133,7 +133,8 @@ pub fn to_sci(d: &Decimal, capitals: bool) -> String {
     if !d.is_finite() {
         return special_text(d);
     }
-    let digits = d.coeff.to_text();
+    let mut room = [0; 40];
+    let digits = d.coeff.text_in(&mut room);
     let left = d.exp + digits.len() as i64;
     let point = if d.exp <= 0 && left > -6 { left } else { 1 };
     layout(d, &digits, point, left - point, capitals)

@@ -197,7 +197,30 @@ impl Signature {
 
     /// Finds the argument of each parameter. `bound` has one place, empty, for each (those of `*args` and `**kwargs` stay
     /// empty).
+    #[inline]
     pub fn bind<'a>(
+        &self,
+        vm: &Vm,
+        args: &Args<'a>,
+        bound: &mut [Option<&'a Value>],
+    ) -> PyResult<()> {
+        let n = args.args.len();
+        if args.kwnames.is_none()
+            && self.min_keywords == 0
+            && n >= self.min_positional
+            && n <= self.max_positional
+            && n <= bound.len()
+        {
+            for (place, value) in bound.iter_mut().zip(args.args) {
+                *place = Some(value);
+            }
+            return Ok(());
+        }
+        self.bind_rest(vm, args, bound)
+    }
+
+    /// The part of [`Signature::bind`] for keywords, `*args` and errors.
+    fn bind_rest<'a>(
         &self,
         vm: &Vm,
         args: &Args<'a>,

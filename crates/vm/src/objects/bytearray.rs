@@ -290,6 +290,11 @@ impl BytesLike for ByteArray {
         Ok(ByteArray::from_vec(vm, data)?.into_value())
     }
 
+    fn part(zelf: &Ref<Self>, vm: &Vm, range: std::ops::Range<usize>) -> PyResult {
+        let part = zelf.view(|data| data.get(range).unwrap_or(&[]).to_vec());
+        ByteArray::make(vm, part)
+    }
+
     fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         ByteArray::make(vm, zelf.to_vec())
     }

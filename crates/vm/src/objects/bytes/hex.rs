@@ -11,6 +11,33 @@ use naja_heap::Value;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+/// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = {
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// What each byte is worth as a hexadecimal digit; 255 where it is none.
+static VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        values[byte] = match byte as u8 {
+            digit @ b'0'..=b'9' => digit - b'0',
+            digit @ b'a'..=b'f' => digit - b'a' + 10,
+            digit @ b'A'..=b'F' => digit - b'A' + 10,
+            _ => 255,
+        };
+        byte += 1;
+    }
+    values
+};
+
 /// The separator given to `hex`. Raises ValueError, TypeError.
 pub fn separator(vm: &Vm, sep: Option<&Value>) -> PyResult<Option<u8>> {
     let Some(sep) = sep else { return Ok(None) };
@@ -35,8 +62,15 @@ pub fn separator(vm: &Vm, sep: Option<&Value>) -> PyResult<Option<u8>> {
 
 /// Two digits per byte, `sep` after every `group` bytes, counted from the end (from the start if negative).
 pub fn encode(data: &[u8], sep: Option<u8>, group: i32) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len() * 3);
     let size = group.unsigned_abs() as usize;
+    if sep.is_none() || size == 0 {
+        let mut out = vec![0; data.len() * 2];
+        for (pair, &byte) in out.chunks_exact_mut(2).zip(data) {
+            pair.copy_from_slice(&PAIRS[usize::from(byte)]);
+        }
+        return out;
+    }
+    let mut out = Vec::with_capacity(data.len() * 3);
     for (i, &byte) in data.iter().enumerate() {
         if let Some(sep) = sep
             && i > 0
@@ -47,8 +81,7 @@ pub fn encode(data: &[u8], sep: Option<u8>, group: i32) -> Vec<u8> {
                 out.push(sep)
             }
         }
-        out.push(DIGITS[(byte >> 4) as usize]);
-        out.push(DIGITS[(byte & 15) as usize]);
+        out.extend_from_slice(&PAIRS[usize::from(byte)]);
     }
     out
 }
@@ -60,12 +93,30 @@ pub enum Wrong {
     Odd,
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    (byte as char).to_digit(16).map(|d| d as u8)
+/// The value of a hexadecimal digit.
+#[inline]
+pub fn digit(byte: u8) -> Option<u8> {
+    let value = VALUES[usize::from(byte)];
+    (value < 16).then_some(value)
+}
+
+/// The bytes that nothing but pairs of digits stand for. None where there is anything else.
+pub fn decode_pairs(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = vec![0; text.len() / 2];
+    let mut all = 0;
+    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
+        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+        all |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    (all < 16 && text.len().is_multiple_of(2)).then_some(out)
 }
 
 /// Digits by pairs, white space between pairs.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Wrong> {
+    if let Some(bytes) = decode_pairs(text) {
+        return Ok(bytes);
+    }
     let mut out = Vec::with_capacity(text.len() / 2);
     let mut at = 0;
     while at < text.len() {

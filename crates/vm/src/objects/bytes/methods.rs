@@ -28,6 +28,15 @@ pub trait BytesLike: Payload {
     fn view<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
     /// A new object of the built-in class itself.
     fn make(vm: &Vm, data: Vec<u8>) -> PyResult;
+    /// A copy of a part, as far as it is there.
+    fn part(zelf: &Ref<Self>, vm: &Vm, range: Range<usize>) -> PyResult;
+    /// Two runs of bytes after each other.
+    fn joined(vm: &Vm, a: &Part, b: &Part) -> PyResult {
+        let mut out = room(vm, a.len().saturating_add(b.len()))?;
+        a.with(|a| out.extend_from_slice(a));
+        b.with(|b| out.extend_from_slice(b));
+        Self::make(vm, out)
+    }
     /// What a method gives back that changes nothing: the object where it cannot change, else a copy.
     fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult;
     /// The count of buffers lent, where there is one.
@@ -76,7 +85,11 @@ impl Part {
     }
 
     /// A bytes-like object, or None where the value is none.
+    #[inline]
     pub fn of_optional(vm: &Vm, value: &Value) -> PyResult<Option<Part>> {
+        if let Some(bytes) = value.downcast::<Bytes>() {
+            return Ok(Some(Part::Bytes(bytes.clone())));
+        }
         if Buffer::supported(vm, value) {
             Part::of(vm, value).map(Some)
         } else {
@@ -267,10 +280,10 @@ fn strip<T: BytesLike>(
             None => strip_range(data, left, right, is_space),
             Some(set) => set.with(|set| strip_range(data, left, right, |b| set.contains(&b))),
         };
-        (start > 0 || end < data.len()).then(|| data[start..end].to_vec())
+        (start > 0 || end < data.len()).then_some(start..end)
     });
     match rest {
-        Some(rest) => T::make(vm, rest),
+        Some(rest) => T::part(zelf, vm, rest),
         None => T::unchanged(zelf, vm),
     }
 }
@@ -341,18 +354,13 @@ fn list_of<T: BytesLike>(
     zelf: &Ref<T>,
     parts: impl FnOnce(&[u8]) -> Vec<Range<usize>>,
 ) -> PyResult {
-    let copies: Option<Vec<Vec<u8>>> = zelf.view(|data| {
-        let parts = parts(data);
-        match parts.as_slice() {
-            [all] if all.len() == data.len() => None,
-            _ => Some(parts.into_iter().map(|r| data[r].to_vec()).collect()),
-        }
-    });
-    let items = match copies {
-        None => vec![T::unchanged(zelf, vm)?],
-        Some(copies) => copies
+    let _hold = Hold::of(&**zelf);
+    let (parts, len) = zelf.view(|data| (parts(data), data.len()));
+    let items = match parts.as_slice() {
+        [all] if all.len() == len => vec![T::unchanged(zelf, vm)?],
+        _ => parts
             .into_iter()
-            .map(|c| T::make(vm, c))
+            .map(|range| T::part(zelf, vm, range))
             .collect::<PyResult<_>>()?,
     };
     Ok(vm.new_list(items)?.into_value())
@@ -398,11 +406,11 @@ fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> P
     if part.is_empty() {
         return Err(vm.value_error("empty separator"));
     }
+    let _hold = Hold::of(&**zelf);
     let found = zelf.view(|data| {
         part.with(|sep| {
             let at = search(data, sep, last)?;
-            let middle = sep.to_vec();
-            Some((data[..at].to_vec(), middle, data[at + sep.len()..].to_vec()))
+            Some((0..at, sep.to_vec(), at + sep.len()..data.len()))
         })
     });
     let empty = || T::make(vm, Vec::new());
@@ -413,7 +421,7 @@ fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> P
             } else {
                 T::make(vm, middle)?
             };
-            vec![T::make(vm, before)?, middle, T::make(vm, after)?]
+            vec![T::part(zelf, vm, before)?, middle, T::part(zelf, vm, after)?]
         }
         None if last => vec![empty()?, empty()?, T::unchanged(zelf, vm)?],
         None => vec![T::unchanged(zelf, vm)?, empty()?, empty()?],
@@ -683,6 +691,12 @@ fn make_trans(vm: &Vm, frm: &Value, to: &Value) -> PyResult {
 /// `data[key]`.
 fn subscript<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, key: &Value, what: (&str, &str)) -> PyResult {
     let len = || zelf.view(<[u8]>::len);
+    if let Some(index) = key.as_small_int()
+        && let Ok(index) = usize::try_from(index)
+        && let Some(byte) = zelf.view(|data| data.get(index).copied())
+    {
+        return Ok(Value::small_int(byte.into()));
+    }
     if number::has_index(vm, key) {
         let mut index = number::index_for(vm, key, &vm.types.index_error)?;
         if index < 0 {
@@ -709,13 +723,11 @@ fn subscript<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, key: &Value, what: (&str, &st
     if whole(a.count) {
         return T::unchanged(zelf, vm);
     }
-    let data = zelf.view(|data| match a.step {
-        1 => data
-            .get(a.start as usize..a.start as usize + a.count)
-            .map(<[u8]>::to_vec)
-            .unwrap_or_default(),
-        _ => a.indices().filter_map(|i| data.get(i).copied()).collect(),
-    });
+    if a.step == 1 {
+        let start = a.start as usize;
+        return T::part(zelf, vm, start..start + a.count);
+    }
+    let data = zelf.view(|data| a.indices().filter_map(|i| data.get(i).copied()).collect());
     T::make(vm, data)
 }
 
@@ -738,10 +750,7 @@ fn concat<T: BytesLike>(vm: &Vm, a: &Value, b: &Value) -> PyResult {
             vm.type_of(a).full_name()
         )));
     };
-    let mut out = room(vm, x.len().saturating_add(y.len()))?;
-    x.with(|x| out.extend_from_slice(x));
-    y.with(|y| out.extend_from_slice(y));
-    T::make(vm, out)
+    T::joined(vm, &x, &y)
 }
 
 /// The comparison with `str` and (for `==`) int that `-b` warns of.

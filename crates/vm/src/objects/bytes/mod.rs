@@ -18,6 +18,7 @@ use methods::{BytesLike, Part, room};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
+use std::ops::Range;
 
 /// bytes(iterable_of_ints) -> bytes
 /// bytes(string, encoding[, errors]) -> bytes
@@ -33,34 +34,93 @@ use std::cell::Cell;
 #[pyclass(name = "bytes", module = "builtins", flags(BASETYPE, MATCH_SELF))]
 #[repr(C)]
 pub struct Bytes {
-    data: Box<[u8]>,
+    data: Data,
     hash: Cell<i64>,
+}
+
+/// So many bytes need no block of their own.
+const SHORT: usize = 22;
+
+enum Data {
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+}
+
+impl Data {
+    #[inline]
+    fn short(data: &[u8]) -> Option<Data> {
+        let mut copy = [0; SHORT];
+        copy.get_mut(..data.len())?.copy_from_slice(data);
+        Some(Data::Short(data.len() as u8, copy))
+    }
+
+    fn of(data: Vec<u8>) -> Data {
+        Data::short(&data).unwrap_or_else(|| Data::Long(data.into_boxed_slice()))
+    }
 }
 
 impl Bytes {
     /// [`Bytes::as_bytes`] of a reference, to be named as a function.
     pub fn as_bytes_of(this: &Ref<Bytes>) -> &[u8] {
-        &this.data
+        this.as_bytes()
     }
 
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.data
+        match &self.data {
+            Data::Short(len, data) => &data[..usize::from(*len).min(SHORT)],
+            Data::Long(data) => data,
+        }
     }
 }
 
 impl Vm {
     /// A new `bytes`. Raises MemoryError.
+    #[inline]
     pub fn new_bytes(&self, data: &[u8]) -> PyResult<Ref<Bytes>> {
-        let mut copy = room(self, data.len())?;
-        copy.extend_from_slice(data);
-        self.new_bytes_of(copy)
+        self.new_bytes_joined(data, &[])
+    }
+
+    /// A new `bytes` of two parts. Raises MemoryError.
+    pub fn new_bytes_joined(&self, a: &[u8], b: &[u8]) -> PyResult<Ref<Bytes>> {
+        let len = a.len().saturating_add(b.len());
+        let data = if len <= SHORT {
+            match (a, b) {
+                ([], []) => return self.interp.empty_bytes(self),
+                ([byte], []) | ([], [byte]) => return self.interp.one_byte(self, *byte),
+                _ => {}
+            }
+            let mut copy = [0; SHORT];
+            copy[..a.len()].copy_from_slice(a);
+            copy[a.len()..len].copy_from_slice(b);
+            Data::Short(len as u8, copy)
+        } else {
+            let mut copy = room(self, len)?;
+            copy.extend_from_slice(a);
+            copy.extend_from_slice(b);
+            Data::Long(copy.into_boxed_slice())
+        };
+        self.new_object(Bytes {
+            data,
+            hash: Cell::new(-1),
+        })
     }
 
     /// A new `bytes` that takes a vector over. Raises MemoryError.
     pub fn new_bytes_of(&self, data: Vec<u8>) -> PyResult<Ref<Bytes>> {
+        if data.len() <= SHORT {
+            return self.new_bytes(&data);
+        }
         self.new_object(Bytes {
-            data: data.into_boxed_slice(),
+            data: Data::Long(data.into_boxed_slice()),
+            hash: Cell::new(-1),
+        })
+    }
+
+    /// A `bytes` that nothing else refers to, whatever its length. Raises MemoryError.
+    pub(crate) fn new_bytes_unshared(&self, data: &[u8]) -> PyResult<Ref<Bytes>> {
+        self.new_object(Bytes {
+            data: Data::of(data.to_vec()),
             hash: Cell::new(-1),
         })
     }
@@ -237,22 +297,43 @@ pub fn repr_quoting(data: &[u8], always: bool) -> String {
 impl BytesLike for Bytes {
     #[inline]
     fn view<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
-        f(&self.data)
+        f(self.as_bytes())
     }
 
     fn make(vm: &Vm, data: Vec<u8>) -> PyResult {
         Ok(vm.new_bytes_of(data)?.into_value())
     }
 
+    #[inline]
+    fn part(zelf: &Ref<Self>, vm: &Vm, range: Range<usize>) -> PyResult {
+        let part = zelf.as_bytes().get(range).unwrap_or(&[]);
+        Ok(vm.new_bytes(part)?.into_value())
+    }
+
+    #[inline]
+    fn joined(vm: &Vm, a: &Part, b: &Part) -> PyResult {
+        // A buffer may not be lent while an object is made.
+        let (a, b) = match (a, b) {
+            (Part::Bytes(a), Part::Bytes(b)) => (a.as_bytes(), b.as_bytes()),
+            _ => {
+                let mut out = room(vm, a.len().saturating_add(b.len()))?;
+                a.with(|a| out.extend_from_slice(a));
+                b.with(|b| out.extend_from_slice(b));
+                return Bytes::make(vm, out);
+            }
+        };
+        Ok(vm.new_bytes_joined(a, b)?.into_value())
+    }
+
     fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         if vm.type_of(zelf.as_value()).is(&vm.types.bytes) {
             return Ok(zelf.to_value());
         }
-        Ok(vm.new_bytes(&zelf.data)?.into_value())
+        Ok(vm.new_bytes(zelf.as_bytes())?.into_value())
     }
 
     fn size(&self) -> usize {
-        33 + self.data.len()
+        33 + self.as_bytes().len()
     }
 }
 
@@ -292,7 +373,7 @@ impl Bytes {
             return Ok(vm.new_bytes_of(data)?.into_value());
         }
         let payload = Bytes {
-            data: data.into_boxed_slice(),
+            data: Data::of(data),
             hash: Cell::new(-1),
         };
         Ok(vm.new_object_of(cls, payload)?.into_value())
@@ -315,7 +396,7 @@ impl Bytes {
     #[pyslot]
     fn get_buffer(vm: &Vm, zelf: &Value, flags: u32) -> PyResult<Buffer> {
         buffer::refuse_writing(vm, flags)?;
-        let len = zelf.downcast::<Bytes>().map_or(0, |b| b.data.len());
+        let len = zelf.downcast::<Bytes>().map_or(0, |b| b.as_bytes().len());
         Ok(Buffer::export(zelf.clone(), &buffer::BYTES_OPS, len, true))
     }
 
@@ -368,7 +449,7 @@ impl BytesIterator {
         let index = zelf.index.get();
         let next = zelf
             .bytes
-            .with(|b| b.as_ref().map(|b| b.data.get(index).copied()));
+            .with(|b| b.as_ref().map(|b| b.as_bytes().get(index).copied()));
         match next {
             Some(Some(byte)) => {
                 zelf.index.set(index + 1);
@@ -387,7 +468,7 @@ impl BytesIterator {
     fn __length_hint__(&self) -> usize {
         self.bytes.with(|b| {
             b.as_ref()
-                .map_or(0, |b| b.data.len().saturating_sub(self.index.get()))
+                .map_or(0, |b| b.as_bytes().len().saturating_sub(self.index.get()))
         })
     }
 
@@ -411,7 +492,7 @@ impl BytesIterator {
     fn __setstate__(&self, vm: &Vm, object: &Value) -> PyResult<()> {
         let index = number::index_isize(vm, object)?.max(0) as usize;
         if let Some(bytes) = self.bytes.get() {
-            self.index.set(index.min(bytes.data.len()))
+            self.index.set(index.min(bytes.as_bytes().len()))
         }
         Ok(())
     }

@@ -81,8 +81,16 @@ macro_rules! operation {
     }};
 }
 
-/// The most usual specifications: a width below 100, perhaps with a leading zero, for decimal or hexadecimal digits.
+/// The most usual specifications: a width below 100, perhaps with a leading zero or an alignment, for decimal or
+/// hexadecimal digits.
 fn format_padded(n: i64, spec: &[u8]) -> Option<SmallVec<[u8; 128]>> {
+    let (fill, align, spec) = match *spec {
+        [fill, align @ (b'<' | b'>' | b'^'), ref rest @ ..] if fill.is_ascii() => {
+            (fill, align, rest)
+        }
+        [align @ (b'<' | b'>' | b'^'), ref rest @ ..] => (b' ', align, rest),
+        ref rest => (b' ', 0, rest),
+    };
     let (digits, hex) = match spec {
         [digits @ .., b'd'] => (digits, false),
         [digits @ .., b'x'] => (digits, true),
@@ -90,7 +98,7 @@ fn format_padded(n: i64, spec: &[u8]) -> Option<SmallVec<[u8; 128]>> {
     };
     let (zero, width) = match *digits {
         [] => (false, 0),
-        [b'0', b @ b'1'..=b'9'] => (true, b - b'0'),
+        [b'0', b @ b'1'..=b'9'] if align == 0 => (true, b - b'0'),
         [b @ b'1'..=b'9'] => (false, b - b'0'),
         [a @ b'1'..=b'9', b @ b'0'..=b'9'] => (false, (a - b'0') * 10 + (b - b'0')),
         _ => return None,
@@ -105,8 +113,13 @@ fn format_padded(n: i64, spec: &[u8]) -> Option<SmallVec<[u8; 128]>> {
     number.reverse();
     let missing = usize::from(width).saturating_sub(number.len() + usize::from(n < 0));
     let mut text = SmallVec::new();
+    let before = match align {
+        b'<' => 0,
+        b'^' => missing / 2,
+        _ => missing,
+    };
     if !zero {
-        text.resize(missing, b' ');
+        text.resize(before, fill);
     }
     if n < 0 {
         text.push(b'-');
@@ -115,7 +128,32 @@ fn format_padded(n: i64, spec: &[u8]) -> Option<SmallVec<[u8; 128]>> {
         text.resize(text.len() + missing, b'0');
     }
     text.extend_from_slice(&number);
+    if !zero {
+        text.resize(text.len() + missing - before, fill);
+    }
     Some(text)
+}
+
+/// What `int.from_bytes` gives for up to seven bytes without a sign.
+fn from_few_bytes(bytes: &Value, little: bool) -> Option<i64> {
+    let bytes = bytes.downcast::<Bytes>()?.as_bytes();
+    if bytes.len() > 7 {
+        return None;
+    }
+    let add = |word: i64, byte: &u8| word << 8 | i64::from(*byte);
+    Some(match little {
+        true => bytes.iter().rev().fold(0, add),
+        false => bytes.iter().fold(0, add),
+    })
+}
+
+/// Whether `byteorder` is "big" or "little"; None for anything else.
+fn is_little(order: Option<&Ref<Str>>) -> Option<bool> {
+    match order.map(|order| order.as_bytes()) {
+        None | Some(b"big") => Some(false),
+        Some(b"little") => Some(true),
+        _ => None,
+    }
 }
 
 #[pymethods]
@@ -162,6 +200,10 @@ impl Int {
 
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
+        if let Some(n) = zelf.as_small_int() {
+            let digits = super::decimal_digits(n);
+            return Ok(vm.new_ascii_str(digits.as_bytes())?.into_value());
+        }
         Ok(vm
             .new_ascii_str(to_decimal(vm, zelf)?.as_bytes())?
             .into_value())
@@ -522,6 +564,21 @@ impl Int {
         byteorder: Option<Ref<Str>>,
         #[default(false)] signed: bool,
     ) -> PyResult {
+        if let (Some(n), Some(little), 1..=8, false) = (
+            zelf.as_small_int(),
+            is_little(byteorder.as_ref()),
+            length,
+            signed,
+        ) && n >= 0
+            && (length == 8 || n >> (length * 8) == 0)
+        {
+            let length = length as usize;
+            return Ok(match little {
+                true => vm.new_bytes(&n.to_le_bytes()[..length])?,
+                false => vm.new_bytes(&n.to_be_bytes()[8 - length..])?,
+            }
+            .into_value());
+        }
         let order = byte_order(vm, byteorder)?;
         if length < 0 {
             return Err(vm.value_error("length argument must be non-negative"));
@@ -558,9 +615,16 @@ impl Int {
         byteorder: Option<Ref<Str>>,
         #[default(false)] signed: bool,
     ) -> PyResult {
+        if let Some(little) = is_little(byteorder.as_ref())
+            && !signed
+            && cls.is(&vm.types.int)
+            && let Some(n) = from_few_bytes(bytes, little)
+        {
+            return vm.new_int(n);
+        }
         let order = byte_order(vm, byteorder)?;
         let data = match bytes.downcast::<Bytes>() {
-            Some(bytes) => bytes.as_bytes().to_vec(),
+            Some(bytes) => return from_data(vm, cls, bytes.as_bytes(), order, signed),
             None => {
                 if str_::of(bytes).is_some() {
                     return Err(vm.type_error("cannot convert 'str' object to bytes"));

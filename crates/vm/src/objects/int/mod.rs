@@ -160,6 +160,49 @@ pub fn to_decimal(vm: &Vm, value: &Value) -> PyResult<String> {
     }
 }
 
+/// A machine word in decimal digits.
+pub struct Digits {
+    text: [u8; 20],
+    start: usize,
+}
+
+impl Digits {
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text[self.start..]
+    }
+}
+
+/// "00" to "99".
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
+
+/// `str(n)`.
+pub fn decimal_digits(n: i64) -> Digits {
+    let (mut text, mut start) = ([0; 20], 20);
+    let mut rest = n.unsigned_abs();
+    while rest >= 10 {
+        start -= 2;
+        text[start..start + 2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
+        rest /= 100;
+    }
+    if rest > 0 || start == 20 {
+        start -= 1;
+        text[start] = b'0' + rest as u8;
+    }
+    if n < 0 {
+        start -= 1;
+        text[start] = b'-';
+    }
+    Digits { text, start }
+}
+
 /// Comparison of two ints; None unless both are.
 fn compare(a: &Value, b: &Value, op: CompareOp) -> Option<Value> {
     if let Some((x, y)) = machine(a, b) {

@@ -37,6 +37,12 @@ fn convert(
     mut wide: impl FnMut(&mut Vec<u8>, u32, &[u8]),
 ) -> PyResult {
     if text.is_ascii() {
+        let mut short = [0; 64];
+        if let Some(short) = short.get_mut(..text.byte_len()) {
+            short.copy_from_slice(text.as_bytes());
+            ascii(short);
+            return Ok(vm.new_ascii_str(short)?.into_value());
+        }
         let new = Str::build(vm, text.byte_len(), text.byte_len(), |out| {
             out.copy_from_slice(text.as_bytes());
             ascii(out)

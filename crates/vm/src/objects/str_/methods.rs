@@ -51,21 +51,37 @@ pub fn repr_text(text: &Str) -> Vec<u8> {
 }
 
 /// Start and end as byte offsets, from optional code point indices.
+#[inline]
 fn range(
     vm: &Vm,
     text: &Str,
-    start: Option<Value>,
-    end: Option<Value>,
+    start: Option<&Value>,
+    end: Option<&Value>,
+) -> PyResult<(usize, usize, bool)> {
+    if start.is_none() && end.is_none() {
+        return Ok((0, text.byte_len(), true));
+    }
+    range_of(vm, text, start, end)
+}
+
+fn range_of(
+    vm: &Vm,
+    text: &Str,
+    start: Option<&Value>,
+    end: Option<&Value>,
 ) -> PyResult<(usize, usize, bool)> {
     let len = text.char_len() as isize;
-    let bound = |v: Option<Value>, default: isize| -> PyResult<isize> {
+    let bound = |v: Option<&Value>, default: isize| -> PyResult<isize> {
         let n = match v.filter(|v| !v.is_none()) {
-            Some(v) if !number::has_index(vm, &v) => {
-                return Err(vm.type_error(
-                    "slice indices must be integers or None or have an __index__ method",
-                ));
-            }
-            Some(v) => number::index_clipped(vm, &v)?,
+            Some(v) => match v.as_small_int() {
+                Some(n) => n as isize,
+                None if number::has_index(vm, v) => number::index_clipped(vm, v)?,
+                None => {
+                    return Err(vm.type_error(
+                        "slice indices must be integers or None or have an __index__ method",
+                    ));
+                }
+            },
             None => default,
         };
         Ok(if n < 0 {
@@ -180,21 +196,48 @@ fn strip_range(
     (start, end)
 }
 
+/// As [`strip_range`], where what is stripped is ASCII.
+#[inline(always)]
+fn strip_ascii(
+    text: &[u8],
+    left: bool,
+    right: bool,
+    strip: impl Fn(u8) -> bool,
+) -> (usize, usize) {
+    let (mut start, mut end) = (0, text.len());
+    while left && start < end && strip(text[start]) {
+        start += 1
+    }
+    while right && start < end && strip(text[end - 1]) {
+        end -= 1
+    }
+    (start, end)
+}
+
 fn strip(
     vm: &Vm,
     zelf: &Ref<Str>,
-    chars: Option<Value>,
+    chars: Option<&Value>,
     left: bool,
     right: bool,
     name: &str,
 ) -> PyResult {
     let text = zelf.as_bytes();
     let (start, end) = match chars.filter(|c| !c.is_none()) {
+        None if zelf.is_ascii() => strip_ascii(text, left, right, |c| is_space(c.into())),
         None => strip_range(text, left, right, is_space),
         Some(chars) => {
-            let chars = want_str(vm, &chars, |_| format!("{name} arg must be None or str"))?;
-            let set: Vec<u32> = chars.code_points().collect();
-            strip_range(text, left, right, |c| set.contains(&c))
+            let chars = want_str(vm, chars, |_| format!("{name} arg must be None or str"))?;
+            match chars.as_bytes() {
+                &[byte] => strip_ascii(text, left, right, |c| c == byte),
+                set if zelf.is_ascii() => {
+                    strip_ascii(text, left, right, |c| memchr::memchr(c, set).is_some())
+                }
+                _ => {
+                    let set: Vec<u32> = chars.code_points().collect();
+                    strip_range(text, left, right, |c| set.contains(&c))
+                }
+            }
         }
     };
     if (start, end) == (0, text.len()) {
@@ -214,6 +257,30 @@ fn search(hay: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// Where the parts of a string stand that is split.
 type Pieces = smallvec::SmallVec<[(usize, usize); 16]>;
+
+/// The pieces of `split` by white space, for ASCII text.
+fn split_space_ascii(text: &[u8], max: usize) -> Pieces {
+    let mut words = Pieces::new();
+    let space = |at: usize| is_space(text[at].into());
+    let mut at = 0;
+    loop {
+        while at < text.len() && space(at) {
+            at += 1
+        }
+        if at >= text.len() {
+            return words;
+        }
+        let start = at;
+        if words.len() == max {
+            words.push((start, text.len()));
+            return words;
+        }
+        while at < text.len() && !space(at) {
+            at += 1
+        }
+        words.push((start, at));
+    }
+}
 
 /// The pieces of `split`/`rsplit` by white space.
 fn split_space(text: &[u8], max: usize, from_right: bool) -> Pieces {
@@ -259,7 +326,7 @@ fn split_space(text: &[u8], max: usize, from_right: bool) -> Pieces {
 fn split(
     vm: &Vm,
     zelf: &Ref<Str>,
-    sep: Option<Value>,
+    sep: Option<&Value>,
     maxsplit: isize,
     from_right: bool,
 ) -> PyResult {
@@ -270,9 +337,10 @@ fn split(
         maxsplit as usize
     };
     let pieces = match sep.filter(|s| !s.is_none()) {
+        None if zelf.is_ascii() && !from_right => split_space_ascii(text, max),
         None => split_space(text, max, from_right),
         Some(sep) => {
-            let sep = want_str(vm, &sep, |t| format!("must be str or None, not {t}"))?;
+            let sep = want_str(vm, sep, |t| format!("must be str or None, not {t}"))?;
             let sep = sep.as_bytes();
             if sep.is_empty() {
                 return Err(vm.value_error("empty separator"));
@@ -293,6 +361,13 @@ fn split(
                     start = at + sep.len();
                 };
                 match sep {
+                    // Setting up a searcher costs more than looking at each byte.
+                    [byte] if text.len() < 32 => text
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, b)| *b == byte)
+                        .take(max)
+                        .for_each(|(at, _)| add(at)),
                     [byte] => memchr::memchr_iter(*byte, text)
                         .take(max)
                         .for_each(&mut add),
@@ -736,7 +811,7 @@ impl Str {
     fn split_method(
         zelf: &Ref<Self>,
         vm: &Vm,
-        sep: Option<Value>,
+        sep: Option<&Value>,
         #[default(-1)] maxsplit: isize,
     ) -> PyResult {
         split(vm, zelf, sep, maxsplit, false)
@@ -749,7 +824,7 @@ impl Str {
     fn rsplit(
         zelf: &Ref<Self>,
         vm: &Vm,
-        sep: Option<Value>,
+        sep: Option<&Value>,
         #[default(-1)] maxsplit: isize,
     ) -> PyResult {
         split(vm, zelf, sep, maxsplit, true)
@@ -799,7 +874,7 @@ impl Str {
     ///
     /// If chars is given and not None, remove characters in chars instead.
     #[pymethod(name = "strip", sig = "($self, chars=None, /)")]
-    fn strip_method(zelf: &Ref<Self>, vm: &Vm, chars: Option<Value>) -> PyResult {
+    fn strip_method(zelf: &Ref<Self>, vm: &Vm, chars: Option<&Value>) -> PyResult {
         strip(vm, zelf, chars, true, true, "strip")
     }
 
@@ -807,7 +882,7 @@ impl Str {
     ///
     /// If chars is given and not None, remove characters in chars instead.
     #[pymethod(sig = "($self, chars=None, /)")]
-    fn lstrip(zelf: &Ref<Self>, vm: &Vm, chars: Option<Value>) -> PyResult {
+    fn lstrip(zelf: &Ref<Self>, vm: &Vm, chars: Option<&Value>) -> PyResult {
         strip(vm, zelf, chars, true, false, "lstrip")
     }
 
@@ -815,7 +890,7 @@ impl Str {
     ///
     /// If chars is given and not None, remove characters in chars instead.
     #[pymethod(sig = "($self, chars=None, /)")]
-    fn rstrip(zelf: &Ref<Self>, vm: &Vm, chars: Option<Value>) -> PyResult {
+    fn rstrip(zelf: &Ref<Self>, vm: &Vm, chars: Option<&Value>) -> PyResult {
         strip(vm, zelf, chars, false, true, "rstrip")
     }
 
@@ -828,8 +903,8 @@ impl Str {
         &self,
         vm: &Vm,
         sub: &Ref<Str>,
-        start: Option<Value>,
-        end: Option<Value>,
+        start: Option<&Value>,
+        end: Option<&Value>,
     ) -> PyResult<isize> {
         let (from, to, fine) = range(vm, self, start, end)?;
         Ok(if fine {
@@ -848,8 +923,8 @@ impl Str {
         &self,
         vm: &Vm,
         sub: &Ref<Str>,
-        start: Option<Value>,
-        end: Option<Value>,
+        start: Option<&Value>,
+        end: Option<&Value>,
     ) -> PyResult<isize> {
         let (from, to, fine) = range(vm, self, start, end)?;
         Ok(if fine {
@@ -868,8 +943,8 @@ impl Str {
         &self,
         vm: &Vm,
         sub: &Ref<Str>,
-        start: Option<Value>,
-        end: Option<Value>,
+        start: Option<&Value>,
+        end: Option<&Value>,
     ) -> PyResult<usize> {
         let (from, to, fine) = range(vm, self, start, end)?;
         let found = if fine {
@@ -889,8 +964,8 @@ impl Str {
         &self,
         vm: &Vm,
         sub: &Ref<Str>,
-        start: Option<Value>,
-        end: Option<Value>,
+        start: Option<&Value>,
+        end: Option<&Value>,
     ) -> PyResult<usize> {
         let (from, to, fine) = range(vm, self, start, end)?;
         let found = if fine {
@@ -909,8 +984,8 @@ impl Str {
         &self,
         vm: &Vm,
         sub: &Ref<Str>,
-        start: Option<Value>,
-        end: Option<Value>,
+        start: Option<&Value>,
+        end: Option<&Value>,
     ) -> PyResult<usize> {
         let (from, to, fine) = range(vm, self, start, end)?;
         if !fine {
@@ -955,8 +1030,8 @@ impl Str {
         &self,
         vm: &Vm,
         prefix: &Value,
-        start: Option<Value>,
-        end: Option<Value>,
+        start: Option<&Value>,
+        end: Option<&Value>,
     ) -> PyResult<bool> {
         let (from, to, fine) = range(vm, self, start, end)?;
         any_affix(vm, prefix, "startswith", |p| {
@@ -970,8 +1045,8 @@ impl Str {
         &self,
         vm: &Vm,
         suffix: &Value,
-        start: Option<Value>,
-        end: Option<Value>,
+        start: Option<&Value>,
+        end: Option<&Value>,
     ) -> PyResult<bool> {
         let (from, to, fine) = range(vm, self, start, end)?;
         any_affix(vm, suffix, "endswith", |p| {

@@ -37,8 +37,9 @@ use std::cell::Cell;
 #[repr(C)]
 pub struct Str {
     hash: Cell<i64>,
-    byte_len: usize,
-    char_len: usize,
+    /// The lengths change only while nobody else knows the string ([`append`]).
+    byte_len: Cell<usize>,
+    char_len: Cell<usize>,
     /// Offsets of every 64th code point (`INDEX_STEP`), for long non-ASCII text that has been indexed.
     index: Cell<*mut Vec<usize>>,
 }
@@ -68,8 +69,8 @@ impl Str {
             .fold(0usize, usize::saturating_add);
         let payload = Str {
             hash: Cell::new(0),
-            byte_len,
-            char_len,
+            byte_len: Cell::new(byte_len),
+            char_len: Cell::new(char_len),
             index: Cell::new(std::ptr::null_mut()),
         };
         // SAFETY: the text is filled in here.
@@ -107,8 +108,8 @@ impl Str {
         }
         let payload = Str {
             hash: Cell::new(0),
-            byte_len,
-            char_len,
+            byte_len: Cell::new(byte_len),
+            char_len: Cell::new(char_len),
             index: Cell::new(std::ptr::null_mut()),
         };
         let byte_len = vm.check_size(Some(byte_len))?;
@@ -132,8 +133,8 @@ impl Str {
     ) -> PyResult<Ref<Str>> {
         let payload = Str {
             hash: Cell::new(0),
-            byte_len,
-            char_len,
+            byte_len: Cell::new(byte_len),
+            char_len: Cell::new(char_len),
             index: Cell::new(std::ptr::null_mut()),
         };
         let ty = &vm.types.str;
@@ -159,8 +160,8 @@ impl Str {
     ) -> Option<Ref<Str>> {
         let payload = Str {
             hash: Cell::new(0),
-            byte_len: text.len(),
-            char_len,
+            byte_len: Cell::new(text.len()),
+            char_len: Cell::new(char_len),
             index: Cell::new(std::ptr::null_mut()),
         };
         let new = heap.alloc_object(ty, text.len(), payload).ok()?;
@@ -180,7 +181,7 @@ impl Str {
     #[inline(always)]
     pub fn as_bytes(&self) -> &[u8] {
         // SAFETY: the text was written when the object was made, and never changes.
-        unsafe { std::slice::from_raw_parts(self.data_ptr(), self.byte_len) }
+        unsafe { std::slice::from_raw_parts(self.data_ptr(), self.byte_len.get()) }
     }
 
     /// The text, if it has no lone surrogates.
@@ -207,17 +208,17 @@ impl Str {
     /// Length in code points: Python's `len`.
     #[inline(always)]
     pub fn char_len(&self) -> usize {
-        self.char_len
+        self.char_len.get()
     }
 
     #[inline(always)]
     pub fn byte_len(&self) -> usize {
-        self.byte_len
+        self.byte_len.get()
     }
 
     #[inline(always)]
     pub fn is_ascii(&self) -> bool {
-        self.char_len == self.byte_len
+        self.char_len.get() == self.byte_len.get()
     }
 
     /// The characters as CPython keeps (and hashes) them: one, two or four bytes each, by the largest.
@@ -241,14 +242,14 @@ impl Str {
     /// The byte offset of code point `index`, which may be the length.
     pub fn byte_offset(&self, index: usize) -> usize {
         if self.is_ascii() || index == 0 {
-            return index.min(self.byte_len);
+            return index.min(self.byte_len.get());
         }
-        if index >= self.char_len {
-            return self.byte_len;
+        if index >= self.char_len.get() {
+            return self.byte_len.get();
         }
         let bytes = self.as_bytes();
         let (mut at, mut left) = (0, index);
-        if self.byte_len >= 2 * INDEX_STEP {
+        if self.byte_len.get() >= 2 * INDEX_STEP {
             at = self.offsets().get(index / INDEX_STEP).copied().unwrap_or(0);
             left = index % INDEX_STEP;
         }
@@ -263,7 +264,7 @@ impl Str {
     pub fn char_index(&self, offset: usize) -> usize {
         if self.is_ascii() {
             offset
-        } else if self.byte_len < 4 * INDEX_STEP {
+        } else if self.byte_len.get() < 4 * INDEX_STEP {
             count_chars(&self.as_bytes()[..offset])
         } else {
             let offsets = self.offsets();
@@ -276,7 +277,7 @@ impl Str {
     /// The index of every 64th code point's offset, made on first use.
     fn offsets(&self) -> &[usize] {
         if self.index.get().is_null() {
-            let mut offsets = Vec::with_capacity(self.char_len / INDEX_STEP + 1);
+            let mut offsets = Vec::with_capacity(self.char_len.get() / INDEX_STEP + 1);
             let mut seen = 0;
             for (offset, &byte) in self.as_bytes().iter().enumerate() {
                 if byte & 0xC0 != 0x80 {
@@ -493,7 +494,7 @@ impl Vm {
 /// Whether two strings have the same text.
 #[inline]
 pub fn eq(a: &Str, b: &Str) -> bool {
-    std::ptr::eq(a, b) || (a.byte_len == b.byte_len && a.as_bytes() == b.as_bytes())
+    std::ptr::eq(a, b) || (a.byte_len.get() == b.byte_len.get() && a.as_bytes() == b.as_bytes())
 }
 
 /// `a + b`. Raises MemoryError.
@@ -502,19 +503,67 @@ pub fn concat(vm: &Vm, a: &Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
         vm,
         &vm.types.str,
         &[a.as_bytes(), b.as_bytes()],
-        a.char_len + b.char_len,
+        a.char_len.get() + b.char_len.get(),
     )
 }
 
 /// `a += b`, `a` being given up. Raises MemoryError.
+///
+/// Where nothing else refers to `a` and its block has room the text grows in place; a copy of long text gets room to
+/// grow by an eighth.
 pub fn append(vm: &Vm, a: Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
-    concat(vm, &a, b)
+    let (old, more) = (a.byte_len(), b.byte_len());
+    let (Some(byte_len), chars) = (old.checked_add(more), a.char_len() + b.char_len()) else {
+        return Err(vm.memory_error(""));
+    };
+    let header = a.header();
+    let sole = header.refcount() == 1
+        && !header.has_flag(INTERNED)
+        && vm.type_of(a.as_value()).is(&vm.types.str);
+    if old < SPARE_FROM || !sole {
+        return concat(vm, &a, b);
+    }
+    let room = vm.heap().room(header).saturating_sub(size_of::<Str>());
+    let grown = if byte_len <= room {
+        a
+    } else {
+        let payload = Str {
+            hash: Cell::new(0),
+            byte_len: Cell::new(old),
+            char_len: Cell::new(a.char_len()),
+            index: Cell::new(std::ptr::null_mut()),
+        };
+        let extra = byte_len.saturating_add(byte_len / 8);
+        // SAFETY: the text is filled in here, as far as its length says that there is any.
+        let new = unsafe {
+            vm.heap()
+                .alloc_unfilled(&vm.types.str.layout, extra, payload)
+        }
+        .map_err(|e| vm.no_memory(e))?;
+        // SAFETY: the new object has room for `extra` bytes.
+        unsafe { std::ptr::copy_nonoverlapping(a.data_ptr(), new.data_ptr(), old) };
+        new
+    };
+    // SAFETY: the block has room for `byte_len` bytes of text, and nobody looks at it meanwhile.
+    unsafe { std::ptr::copy_nonoverlapping(b.data_ptr(), grown.data_ptr().add(old), more) };
+    grown.byte_len.set(byte_len);
+    grown.char_len.set(chars);
+    grown.hash.set(0);
+    let index = grown.index.replace(std::ptr::null_mut());
+    if !index.is_null() {
+        // SAFETY: as in `drop`.
+        drop(unsafe { Box::from_raw(index) })
+    }
+    Ok(grown)
 }
+
+/// Shorter text is copied.
+const SPARE_FROM: usize = 64;
 
 /// The strings one after the other. Raises MemoryError.
 pub fn join_parts(vm: &Vm, parts: &[&Str]) -> PyResult<Ref<Str>> {
     let bytes: smallvec::SmallVec<[&[u8]; 16]> = parts.iter().map(|p| p.as_bytes()).collect();
-    let chars = parts.iter().map(|p| p.char_len).sum();
+    let chars = parts.iter().map(|p| p.char_len()).sum();
     Str::from_parts(vm, &vm.types.str, &bytes, chars)
 }
 

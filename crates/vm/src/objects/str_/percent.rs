@@ -133,11 +133,15 @@ impl Arguments for Source<'_> {
 /// Templates of nothing but plain `%s` and `%d`, with a tuple of as many strings, or anything for `%s`, and small ints. None:
 /// not so, and nothing has been run.
 fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>> {
-    let Some(args) = args.downcast::<Tuple>() else {
-        return Ok(None);
+    let args = match args.downcast::<Tuple>() {
+        Some(tuple) => tuple.items(),
+        None if args.is_small_int() || vm.type_of(args).is(&vm.types.str) => {
+            std::slice::from_ref(args)
+        }
+        None => return Ok(None),
     };
     let bytes = template.as_bytes();
-    let mut values = args.items().iter();
+    let mut values = args.iter();
     let mut rest = bytes;
     while let Some(at) = memchr::memchr(b'%', rest) {
         let fits = match (rest.get(at + 1), values.next()) {
@@ -145,7 +149,8 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
             (Some(b'd'), Some(value)) => value.is_small_int(),
             _ => false,
         };
-        if !fits || bytes.len() == 2 {
+        // A template that is nothing but `%s` may give the value itself.
+        if !fits || bytes == b"%s" {
             return Ok(None);
         }
         rest = &rest[at + 2..];
@@ -157,15 +162,13 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
     let (mut rest, mut index) = (bytes, 0);
     while let Some(at) = memchr::memchr(b'%', rest) {
         out.extend_from_slice(&rest[..at]);
-        let value = &args.items()[index];
+        let value = &args[index];
         match super::of(value) {
             Some(text) if vm.type_of(value).is(&vm.types.str) => {
                 out.extend_from_slice(text.as_bytes())
             }
             _ => match value.as_small_int() {
-                Some(n) => {
-                    let _ = std::io::Write::write_fmt(&mut out, format_args!("{n}"));
-                }
+                Some(n) => out.extend_from_slice(int::decimal_digits(n).as_bytes()),
                 None => out.extend_from_slice(object::str(vm, value)?.as_bytes()),
             },
         }
@@ -234,6 +237,10 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
             object::ascii(vm, value)?.as_bytes(),
             directive,
             false,
+        )?),
+        b'd' | b'i' | b'u' | b'x' | b'X' if value.is_small_int() => Ok(percent::format_i64(
+            value.as_small_int().unwrap_or_default(),
+            directive,
         )?),
         b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Ok(percent::format_int(
             &integer(vm, kind, value)?,
