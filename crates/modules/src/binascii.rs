@@ -247,9 +247,10 @@ fn from_qp(data: &[u8], header: bool) -> Vec<u8> {
             } else if next == b'=' {
                 out.push(b'=');
                 i += 1;
-            } else if let (Some(high), Some(low)) =
-                (hex::digit(next), data.get(i + 1).and_then(|b| hex::digit(*b)))
-            {
+            } else if let (Some(high), Some(low)) = (
+                hex::digit(next),
+                data.get(i + 1).and_then(|b| hex::digit(*b)),
+            ) {
                 out.push(high << 4 | low);
                 i += 2;
             } else {
@@ -455,7 +456,8 @@ pub mod module {
     /// Decode a string of qp-encoded data.
     #[pyfunction(sig = "($module, /, data, header=False)")]
     fn a2b_qp(vm: &Vm, data: Ascii, #[default(false)] header: bool) -> PyResult {
-        Ok(vm.new_bytes_of(data.with(|text| from_qp(text, header)))?
+        Ok(vm
+            .new_bytes_of(data.with(|text| from_qp(text, header)))?
             .into_value())
     }
 

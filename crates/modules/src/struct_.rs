@@ -171,9 +171,8 @@ impl Layout {
 
     /// The values in `data`, which is of the layout's size.
     fn unpack(&self, vm: &Vm, data: &[u8]) -> PyResult {
-        let mut values = SmallVec::<[Value; 8]>::with_capacity(
-            self.len.min(data.len() + self.items.len()),
-        );
+        let mut values =
+            SmallVec::<[Value; 8]>::with_capacity(self.len.min(data.len() + self.items.len()));
         for item in &self.items {
             for n in 0..item.count {
                 let at = item.offset + n * item.size;
@@ -182,7 +181,10 @@ impl Layout {
             }
         }
         let mut values = values.into_iter();
-        Ok(Tuple::from_iter(vm, values.len(), |_| values.next().unwrap_or(Value::NONE))?.into_value())
+        Ok(
+            Tuple::from_iter(vm, values.len(), |_| values.next().unwrap_or(Value::NONE))?
+                .into_value(),
+        )
     }
 }
 

@@ -8,6 +8,7 @@ use super::parse_error;
 use crate::pyexpat::xml::dtd::Text;
 use crate::pyexpat::xml::{Event, Expat, Span, error, handler};
 use crate::pyexpat::{encoding_map, error_message};
+use hashbrown::HashMap;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::buffer::Buffer;
@@ -17,7 +18,6 @@ use naja_vm::protocols::attributes;
 use naja_vm::str_::{self, Str};
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
-use hashbrown::HashMap;
 
 /// The methods of a target.
 const METHODS: [&str; 9] = [

@@ -7,6 +7,7 @@
 use super::errors;
 use super::xml::dtd::{Part, Text};
 use super::xml::{Event, Expat, Span, error, handler};
+use hashbrown::HashMap;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::buffer::Buffer;
@@ -15,7 +16,6 @@ use naja_vm::protocols::{attributes, number, object};
 use naja_vm::str_::{self, Str};
 use naja_vm::{PyResult, Raised, Traverse, Visitor, Vm};
 use std::cell::Cell;
-use hashbrown::HashMap;
 
 /// Handlers by number: the bit in [`Expat::handlers`].
 const COUNT: usize = 22;

@@ -421,7 +421,11 @@ fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> P
             } else {
                 T::make(vm, middle)?
             };
-            vec![T::part(zelf, vm, before)?, middle, T::part(zelf, vm, after)?]
+            vec![
+                T::part(zelf, vm, before)?,
+                middle,
+                T::part(zelf, vm, after)?,
+            ]
         }
         None if last => vec![empty()?, empty()?, T::unchanged(zelf, vm)?],
         None => vec![T::unchanged(zelf, vm)?, empty()?, empty()?],

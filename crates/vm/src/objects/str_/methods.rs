@@ -198,12 +198,7 @@ fn strip_range(
 
 /// As [`strip_range`], where what is stripped is ASCII.
 #[inline(always)]
-fn strip_ascii(
-    text: &[u8],
-    left: bool,
-    right: bool,
-    strip: impl Fn(u8) -> bool,
-) -> (usize, usize) {
+fn strip_ascii(text: &[u8], left: bool, right: bool, strip: impl Fn(u8) -> bool) -> (usize, usize) {
     let (mut start, mut end) = (0, text.len());
     while left && start < end && strip(text[start]) {
         start += 1
