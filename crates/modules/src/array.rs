@@ -7,6 +7,7 @@ use dashu_int::IBig;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
 use naja_numbers::{bigint, half};
+use naja_vm::float;
 use naja_vm::buffer::{Buffer, BufferOps};
 use naja_vm::bytearray::ByteArray;
 use naja_vm::bytes::Bytes;
@@ -201,14 +202,36 @@ impl Array {
 
     #[inline]
     fn get(&self, vm: &Vm, index: usize) -> PyResult<Option<Value>> {
-        if self.code == b'd' {
-            let found = self
-                .data
-                .with(|data| data.get(index * 8..)?.first_chunk().copied());
-            return match found {
-                Some(item) => vm.new_float(f64::from_ne_bytes(item)).map(Some),
-                None => Ok(None),
-            };
+        /// What `Array::get` found of the common codes.
+        enum Found {
+            Int(i64),
+            Float(f64),
+        }
+        macro_rules! item {
+            ($data:ident $ty:ty: $kind:ident) => {{
+                const SIZE: usize = std::mem::size_of::<$ty>();
+                let bytes = $data.get(index * SIZE..)?.first_chunk::<SIZE>()?;
+                Some(Found::$kind(<$ty>::from_ne_bytes(*bytes).into()))
+            }};
+        }
+        let found = self.data.with(|data| match self.code {
+            b'd' => item!(data f64: Float),
+            b'f' => item!(data f32: Float),
+            b'b' => item!(data i8: Int),
+            b'B' => item!(data u8: Int),
+            b'h' => item!(data i16: Int),
+            b'H' => item!(data u16: Int),
+            b'i' => item!(data i32: Int),
+            b'I' => item!(data u32: Int),
+            b'q' => item!(data i64: Int),
+            #[cfg(all(unix, target_pointer_width = "64"))]
+            b'l' => item!(data i64: Int),
+            _ => None,
+        });
+        match found {
+            Some(Found::Float(f)) => return vm.new_float(f).map(Some),
+            Some(Found::Int(n)) => return vm.new_int(n).map(Some),
+            None => {}
         }
         let (size, mut item) = (self.size(), [0; 8]);
         let found = self.data.with(|data| {
@@ -219,6 +242,48 @@ impl Array {
         match found {
             Some(()) => read(vm, self.code, &item[..size]).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Sets an item of the commonest codes to a number of the right kind and range; says whether it could.
+    #[inline]
+    fn set_plain(&self, index: usize, value: &Value) -> bool {
+        fn put<const N: usize>(data: &mut [u8], index: usize, bytes: [u8; N]) -> bool {
+            match data.get_mut(index * N..).and_then(|d| d.first_chunk_mut()) {
+                Some(place) => {
+                    *place = bytes;
+                    true
+                }
+                None => false,
+            }
+        }
+        macro_rules! int {
+            ($ty:ty) => {
+                match value.as_small_int().map(<$ty>::try_from) {
+                    Some(Ok(n)) => self
+                        .data
+                        .with_mut(|data| put(data, index, n.to_ne_bytes())),
+                    _ => false,
+                }
+            };
+        }
+        match self.code {
+            b'd' => match float::value_of(value) {
+                Some(f) => self
+                    .data
+                    .with_mut(|data| put(data, index, f.to_ne_bytes())),
+                None => false,
+            },
+            b'b' => int!(i8),
+            b'B' => int!(u8),
+            b'h' => int!(i16),
+            b'H' => int!(u16),
+            b'i' => int!(i32),
+            b'I' => int!(u32),
+            b'q' => int!(i64),
+            #[cfg(all(unix, target_pointer_width = "64"))]
+            b'l' => int!(i64),
+            _ => false,
         }
     }
 
@@ -600,6 +665,12 @@ impl Array {
 
     #[pyslot]
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        if let Some(n) = key.as_small_int()
+            && let Some(i) = zelf.place(n as isize)
+            && let Some(item) = zelf.get(vm, i)?
+        {
+            return Ok(item);
+        }
         if let Some(slice) = key.downcast::<Slice>() {
             let size = zelf.size();
             let a = slice.adjust(vm, zelf.len())?;
@@ -634,6 +705,12 @@ impl Array {
         key: &Value,
         value: Option<&Value>,
     ) -> PyResult<()> {
+        if let (Some(n), Some(value)) = (key.as_small_int(), value)
+            && let Some(i) = zelf.place(n as isize)
+            && zelf.set_plain(i, value)
+        {
+            return Ok(());
+        }
         if let Some(slice) = key.downcast::<Slice>() {
             return zelf.assign_slice(vm, slice, value);
         }

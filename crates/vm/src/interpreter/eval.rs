@@ -171,7 +171,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     ($op:tt, $copy:lifetime) => {{
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
                         if !both_floats(l, r) {
-                            slow!(ops::arith::binary_op_miss)
+                            slow!(ops::arith::float_op)
                         }
                         match float_word(float_of(l) $op float_of(r)) {
                             Some(word) => {
@@ -180,7 +180,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 pc = pc.add(6);
                                 next!($copy)
                             }
-                            None => slow!(ops::arith::binary_op_again),
+                            None => slow!(ops::arith::float_op),
                         }
                     }};
                 }

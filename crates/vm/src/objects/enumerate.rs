@@ -38,6 +38,23 @@ impl Traverse for Enumerate {
     }
 }
 
+impl Enumerate {
+    /// The next number and item.
+    #[inline]
+    pub(crate) fn next_pair(&self, vm: &Vm) -> PyResult<Option<(Value, Value)>> {
+        let Some(value) = iterator::next(vm, &self.iterator)? else {
+            return Ok(None);
+        };
+        let index = self.index.get();
+        let next = match index.as_small_int().and_then(|n| Value::try_int(n + 1)) {
+            Some(next) => next,
+            None => number::add(vm, &index, &Value::small_int(1))?,
+        };
+        self.index.set(next);
+        Ok(Some((index, value)))
+    }
+}
+
 #[pymethods]
 impl Enumerate {
     #[pyslot(sig = "(iterable, start=0)")]
@@ -66,16 +83,10 @@ impl Enumerate {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(value) = iterator::next(vm, &zelf.iterator)? else {
-            return Ok(None);
-        };
-        let index = zelf.index.get();
-        let next = match index.as_small_int().and_then(|n| Value::try_int(n + 1)) {
-            Some(next) => next,
-            None => number::add(vm, &index, &Value::small_int(1))?,
-        };
-        zelf.index.set(next);
-        Tuple::recycled_pair(vm, &zelf.last, index, value).map(Some)
+        match zelf.next_pair(vm)? {
+            Some((index, value)) => Tuple::recycled_pair(vm, &zelf.last, index, value).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// See PEP 585

@@ -94,6 +94,25 @@ pub(crate) fn next_row(
     Ok(Some(row))
 }
 
+impl Zip {
+    /// The next two items of a `zip` of two that is not strict; None for another.
+    #[inline]
+    pub(crate) fn next_pair(&self, vm: &Vm) -> Option<PyResult<Option<(Value, Value)>>> {
+        let ([first, second], false) = (&*self.iterators, self.strict.get()) else {
+            return None;
+        };
+        Some((|| {
+            let Some(a) = iterator::next(vm, first)? else {
+                return Ok(None);
+            };
+            let Some(b) = iterator::next(vm, second)? else {
+                return Ok(None);
+            };
+            Ok(Some((a, b)))
+        })())
+    }
+}
+
 #[pymethods]
 impl Zip {
     #[pyslot]
@@ -137,14 +156,11 @@ impl Zip {
         if zelf.iterators.is_empty() {
             return Ok(None);
         }
-        if let ([first, second], false) = (&*zelf.iterators, zelf.strict.get()) {
-            let Some(a) = iterator::next(vm, first)? else {
-                return Ok(None);
+        if let Some(pair) = zelf.next_pair(vm) {
+            return match pair? {
+                Some((a, b)) => Tuple::recycled_pair(vm, &zelf.last, a, b).map(Some),
+                None => Ok(None),
             };
-            let Some(b) = iterator::next(vm, second)? else {
-                return Ok(None);
-            };
-            return Tuple::recycled_pair(vm, &zelf.last, a, b).map(Some);
         }
         match next_row(vm, &zelf.iterators, zelf.strict.get(), "zip")? {
             Some(row) => {

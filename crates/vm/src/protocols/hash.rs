@@ -10,7 +10,12 @@ pub const MODULUS: i64 = (1 << 61) - 1;
 /// The hash of a small int: its value modulo 2^61 - 1, with the sign; -1 becomes -2.
 #[inline]
 pub fn hash_int(n: i64) -> i64 {
-    let h = n % MODULUS;
+    // Nearly always the number itself.
+    let h = if n.unsigned_abs() < MODULUS as u64 {
+        n
+    } else {
+        n % MODULUS
+    };
     if h == -1 { -2 } else { h }
 }
 

@@ -12,6 +12,8 @@ use crate::objects::tuple::Tuple;
 use crate::protocols::{compare, number, object, sequence};
 use crate::vm::{PyResult, Raised};
 use naja_bytecode::opcode::op;
+use crate::objects::type_::Type;
+use naja_heap::{Header, Obj};
 use smallvec::SmallVec;
 
 const SUBSCR: u32 = 26;
@@ -22,7 +24,7 @@ fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult
     if operation == SUBSCR {
         subscript(vm, l, r)
     } else if let Some(result) = float::arithmetic(vm, operation, l, r) {
-        result
+        vm.new_float(result)
     } else {
         number::binary_op(vm, operation, l, r)
     }
@@ -40,13 +42,6 @@ ops! {
 
     fn binary_op_miss(pc, sp, fp, vm, arg) {
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
-        // Boxed floats (zeros, for one) come and go: no reason to give a form for floats up.
-        if float::exact(vm, &l).is_some()
-            && float::exact(vm, &r).is_some()
-            && let Some(result) = float::arithmetic(vm, arg, &l, &r)
-        {
-            return Ok((pc.add(6), replace_top(fp, sp, 2, result?)));
-        }
         if let Some(word) = specialize::extended(arg, *sp.sub(2), *sp.sub(1)) {
             // Ints here, floats there: after some misses the form for all numbers takes over.
             missed(pc, op::BINARY_OP_EXTEND);
@@ -68,11 +63,30 @@ ops! {
         // Not two unboxed numbers, or not an unboxed result.
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         if let Some(result) = float::arithmetic(vm, arg, &l, &r) {
-            return Ok((pc.add(6), replace_top(fp, sp, 2, result?)));
+            return Ok((pc.add(6), replace_floats(sp, vm, result)?));
         }
         missed(pc, op::BINARY_OP);
         let result = operate(vm, arg, &l, &r)?;
         Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn float_op(pc, sp, fp, vm, arg) {
+        // A float is boxed (zero, for one, or of extreme magnitude), or the result will be.
+        let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        match (float::exact(vm, &l), float::exact(vm, &r)) {
+            (Some(x), Some(y)) => {
+                let result = match arg {
+                    0 | 13 => x + y,
+                    10 | 23 => x - y,
+                    _ => x * y,
+                };
+                Ok((pc.add(6), replace_floats(sp, vm, result)?))
+            }
+            _ => {
+                let step = binary_op_miss(pc, sp, fp, vm, arg);
+                if step.0.is_null() { Err(Raised) } else { Ok(step) }
+            }
+        }
     }
 
     fn add_unicode(pc, sp, fp, vm, arg) {
@@ -356,9 +370,63 @@ ops! {
     }
 }
 
+/// The two floats on top of the stack replaced by `result`. An operand that nobody else has takes it, where it is no word.
+#[inline(always)]
+unsafe fn replace_floats(sp: Sp, vm: &Vm, result: f64) -> PyResult<Sp> {
+    // SAFETY: the operands of an instruction, each an exact float or an int. An object of one reference, the stack's own,
+    // is known to nobody else. The end of a float runs no Python.
+    unsafe {
+        let (l, r) = (*sp.sub(2), *sp.sub(1));
+        let word = match Value::try_float(result) {
+            Some(word) => Slot::new(word),
+            None if result != 0.0 && sole_float(vm, l) => {
+                set_float(l, result);
+                r.release();
+                return Ok(sp.sub(1));
+            }
+            None if result != 0.0 && sole_float(vm, r) => {
+                set_float(r, result);
+                l.release();
+                *sp.sub(2) = r;
+                return Ok(sp.sub(1));
+            }
+            None => Slot::new(vm.new_float(result)?),
+        };
+        *sp.sub(2) = word;
+        r.release();
+        l.release();
+        Ok(sp.sub(1))
+    }
+}
+
+/// Whether a slot owns the only reference to a float object.
+#[inline(always)]
+unsafe fn sole_float(vm: &Vm, slot: Slot) -> bool {
+    // SAFETY: a pointer word that owns its object.
+    unsafe {
+        slot.0 & 15 == 0
+            && (*(slot.0 as *const Header)).refcount() == 1
+            && std::ptr::eq(
+                (*(slot.0 as *const Header)).layout_ptr() as *const Type,
+                &*vm.types.float,
+            )
+    }
+}
+
+#[inline(always)]
+unsafe fn set_float(slot: Slot, value: f64) {
+    // SAFETY: `sole_float` has said that this is an object of a float, which nobody else looks at.
+    unsafe { (*(slot.0 as *mut Obj<float::Float>)).payload.value = value }
+}
+
 /// `container[key]`; a slice with plain bounds (a constant, usually) needs no arithmetic in general.
 #[inline(always)]
 fn subscript(vm: &Vm, container: &Value, key: &Value) -> PyResult {
+    if key.is_small_int()
+        && let Some(subscript) = vm.type_of(container).slots.subscript.get()
+    {
+        return subscript(vm, container, key);
+    }
     if let Some(slice) = plain_slice_key(key)
         && let Some(result) = plain_slice(vm, container, &slice.start, &slice.stop)?
     {
@@ -376,6 +444,11 @@ fn plain_slice_key(key: &Value) -> Option<&naja_heap::Ref<Slice>> {
 /// `container[key] = value`.
 #[inline(always)]
 fn store(vm: &Vm, container: &Value, key: &Value, value: &Value) -> PyResult<()> {
+    if key.is_small_int()
+        && let Some(set) = vm.type_of(container).slots.set_subscript.get()
+    {
+        return set(vm, container, key, Some(value));
+    }
     if let Some(slice) = plain_slice_key(key)
         && store_plain_slice(vm, container, &slice.start, &slice.stop, value)?
     {

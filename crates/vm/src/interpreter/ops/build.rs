@@ -39,14 +39,13 @@ ops! {
     }
 
     fn build_set(pc, sp, fp, vm, arg) {
-        let values = take_top(fp, sp, arg as usize);
-        let sp = (*fp).sp;
+        let n = arg as usize;
         let set = Set::new(vm)?;
-        for value in values {
-            set.add(vm, &value)?;
+        for i in 0..n {
+            // On an error the items are still on the stack.
+            set.add(vm, &(*sp.sub(n - i)).view())?;
         }
-        *sp = Slot::new(set.into_value());
-        Ok((pc.add(1), sp.add(1)))
+        Ok((pc.add(1), replace_top(fp, sp, n, set.into_value())))
     }
 
     fn build_map(pc, sp, fp, vm, arg) {

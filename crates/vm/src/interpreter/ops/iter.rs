@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::interpreter::specialize;
+use crate::objects::dict::iterators::DictItemIterator;
+use crate::objects::enumerate::Enumerate;
 use crate::objects::generator;
+use crate::objects::type_::TypeFlags;
+use crate::objects::zip::Zip;
 use crate::objects::type_::slots::SendResult;
 use crate::protocols::iterator;
 use naja_bytecode::code::flags;
@@ -14,10 +18,38 @@ pub(in crate::interpreter) unsafe fn leave_generator(vm: &Vm, fp: Fp) -> Fp {
     unsafe { generator::suspended(vm, fp) }
 }
 
+/// The next pair of an iterator that makes pairs: `enumerate`, `zip` of two, `items()`. None for other iterators.
+#[inline]
+fn next_pair(vm: &Vm, it: &Value) -> Option<crate::vm::PyResult<Option<(Value, Value)>>> {
+    if vm.type_of(it).flag(TypeFlags::HEAPTYPE) {
+        return None;
+    }
+    if let Some(it) = it.downcast::<Enumerate>() {
+        return Some(it.next_pair(vm));
+    }
+    if let Some(it) = it.downcast::<Zip>() {
+        return it.next_pair(vm);
+    }
+    it.downcast::<DictItemIterator>().map(|it| it.next_pair(vm))
+}
+
 unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step> {
     // SAFETY: as for the slow paths.
     unsafe {
         let it = (*sp.sub(1)).view();
+        // A pair that is taken apart at once need not become a tuple.
+        if *pc.add(2) as u8 == op::UNPACK_SEQUENCE_TWO_TUPLE
+            && let Some(next) = next_pair(vm, &it)
+        {
+            return match next? {
+                Some((first, second)) => {
+                    *sp = Slot::new(second);
+                    *sp.add(1) = Slot::new(first);
+                    Ok((pc.add(4), sp.add(2)))
+                }
+                None => Ok((pc.add(3 + arg as usize), sp)),
+            };
+        }
         let next = match vm.type_of(&it).slots.iternext.get() {
             Some(next) => match next(vm, &it) {
                 Ok(next) => next,

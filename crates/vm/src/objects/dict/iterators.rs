@@ -205,6 +205,14 @@ macro_rules! dict_iterator {
     };
 }
 
+impl DictItemIterator {
+    /// The next key and value.
+    #[inline]
+    pub(crate) fn next_pair(&self, vm: &Vm) -> PyResult<Option<(Value, Value)>> {
+        self.0.next(vm, false)
+    }
+}
+
 dict_iterator!(DictKeyIterator "dict_keyiterator" keys false pick_key);
 dict_iterator!(DictValueIterator "dict_valueiterator" values false pick_value);
 dict_iterator!(DictItemIterator "dict_itemiterator" items false pick_item);

@@ -43,29 +43,36 @@ impl Vm {
             if let Some(zero) = unsafe { &*zero.as_ptr() } {
                 return Ok(zero.clone());
             }
-            let made = self.new_object(Float { value })?.into_value();
-            zero.set(Some(made.clone()));
-            return Ok(made);
         }
-        Ok(self.new_object(Float { value })?.into_value())
+        self.make_float(value)
+    }
+
+    #[inline(never)]
+    fn make_float(&self, value: f64) -> PyResult {
+        let made = self.new_object(Float { value })?.into_value();
+        if value == 0.0 {
+            let zero = &self.interp.state.float_zeros[value.is_sign_negative() as usize];
+            zero.set(Some(made.clone()));
+        }
+        Ok(made)
     }
 }
 
 /// `l op r` (numbered as BINARY_OP's argument) of exact floats and ints that floats hold exactly, at least one of them a float;
 /// None for everything else, errors included.
 #[inline(always)]
-pub(crate) fn arithmetic(vm: &Vm, operation: u32, l: &Value, r: &Value) -> Option<PyResult> {
+pub(crate) fn arithmetic(vm: &Vm, operation: u32, l: &Value, r: &Value) -> Option<f64> {
     if l.is_small_int() && r.is_small_int() {
         return None;
     }
     let (x, y) = (plain_operand(vm, l)?, plain_operand(vm, r)?);
-    Some(vm.new_float(match operation {
+    Some(match operation {
         0 | 13 => x + y,
         10 | 23 => x - y,
         5 | 18 => x * y,
         11 | 24 if y != 0.0 => x / y,
         _ => return None,
-    }))
+    })
 }
 
 /// The value of an exact float, or of an int that a float holds exactly.

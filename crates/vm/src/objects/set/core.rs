@@ -55,6 +55,14 @@ impl Core {
 
     #[inline]
     fn find(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Found> {
+        match self.table.with(|t| t.search(&mut t.probe(hash), key, hash, vm)) {
+            Found::Ask(_) => self.find_asking(vm, key, hash),
+            found => Ok(found),
+        }
+    }
+
+    #[inline(never)]
+    fn find_asking(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Found> {
         'restart: loop {
             let (mut probe, changes) = self.table.with(|t| (t.probe(hash), t.changes()));
             loop {

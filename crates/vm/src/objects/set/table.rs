@@ -12,6 +12,7 @@ use crate::vm::Vm;
 use naja_heap::{AllocError, Value};
 
 /// A place: an element with its hash; unused (hash 0) or removed (hash -1, which no element has) without.
+#[derive(Default)]
 pub struct Slot {
     pub hash: i64,
     pub key: Option<Value>,
@@ -24,8 +25,10 @@ const SMALLEST: usize = 8;
 
 #[derive(Default)]
 pub struct SetTable {
-    /// A power of two of places, or none at all as long as nothing was put in.
-    slots: Vec<Slot>,
+    /// The places of a small table, which needs no memory of its own.
+    small: [Slot; SMALLEST],
+    /// Those of a larger one, a power of two; none while the small ones serve.
+    large: Vec<Slot>,
     /// Elements and marks of removed ones.
     fill: usize,
     used: usize,
@@ -106,15 +109,29 @@ impl SetTable {
 
     #[inline(always)]
     pub fn mask(&self) -> usize {
-        self.slots.len().max(SMALLEST) - 1
+        self.slots().len() - 1
     }
 
     pub fn fill(&self) -> usize {
         self.fill
     }
 
+    #[inline(always)]
     pub fn slots(&self) -> &[Slot] {
-        &self.slots
+        if self.large.is_empty() {
+            &self.small
+        } else {
+            &self.large
+        }
+    }
+
+    #[inline(always)]
+    fn slots_mut(&mut self) -> &mut [Slot] {
+        if self.large.is_empty() {
+            &mut self.small
+        } else {
+            &mut self.large
+        }
     }
 
     #[inline(always)]
@@ -125,33 +142,35 @@ impl SetTable {
     /// Goes on with a search. Identical elements and equal exact strings are found without asking.
     #[inline]
     pub fn search(&self, probe: &mut Probe, key: &Value, hash: i64, vm: &Vm) -> Found {
-        let mask = self.mask();
+        let slots = self.slots();
+        let mask = slots.len() - 1;
         loop {
             let at = probe.at;
-            let Some(slot) = self.slots.get(at) else {
+            let Some(slot) = slots.get(at) else {
                 return Found::Absent(at);
             };
-            match &slot.key {
-                None if slot.hash == UNUSED => return Found::Absent(at),
-                None => {}
-                Some(candidate) if slot.hash == hash => {
-                    if candidate.is(key) {
-                        return Found::At(at);
-                    }
-                    if candidate.is_small_int() && key.is_small_int() {
-                        probe.step(mask);
-                        continue;
-                    }
-                    match (exact_str(vm, candidate), exact_str(vm, key)) {
-                        (Some(a), Some(b)) if str_::eq(a, b) => return Found::At(at),
-                        (Some(_), Some(_)) => {}
-                        _ => {
-                            probe.step(mask);
-                            return Found::Ask(at);
+            if slot.hash == hash {
+                match &slot.key {
+                    // No element is removed with this hash, which is no element's.
+                    None => return Found::Absent(at),
+                    Some(candidate) => {
+                        if candidate.is(key) {
+                            return Found::At(at);
+                        }
+                        if !(candidate.is_small_int() && key.is_small_int()) {
+                            match (exact_str(vm, candidate), exact_str(vm, key)) {
+                                (Some(a), Some(b)) if str_::eq(a, b) => return Found::At(at),
+                                (Some(_), Some(_)) => {}
+                                _ => {
+                                    probe.step(mask);
+                                    return Found::Ask(at);
+                                }
+                            }
                         }
                     }
                 }
-                Some(_) => {}
+            } else if slot.hash == UNUSED && slot.key.is_none() {
+                return Found::Absent(at);
             }
             probe.step(mask);
         }
@@ -160,26 +179,17 @@ impl SetTable {
     /// Where an element of that hash goes which is known to be absent, in a table without marks.
     #[inline]
     pub fn free_place(&self, hash: i64) -> usize {
-        let mask = self.mask();
-        let mut probe = self.probe(hash);
-        while self
-            .slots
-            .get(probe.at)
-            .is_some_and(|slot| slot.key.is_some())
-        {
-            probe.step(mask);
-        }
-        probe.at
+        free_place(self.slots(), hash)
     }
 
     pub fn key_at(&self, at: usize) -> Option<Value> {
-        self.slots.get(at).and_then(|s| s.key.clone())
+        self.slots().get(at).and_then(|s| s.key.clone())
     }
 
     /// The first element at or after place `*position`, which then stands behind it.
     #[inline]
     pub fn next(&self, position: &mut usize) -> Option<(Value, i64)> {
-        while let Some(slot) = self.slots.get(*position) {
+        while let Some(slot) = self.slots().get(*position) {
             *position += 1;
             if let Some(key) = &slot.key {
                 return Some((key.clone(), slot.hash));
@@ -189,22 +199,27 @@ impl SetTable {
     }
 
     /// Puts an absent element where a search of this very table ended.
+    #[inline]
     pub fn insert(&mut self, at: usize, key: Value, hash: i64) -> Result<(), AllocError> {
-        if self.slots.is_empty() {
-            self.slots = empty_slots(SMALLEST)?
-        }
         self.changes = self.changes.wrapping_add(1);
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Slot {
-                hash,
-                key: Some(key),
-            };
+        let slots = self.slots_mut();
+        let mask = slots.len() - 1;
+        if let Some(slot) = slots.get_mut(at) {
+            slot.hash = hash;
+            debug_assert!(slot.key.is_none());
+            // The place is unused: there is nothing to drop.
+            std::mem::forget(slot.key.replace(key));
             self.fill += 1;
             self.used += 1;
         }
-        if self.fill * 5 < self.mask() * 3 {
+        if self.fill * 5 < mask * 3 {
             return Ok(());
         }
+        self.grow()
+    }
+
+    #[inline(never)]
+    fn grow(&mut self) -> Result<(), AllocError> {
         let target = if self.used > 50000 {
             self.used * 2
         } else {
@@ -215,7 +230,7 @@ impl SetTable {
 
     /// Takes the element at a place out.
     pub fn remove(&mut self, at: usize) -> Option<Value> {
-        let slot = self.slots.get_mut(at)?;
+        let slot = self.slots_mut().get_mut(at)?;
         let key = slot.key.take()?;
         slot.hash = REMOVED;
         self.used -= 1;
@@ -230,7 +245,7 @@ impl SetTable {
         }
         let mask = self.mask();
         let mut at = self.finger & mask;
-        while self.slots.get(at).is_none_or(|s| s.key.is_none()) {
+        while self.slots().get(at).is_none_or(|s| s.key.is_none()) {
             at = (at + 1) & mask
         }
         self.finger = at + 1;
@@ -243,13 +258,23 @@ impl SetTable {
         while size <= target {
             size = size.checked_mul(2).ok_or(AllocError)?
         }
-        let mut new = empty_slots(size)?;
-        for slot in self.slots.drain(..) {
-            if let Some(key) = slot.key {
-                place_clean(&mut new, key, slot.hash)
+        let small = std::mem::take(&mut self.small);
+        let mut large = std::mem::take(&mut self.large);
+        if size > SMALLEST {
+            match empty_slots(size) {
+                Ok(slots) => self.large = slots,
+                Err(error) => {
+                    (self.small, self.large) = (small, large);
+                    return Err(error);
+                }
             }
         }
-        self.slots = new;
+        let new = self.slots_mut();
+        for slot in small.into_iter().chain(large.drain(..)) {
+            if let Some(key) = slot.key {
+                place_clean(new, key, slot.hash)
+            }
+        }
         self.fill = self.used;
         self.changes = self.changes.wrapping_add(1);
         Ok(())
@@ -279,19 +304,18 @@ impl SetTable {
     /// For a table that is still empty: takes over copies of all elements of another.
     pub fn copy_from(&mut self, other: &SetTable) -> Result<(), AllocError> {
         self.changes = self.changes.wrapping_add(1);
-        if self.slots.is_empty() {
-            self.slots = empty_slots(SMALLEST)?
-        }
-        let same = self.slots.len() == other.slots.len() && other.fill == other.used;
-        for (at, slot) in other.slots.iter().enumerate() {
-            let Some(key) = &slot.key else { continue };
-            if same {
-                self.slots[at] = Slot {
-                    hash: slot.hash,
-                    key: Some(key.clone()),
+        let slots = self.slots_mut();
+        let others = other.slots();
+        if slots.len() == others.len() && other.fill == other.used {
+            for (slot, old) in slots.iter_mut().zip(others) {
+                slot.hash = old.hash;
+                std::mem::forget(std::mem::replace(&mut slot.key, old.key.clone()));
+            }
+        } else {
+            for slot in others {
+                if let Some(key) = &slot.key {
+                    place_clean(slots, key.clone(), slot.hash)
                 }
-            } else {
-                place_clean(&mut self.slots, key.clone(), slot.hash)
             }
         }
         self.fill = other.used;
@@ -315,15 +339,24 @@ fn empty_slots(size: usize) -> Result<Vec<Slot>, AllocError> {
     Ok(slots)
 }
 
-/// Puts an element into an array that has no equal one and no marks.
-fn place_clean(slots: &mut [Slot], key: Value, hash: i64) {
+/// The first unused place for an element of that hash, in an array without marks.
+#[inline(always)]
+fn free_place(slots: &[Slot], hash: i64) -> usize {
     let mask = slots.len() - 1;
     let mut probe = Probe::new(hash, mask);
-    while slots[probe.at].key.is_some() {
-        probe.step(mask)
+    while slots.get(probe.at).is_some_and(|slot| slot.key.is_some()) {
+        probe.step(mask);
     }
-    slots[probe.at] = Slot {
-        hash,
-        key: Some(key),
-    };
+    probe.at
+}
+
+/// Puts an element into an array that has no equal one and no marks.
+#[inline]
+fn place_clean(slots: &mut [Slot], key: Value, hash: i64) {
+    let at = free_place(slots, hash);
+    if let Some(slot) = slots.get_mut(at) {
+        slot.hash = hash;
+        // The place is unused: there is nothing to drop.
+        std::mem::forget(slot.key.replace(key));
+    }
 }
