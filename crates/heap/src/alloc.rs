@@ -189,7 +189,7 @@ impl Heap {
     ///
     /// # Safety
     /// The caller fills them before anybody can look at the object, the collector and the end of the reference included.
-    #[inline]
+    #[inline(never)]
     pub unsafe fn alloc_unfilled<T: Payload>(
         &self,
         ty: &TypeLayout,
@@ -198,6 +198,48 @@ impl Heap {
     ) -> Result<Ref<T>, AllocError> {
         // SAFETY: by contract.
         unsafe { self.alloc_with::<T, false>(ty, extra, payload) }
+    }
+
+    /// As [`Heap::alloc_unfilled`], the short way for built-in types themselves: objects that are their payload, and
+    /// `extra` bytes, and nothing else.
+    ///
+    /// # Safety
+    /// As for `alloc_unfilled`.
+    #[inline(always)]
+    pub unsafe fn alloc_plain<T: Payload>(
+        &self,
+        ty: &TypeLayout,
+        extra: usize,
+        payload: T,
+    ) -> Result<Ref<T>, AllocError> {
+        let pre = if T::GC { 16 } else { 0 };
+        let fixed = size_of::<Header>() + size_of::<T>();
+        let plain = ty.size.get() as usize == fixed
+            && ty.pre.get() == if T::GC { TypeLayout::PRE_GC } else { 0 }
+            && ty.flags.get() & TypeLayout::COUNTED == 0
+            && ptr::eq(ty.payload, T::INFO)
+            && extra <= MAX_SMALL - pre - fixed;
+        let block = match plain {
+            true => self.pools.pop(pre + fixed + extra),
+            false => None,
+        };
+        let Some(block) = block else {
+            // SAFETY: by contract.
+            return unsafe { self.alloc_unfilled(ty, extra, payload) };
+        };
+        // SAFETY: the block has room for collector part, header, payload and the rest, which the caller fills.
+        unsafe {
+            let header = block.add(pre) as *mut Header;
+            (header.add(1) as *mut T).write(payload);
+            if T::GC {
+                header.write(Header::new(ty, Flags::TRACKED));
+                self.gc.count_new();
+                self.gc.append_young(header);
+            } else {
+                header.write(Header::new(ty, 0));
+            }
+            Ok(Ref::from_raw(header))
+        }
     }
 
     /// # Safety

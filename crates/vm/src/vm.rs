@@ -44,11 +44,33 @@ pub struct ExcState {
     pub previous: Cell<*const ExcState>,
 }
 
+macro_rules! exact_types {
+    ($($name:ident)*) => {
+        /// Addresses of type objects, one load away.
+        pub(crate) struct ExactTypes {
+            $(pub(crate) $name: *const Type,)*
+        }
+
+        impl ExactTypes {
+            fn new(types: &Types) -> ExactTypes {
+                ExactTypes { $($name: &raw const *types.$name,)* }
+            }
+        }
+    };
+}
+
+exact_types! {
+    list tuple dict str float function cell module builtin_function method_descriptor generator coroutine
+    list_iterator tuple_iterator range_iterator
+}
+
 /// The state of one thread.
 pub struct Vm {
     pub interp: Arc<Interpreter>,
     /// The built-in types, by name.
     pub types: &'static Types,
+    /// The addresses of those that the evaluation loop compares with.
+    pub(crate) exact: ExactTypes,
     /// The interned names, by name.
     pub names: &'static Names,
     heap: *const Heap,
@@ -84,6 +106,7 @@ impl Vm {
         let (types, names, heap) = interp.core();
         Vm {
             types,
+            exact: ExactTypes::new(types),
             names,
             heap,
             breaker: interp.breaker.clone(),
@@ -116,9 +139,8 @@ impl Vm {
     #[inline]
     pub fn new_object<T: crate::PyClass>(&self, payload: T) -> PyResult<Ref<T>> {
         let ty = self.class::<T>();
-        self.heap()
-            .alloc_object(&ty.layout, 0, payload)
-            .map_err(|e| self.no_memory(e))
+        // SAFETY: nothing is left to be filled.
+        unsafe { self.heap().alloc_plain(&ty.layout, 0, payload) }.map_err(|e| self.no_memory(e))
     }
 
     /// A new object of the class `ty`, whose payload is `T` (a subclass of `T`'s own type, usually). Raises MemoryError.

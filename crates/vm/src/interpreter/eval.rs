@@ -68,6 +68,18 @@ unsafe fn cache_u64(at: Pc) -> u64 {
     unsafe { (at as *const u64).read_unaligned() }
 }
 
+/// Marks a condition as rarely true, so that it is not merged with another test.
+#[inline(always)]
+fn unlikely(condition: bool) -> bool {
+    #[cold]
+    #[inline(always)]
+    fn rare() {}
+    if condition {
+        rare()
+    }
+    condition
+}
+
 #[inline(always)]
 fn both_ints(l: Slot, r: Slot) -> bool {
     ((l.0 ^ 1) | (r.0 ^ 1)) & 3 == 0
@@ -149,7 +161,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         ($slot:expr) => {{
                             let slot: Slot = $slot;
                             if slot.0 & 15 == 0
-                                && slot.0 != 0
+                                && !unlikely(slot.0 == 0)
                                 && (*(slot.0 as *const Header)).decref_unless_last()
                             {
                                 ops::release_last(slot, pc, sp, fp);
@@ -184,6 +196,50 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                     }};
                 }
+                    // Behind a conditional jump that is not taken; the mark for that, which does nothing, is skipped.
+                    macro_rules! not_taken {
+                        ($pc:expr) => {{
+                            let behind: Pc = $pc.add(2);
+                            behind.add((*behind as u8 == op::NOT_TAKEN) as usize)
+                        }};
+                    }
+                    // The end of a comparison: mostly a conditional jump follows, which is done along with it.
+                    macro_rules! compared {
+                        ($holds:expr, $taken:lifetime, $not_taken:lifetime, $other:lifetime) => {{
+                            let holds: bool = $holds;
+                            pc = pc.add(2);
+                            let next = *pc as u32;
+                            if next as u8 == op::POP_JUMP_IF_FALSE {
+                                sp = sp.sub(2);
+                                if !holds {
+                                    pc = pc.add(2 + (next >> 8) as usize);
+                                    next!($taken)
+                                }
+                                pc = not_taken!(pc);
+                                next!($not_taken)
+                            }
+                            sp = sp.sub(1);
+                            *sp.sub(1) = Slot(if holds { TRUE } else { FALSE });
+                            next!($other)
+                        }};
+                    }
+                    // The end of a FOR_ITER: mostly the item is stored into a local variable, which is done along with it.
+                    macro_rules! given {
+                        ($item:expr, $stored:lifetime, $pushed:lifetime) => {{
+                            let item: Slot = $item;
+                            pc = pc.add(2);
+                            let next = *pc as u32;
+                            if next as u8 == op::STORE_FAST {
+                                pc = pc.add(1);
+                                let old = local!(next >> 8);
+                                local!(next >> 8) = item;
+                                release!(old);
+                                next!($stored)
+                            }
+                            push!(item);
+                            next!($pushed)
+                        }};
+                    }
                     macro_rules! jump_if {
                         ($wanted:expr, $taken:lifetime, $not_taken:lifetime) => {{
                             let top = (*sp.sub(1)).0;
@@ -193,7 +249,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 next!($taken)
                             }
                             debug_assert!(top == TRUE || top == FALSE);
-                            pc = pc.add(2);
+                            pc = not_taken!(pc);
                             next!($not_taken)
                         }};
                     }
@@ -224,7 +280,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -374,7 +430,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::LOAD_FROM_DICT_OR_DEREF => slow!(ops::names::load_from_dict_or_deref),
                         op::LOAD_DEREF => {
                         let cell = local!(arg!());
-                        if !cell.is_pointer() || type_ptr(cell) != &raw const *vm.types.cell {
+                        if !cell.is_pointer() || type_ptr(cell) != vm.exact.cell {
                             slow!(ops::names::load_deref)
                         }
                         match &*payload::<CellVariable>(cell).value.as_ptr() {
@@ -388,7 +444,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                         op::STORE_DEREF => {
                         let cell = local!(arg!());
-                        if cell.is_empty() || type_ptr(cell) != &raw const *vm.types.cell {
+                        if cell.is_empty() || type_ptr(cell) != vm.exact.cell {
                             slow!(ops::names::store_deref)
                         }
                         sp = sp.sub(1);
@@ -531,7 +587,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
                             if !l.is_pointer()
                                 || r.0 & 3 != 1
-                                || type_ptr(l) != &raw const *vm.types.list
+                                || type_ptr(l) != vm.exact.list
                             {
                                 slow!(ops::arith::binary_op_miss)
                             }
@@ -556,7 +612,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
                             if !l.is_pointer()
                                 || r.0 & 3 != 1
-                                || type_ptr(l) != &raw const *vm.types.tuple
+                                || type_ptr(l) != vm.exact.tuple
                             {
                                 slow!(ops::arith::binary_op_miss)
                             }
@@ -589,7 +645,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let (v, l, r) = (*sp.sub(3), *sp.sub(2), *sp.sub(1));
                             if !l.is_pointer()
                                 || r.0 & 3 != 1
-                                || type_ptr(l) != &raw const *vm.types.list
+                                || type_ptr(l) != vm.exact.list
                             {
                                 slow!(ops::arith::store_subscr_miss)
                             }
@@ -649,7 +705,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::TO_BOOL_LIST => {
                             let top = *sp.sub(1);
-                            if !top.is_pointer() || type_ptr(top) != &raw const *vm.types.list {
+                            if !top.is_pointer() || type_ptr(top) != vm.exact.list {
                                 slow!(ops::arith::to_bool_miss)
                             }
                             let empty = (*payload::<List>(top).items.as_ptr()).is_empty();
@@ -685,10 +741,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 8
                             };
-                            sp = sp.sub(1);
-                            *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
-                            pc = pc.add(2);
-                            next!('d7)
+                            compared!(arg!() & outcome != 0, 'd16, 'd16, 'd7)
                         }
                         op::COMPARE_OP_FLOAT => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -703,14 +756,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 8
                             };
-                            sp = sp.sub(1);
-                            *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
-                            pc = pc.add(2);
-                            next!('d8)
+                            compared!(arg!() & outcome != 0, 'd17, 'd17, 'd8)
                         }
                         op::COMPARE_OP_STR => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
-                            let str_type = &raw const *vm.types.str;
+                            let str_type = vm.exact.str;
                             if !l.is_pointer()
                                 || !r.is_pointer()
                                 || type_ptr(l) != str_type
@@ -723,12 +773,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 || a.byte_len() == b.byte_len() && a.as_bytes() == b.as_bytes();
                             // Only == and != are specialised: any other outcome than "equal" will do for "not equal".
                             let outcome = if equal { 8 } else { 4 };
-                            sp = sp.sub(1);
-                            *sp.sub(1) = Slot(if arg!() & outcome != 0 { TRUE } else { FALSE });
-                            pc = pc.add(2);
+                            // The end of a str runs no Python.
                             release!(r);
                             release!(l);
-                            next!('d8)
+                            compared!(arg!() & outcome != 0, 'd19, 'd19, 'd8)
                         }
                         op::IS_OP => {
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -754,7 +802,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 pc = pc.add(2 + arg!() as usize);
                                 next!('d9)
                             }
-                            pc = pc.add(2);
+                            pc = not_taken!(pc);
                             release!(top);
                             next!('d9)
                         }
@@ -762,7 +810,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             let top = *sp;
                             if top.0 == NONE {
-                                pc = pc.add(2);
+                                pc = not_taken!(pc);
                                 next!('d9)
                             }
                             pc = pc.add(2 + arg!() as usize);
@@ -799,7 +847,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::FOR_ITER => slow!(ops::iter::for_iter),
                         op::FOR_ITER_LIST => {
                             let it = *sp.sub(1);
-                            if type_ptr_or_null(it) != &raw const *vm.types.list_iterator {
+                            if type_ptr_or_null(it) != vm.exact.list_iterator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let it = payload::<ListIterator>(it);
@@ -808,16 +856,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 let index = it.index.get();
                                 if let Some(item) = items.get(index) {
                                     it.index.set(index + 1);
-                                    push!(Slot::new(item.clone()));
-                                    pc = pc.add(2);
-                                    next!('d11)
+                                    given!(Slot::new(item.clone()), 'd18, 'd11)
                                 }
                             }
                             slow!(ops::iter::for_iter_end_list)
                         }
                         op::FOR_ITER_TUPLE => {
                             let it = *sp.sub(1);
-                            if type_ptr_or_null(it) != &raw const *vm.types.tuple_iterator {
+                            if type_ptr_or_null(it) != vm.exact.tuple_iterator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let it = payload::<TupleIterator>(it);
@@ -825,16 +871,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 let index = it.index.get();
                                 if let Some(item) = tuple.items().get(index) {
                                     it.index.set(index + 1);
-                                    push!(Slot::new(item.clone()));
-                                    pc = pc.add(2);
-                                    next!('d11)
+                                    given!(Slot::new(item.clone()), 'd18, 'd11)
                                 }
                             }
                             slow!(ops::iter::for_iter_end_tuple)
                         }
                         op::FOR_ITER_RANGE => {
                             let it = *sp.sub(1);
-                            if type_ptr_or_null(it) != &raw const *vm.types.range_iterator {
+                            if type_ptr_or_null(it) != vm.exact.range_iterator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let it = payload::<RangeIterator>(it);
@@ -843,16 +887,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 let value = it.next.get();
                                 it.left.set(left - 1);
                                 it.next.set(value.wrapping_add(it.step));
-                                push!(Slot((value as u64) << 2 | 1));
-                                pc = pc.add(2);
-                                next!('d11)
+                                given!(Slot((value as u64) << 2 | 1), 'd18, 'd11)
                             }
                             pc = pc.add(3 + arg!() as usize);
                             next!('d11)
                         }
                         op::FOR_ITER_GEN => {
                             let it = *sp.sub(1);
-                            if type_ptr_or_null(it) != &raw const *vm.types.generator {
+                            if type_ptr_or_null(it) != vm.exact.generator {
                                 slow!(ops::iter::for_iter_miss)
                             }
                             let generator = payload::<Generator>(it);
@@ -879,8 +921,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 std::ptr::null()
                             };
-                            if ty != &raw const *vm.types.generator
-                                && ty != &raw const *vm.types.coroutine
+                            if ty != vm.exact.generator
+                                && ty != vm.exact.coroutine
                             {
                                 slow!(ops::iter::send_miss)
                             }
@@ -1032,7 +1074,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::LOAD_ATTR_MODULE => {
                             let owner = *sp.sub(1);
-                            if !owner.is_pointer() || type_ptr(owner) != &raw const *vm.types.module {
+                            if !owner.is_pointer() || type_ptr(owner) != vm.exact.module {
                                 slow!(ops::attr::load_attr_module)
                             }
                             let dict = payload::<Module>(owner).dict_ptr();
@@ -1127,7 +1169,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let callable = *sp.sub(n + 2);
                             let receiver = *sp.sub(n + 1);
                             if !callable.is_pointer()
-                                || type_ptr(callable) != &raw const *vm.types.function
+                                || type_ptr(callable) != vm.exact.function
                             {
                                 switch!(ops::call::call_miss)
                             }
@@ -1191,7 +1233,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::CALL_LEN => {
                             let (callable, value) = (*sp.sub(3), *sp.sub(1));
                             if !callable.is_pointer()
-                                || type_ptr(callable) != &raw const *vm.types.builtin_function
+                                || type_ptr(callable) != vm.exact.builtin_function
                                 || std::ptr::from_ref(payload::<NativeFunction>(callable).def) as usize
                                     != vm.interp.state.special_builtins[0].get()
                                 || !(*sp.sub(2)).is_empty()
@@ -1200,13 +1242,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 switch!(ops::call::call_len)
                             }
                             let ty = type_ptr(value);
-                            let len = if ty == &raw const *vm.types.list {
+                            let len = if ty == vm.exact.list {
                                 (*payload::<List>(value).items.as_ptr()).len()
-                            } else if ty == &raw const *vm.types.str {
+                            } else if ty == vm.exact.str {
                                 payload::<Str>(value).char_len()
-                            } else if ty == &raw const *vm.types.tuple {
+                            } else if ty == vm.exact.tuple {
                                 payload::<Tuple>(value).len()
-                            } else if ty == &raw const *vm.types.dict {
+                            } else if ty == vm.exact.dict {
                                 (*payload::<Dict>(value).table.as_ptr()).len()
                             } else {
                                 switch!(ops::call::call_len)
@@ -1223,12 +1265,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             // callable, list, item; the POP_TOP of the result that follows is skipped
                             let (callable, list) = (*sp.sub(3), *sp.sub(2));
                             if !callable.is_pointer()
-                                || type_ptr(callable) != &raw const *vm.types.method_descriptor
+                                || type_ptr(callable) != vm.exact.method_descriptor
                                 || std::ptr::from_ref(payload::<MethodDescriptor>(callable).def) as usize
                                     != vm.interp.state.special_builtins[2].get()
                                 || !list.is_pointer()
                                 || list.is_empty()
-                                || type_ptr(list) != &raw const *vm.types.list
+                                || type_ptr(list) != vm.exact.list
                             {
                                 switch!(ops::call::call_list_append)
                             }
@@ -1291,7 +1333,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::UNPACK_SEQUENCE => slow!(ops::build::unpack_sequence),
                         op::UNPACK_SEQUENCE_TWO_TUPLE => {
                             let top = *sp.sub(1);
-                            if !top.is_pointer() || type_ptr(top) != &raw const *vm.types.tuple {
+                            if !top.is_pointer() || type_ptr(top) != vm.exact.tuple {
                                 slow!(ops::build::unpack_sequence_miss)
                             }
                             let items = payload::<Tuple>(top).items();
@@ -1310,9 +1352,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::build::unpack_sequence_miss)
                             }
                             let ty = type_ptr(top);
-                            let items: &[Value] = if ty == &raw const *vm.types.tuple {
+                            let items: &[Value] = if ty == vm.exact.tuple {
                                 payload::<Tuple>(top).items()
-                            } else if ty == &raw const *vm.types.list {
+                            } else if ty == vm.exact.list {
                                 &*payload::<List>(top).items.as_ptr()
                             } else {
                                 slow!(ops::build::unpack_sequence_miss)

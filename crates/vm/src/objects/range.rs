@@ -49,6 +49,16 @@ pub struct RangeIterator {
     pub(crate) left: Cell<i64>,
 }
 
+impl RangeIterator {
+    /// Moves all numbers that are left to the end of `items`, which has room for them.
+    pub(crate) fn drain(&self, items: &mut Vec<Value>) {
+        let (next, left) = (self.next.get(), self.left.replace(0).max(0));
+        // As the iterator itself has it: all are unboxed.
+        items.extend((0..left).map(|i| Value::small_int(next + i * self.step)));
+        self.next.set(next.wrapping_add(left.wrapping_mul(self.step)));
+    }
+}
+
 /// Iterator over any range.
 #[pyclass(name = "longrange_iterator", module = "builtins", flags(NO_NEW))]
 pub struct LongRangeIterator {

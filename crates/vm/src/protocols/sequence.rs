@@ -1,6 +1,7 @@
 //! Sequences: items by index, slices, membership, collecting iterables. CPython: Objects/abstract.c.
 
 use crate::objects::list::List;
+use crate::objects::range::RangeIterator;
 use crate::objects::slice::Slice;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::slots::ItemFn;
@@ -89,6 +90,15 @@ pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
         return Ok(list.to_vec());
     }
     let it = iterator::iter(vm, iterable)?;
+    if let Some(range) = it.downcast::<RangeIterator>() {
+        let mut items = Vec::new();
+        let left = range.left.get().max(0) as usize;
+        if items.try_reserve_exact(left).is_err() {
+            return Err(vm.memory_error(""));
+        }
+        range.drain(&mut items);
+        return Ok(items);
+    }
     // Those without a `__length_hint__` need not be asked.
     let hint = if ty.is(&vm.types.generator) {
         8
@@ -167,6 +177,21 @@ pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> 
         if full {
             return Err(vm.memory_error(""));
         }
+    }
+    if let Some(range) = it.downcast::<RangeIterator>() {
+        let left = range.left.get().max(0) as usize;
+        let full = list.items.with_mut(|items| {
+            let full = items.try_reserve(left).is_err();
+            if !full {
+                range.drain(items)
+            }
+            full
+        });
+        return if full {
+            Err(vm.memory_error(""))
+        } else {
+            Ok(())
+        };
     }
     while let Some(item) = iterator::next(vm, &it)? {
         list.push(vm, item)?;

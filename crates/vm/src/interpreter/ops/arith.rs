@@ -25,6 +25,8 @@ fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult
         subscript(vm, l, r)
     } else if let Some(result) = float::arithmetic(vm, operation, l, r) {
         vm.new_float(result)
+    } else if let Some(result) = join(vm, operation, l, r) {
+        result
     } else {
         number::binary_op(vm, operation, l, r)
     }
@@ -367,6 +369,29 @@ ops! {
             }
         };
         Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
+    }
+}
+
+/// `+` of two lists or two tuples, and a list or tuple times an int: what the slots for numbers would be asked for in vain.
+#[inline(always)]
+fn join(vm: &Vm, operation: u32, l: &Value, r: &Value) -> Option<PyResult> {
+    if !l.is_object() {
+        return None;
+    }
+    let ty = vm.type_of(l);
+    let (list, tuple) = (ty.is(&vm.types.list), ty.is(&vm.types.tuple));
+    if !list && !tuple {
+        return None;
+    }
+    match operation {
+        0 | 13 if (tuple || operation == 0) && vm.type_of(r).is(ty) => {
+            ty.slots.concat.get().map(|concat| concat(vm, l, r))
+        }
+        5 => {
+            let n = r.as_small_int()?;
+            ty.slots.repeat.get().map(|repeat| repeat(vm, l, n as isize))
+        }
+        _ => None,
     }
 }
 

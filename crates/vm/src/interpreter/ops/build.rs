@@ -3,10 +3,11 @@
 use super::*;
 use crate::interpreter::specialize;
 use crate::objects::dict::Dict;
-use crate::objects::list::List;
+use crate::objects::list::{List, ListIterator};
+use crate::objects::range::RangeIterator;
 use crate::objects::set::Set;
 use crate::objects::str_::{self, Str};
-use crate::objects::tuple::Tuple;
+use crate::objects::tuple::{Tuple, TupleIterator};
 use crate::objects::type_::TypeFlags;
 use crate::protocols::{iterator, object, pattern, sequence};
 use naja_bytecode::opcode::op;
@@ -137,7 +138,15 @@ ops! {
         let value = (*sp.sub(1)).into_value();
         (*fp).sp = sp.sub(1);
         match list.downcast::<List>() {
-            Some(list) => list.push(vm, value)?,
+            Some(list) => {
+                // A comprehension over something whose rest is known: room for as much as there is, at most twice.
+                if arg == 2 && !(*sp.sub(2)).is_empty() && list.len() == list.items.with(Vec::capacity) {
+                    let rest = rest_of(&(*sp.sub(2)).view()) + 1;
+                    let room = rest.min(list.len().max(16));
+                    list.items.with_mut(|items| items.try_reserve_exact(room)).ok();
+                }
+                list.push(vm, value)?
+            }
             None => return Err(vm.system_error("LIST_APPEND to something else than a list")),
         }
         Ok((pc.add(1), sp.sub(1)))
@@ -315,6 +324,21 @@ ops! {
         let matches = vm.type_of(&v).flag(TypeFlags::SEQUENCE);
         *sp = Slot::new(Value::from_bool(matches));
         Ok((pc.add(1), sp.add(1)))
+    }
+}
+
+/// How many items an iterator still has, where that is simple to tell; 0 for others.
+fn rest_of(iterator: &Value) -> usize {
+    if let Some(it) = iterator.downcast::<ListIterator>() {
+        let len = it.list.with(|list| list.as_ref().map_or(0, |list| list.len()));
+        len.saturating_sub(it.index.get())
+    } else if let Some(it) = iterator.downcast::<RangeIterator>() {
+        it.left.get().max(0) as usize
+    } else if let Some(it) = iterator.downcast::<TupleIterator>() {
+        let len = it.tuple.with(|tuple| tuple.as_ref().map_or(0, |tuple| tuple.len()));
+        len.saturating_sub(it.index.get())
+    } else {
+        0
     }
 }
 

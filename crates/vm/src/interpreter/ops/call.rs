@@ -13,10 +13,11 @@ use crate::objects::dict::Dict;
 use crate::objects::function::Function;
 use crate::objects::list::List;
 use crate::objects::method::Method;
+use crate::objects::set::Set;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::objects::type_::attributes::construct;
-use crate::protocols::object;
+use crate::protocols::{object, sequence};
 use crate::vm::PyResult;
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
@@ -260,6 +261,37 @@ pub(in crate::interpreter) unsafe fn unpack_method(
     }
 }
 
+/// `list(x)`, `tuple(x)`, `set(x)`; None for other classes.
+#[inline]
+fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult> {
+    if class.is(&vm.types.list) {
+        let items = sequence::collect(vm, iterable);
+        Some(items.and_then(|items| Ok(vm.new_list(items)?.into_value())))
+    } else if class.is(&vm.types.tuple) {
+        let ty = vm.type_of(iterable);
+        if ty.is(&vm.types.tuple) {
+            return Some(Ok(iterable.clone()));
+        }
+        if ty.is(&vm.types.list)
+            && let Some(list) = iterable.downcast::<List>()
+        {
+            // Copying runs nothing.
+            let made = list.items.with(|items| Tuple::from_slice(vm, items));
+            return Some(made.map(Ref::into_value));
+        }
+        let items = sequence::collect(vm, iterable);
+        Some(items.and_then(|items| Ok(vm.new_tuple(items)?.into_value())))
+    } else if class.is(&vm.types.set) {
+        let made = Set::new(vm).and_then(|set| {
+            set.update(vm, iterable)?;
+            Ok(set.into_value())
+        });
+        Some(made)
+    } else {
+        None
+    }
+}
+
 /// Any call without keywords.
 unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> {
     // SAFETY: as for the slow paths.
@@ -373,7 +405,18 @@ ops! {
             missed(pc, op::CALL);
             return call_any(pc, sp, fp, vm, arg);
         };
-        let result = with_values(fp, sp.sub(n), n, |args| construct(vm, ty, Args { args, kwnames: None }));
+        let quick = match n {
+            1 => container_of(vm, ty, &(*sp.sub(1)).view()),
+            _ => None,
+        };
+        let result = match quick {
+            Some(result) => {
+                (*fp).sp = sp.sub(1);
+                (*sp.sub(1)).release();
+                result
+            }
+            None => with_values(fp, sp.sub(n), n, |args| construct(vm, ty, Args { args, kwnames: None })),
+        };
         let callable_slot = *callable;
         (*fp).sp = callable;
         callable_slot.release();

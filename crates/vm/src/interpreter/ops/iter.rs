@@ -33,6 +33,7 @@ fn next_pair(vm: &Vm, it: &Value) -> Option<crate::vm::PyResult<Option<(Value, V
     it.downcast::<DictItemIterator>().map(|it| it.next_pair(vm))
 }
 
+#[inline(always)]
 unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step> {
     // SAFETY: as for the slow paths.
     unsafe {

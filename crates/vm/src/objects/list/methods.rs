@@ -232,8 +232,8 @@ impl List {
 
     #[pyslot]
     fn repeat(zelf: &Ref<Self>, vm: &Vm, n: isize) -> PyResult {
-        let items = zelf.to_vec();
-        Ok(vm.new_list(repeat_items(vm, &items, n)?)?.into_value())
+        let items = zelf.items.with(|items| repeat_items(vm, items, n))?;
+        Ok(vm.new_list(items)?.into_value())
     }
 
     #[pyslot]
@@ -477,6 +477,21 @@ impl Traverse for ListIterator {
     }
 }
 
+impl ListIterator {
+    #[inline]
+    pub(crate) fn next(&self) -> Option<Value> {
+        let index = self.index.get();
+        let item = self
+            .list
+            .with(|list| list.as_ref().and_then(|list| list.get(index)));
+        match &item {
+            Some(_) => self.index.set(index + 1),
+            None => drop(self.list.take()),
+        }
+        item
+    }
+}
+
 #[pymethods]
 impl ListIterator {
     #[pyslot]
@@ -486,15 +501,7 @@ impl ListIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
-        let index = zelf.index.get();
-        let item = zelf
-            .list
-            .with(|list| list.as_ref().and_then(|list| list.get(index)));
-        match &item {
-            Some(_) => zelf.index.set(index + 1),
-            None => drop(zelf.list.take()),
-        }
-        Ok(item)
+        Ok(zelf.next())
     }
 
     /// Private method returning an estimate of len(list(it)).

@@ -150,8 +150,11 @@ fn list_growth(len: usize) -> usize {
 impl Vm {
     /// A new list. Raises MemoryError.
     pub fn new_list(&self, items: Vec<Value>) -> PyResult<Ref<List>> {
-        self.heap()
-            .alloc_object(&self.types.list.layout, 0, List::from_vec(items))
-            .map_err(|e| self.no_memory(e))
+        // SAFETY: nothing is left to be filled.
+        unsafe {
+            self.heap()
+                .alloc_plain(&self.types.list.layout, 0, List::from_vec(items))
+        }
+        .map_err(|e| self.no_memory(e))
     }
 }

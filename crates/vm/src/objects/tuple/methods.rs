@@ -272,9 +272,12 @@ impl Tuple {
         if x.is_empty() && exact(b) {
             return Ok(b.clone());
         }
-        let mut items = x.items().to_vec();
-        items.extend_from_slice(y.items());
-        Ok(vm.new_tuple(items)?.into_value())
+        let (x, y) = (x.items(), y.items());
+        let item = |i: usize| match x.get(i) {
+            Some(item) => item.clone(),
+            None => y[i - x.len()].clone(),
+        };
+        Ok(Tuple::from_iter(vm, x.len() + y.len(), item)?.into_value())
     }
 
     #[pyslot]
