@@ -7,10 +7,10 @@ use dashu_int::IBig;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
 use naja_numbers::{bigint, half};
-use naja_vm::float;
 use naja_vm::buffer::{Buffer, BufferOps};
 use naja_vm::bytearray::ByteArray;
 use naja_vm::bytes::Bytes;
+use naja_vm::float;
 use naja_vm::list::List;
 use naja_vm::module::Module;
 use naja_vm::protocols::compare::{self, CompareOp};
@@ -260,18 +260,14 @@ impl Array {
         macro_rules! int {
             ($ty:ty) => {
                 match value.as_small_int().map(<$ty>::try_from) {
-                    Some(Ok(n)) => self
-                        .data
-                        .with_mut(|data| put(data, index, n.to_ne_bytes())),
+                    Some(Ok(n)) => self.data.with_mut(|data| put(data, index, n.to_ne_bytes())),
                     _ => false,
                 }
             };
         }
         match self.code {
             b'd' => match float::value_of(value) {
-                Some(f) => self
-                    .data
-                    .with_mut(|data| put(data, index, f.to_ne_bytes())),
+                Some(f) => self.data.with_mut(|data| put(data, index, f.to_ne_bytes())),
                 None => false,
             },
             b'b' => int!(i8),

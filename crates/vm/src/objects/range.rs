@@ -55,7 +55,8 @@ impl RangeIterator {
         let (next, left) = (self.next.get(), self.left.replace(0).max(0));
         // As the iterator itself has it: all are unboxed.
         items.extend((0..left).map(|i| Value::small_int(next + i * self.step)));
-        self.next.set(next.wrapping_add(left.wrapping_mul(self.step)));
+        self.next
+            .set(next.wrapping_add(left.wrapping_mul(self.step)));
     }
 }
 

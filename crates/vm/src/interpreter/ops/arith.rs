@@ -9,10 +9,10 @@ use crate::objects::list::List;
 use crate::objects::slice::Slice;
 use crate::objects::str_::{self, Str};
 use crate::objects::tuple::Tuple;
+use crate::objects::type_::Type;
 use crate::protocols::{compare, number, object, sequence};
 use crate::vm::{PyResult, Raised};
 use naja_bytecode::opcode::op;
-use crate::objects::type_::Type;
 use naja_heap::{Header, Obj};
 use smallvec::SmallVec;
 
@@ -389,7 +389,10 @@ fn join(vm: &Vm, operation: u32, l: &Value, r: &Value) -> Option<PyResult> {
         }
         5 => {
             let n = r.as_small_int()?;
-            ty.slots.repeat.get().map(|repeat| repeat(vm, l, n as isize))
+            ty.slots
+                .repeat
+                .get()
+                .map(|repeat| repeat(vm, l, n as isize))
         }
         _ => None,
     }

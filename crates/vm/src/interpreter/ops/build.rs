@@ -330,12 +330,16 @@ ops! {
 /// How many items an iterator still has, where that is simple to tell; 0 for others.
 fn rest_of(iterator: &Value) -> usize {
     if let Some(it) = iterator.downcast::<ListIterator>() {
-        let len = it.list.with(|list| list.as_ref().map_or(0, |list| list.len()));
+        let len = it
+            .list
+            .with(|list| list.as_ref().map_or(0, |list| list.len()));
         len.saturating_sub(it.index.get())
     } else if let Some(it) = iterator.downcast::<RangeIterator>() {
         it.left.get().max(0) as usize
     } else if let Some(it) = iterator.downcast::<TupleIterator>() {
-        let len = it.tuple.with(|tuple| tuple.as_ref().map_or(0, |tuple| tuple.len()));
+        let len = it
+            .tuple
+            .with(|tuple| tuple.as_ref().map_or(0, |tuple| tuple.len()));
         len.saturating_sub(it.index.get())
     } else {
         0

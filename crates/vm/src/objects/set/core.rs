@@ -55,7 +55,10 @@ impl Core {
 
     #[inline]
     fn find(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Found> {
-        match self.table.with(|t| t.search(&mut t.probe(hash), key, hash, vm)) {
+        match self
+            .table
+            .with(|t| t.search(&mut t.probe(hash), key, hash, vm))
+        {
             Found::Ask(_) => self.find_asking(vm, key, hash),
             found => Ok(found),
         }

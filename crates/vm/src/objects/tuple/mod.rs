@@ -200,8 +200,7 @@ impl Tuple {
             hash: Cell::new(-1),
         };
         // SAFETY: the callers fill in the items, of which the tuple knows nothing before.
-        unsafe { vm.heap().alloc_plain(&ty.layout, len * 8, payload) }
-            .map_err(|e| vm.no_memory(e))
+        unsafe { vm.heap().alloc_plain(&ty.layout, len * 8, payload) }.map_err(|e| vm.no_memory(e))
     }
 }
 
