@@ -4,6 +4,7 @@
 //! alive by somebody else (a local variable of this frame or of a caller's) and is not counted. Only the interpreter
 //! and the JIT handle slots; everything else sees `Value`s.
 
+use crate::header::Header;
 use crate::value::Value;
 use std::mem::ManuallyDrop;
 
@@ -65,11 +66,12 @@ impl Slot {
     /// The slot is not empty and is not used afterwards.
     #[inline(always)]
     pub unsafe fn into_value(self) -> Value {
-        // SAFETY: as for `view`.
+        // SAFETY: as for `view`; a pointer is that of a live object.
         unsafe {
             if self.is_borrowed() {
-                let view = self.view();
-                (*view).clone()
+                let word = self.0 & !Self::BORROWED;
+                (*(word as *const Header)).incref();
+                Value::from_bits(word)
             } else {
                 Value::from_bits(self.0)
             }
@@ -82,9 +84,16 @@ impl Slot {
     /// The slot is not empty.
     #[inline(always)]
     pub unsafe fn to_value(self) -> Value {
-        // SAFETY: as for `view`.
-        let view = unsafe { self.view() };
-        (*view).clone()
+        // SAFETY: not empty by contract: a pointer is that of a live object.
+        unsafe {
+            if self.is_pointer() {
+                let word = self.0 & !Self::BORROWED;
+                (*(word as *const Header)).incref();
+                Value::from_bits(word)
+            } else {
+                Value::from_bits(self.0)
+            }
+        }
     }
 
     /// Gives up the slot's reference, if it owns one.

@@ -644,6 +644,14 @@ impl MemberDescriptor {
         }
     }
 
+    /// The definition of a native member; None for names of `__slots__`.
+    pub(crate) fn native_def(&self) -> Option<&'static GetSetDef> {
+        match self.member {
+            Member::Slot(_) => None,
+            Member::Native(def) => Some(def),
+        }
+    }
+
     fn check(&self, vm: &Vm, object: &Value) -> PyResult<()> {
         if is_subtype(vm.type_of(object), &self.objclass) {
             return Ok(());

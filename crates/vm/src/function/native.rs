@@ -31,6 +31,8 @@ pub struct NativeFunction {
     pub def: &'static MethodDef,
     /// The module, the object bound to, or the class.
     pub zelf: Option<Value>,
+    /// Whether there is such an object that goes before the arguments.
+    pub bound: bool,
     module: MutCell<Value>,
 }
 
@@ -53,10 +55,12 @@ impl NativeFunction {
         module: Option<Value>,
     ) -> PyResult<Ref<NativeFunction>> {
         let module = MutCell::new(module.unwrap_or(Value::NONE));
+        let bound = zelf.is_some() && matches!(def.kind, MethodKind::Method | MethodKind::Class);
         vm.new_object(NativeFunction {
             call: def.call,
             def,
             zelf,
+            bound,
             module,
         })
     }

@@ -7,11 +7,13 @@
 //!
 //! CPython has nothing like it: there each such access searches the type's cache and the instance's keys.
 
-use crate::function::descriptor::MemberDescriptor;
+use crate::function::GetSetDef;
+use crate::function::descriptor::{GetSetDescriptor, MemberDescriptor};
+use crate::objects::classmethod::{ClassMethod, StaticMethod};
 use crate::objects::instance;
 use crate::objects::str_::{Str, StrRef};
 use crate::objects::type_::{Type, TypeFlags, is_subtype};
-use crate::vm::Vm;
+use crate::vm::{PyResult, Vm};
 use naja_heap::slot::Slot;
 use naja_heap::{Header, MutCell, Ref, Value};
 
@@ -19,9 +21,11 @@ const SIZE: usize = 2048;
 
 /// Attribute word of objects without a `__dict__`.
 const NO_ATTRS: u64 = u64::MAX;
+/// Stands above the metaclass's version in the attribute word of classes, whose own version is that of the entry.
+const CLASS_WORD: u64 = 1 << 63;
 
 /// What an entry says; the numbers stand in its third word.
-mod kind {
+pub(crate) mod kind {
     /// The general path must decide.
     pub const GENERAL: u64 = 0;
     /// The value is so many bytes behind the header (zero word: none).
@@ -36,6 +40,20 @@ mod kind {
     pub const GROW: u64 = 5;
     /// A descriptor of the class, which gives the value.
     pub const BIND: u64 = 6;
+    /// An attribute that native code computes: its definition.
+    pub const GETSET: u64 = 7;
+    /// A `classmethod`, to be called with the class.
+    pub const CLASS_METHOD: u64 = 8;
+    /// A `staticmethod`.
+    pub const STATIC: u64 = 9;
+    /// Stands in the dictionary of that class, where it changes without ending caches (see `Type::changing`).
+    pub const CHANGING: u64 = 10;
+    /// Nothing in the class.
+    pub const ABSENT: u64 = 11;
+    /// As `BIND`, of a data descriptor.
+    pub const DATA: u64 = 12;
+    /// Added to the others: what the instance's dict holds goes before.
+    pub const DICT_FIRST: u64 = 16;
 }
 
 /// Low bits of a name's address, by what is wanted.
@@ -61,7 +79,24 @@ fn place_of(key: u64, word: u64, version: u32) -> usize {
     (mix ^ mix >> 11) as usize & (SIZE - 1)
 }
 
-/// The object's header, attribute word and type version; None where the cache does not serve.
+/// What the object's attributes depend on: its attribute word and the version of its type. For a class: its metaclass's
+/// version and its own.
+#[inline(always)]
+fn identity(header: &Header) -> (u64, u32) {
+    let ty = Type::of_header(header);
+    let version = ty.version.get();
+    if ty.flag(TypeFlags::TYPE_SUBCLASS) {
+        // SAFETY: instances of such types are classes.
+        let class = unsafe { &(*(header as *const Header as *const naja_heap::Obj<Type>)).payload };
+        return (CLASS_WORD | version as u64, class.version.get());
+    }
+    match instance::attrs(header) {
+        Some(attrs) => (attrs.word(), version),
+        None => (NO_ATTRS, version),
+    }
+}
+
+/// The header, attribute word and type version of an object whose attributes can be stored by the cache.
 #[inline(always)]
 fn identify<'a>(owner: &'a Value, name: &Ref<Str>) -> Option<(&'a Header, u64, u32)> {
     let header = owner.header()?;
@@ -84,30 +119,6 @@ impl AttrCache {
         })
     }
 
-    /// The word of a value that stands in the object itself or in its class, and whether it is a method to be called with
-    /// the object; zero for everything else. The name is one of a code object's.
-    ///
-    /// # Safety
-    /// `header` is that of a live object.
-    #[inline(always)]
-    pub(crate) unsafe fn quick(
-        &self,
-        header: &Header,
-        name: &Ref<Str>,
-        wants_method: bool,
-    ) -> (u64, bool) {
-        let version = Type::of_header(header).version.get();
-        let word = instance::attrs(header).map_or(NO_ATTRS, |attrs| attrs.word());
-        let key = name.as_ptr() as u64 | if wants_method { LOAD_METHOD } else { LOAD };
-        match self.find(key, word, version) {
-            // SAFETY: as in `load`.
-            Some((kind::INLINE, place)) => (unsafe { *at(header, place) }, false),
-            Some((kind::METHOD, place)) => (place, true),
-            Some((kind::CLASS, place)) => (place, false),
-            _ => (0, false),
-        }
-    }
-
     fn put(&self, key: u64, word: u64, version: u32, (kind, place): (u64, u64)) {
         if version != 0 {
             // SAFETY: plain words are written.
@@ -126,84 +137,202 @@ fn at(header: &Header, offset: u64) -> *mut u64 {
     (header as *const Header as *mut u8).wrapping_add(offset as usize) as *mut u64
 }
 
-/// What [`load`] has found.
-pub(crate) enum Loaded {
-    Value(Value),
-    /// A method, to be called with the object.
-    Method(Value),
-    /// A descriptor, to be asked by its `descr_get`.
-    Descriptor(Value),
+/// What is known of an attribute: kind and place of an entry, which is made where there was none.
+#[inline(always)]
+pub(crate) fn find(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64, u64) {
+    let (word, version) = identity(header);
+    let key = name.as_ptr() as u64 | if wants_method { LOAD_METHOD } else { LOAD };
+    match vm.interp.attr_cache.find(key, word, version) {
+        Some(found) => found,
+        None => learn(vm, header, name, wants_method),
+    }
 }
 
-/// The attribute; None where the general path must decide.
-#[inline]
-pub(crate) fn load(vm: &Vm, owner: &Value, name: &Ref<Str>, wants_method: bool) -> Option<Loaded> {
-    let (header, word, version) = identify(owner, name)?;
-    let wanted = if wants_method { LOAD_METHOD } else { LOAD };
-    let key = name.as_ptr() as u64 | wanted;
-    let cache = &vm.interp.attr_cache;
-    let (kind, place) = match cache.find(key, word, version) {
-        Some(found) => found,
-        None => {
-            let found = resolve(vm, header, name, wants_method);
-            // Looking it up gave the type a version if it had none.
-            cache.put(key, word, Type::of_header(header).version.get(), found);
-            found
-        }
-    };
-    // SAFETY: the entry was made for objects with this attribute word and a type of this version: its place is that of
-    // a value, or the class holds the value.
+#[inline(never)]
+fn learn(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64, u64) {
+    if !name.is_interned() {
+        return GENERAL;
+    }
+    let mut found = resolve(vm, header, name, wants_method);
+    if let Some(attrs) = instance::attrs(header)
+        && attrs.shape() == instance::DICT
+        && !matches!(found.0, kind::GENERAL | kind::GETSET | kind::INLINE | kind::DATA)
+    {
+        found.0 |= kind::DICT_FIRST;
+    }
+    // Looking it up gave the types versions if they had none.
+    let (word, version) = identity(header);
+    if word != CLASS_WORD {
+        let key = name.as_ptr() as u64 | if wants_method { LOAD_METHOD } else { LOAD };
+        vm.interp.attr_cache.put(key, word, version, found);
+    }
+    found
+}
+
+/// The value of an entry whose kind says that there is one (a wrapped callable for `CLASS_METHOD`): a slot that may be empty.
+///
+/// # Safety
+/// [`find`] has just given kind and place for the object.
+#[inline(always)]
+pub(crate) unsafe fn value_of(
+    vm: &Vm,
+    header: &Header,
+    name: &Ref<Str>,
+    (kind, place): (u64, u64),
+) -> Option<Value> {
+    // SAFETY: the entry was made for objects with this attribute word and types of these versions: its place is that of a
+    // value, or a class holds the value.
     unsafe {
         let slot = match kind {
             kind::INLINE => Slot(*at(header, place)),
             kind::BLOCK => Slot(*instance::attrs(header)?.block().add(place as usize)),
-            kind::METHOD | kind::CLASS | kind::BIND => Slot(place),
+            kind::METHOD | kind::CLASS | kind::BIND | kind::DATA => Slot(place),
+            kind::STATIC => {
+                return Slot(place)
+                    .view()
+                    .downcast::<StaticMethod>()
+                    .and_then(|m| m.wrapped());
+            }
+            kind::CLASS_METHOD => {
+                return Slot(place)
+                    .view()
+                    .downcast::<ClassMethod>()
+                    .and_then(|m| m.wrapped());
+            }
+            // The class is an ancestor of one whose version is current.
+            kind::CHANGING => return (*(place as *const Type)).own(vm, name),
             _ => return None,
         };
         if slot.is_empty() {
             return None;
         }
-        let value = slot.to_value();
-        Some(match kind {
-            kind::METHOD => Loaded::Method(value),
-            kind::BIND => Loaded::Descriptor(value),
-            _ => Loaded::Value(value),
-        })
+        Some(slot.to_value())
     }
 }
 
+/// The attribute, if it is a value that stands somewhere or is known not to be there; None where the general path must
+/// decide.
+#[inline]
+pub(crate) fn quick(vm: &Vm, object: &Value, name: &Ref<Str>) -> Option<Option<Value>> {
+    let header = object.header()?;
+    let found = find(vm, header, name, false);
+    match found.0 {
+        kind::INLINE | kind::BLOCK | kind::CLASS | kind::STATIC | kind::CHANGING => {
+            // SAFETY: just found.
+            unsafe { value_of(vm, header, name, found) }.map(Some)
+        }
+        kind::ABSENT => Some(None),
+        _ => None,
+    }
+}
+
+const GENERAL: (u64, u64) = (kind::GENERAL, 0);
+
 fn resolve(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64, u64) {
-    const GENERAL: (u64, u64) = (kind::GENERAL, 0);
     let ty = Type::of_header(header);
+    if ty.flag(TypeFlags::TYPE_SUBCLASS) {
+        return resolve_class(vm, header, ty, name, wants_method);
+    }
     if ty.flag(TypeFlags::CUSTOM_GETATTR)
         || ty.slots.getattro.get() != vm.types.object.slots.getattro.get()
     {
         return GENERAL;
     }
     let found = ty.lookup(vm, name);
-    let own = own_place(vm, header, name);
+    let in_dict = instance::attrs(header).is_some_and(|a| a.shape() == instance::DICT);
+    let own = if in_dict {
+        None
+    } else {
+        own_place(vm, header, name)
+    };
     let Some(descriptor) = found else {
-        return own.unwrap_or(GENERAL);
+        return own.unwrap_or((kind::ABSENT, 0));
     };
     let dty = vm.type_of(&descriptor);
-    if !dty.flag(TypeFlags::IMMUTABLE) {
-        return GENERAL; // its class may become a descriptor's, which changes no version of `ty`
-    }
-    let bind = match dty.slots.descr_get.get() {
-        Some(_) => (kind::BIND, descriptor.bits()),
-        None => GENERAL,
-    };
+    let get = dty.slots.descr_get.get();
     if dty.slots.descr_set.get().is_some() {
-        return member_place(ty, &descriptor).unwrap_or(bind);
+        return match (member_place(ty, &descriptor), get) {
+            (Some(place), _) => place,
+            (None, Some(_)) => (kind::DATA, descriptor.bits()),
+            (None, None) => GENERAL,
+        };
     }
     if let Some(own) = own {
-        own
-    } else if wants_method && dty.flag(TypeFlags::METHOD_DESCRIPTOR) {
+        return own;
+    }
+    if wants_method && dty.flag(TypeFlags::METHOD_DESCRIPTOR) {
         (kind::METHOD, descriptor.bits())
-    } else if dty.slots.descr_get.get().is_none() {
-        (kind::CLASS, descriptor.bits())
+    } else if dty.is(&vm.types.staticmethod) {
+        (kind::STATIC, descriptor.bits())
+    } else if wants_method && dty.is(&vm.types.classmethod) {
+        (kind::CLASS_METHOD, descriptor.bits())
+    } else if get.is_none() {
+        match ty.changing_in(vm, name) {
+            Some(holder) => (kind::CHANGING, holder as u64),
+            None => (kind::CLASS, descriptor.bits()),
+        }
     } else {
-        bind
+        (kind::BIND, descriptor.bits())
+    }
+}
+
+/// An attribute of a class itself.
+fn resolve_class(
+    vm: &Vm,
+    header: &Header,
+    meta: &Type,
+    name: &Ref<Str>,
+    wants_method: bool,
+) -> (u64, u64) {
+    if meta.slots.getattro.get() != vm.types.type_.slots.getattro.get() {
+        return GENERAL;
+    }
+    let owner = Value::of_header(header);
+    let Some(class) = owner.downcast::<Type>() else {
+        return GENERAL;
+    };
+    if class.version_tag(vm) == 0 || meta.version_tag(vm) == 0 {
+        return GENERAL;
+    }
+    let of_meta = meta.lookup(vm, name);
+    if let Some(descriptor) = &of_meta
+        && vm.type_of(descriptor).slots.descr_set.get().is_some()
+    {
+        return match vm.type_of(descriptor).slots.descr_get.get() {
+            Some(_) => member_place(meta, descriptor).unwrap_or((kind::DATA, descriptor.bits())),
+            None => GENERAL,
+        };
+    }
+    if let Some(found) = class.lookup(vm, name) {
+        let ty = vm.type_of(&found);
+        let types = vm.types;
+        if ty.is(&types.staticmethod) {
+            return (kind::STATIC, found.bits());
+        }
+        if ty.is(&types.classmethod) && wants_method {
+            return (kind::CLASS_METHOD, found.bits());
+        }
+        // These give themselves where there is no instance.
+        if ty.is(&types.function)
+            || ty.is(&types.method_descriptor)
+            || ty.is(&types.wrapper_descriptor)
+        {
+            return (kind::CLASS, found.bits());
+        }
+        if ty.slots.descr_get.get().is_some() {
+            return GENERAL;
+        }
+        return match class.changing_in(vm, name) {
+            Some(holder) => (kind::CHANGING, holder as u64),
+            None => (kind::CLASS, found.bits()),
+        };
+    }
+    match of_meta {
+        Some(method) if wants_method && vm.type_of(&method).flag(TypeFlags::METHOD_DESCRIPTOR) => {
+            (kind::METHOD, method.bits())
+        }
+        Some(_) => GENERAL,
+        None => (kind::ABSENT, 0),
     }
 }
 
@@ -219,11 +348,33 @@ fn own_place(vm: &Vm, header: &Header, name: &Ref<Str>) -> Option<(u64, u64)> {
     })
 }
 
-/// Where the value of a name of `__slots__` stands.
+/// Where the value of a name of `__slots__` stands, or what computes that of a native attribute.
 fn member_place(ty: &Type, descriptor: &Value) -> Option<(u64, u64)> {
+    let computed = |def: &'static GetSetDef| {
+        def.get?;
+        Some((kind::GETSET, std::ptr::from_ref(def) as u64))
+    };
+    if let Some(attribute) = descriptor.downcast::<GetSetDescriptor>() {
+        return computed(attribute.def).filter(|_| is_subtype(ty, &attribute.objclass));
+    }
     let member = descriptor.downcast::<MemberDescriptor>()?;
-    let offset = member.slot_offset()?;
-    is_subtype(ty, &member.objclass).then_some((kind::INLINE, offset as u64))
+    if !is_subtype(ty, &member.objclass) {
+        return None;
+    }
+    match member.slot_offset() {
+        Some(offset) => Some((kind::INLINE, offset as u64)),
+        None => computed(member.native_def()?),
+    }
+}
+
+/// The function that computes a native attribute.
+///
+/// # Safety
+/// The place of an entry of kind `GETSET`.
+#[inline(always)]
+pub(crate) unsafe fn getter(place: u64) -> Option<fn(&Vm, &Value) -> PyResult> {
+    // SAFETY: such a place is the address of a static definition.
+    unsafe { (*(place as *const GetSetDef)).get }
 }
 
 /// What the MRO of `start` has of `name` behind `class`, if that is known.
@@ -251,7 +402,7 @@ pub(crate) fn super_found(
     name: &Ref<Str>,
     found: &Value,
 ) {
-    if name.is_interned() {
+    if name.is_interned() && !start.changing_anywhere(name) {
         let key = name.as_ptr() as u64 | SUPER;
         let version = start.version_tag(vm);
         let entry = (kind::CLASS, found.bits());
@@ -301,7 +452,6 @@ pub(crate) fn store(vm: &Vm, owner: &Value, name: &Ref<Str>, value: &Value) -> b
 }
 
 fn resolve_store(vm: &Vm, header: &Header, name: &Ref<Str>) -> (u64, u64) {
-    const GENERAL: (u64, u64) = (kind::GENERAL, 0);
     let ty = Type::of_header(header);
     if ty.flag(TypeFlags::CUSTOM_SETATTR)
         || ty.slots.setattro.get() != vm.types.object.slots.setattro.get()
@@ -310,11 +460,11 @@ fn resolve_store(vm: &Vm, header: &Header, name: &Ref<Str>) -> (u64, u64) {
     }
     if let Some(descriptor) = ty.lookup(vm, name) {
         let dty = vm.type_of(&descriptor);
-        if !dty.flag(TypeFlags::IMMUTABLE) {
-            return GENERAL;
-        }
         if dty.slots.descr_set.get().is_some() {
-            return member_place(ty, &descriptor).unwrap_or(GENERAL);
+            return match member_place(ty, &descriptor) {
+                Some(place) if place.0 == kind::INLINE => place,
+                _ => GENERAL,
+            };
         }
     }
     if let Some(own) = own_place(vm, header, name) {

@@ -6,7 +6,7 @@ use super::ops::Sp;
 use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
-use crate::objects::str_::{self, Str};
+use crate::objects::str_::{self, Str, StrRef};
 use crate::objects::tuple::Tuple;
 use crate::protocols::{attributes, object, sequence};
 use crate::vm::{PyResult, Raised, Vm};
@@ -96,7 +96,10 @@ unsafe fn bind_rest(
             at += 1;
         }
         let kwdict = if code.flags & flags::VARKEYWORDS != 0 {
-            let dict = Dict::new(vm)?;
+            let dict = match kwnames {
+                Some(names) => Dict::with_capacity(vm, names.len())?,
+                None => Dict::new(vm)?,
+            };
             *locals.add(at) = Slot::new(dict.to_value());
             Some(dict)
         } else {
@@ -111,6 +114,150 @@ unsafe fn bind_rest(
         }
         fill_defaults(vm, function, code, locals, n)
     }
+}
+
+/// The index of the parameter of that name, among those behind the positional-only ones.
+#[inline(always)]
+fn parameter(params: &[Ref<Str>], posonly: usize, name: &Ref<Str>) -> Option<usize> {
+    let params = &params[posonly..];
+    let same = |p: &Ref<Str>| p.as_ptr() == name.as_ptr();
+    let found = params.iter().position(same);
+    match found {
+        // The names of parameters are interned.
+        None if !name.is_interned() => params.iter().position(|p| str_::eq(p, name)),
+        found => found,
+    }
+    .map(|i| i + posonly)
+}
+
+/// Binds the arguments of `function(*positional, **keywords)`, with an object before them where a method is called, to
+/// `locals`, which are empty slots. Other keys than strings have been refused.
+pub(super) unsafe fn bind_unpacked(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    locals: Sp,
+    receiver: Option<Value>,
+    positional: &Ref<Tuple>,
+    keywords: Option<Ref<Dict>>,
+) -> PyResult<()> {
+    // SAFETY: indices of parameters, which are `locals`; what is put there is owned.
+    unsafe {
+        let argcount = code.argcount as usize;
+        let items = positional.items();
+        let has_self = receiver.is_some() as usize;
+        let n = items.len() + has_self;
+        let direct = n.min(argcount);
+        let mut receiver = receiver;
+        if direct > 0
+            && let Some(object) = receiver.take()
+        {
+            *locals = Slot::new(object);
+        }
+        let taken = direct.saturating_sub(has_self);
+        for i in 0..taken {
+            *locals.add(direct - taken + i) = Slot::new(items.get_unchecked(i).clone());
+        }
+        let total = argcount + code.kwonlyargcount as usize;
+        let mut at = total;
+        let varargs = code.flags & flags::VARARGS != 0;
+        if varargs {
+            let rest = match receiver {
+                Some(object) => Tuple::from_iter(vm, n, |i| match i {
+                    0 => object.clone(),
+                    _ => items.get_unchecked(i - 1).clone(),
+                })?,
+                None if taken == 0 => positional.clone(),
+                None => Tuple::from_slice(vm, items.get_unchecked(taken..))?,
+            };
+            *locals.add(at) = Slot::new(rest.into_value());
+            at += 1;
+        }
+        match (keywords, code.flags & flags::VARKEYWORDS != 0) {
+            (None, false) => {}
+            (None, true) => *locals.add(at) = Slot::new(Dict::new(vm)?.into_value()),
+            (Some(dict), true) if dict.header().refcount() == 1 => {
+                // The dict was made for this call: the parameters' values are taken out of it, the others stay.
+                *locals.add(at) = Slot::new(dict.to_value());
+                take_keywords(vm, function, code, locals, direct, &dict)?;
+            }
+            (Some(dict), varkeywords) => {
+                let rest = if varkeywords {
+                    let rest = Dict::with_capacity(vm, dict.len())?;
+                    *locals.add(at) = Slot::new(rest.to_value());
+                    Some(rest)
+                } else {
+                    None
+                };
+                let params = code.localsplusnames.get_unchecked(..total);
+                let mut position = 0;
+                while let Some((key, value)) = dict.next_item(&mut position) {
+                    let Some(name) = str_::of(&key) else { continue };
+                    match (parameter(params, code.posonlyargcount as usize, name), &rest) {
+                        (Some(i), _) if !(*locals.add(i)).is_empty() => {
+                            return Err(multiple_values(vm, function, name));
+                        }
+                        (Some(i), _) => *locals.add(i) = Slot::new(value),
+                        (None, Some(rest)) => rest.set_str(vm, name, value)?,
+                        (None, None) => {
+                            let keys: Vec<Value> =
+                                dict.items_vec().into_iter().map(|(k, _)| k).collect();
+                            let names = vm.new_tuple(keys)?;
+                            return Err(unexpected_keyword(vm, function, code, &names, name));
+                        }
+                    }
+                }
+            }
+        }
+        if n > argcount && !varargs {
+            return Err(too_many_positional(vm, function, code, locals, n));
+        }
+        fill_defaults(vm, function, code, locals, n)
+    }
+}
+
+/// Moves the values of parameters from the dict into `locals`, of which `direct` are set already.
+unsafe fn take_keywords(
+    vm: &Vm,
+    function: &Ref<Function>,
+    code: &CodeObject,
+    locals: Sp,
+    direct: usize,
+    dict: &Ref<Dict>,
+) -> PyResult<()> {
+    let total = (code.argcount + code.kwonlyargcount) as usize;
+    let posonly = code.posonlyargcount as usize;
+    for i in posonly..total {
+        if dict.is_empty() {
+            break;
+        }
+        let Some(value) = dict.remove_str(vm, &code.localsplusnames[i])? else {
+            continue;
+        };
+        if i >= direct {
+            // SAFETY: the index of a parameter that no positional argument has been given for.
+            unsafe { *locals.add(i) = Slot::new(value) };
+            continue;
+        }
+        // Which one is reported is decided by their order in the dict, of which only this one was taken out.
+        dict.set_str(vm, &code.localsplusnames[i], value)?;
+        let given = &code.localsplusnames[posonly..direct];
+        let clashes = |key: &Value| given.iter().any(|p| str_::of(key).is_some_and(|k| str_::eq(k, p)));
+        let mut keys = dict.items_vec().into_iter().map(|(key, _)| key);
+        let first = keys.find(clashes);
+        let name = first.as_ref().and_then(str_::of);
+        return Err(multiple_values(vm, function, name.unwrap_or(&code.localsplusnames[i])));
+    }
+    Ok(())
+}
+
+#[cold]
+fn multiple_values(vm: &Vm, function: &Ref<Function>, name: &Ref<Str>) -> Raised {
+    vm.type_error(format!(
+        "{}() got multiple values for argument '{}'",
+        qualname(function),
+        name.to_string_lossy()
+    ))
 }
 
 unsafe fn bind_keywords(
@@ -129,26 +276,18 @@ unsafe fn bind_keywords(
         let Some(text) = str_::of(name) else {
             return Err(vm.type_error(format!("{}() keywords must be strings", qualname(function))));
         };
-        let found = params[posonly..]
-            .iter()
-            .position(|p| p.as_value().is(name))
-            .or_else(|| params[posonly..].iter().position(|p| str_::eq(p, text)))
-            .map(|i| i + posonly);
+        let found = parameter(params, posonly, text);
         // SAFETY: the index is a parameter's; the value is taken once.
         unsafe {
             let take = || std::ptr::replace(values.add(at), Slot::EMPTY).into_value();
             match (found, kwdict) {
                 (Some(index), _) => {
                     if !(*locals.add(index)).is_empty() {
-                        return Err(vm.type_error(format!(
-                            "{}() got multiple values for argument '{}'",
-                            qualname(function),
-                            text.to_string_lossy()
-                        )));
+                        return Err(multiple_values(vm, function, text));
                     }
                     *locals.add(index) = Slot::new(take());
                 }
-                (None, Some(dict)) => dict.set(vm, name, take())?,
+                (None, Some(dict)) => dict.set_str(vm, text, take())?,
                 (None, None) => return Err(unexpected_keyword(vm, function, code, names, text)),
             }
         }

@@ -63,10 +63,7 @@ impl Vm {
     pub fn call_method(&self, receiver: &Value, name: &Ref<Str>, args: &[Value]) -> PyResult {
         match attributes::get_method(self, receiver, name)? {
             attributes::Method::Unbound(method) => {
-                let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.len() + 1);
-                all.push(receiver.clone());
-                all.extend(args.iter().cloned());
-                self.call(&method, &all)
+                call_with_receiver(self, &method, receiver, Args::positional_only(args))
             }
             attributes::Method::Bound(method) => self.call(&method, args),
         }
@@ -87,10 +84,7 @@ impl Vm {
         match attributes::lookup_special(self, receiver, name)? {
             None => Ok(None),
             Some(attributes::Method::Unbound(method)) => {
-                let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.len() + 1);
-                all.push(receiver.clone());
-                all.extend(args.iter().cloned());
-                self.call(&method, &all).map(Some)
+                call_with_receiver(self, &method, receiver, Args::positional_only(args)).map(Some)
             }
             Some(attributes::Method::Bound(method)) => self.call(&method, args).map(Some),
         }
@@ -170,49 +164,113 @@ impl Vm {
     }
 }
 
-/// The frame of a call that needs no argument processing, its arguments borrowed from the caller's values; None: not so.
+/// The frame of a call with `n` positional arguments that needs no more processing than filling in defaults, its arguments
+/// borrowed from the caller's values; None: not so.
 #[inline(always)]
-fn push_plain(vm: &Vm, function: &Ref<Function>, args: &[Value]) -> Option<*mut Frame> {
+fn push_plain<'a>(
+    vm: &Vm,
+    function: &Ref<Function>,
+    n: usize,
+    args: impl Iterator<Item = &'a Value>,
+) -> Option<*mut Frame> {
     // SAFETY: the function is kept alive by the frame, the values by the caller; all slots up to `sp` are set.
     unsafe {
         let code = function.code_ptr();
         let depth = vm.depth.get();
-        if !(*code).is_simple()
-            || args.len() != (*code).argcount as usize
-            || depth >= vm.interp.recursion_limit()
-        {
+        let argcount = (*code).argcount as usize;
+        if !(*code).is_simple() || n > argcount || depth >= vm.interp.recursion_limit() {
             return None;
+        }
+        let mut defaults: &[Value] = &[];
+        if n < argcount {
+            let values = (*function.defaults.as_ptr()).as_ref()?.items();
+            defaults = values.get(values.len().checked_sub(argcount - n)?..)?;
         }
         let new = vm.stack.push((*code).frame_slots());
         if new.is_null() {
             return None;
         }
         let to = super::frame::locals(new);
-        for (i, value) in args.iter().enumerate() {
+        for (i, value) in args.take(n).enumerate() {
             *to.add(i) = Slot(value.bits()).borrow();
         }
-        for i in args.len()..(*code).nlocalsplus as usize {
+        for (i, value) in defaults.iter().enumerate() {
+            *to.add(n + i) = Slot::new(value.clone());
+        }
+        for i in argcount..(*code).nlocalsplus as usize {
             *to.add(i) = Slot::EMPTY;
         }
         let func = Slot::new(function.to_value());
         super::ops::call::fill_frame(new, vm.stack.current.get(), code, func, function);
+        (*new).entry = true;
         vm.depth.set(depth + 1);
         vm.stack.current.set(new);
         Some(new)
     }
 }
 
+/// `callable(receiver, *args)`, the values taken where they are.
+#[inline]
+pub(crate) fn call_bound(
+    vm: &Vm,
+    callable: &Value,
+    receiver: &Value,
+    args: &[&Value],
+) -> PyResult {
+    if vm.type_of(callable).is(&vm.types.function)
+        && let Some(function) = callable.downcast::<Function>()
+    {
+        vm.check_stack()?;
+        let all = std::iter::once(receiver).chain(args.iter().copied());
+        if push_plain(vm, function, args.len() + 1, all).is_some() {
+            // SAFETY: the frame just pushed is the current one, and an entry frame.
+            return unsafe { super::eval::run(vm) };
+        }
+    }
+    let mut all: SmallVec<[Value; 6]> = SmallVec::with_capacity(args.len() + 1);
+    all.push(receiver.clone());
+    all.extend(args.iter().map(|&v| v.clone()));
+    vm.call(callable, &all)
+}
+
+/// As [`call_bound`] for arguments as they came, which may have names.
+pub(crate) fn call_with_receiver(
+    vm: &Vm,
+    callable: &Value,
+    receiver: &Value,
+    args: Args,
+) -> PyResult {
+    if args.kwnames.is_none()
+        && vm.type_of(callable).is(&vm.types.function)
+        && let Some(function) = callable.downcast::<Function>()
+    {
+        vm.check_stack()?;
+        let all = std::iter::once(receiver).chain(args.args);
+        if push_plain(vm, function, args.args.len() + 1, all).is_some() {
+            // SAFETY: as above.
+            return unsafe { super::eval::run(vm) };
+        }
+    }
+    let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
+    all.push(receiver.clone());
+    all.extend(args.args.iter().cloned());
+    vm.call_args(
+        callable,
+        Args {
+            args: &all,
+            kwnames: args.kwnames,
+        },
+    )
+}
+
 /// Calls a Python function from native code: an entry frame, and the loop.
 pub(crate) fn call_function(vm: &Vm, function: &Ref<Function>, args: Args) -> PyResult {
     vm.check_stack()?;
     if args.kwnames.is_none()
-        && let Some(frame) = push_plain(vm, function, args.args)
+        && push_plain(vm, function, args.args.len(), args.args.iter()).is_some()
     {
-        // SAFETY: the frame just pushed is the current one.
-        unsafe {
-            (*frame).entry = true;
-            return super::eval::run(vm);
-        }
+        // SAFETY: the frame just pushed is the current one, and an entry frame.
+        return unsafe { super::eval::run(vm) };
     }
     let mut slots: SmallVec<[Slot; 8]> =
         args.args.iter().map(|v| Slot(v.bits()).borrow()).collect();

@@ -11,6 +11,7 @@ use super::ops::{self, Fp, Pc, Sp};
 use super::unwind;
 use crate::function::descriptor::MethodDescriptor;
 use crate::function::native::NativeFunction;
+use crate::function::{Args, NativeFn};
 use crate::objects::cell::CellVariable;
 use crate::objects::dict::Dict;
 use crate::objects::float::Float;
@@ -168,6 +169,58 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                         }};
                     }
+                    // Calls a native function with the `$n` values on top of the stack, which it sees as they stand there; the
+                    // callable is `$depth` slots below the top.
+                    macro_rules! native {
+                        ($call:expr, $n:literal, $depth:literal, $copy:lifetime) => {{
+                            let call: NativeFn = $call;
+                            let base = sp.sub($n);
+                            let slots = *(base as *const [Slot; $n]);
+                            for i in 0..$n {
+                                *base.add(i) = Slot(slots[i].clean_bits());
+                            }
+                            (*fp).pc = pc;
+                            (*fp).sp = sp;
+                            let args = std::slice::from_raw_parts(base as *const Value, $n);
+                            match call(vm, Args::positional_only(args)) {
+                                Ok(value) => {
+                                    let callable = *sp.sub($depth);
+                                    sp = sp.sub($depth - 1);
+                                    *sp.sub(1) = Slot::new(value);
+                                    pc = pc.add(4);
+                                    for i in (0..$n).rev() {
+                                        release!(slots[i]);
+                                    }
+                                    release!(callable);
+                                    if vm.breaker.load(Ordering::Relaxed) != 0 {
+                                        slow!(ops::control::after_native)
+                                    }
+                                    next!($copy)
+                                }
+                                Err(Raised) => {
+                                    *(base as *mut [Slot; $n]) = slots;
+                                    break 'run;
+                                }
+                            }
+                        }};
+                    }
+                    // The function of a method descriptor that fits its object's class.
+                    macro_rules! native_method {
+                        ($callable:expr, $receiver:expr) => {{
+                            let (callable, receiver): (Slot, Slot) = ($callable, $receiver);
+                            if type_ptr_or_null(callable) != vm.exact.method_descriptor
+                                || receiver.is_empty()
+                                || !receiver.is_pointer()
+                            {
+                                switch!(ops::call::call_method_descriptor)
+                            }
+                            let descriptor = payload::<MethodDescriptor>(callable);
+                            if type_ptr(receiver) != &raw const *descriptor.objclass {
+                                switch!(ops::call::call_method_descriptor)
+                            }
+                            descriptor.def.call
+                        }};
+                    }
                     macro_rules! push {
                         ($word:expr) => {{
                             *sp = $word;
@@ -272,6 +325,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             break $few;
                         }};
                     }
+                    // In short loops: what the compiler makes of them is for long ones.
+                    macro_rules! not_unrolled {
+                        () => {
+                            std::arch::asm!("", options(nomem, nostack, preserves_flags))
+                        };
+                    }
                     macro_rules! barrier {
                         ($name:lifetime) => {
                             std::arch::asm!(
@@ -280,7 +339,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -975,13 +1034,40 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::RETURN_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
                             sp = sp.sub(1);
-                            (*fp).pc = pc;
-                            (*fp).sp = sp;
-                            let entry = (*fp).entry;
                             let init_call = (*fp).init_call;
-                            fp = ops::control::pop_frame(vm, fp);
-                            if entry {
-                                return Ok(value.into_value());
+                            if !Frame::is_usual(fp) {
+                                (*fp).pc = pc;
+                                (*fp).sp = sp;
+                                let entry = (*fp).entry;
+                                fp = ops::control::pop_frame(vm, fp);
+                                if entry {
+                                    return Ok(value.into_value());
+                                }
+                            } else {
+                                let mut at = locals(fp);
+                                while at < sp {
+                                    let slot = std::ptr::replace(at, Slot::EMPTY);
+                                    if slot.0 & 15 == 0
+                                        && slot.0 != 0
+                                        && (*(slot.0 as *const Header)).decref_unless_last()
+                                    {
+                                        ops::control::release_local(slot, pc, sp, fp);
+                                    }
+                                    at = at.add(1);
+                                    not_unrolled!();
+                                }
+                                if !(*fp).frame_object.is_empty() {
+                                    ops::control::show_ended(vm, fp);
+                                }
+                                let func = (*fp).func;
+                                let prev = (*fp).prev;
+                                vm.depth.set(vm.depth.get() - 1);
+                                vm.stack.current.set(prev);
+                                vm.stack.pop(fp);
+                                if func.0 & 15 == 0 && (*(func.0 as *const Header)).decref_unless_last() {
+                                    ops::control::release_function(func);
+                                }
+                                fp = prev;
                             }
                             pc = (*fp).pc.add((*fp).return_offset as usize);
                             sp = (*fp).sp;
@@ -1003,17 +1089,17 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::CLEANUP_THROW => slow!(ops::iter::cleanup_throw),
 
                         // ---- attributes ----
-                        op::LOAD_ATTR => slow!(ops::attr::load_attr),
+                        op::LOAD_ATTR => switch!(ops::attr::load_attr),
                         op::LOAD_ATTR_INSTANCE_VALUE => {
                             let owner = *sp.sub(1);
                             if !owner.is_pointer() {
-                                slow!(ops::attr::load_attr_miss)
+                                switch!(ops::attr::load_attr_miss)
                             }
                             let address = owner.clean_bits();
                             if (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                                 || *((address - 32) as *const u64) != cache_u64(pc.add(6))
                             {
-                                slow!(ops::attr::load_attr_miss)
+                                switch!(ops::attr::load_attr_miss)
                             }
                             let v = Slot(*((address + *pc.add(4) as u64) as *const u64)).to_value();
                             *sp.sub(1) = Slot::new(v);
@@ -1028,11 +1114,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                             {
-                                slow!(ops::attr::load_attr_miss)
+                                switch!(ops::attr::load_attr_miss)
                             }
                             let v = Slot(*((owner.clean_bits() + *pc.add(4) as u64) as *const u64));
                             if v.is_empty() {
-                                slow!(ops::attr::load_attr_again)
+                                switch!(ops::attr::load_attr_again)
                             }
                             *sp.sub(1) = Slot::new(v.to_value());
                             *sp = Slot::EMPTY;
@@ -1046,7 +1132,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                             {
-                                slow!(ops::attr::load_attr_miss)
+                                switch!(ops::attr::load_attr_miss)
                             }
                             // The instance has no attribute of that name: its shape is the one seen.
                             if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
@@ -1065,7 +1151,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 &raw const *vm.type_of(&owner.view())
                             };
                             if (*ty).version.get() != cache_u32(pc.add(2)) {
-                                slow!(ops::attr::load_attr_miss)
+                                switch!(ops::attr::load_attr_miss)
                             }
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             push!(owner);
@@ -1075,12 +1161,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::LOAD_ATTR_MODULE => {
                             let owner = *sp.sub(1);
                             if !owner.is_pointer() || type_ptr(owner) != vm.exact.module {
-                                slow!(ops::attr::load_attr_module)
+                                switch!(ops::attr::load_attr_module)
                             }
                             let dict = payload::<Module>(owner).dict_ptr();
                             let table = &*(*dict).table.as_ptr();
                             if table.current_version() != cache_u32(pc.add(2)) {
-                                slow!(ops::attr::load_attr_module)
+                                switch!(ops::attr::load_attr_module)
                             }
                             let entry = table.entries().get_unchecked(*pc.add(4) as usize);
                             let v = entry.value.clone();
@@ -1098,7 +1184,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(4))
                                 || payload::<Type>(owner).version.get() != cache_u32(pc.add(2))
                             {
-                                slow!(ops::attr::load_attr_class)
+                                switch!(ops::attr::load_attr_class)
                             }
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             *sp = Slot::EMPTY;
@@ -1107,13 +1193,41 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             release!(owner);
                             next!('d14)
                         }
-                        op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT
-                        | op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
-                            slow!(ops::attr::load_attr_nondescriptor)
+                        op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer()
+                                || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                            {
+                                switch!(ops::attr::load_attr_miss)
+                            }
+                            // The instance has no attribute of that name: its shape is the one seen.
+                            if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
+                                slow!(ops::attr::load_attr_other_shape)
+                            }
+                            *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(10);
+                            release!(owner);
+                            next!('d13)
                         }
-                        op::LOAD_ATTR_WITH_HINT => slow!(ops::attr::load_attr_with_hint),
+                        op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT => {
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer()
+                                || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                            {
+                                switch!(ops::attr::load_attr_miss)
+                            }
+                            *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            pc = pc.add(10);
+                            release!(owner);
+                            next!('d14)
+                        }
+                        op::LOAD_ATTR_WITH_HINT => switch!(ops::attr::load_attr_with_hint),
                         op::LOAD_ATTR_PROPERTY => switch!(ops::attr::load_attr_property),
-                        op::LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN => slow!(ops::attr::load_attr_again),
+                        op::LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN => switch!(ops::attr::load_attr_again),
                         op::STORE_ATTR => slow!(ops::attr::store_attr),
                         op::STORE_ATTR_INSTANCE_VALUE => {
                             // value, owner
@@ -1190,14 +1304,19 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 switch!(ops::call::call_miss)
                             }
                             let args = sp.sub(n + has_self);
-                            let count = n + has_self;
-                            let to = locals(new);
-                            for i in 0..count {
-                                *to.add(i) = *args.add(i);
+                            let mut from = args;
+                            let mut to = locals(new);
+                            while from < sp {
+                                *to = *from;
+                                from = from.add(1);
+                                to = to.add(1);
+                                not_unrolled!();
                             }
-                            let total = (*code).nlocalsplus as usize;
-                            for i in count..total {
-                                *to.add(i) = Slot::EMPTY;
+                            let stack = locals(new).add((*code).nlocalsplus as usize);
+                            while to < stack {
+                                *to = Slot::EMPTY;
+                                to = to.add(1);
+                                not_unrolled!();
                             }
                             sp = sp.sub(n + 2);
                             (*fp).pc = pc;
@@ -1208,22 +1327,64 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             vm.stack.current.set(new);
                             fp = new;
                             pc = (*code).first_unit();
-                            sp = to.add(total);
+                            sp = stack;
                             next!('d14)
                         }
                         op::CALL_BOUND_METHOD_EXACT_ARGS
                         | op::CALL_BOUND_METHOD_GENERAL => switch!(ops::call::call_again),
                         op::CALL_PY_GENERAL => switch!(ops::call::call_py_general),
                         op::CALL_ALLOC_AND_ENTER_INIT => switch!(ops::call::call_alloc_and_enter_init),
-                        op::CALL_BUILTIN_O
-                        | op::CALL_BUILTIN_FAST
-                        | op::CALL_BUILTIN_FAST_WITH_KEYWORDS => {
-                            switch!(ops::call::call_builtin)
+                        op::CALL_BUILTIN_O => {
+                            let callable = *sp.sub(3);
+                            if type_ptr_or_null(callable) != vm.exact.builtin_function
+                                || !(*sp.sub(2)).is_empty()
+                            {
+                                switch!(ops::call::call_builtin)
+                            }
+                            let function = payload::<NativeFunction>(callable);
+                            if function.bound
+                                && let Some(object) = &function.zelf
+                            {
+                                // The callable keeps it alive.
+                                *sp.sub(2) = Slot(object.bits()).borrow();
+                                native!(function.call, 2, 3, 'd20)
+                            }
+                            native!(function.call, 1, 3, 'd20)
                         }
-                        op::CALL_METHOD_DESCRIPTOR_O
-                        | op::CALL_METHOD_DESCRIPTOR_NOARGS
-                        | op::CALL_METHOD_DESCRIPTOR_FAST
-                        | op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => {
+                        op::CALL_BUILTIN_FAST => {
+                            let callable = *sp.sub(arg!() as usize + 2);
+                            if arg!() != 2
+                                || type_ptr_or_null(callable) != vm.exact.builtin_function
+                                || !(*sp.sub(3)).is_empty()
+                            {
+                                switch!(ops::call::call_builtin)
+                            }
+                            let function = payload::<NativeFunction>(callable);
+                            if function.bound
+                                && let Some(object) = &function.zelf
+                            {
+                                *sp.sub(3) = Slot(object.bits()).borrow();
+                                native!(function.call, 3, 4, 'd20)
+                            }
+                            native!(function.call, 2, 4, 'd20)
+                        }
+                        op::CALL_BUILTIN_FAST_WITH_KEYWORDS => switch!(ops::call::call_builtin),
+                        op::CALL_METHOD_DESCRIPTOR_NOARGS => {
+                            let call = native_method!(*sp.sub(2), *sp.sub(1));
+                            native!(call, 1, 2, 'd21)
+                        }
+                        op::CALL_METHOD_DESCRIPTOR_O => {
+                            let call = native_method!(*sp.sub(3), *sp.sub(2));
+                            native!(call, 2, 3, 'd21)
+                        }
+                        op::CALL_METHOD_DESCRIPTOR_FAST => {
+                            if arg!() != 2 {
+                                switch!(ops::call::call_method_descriptor)
+                            }
+                            let call = native_method!(*sp.sub(4), *sp.sub(3));
+                            native!(call, 3, 4, 'd21)
+                        }
+                        op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => {
                             switch!(ops::call::call_method_descriptor)
                         }
                         op::CALL_BUILTIN_CLASS => switch!(ops::call::call_builtin_class),
@@ -1286,7 +1447,21 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!('d15)
                         }
                         op::CALL_STR_1 | op::CALL_TUPLE_1 => switch!(ops::call::call_builtin_class),
-                        op::CALL_TYPE_1 => switch!(ops::call::call_type_1),
+                        op::CALL_TYPE_1 => {
+                            let (callable, value) = (*sp.sub(3), *sp.sub(1));
+                            if callable.clean_bits() != vm.types.type_.as_value().bits()
+                                || !(*sp.sub(2)).is_empty()
+                                || !value.is_pointer()
+                            {
+                                switch!(ops::call::call_type_1)
+                            }
+                            sp = sp.sub(2);
+                            *sp.sub(1) = Slot::new((*type_ptr(value)).to_ref().into_value());
+                            pc = pc.add(4);
+                            release!(value);
+                            release!(callable);
+                            next!('d22)
+                        }
                         op::CALL_KW
                         | op::CALL_KW_PY
                         | op::CALL_KW_BOUND_METHOD

@@ -43,10 +43,10 @@ pub struct Frame {
     pub locals: Slot,
     /// The frame object made for Python code to look at, or empty.
     pub frame_object: Slot,
-    pub return_offset: u16,
     pub owner: Owner,
     /// Returning from this frame leaves the evaluation loop: a native function called it.
     pub entry: bool,
+    pub return_offset: u16,
     /// The frame is that of an `__init__` called by an inlined constructor: its result is checked and dropped.
     pub init_call: bool,
     /// The generator that the frame belongs to, set when it is entered.
@@ -73,6 +73,22 @@ impl Frame {
     pub unsafe fn stack_base(frame: *mut Frame) -> *mut Slot {
         // SAFETY: a live frame has a code object.
         unsafe { locals(frame).add((*(*frame).code).nlocalsplus as usize) }
+    }
+
+    /// Whether the frame's end is the usual one: on the thread's stack, called by the loop, without namespace and frame
+    /// object.
+    ///
+    /// # Safety
+    /// `frame` is live.
+    #[inline(always)]
+    pub unsafe fn is_usual(frame: *mut Frame) -> bool {
+        // SAFETY: a live frame; `owner` and `entry` are two bytes one behind the other, both zero for such frames.
+        unsafe {
+            const { assert!(std::mem::offset_of!(Frame, entry) == std::mem::offset_of!(Frame, owner) + 1) };
+            const { assert!(Owner::ThreadStack as u8 == 0) };
+            let marks = (&raw const (*frame).owner as *const u16).read();
+            (*frame).locals.0 | (*frame).frame_object.0 | marks as u64 == 0
+        }
     }
 
     pub fn code(&self) -> &CodeObject {

@@ -492,9 +492,6 @@ unsafe fn load_attr_form(
         let attrs = v.header().and_then(instance::attrs);
         if let Some(descriptor) = &found {
             let dty = vm.type_of(descriptor);
-            if !dty.flag(TypeFlags::IMMUTABLE) {
-                return None; // its class may become a descriptor's, which changes no version of `ty`
-            }
             let has_set = dty.slots.descr_set.get().is_some();
             if let Some(property) = descriptor.downcast::<Property>()
                 && dty.is(&vm.types.property)
@@ -531,8 +528,18 @@ unsafe fn load_attr_form(
                 };
             }
             if !hidden && dty.slots.descr_get.get().is_none() {
+                if ty.changing_in(vm, name).is_some() {
+                    return None;
+                }
                 write_u64(pc, 6, descriptor.bits());
-                return Some(op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES);
+                return match attrs {
+                    None => Some(op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT),
+                    Some(a) if a.shape() != instance::DICT => {
+                        write_u32(pc, 4, a.shape());
+                        Some(op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES)
+                    }
+                    Some(_) => None,
+                };
             }
             if !hidden {
                 return None;
@@ -570,10 +577,10 @@ unsafe fn class_attribute(
     }
     let found = class.lookup(vm, name)?;
     let dty = vm.type_of(&found);
-    if !dty.flag(TypeFlags::IMMUTABLE) {
+    if dty.slots.descr_get.get().is_some() && !dty.is(&vm.types.function) {
         return None;
     }
-    if dty.slots.descr_get.get().is_some() && !dty.is(&vm.types.function) {
+    if class.changing_in(vm, name).is_some() {
         return None;
     }
     let (version, meta_version) = (class.version_tag(vm), meta.version_tag(vm));
@@ -626,9 +633,6 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
     // SAFETY: in the cache of STORE_ATTR.
     unsafe {
         if let Some(descriptor) = found {
-            if !vm.type_of(&descriptor).flag(TypeFlags::IMMUTABLE) {
-                return None;
-            }
             if let Some(member) = descriptor.downcast::<MemberDescriptor>()
                 && let Some(offset) = member.slot_offset()
                 && crate::objects::type_::is_subtype(ty, &member.objclass)

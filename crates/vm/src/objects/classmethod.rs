@@ -32,6 +32,11 @@ macro_rules! wrapper_class {
                     .into_value())
             }
 
+            /// What is wrapped, if the object has been initialized.
+            pub(crate) fn wrapped(&self) -> Option<Value> {
+                self.callable.get()
+            }
+
             fn callable(&self, vm: &Vm) -> PyResult {
                 self.callable.get().ok_or_else(|| {
                     vm.runtime_error(concat!("uninitialized ", stringify!($ty), " object"))

@@ -41,6 +41,8 @@ struct Shape {
     name: Option<Ref<Str>>,
     /// Shapes with one attribute more.
     next: FxHashMap<usize, u32>,
+    /// The shape without attribute so-and-so, where that was asked for.
+    without: Vec<(u32, u32)>,
     /// Name -> index, made when a shape with many attributes is searched.
     table: Option<FxHashMap<usize, u32>>,
 }
@@ -55,6 +57,7 @@ impl Default for Shapes {
             count: 0,
             name: None,
             next: FxHashMap::default(),
+            without: Vec::new(),
             table: None,
         };
         Shapes(MutCell::new(vec![empty(), empty()]))
@@ -122,6 +125,7 @@ impl Shapes {
                 count,
                 name: Some(name.clone()),
                 next: FxHashMap::default(),
+                without: Vec::new(),
                 table: None,
             });
             shapes[id as usize].next.insert(address, new);
@@ -129,6 +133,31 @@ impl Shapes {
         })
     }
 
+    /// The shape that `id` becomes when attribute `index` is taken away; None where there is none.
+    fn without(&self, id: u32, index: u32) -> Option<u32> {
+        let known = self.0.with(|shapes| {
+            let shape = &shapes[id as usize];
+            if index + 1 == shape.count {
+                return Some(shape.parent);
+            }
+            let mut known = shape.without.iter();
+            known.find(|(i, _)| *i == index).map(|(_, next)| *next)
+        });
+        if known.is_some() {
+            return known;
+        }
+        let mut next = ROOT;
+        for (i, name) in self.names(id).iter().enumerate() {
+            if i as u32 != index {
+                next = self.extend(next, name)?;
+            }
+        }
+        self.0
+            .with_mut(|shapes| shapes[id as usize].without.push((index, next)));
+        Some(next)
+    }
+
+    #[inline]
     pub fn count(&self, id: u32) -> u32 {
         self.0.with(|s| s[id as usize].count)
     }
@@ -348,21 +377,17 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
 
 /// Takes value `index` out: the later ones move up, and the shape becomes that of the remaining names.
 fn remove(vm: &Vm, header: &Header, attrs: &Attrs, shape: u32, index: u32) {
-    let names = vm.interp.shapes.names(shape);
-    let mut next = ROOT;
-    for (i, name) in names.iter().enumerate() {
-        if i as u32 != index {
-            // Every prefix of a shape that exists is short enough to be extended, short of running out of ids.
-            match vm.interp.shapes.extend(next, name) {
-                Some(id) => next = id,
-                None => return remove_by_dict(vm, header, &names[index as usize]),
-            }
-        }
-    }
+    let shapes = &vm.interp.shapes;
+    // Every prefix of a shape that exists is short enough to be extended, short of running out of ids.
+    let Some(next) = shapes.without(shape, index) else {
+        let names = shapes.names(shape);
+        return remove_by_dict(vm, header, &names[index as usize]);
+    };
+    let count = shapes.count(shape);
     // SAFETY: indices of the old shape; each word is moved, and the last one zeroed.
     let old = unsafe {
         let old = (*attrs.slot(header, index)).take();
-        for i in index + 1..names.len() as u32 {
+        for i in index + 1..count {
             let moved = (*attrs.slot(header, i)).take();
             std::ptr::write(attrs.slot(header, i - 1), moved);
         }

@@ -1,6 +1,7 @@
 //! Bound methods. CPython: Objects/classobject.c.
 
 use crate::function::Args;
+use crate::interpreter::call::call_with_receiver;
 use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
@@ -9,7 +10,6 @@ use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods};
-use smallvec::SmallVec;
 
 /// Create a bound instance method object.
 #[pyclass(name = "method", module = "builtins", gc, flags(HAS_WEAKREF))]
@@ -58,16 +58,7 @@ impl Method {
         let Some(method) = zelf.downcast::<Method>() else {
             return Err(vm.type_error("not a method"));
         };
-        let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
-        all.push(method.object.clone());
-        all.extend(args.args.iter().cloned());
-        vm.call_args(
-            &method.function,
-            Args {
-                args: &all,
-                kwnames: args.kwnames,
-            },
-        )
+        call_with_receiver(vm, &method.function, &method.object, args)
     }
 
     #[pyslot]

@@ -274,6 +274,15 @@ fn change_class(vm: &Vm, object: &Value, new: &Ref<Type>) -> PyResult<()> {
     }
     // SAFETY: both classes describe the same memory, as checked.
     unsafe { header.set_layout(&new.layout) };
+    let is_descriptor = |ty: &Type| {
+        (
+            ty.slots.descr_get.get().is_some(),
+            ty.slots.descr_set.get().is_some(),
+        )
+    };
+    if is_descriptor(old) != is_descriptor(new) {
+        crate::objects::type_::descriptors_changed(vm);
+    }
     if let Some(old) = old_counted {
         // SAFETY: the reference that the instance owned.
         unsafe { old.header().decref() };

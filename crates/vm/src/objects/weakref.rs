@@ -99,6 +99,21 @@ pub(super) fn references(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
     })
 }
 
+/// The reference that `weakref.ref(object)` gives again.
+fn shared(vm: &Vm, header: &Header) -> Option<Ref<WeakRef>> {
+    if !header.has_flag(Flags::HAS_WEAKREFS) {
+        return None;
+    }
+    let address = header as *const Header as usize;
+    vm.interp.state.weakrefs.0.with(|t| {
+        t.get(&address)?.iter().rev().find_map(|&r| {
+            // SAFETY: as in `references`.
+            let found = unsafe { Ref::of_living_payload(&*(r as *const WeakRef)) }?;
+            is_shared(vm, &found).then_some(found)
+        })
+    })
+}
+
 /// Whether a reference is one that `weakref.ref(object)` gives again.
 fn is_shared(vm: &Vm, reference: &Ref<WeakRef>) -> bool {
     reference.callback.with(Option::is_none)
@@ -193,11 +208,7 @@ impl WeakRef {
     pub fn make(vm: &Vm, cls: &Ref<Type>, target: &Value, callback: Option<Value>) -> PyResult {
         let header = WeakRef::check_target(vm, target)?;
         if callback.is_none() && cls.is(&vm.types.weakref) {
-            let shared = references(vm, header)
-                .into_iter()
-                .next()
-                .filter(|r| is_shared(vm, r));
-            if let Some(shared) = shared {
+            if let Some(shared) = shared(vm, header) {
                 return Ok(shared.into_value());
             }
         }

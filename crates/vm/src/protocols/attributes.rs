@@ -2,6 +2,7 @@
 //!
 //! CPython: Objects/object.c (PyObject_GetAttr, _PyObject_GenericGetAttrWithDict, _PyObject_GetMethod).
 
+use crate::interpreter::attr_cache;
 use crate::objects::dict::Dict;
 use crate::objects::instance;
 use crate::objects::module::Module;
@@ -118,6 +119,9 @@ pub fn generic_get(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
 
 /// As [`generic_get`], None where there is no such attribute.
 pub fn generic_get_optional(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option<Value>> {
+    if let Some(known) = attr_cache::quick(vm, object, name) {
+        return Ok(known);
+    }
     let ty = vm.type_of(object);
     let descriptor = ty.lookup(vm, name);
     let mut get = None;
@@ -173,6 +177,11 @@ pub fn generic_set(
     name: &Ref<Str>,
     value: Option<&Value>,
 ) -> PyResult<()> {
+    if let Some(value) = value
+        && attr_cache::store(vm, object, name, value)
+    {
+        return Ok(());
+    }
     let ty = vm.type_of(object);
     let descriptor = ty.lookup(vm, name);
     if let Some(d) = &descriptor

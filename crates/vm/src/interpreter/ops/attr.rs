@@ -1,11 +1,13 @@
 //! Attributes, methods, `super()`.
 
 use super::*;
-use crate::interpreter::{attr_cache, specialize};
+use crate::interpreter::attr_cache::{self, kind};
+use crate::interpreter::specialize;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
 use crate::objects::instance;
 use crate::objects::module::Module;
+use crate::objects::property::Property;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::attributes as attribute;
 use crate::vm::PyResult;
@@ -16,46 +18,105 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
     // SAFETY: as for the slow paths.
     unsafe {
         let name = name(fp, arg >> 1);
-        let owner = (*sp.sub(1)).view();
+        let receiver = *sp.sub(1);
+        let owner = receiver.view();
+        let wants_method = arg & 1 != 0;
         if let Some(header) = owner.header() {
-            let (word, is_method) = vm.interp.attr_cache.quick(header, name, arg & 1 != 0);
-            if word != 0 {
-                let receiver = *sp.sub(1);
-                *sp.sub(1) = Slot::new(Slot(word).to_value());
-                if is_method {
-                    *sp = receiver;
-                    return Ok((pc.add(10), sp.add(1)));
-                }
-                *sp = Slot::EMPTY;
-                let sp = sp.add((arg & 1) as usize);
-                (*fp).sp = sp;
-                receiver.release();
-                return Ok((pc.add(10), sp));
-            }
-        }
-        match attr_cache::load(vm, &owner, name, arg & 1 != 0) {
-            Some(attr_cache::Loaded::Value(value)) => return loaded(pc, sp, fp, arg, value),
-            Some(attr_cache::Loaded::Method(value)) => {
-                let receiver = *sp.sub(1);
-                *sp.sub(1) = Slot::new(value);
-                *sp = receiver;
-                return Ok((pc.add(10), sp.add(1)));
-            }
-            Some(attr_cache::Loaded::Descriptor(descriptor)) => {
-                if let Some(get) = vm.type_of(&descriptor).slots.descr_get.get() {
-                    let class = vm.type_of(&owner).to_ref().into_value();
-                    let value = match get(vm, &descriptor, Some(&owner), Some(&class)) {
-                        Ok(value) => value,
-                        Err(raised) => {
-                            attribute::annotate_error(vm, &owner, name);
-                            return Err(raised);
-                        }
-                    };
+            let (mut kind, place) = attr_cache::find(vm, header, name, wants_method);
+            if kind & kind::DICT_FIRST != 0 {
+                if let Some(dict) = instance::attrs(header).and_then(|a| a.dict())
+                    && let Some(value) = dict.get_str(vm, name)?
+                {
                     return loaded(pc, sp, fp, arg, value);
                 }
+                kind -= kind::DICT_FIRST;
             }
-            None => {}
+            match kind {
+                kind::GENERAL | kind::ABSENT => {}
+                kind::GETSET => {
+                    if let Some(get) = attr_cache::getter(place) {
+                        let value = get(vm, &owner).inspect_err(|_| {
+                            attribute::annotate_error(vm, &owner, name);
+                        })?;
+                        return loaded(pc, sp, fp, arg, value);
+                    }
+                }
+                _ => {
+                    if let Some(value) = attr_cache::value_of(vm, header, name, (kind, place)) {
+                        match kind {
+                            kind::METHOD => {
+                                *sp.sub(1) = Slot::new(value);
+                                *sp = receiver;
+                                return Ok((pc.add(10), sp.add(1)));
+                            }
+                            kind::CLASS_METHOD => {
+                                let ty = Type::of_header(header);
+                                *sp.sub(1) = Slot::new(value);
+                                if ty.flag(TypeFlags::TYPE_SUBCLASS) {
+                                    *sp = receiver;
+                                } else {
+                                    *sp = Slot::new(ty.to_ref().into_value());
+                                    (*fp).sp = sp.add(1);
+                                    receiver.release();
+                                }
+                                return Ok((pc.add(10), sp.add(1)));
+                            }
+                            kind::BIND | kind::DATA => {
+                                return load_bound(pc, sp, fp, vm, arg, value);
+                            }
+                            _ => return loaded(pc, sp, fp, arg, value),
+                        }
+                    }
+                }
+            }
         }
+        load_general(pc, sp, fp, vm, arg)
+    }
+}
+
+/// What the descriptor gives for the owner. A property's getter is entered in the same loop.
+#[inline(never)]
+unsafe fn load_bound(
+    pc: Pc,
+    sp: Sp,
+    fp: Fp,
+    vm: &Vm,
+    arg: u32,
+    descriptor: Value,
+) -> PyResult<Step> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let name = name(fp, arg >> 1);
+        let owner = (*sp.sub(1)).view();
+        let ty = vm.type_of(&descriptor);
+        if arg & 1 == 0
+            && ty.is(&vm.types.property)
+            && let Some(property) = descriptor.downcast::<Property>()
+            && let Some(getter) = property.getter()
+            && let Ok(getter) = getter.downcast_into::<Function>()
+        {
+            (*fp).return_offset = 10;
+            (*fp).sp = sp.sub(1);
+            return super::call::push_exact(vm, fp, getter, sp.sub(1), 1);
+        }
+        let Some(get) = ty.slots.descr_get.get() else {
+            return load_general(pc, sp, fp, vm, arg);
+        };
+        let class = vm.type_of(&owner).to_ref().into_value();
+        let value = get(vm, &descriptor, Some(&owner), Some(&class)).inspect_err(|_| {
+            attribute::annotate_error(vm, &owner, name);
+        })?;
+        loaded(pc, sp, fp, arg, value)
+    }
+}
+
+/// The general path: nothing is known of the attribute.
+#[inline(never)]
+unsafe fn load_general(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let name = name(fp, arg >> 1);
+        let owner = (*sp.sub(1)).view();
         if arg & 1 == 0 {
             let value = attribute::get(vm, &owner, name)?;
             return Ok((pc.add(10), replace_top(fp, sp, 1, value)));
@@ -96,6 +157,16 @@ unsafe fn cache_u64(at: Pc) -> u64 {
     unsafe { (at as *const u64).read_unaligned() }
 }
 
+/// A shape in which the attribute of the instance does not stand: the next instance will have it too.
+unsafe fn note_shape(pc: Pc, owner: &Value) {
+    if let Some(shape) = owner.header().and_then(instance::attrs).map(|a| a.shape())
+        && shape != instance::DICT
+    {
+        // SAFETY: in the cache of LOAD_ATTR.
+        unsafe { (pc.add(4) as *mut u32).write_unaligned(shape) };
+    }
+}
+
 ops! {
     fn load_attr(pc, sp, fp, vm, arg) {
         if counter_due(pc) {
@@ -122,11 +193,7 @@ ops! {
             None => {
                 *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                 *sp = receiver;
-                if let Some(shape) = owner.header().and_then(instance::attrs).map(|a| a.shape())
-                    && shape != instance::DICT
-                {
-                    (pc.add(4) as *mut u32).write_unaligned(shape);
-                }
+                note_shape(pc, &owner);
                 Ok((pc.add(10), sp.add(1)))
             }
             Some(value) => loaded(pc, sp, fp, arg, value),
@@ -164,19 +231,17 @@ ops! {
         load_any(pc, sp, fp, vm, arg)
     }
 
-    fn load_attr_nondescriptor(pc, sp, fp, vm, arg) {
+    fn load_attr_other_shape(pc, sp, fp, vm, arg) {
+        // The class is the one seen: only an attribute of the instance itself could hide the class's value.
         let owner = (*sp.sub(1)).view();
-        let ty = vm.type_of(&owner);
-        if ty.version.get() == cache_u32(pc.add(2)) {
-            let hidden = if ty.flag(TypeFlags::HAS_DICT) { instance::get(vm, &owner, name(fp, arg >> 1))? } else { None };
-            let value = match hidden {
-                Some(value) => value,
-                None => Slot(cache_u64(pc.add(6))).to_value(),
-            };
-            return loaded(pc, sp, fp, arg, value);
-        }
-        missed(pc, op::LOAD_ATTR);
-        load_any(pc, sp, fp, vm, arg)
+        let value = match instance::get(vm, &owner, name(fp, arg >> 1))? {
+            Some(value) => value,
+            None => {
+                note_shape(pc, &owner);
+                Slot(cache_u64(pc.add(6))).to_value()
+            }
+        };
+        loaded(pc, sp, fp, arg, value)
     }
 
     fn load_attr_with_hint(pc, sp, fp, vm, arg) {

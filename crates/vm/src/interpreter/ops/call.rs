@@ -15,14 +15,15 @@ use crate::objects::list::List;
 use crate::objects::method::Method;
 use crate::objects::set::Set;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::Type;
 use crate::objects::type_::attributes::construct;
+use crate::objects::type_::slot_defs::slot_call;
+use crate::objects::type_::slots::CallFn;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::{object, sequence};
 use crate::vm::PyResult;
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
 use naja_heap::{Header, Ref};
-use std::mem::ManuallyDrop;
 
 /// Writes the head of a frame whose local variables are in place, for a call from `caller` in the loop.
 #[inline(always)]
@@ -45,9 +46,9 @@ pub(in crate::interpreter) unsafe fn fill_frame(
             builtins: function.builtins.as_ptr() as *const Header,
             locals: Slot::EMPTY,
             frame_object: Slot::EMPTY,
-            return_offset: 0,
             owner: Owner::ThreadStack,
             entry: false,
+            return_offset: 0,
             init_call: false,
             generator: std::ptr::null(),
             last_line: -1,
@@ -126,6 +127,101 @@ pub(in crate::interpreter) unsafe fn push_frame(
         vm.depth.set(depth + 1);
         vm.stack.current.set(new);
         Ok(new)
+    }
+}
+
+/// Takes positional and keyword arguments of a call with unpacked ones off the stack, whose end is `sp`.
+#[inline(always)]
+unsafe fn take_unpacked(sp: Sp) -> (Value, Option<Value>) {
+    // SAFETY: the instruction's operands: a tuple, and a dict or nothing.
+    unsafe {
+        let positional = (*sp.sub(2)).into_value();
+        let keywords = *sp.sub(1);
+        let keywords = if keywords.is_empty() {
+            None
+        } else {
+            Some(keywords.into_value())
+        };
+        (positional, keywords)
+    }
+}
+
+/// As [`push_frame`] for `function(*positional, **keywords)`, with an object before the arguments where a method is called.
+unsafe fn push_unpacked(
+    vm: &Vm,
+    caller: Fp,
+    function: Ref<Function>,
+    receiver: Option<Value>,
+    positional: Value,
+    keywords: Option<Value>,
+) -> PyResult<Fp> {
+    // SAFETY: the frame's memory is fresh; whatever was bound when binding failed is released.
+    unsafe {
+        let Ok(positional) = positional.downcast_into::<Tuple>() else {
+            return Err(vm.system_error("positional arguments are not a tuple"));
+        };
+        let keywords = keywords.and_then(|k| k.downcast_into::<Dict>().ok());
+        let code = function.code_ptr();
+        let depth = vm.depth.get();
+        if depth >= vm.interp.recursion_limit() {
+            return Err(vm.recursion_exceeded(""));
+        }
+        let new = vm.stack.push((*code).frame_slots());
+        if new.is_null() {
+            return Err(vm.memory_error(""));
+        }
+        let to = locals(new);
+        let total = (*code).nlocalsplus as usize;
+        for i in 0..total {
+            *to.add(i) = Slot::EMPTY;
+        }
+        if let Err(raised) =
+            bind::bind_unpacked(vm, &function, &*code, to, receiver, &positional, keywords)
+        {
+            release_all(to, total);
+            vm.stack.pop(new);
+            return Err(raised);
+        }
+        let payload: *const Function = &*function;
+        fill_frame(
+            new,
+            caller,
+            code,
+            Slot::new(function.into_value()),
+            &*payload,
+        );
+        if (*code).flags & flags::OPTIMIZED == 0 {
+            (*new).locals = Slot::new((*payload).globals.to_value());
+        }
+        vm.depth.set(depth + 1);
+        vm.stack.current.set(new);
+        Ok(new)
+    }
+}
+
+/// A call with keywords of which some are no plain strings.
+#[cold]
+#[inline(never)]
+unsafe fn call_odd_keywords(pc: Pc, sp: Sp, fp: Fp, vm: &Vm) -> PyResult<Step> {
+    // SAFETY: as for the slow paths: callable, object or nothing, tuple, dict.
+    unsafe {
+        let (callable, positional) = ((*sp.sub(4)).view(), (*sp.sub(2)).view());
+        let keywords = (*sp.sub(1)).view();
+        let items = positional
+            .downcast::<Tuple>()
+            .map_or(&[][..], |t| t.items());
+        let (mut values, names) = bind::flatten(vm, items, keywords.downcast::<Dict>())?;
+        if !(*sp.sub(3)).is_empty() {
+            values.insert(0, (*sp.sub(3)).to_value());
+        }
+        let args = Args {
+            args: &values,
+            kwnames: names.as_ref(),
+        };
+        let result = crate::interpreter::call::call_native(vm, &callable, args)?;
+        let sp = replace_top(fp, sp, 4, result);
+        after_call(vm, fp, sp)?;
+        Ok((pc.add(1), sp))
     }
 }
 
@@ -292,6 +388,27 @@ fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult
     }
 }
 
+/// An object whose class has a Python `__call__` is taken apart alike: that function, and the object as first argument.
+#[inline(always)]
+unsafe fn unpack_callable(vm: &Vm, callable: *mut Slot, receiver: *mut Slot) {
+    // SAFETY: the instruction's operands.
+    unsafe {
+        if (*receiver).is_empty() && (*callable).is_pointer() {
+            let view = (*callable).view();
+            let ty = vm.type_of(&view);
+            if ty.flag(TypeFlags::HEAPTYPE)
+                && let Some(call) = ty.slots.call.get()
+                && std::ptr::fn_addr_eq(call, slot_call as CallFn)
+                && let Some(method) = ty.lookup(vm, &vm.names.__call__)
+                && vm.type_of(&method).is(&vm.types.function)
+            {
+                *receiver = *callable;
+                *callable = Slot::new(method);
+            }
+        }
+    }
+}
+
 /// Any call without keywords.
 unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> {
     // SAFETY: as for the slow paths.
@@ -299,6 +416,7 @@ unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
         let n = arg as usize;
         let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
         unpack_method(vm, callable, receiver);
+        unpack_callable(vm, callable, receiver);
         let has_self = !(*receiver).is_empty() as usize;
         let view = (*callable).view();
         if vm.type_of(&view).is(&vm.types.function) {
@@ -581,6 +699,7 @@ ops! {
         let sp = drop_top(fp, sp, 1);
         let (callable, receiver) = (sp.sub(n + 2), sp.sub(n + 1));
         unpack_method(vm, callable, receiver);
+        unpack_callable(vm, callable, receiver);
         let has_self = !(*receiver).is_empty() as usize;
         let view = (*callable).view();
         if vm.type_of(&view).is(&vm.types.function) {
@@ -614,42 +733,72 @@ ops! {
     }
 
     fn call_function_ex(pc, sp, fp, vm, arg) {
-        // callable, unused, positional arguments, keywords or nothing
-        let callable = (*sp.sub(4)).view();
+        // callable, nothing (a method's object), positional arguments, keywords or nothing
+        let (callable, receiver) = (sp.sub(4), sp.sub(3));
         let positional = (*sp.sub(2)).view();
-        let positional = match positional.downcast::<Tuple>() {
-            Some(tuple) if vm.type_of(&positional).is(&vm.types.tuple) => tuple.clone(),
-            _ => bind::star_args(vm, &callable, &positional)?,
-        };
-        let keywords = *sp.sub(1);
-        let keywords = if keywords.is_empty() { None } else { Some(keywords.to_value()) };
-        let (mut values, names) = bind::flatten(vm, positional.items(), keywords.as_ref().and_then(|k| k.downcast::<Dict>()))?;
-        let target = (*sp.sub(4)).to_value();
-        let sp = drop_top(fp, sp, 4);
-        let (target, receiver) = match target.downcast::<Method>() {
-            Some(method) if vm.type_of(&target).is(&vm.types.method) => (method.function.clone(), Some(method.object.clone())),
-            _ => (target, None),
-        };
-        if let Some(receiver) = receiver {
-            values.insert(0, receiver);
+        if !vm.type_of(&positional).is(&vm.types.tuple) {
+            let tuple = bind::star_args(vm, &(*callable).view(), &positional)?;
+            let old = std::ptr::replace(sp.sub(2), Slot::new(tuple.into_value()));
+            old.release();
         }
-        if vm.type_of(&target).is(&vm.types.function)
-            && let Ok(function) = target.clone().downcast_into::<Function>()
-        {
+        if !(*sp.sub(1)).is_empty() {
+            let keywords = (*sp.sub(1)).view();
+            let keywords = keywords.downcast::<Dict>();
+            if keywords.is_none_or(|k| k.is_empty()) {
+                let old = std::ptr::replace(sp.sub(1), Slot::EMPTY);
+                old.release();
+            } else if keywords.is_some_and(|k| !k.table.with(|t| t.only_str())) {
+                return call_odd_keywords(pc, sp, fp, vm);
+            }
+        }
+        unpack_method(vm, callable, receiver);
+        let view = (*callable).view();
+        if vm.type_of(&view).is(&vm.types.function) {
+            let function = (*callable).into_value();
+            let object = std::mem::replace(&mut *receiver, Slot::EMPTY);
+            let object = if object.is_empty() { None } else { Some(object.into_value()) };
+            let (positional, keywords) = take_unpacked(sp);
+            (*fp).sp = callable;
             (*fp).return_offset = 1;
-            let count = values.len() - names.as_ref().map_or(0, |n| n.len());
-            // The values move into the frame; the vector only gives its buffer back.
-            let mut values = ManuallyDrop::new(values);
-            let pushed = push_frame(vm, fp, function, values.as_mut_ptr() as Sp, count, names.as_ref());
-            values.set_len(0);
-            ManuallyDrop::drop(&mut values);
-            let new = pushed?;
+            let Ok(function) = function.downcast_into::<Function>() else {
+                return Err(vm.system_error("a function's type without a function"));
+            };
+            let new = push_unpacked(vm, fp, function, object, positional, keywords)?;
             return Ok(((*new).pc, (*new).sp));
         }
-        let result = crate::interpreter::call::call_native(vm, &target, Args { args: &values, kwnames: names.as_ref() })?;
-        *sp = Slot::new(result);
-        after_call(vm, fp, sp.add(1))?;
-        Ok((pc.add(1), sp.add(1)))
+        if (*receiver).is_empty()
+            && let Some(class) = view.downcast::<Type>()
+            && let Some(init) = specialize::python_init(vm, class)
+        {
+            let object = vm.new_object_of(class, crate::objects::object::Object)?.into_value();
+            let (positional, keywords) = take_unpacked(sp);
+            // As in `enter_init`.
+            let class = std::ptr::replace(callable, Slot::new(object.clone()));
+            (*fp).sp = receiver;
+            class.release();
+            (*fp).return_offset = 1;
+            let new = push_unpacked(vm, fp, init, Some(object), positional, keywords)?;
+            (*new).init_call = true;
+            return Ok(((*new).pc, (*new).sp));
+        }
+        let positional = (*sp.sub(2)).view();
+        let items = positional.downcast::<Tuple>().map_or(&[][..], |t| t.items());
+        let result = if (*receiver).is_empty() && (*sp.sub(1)).is_empty() {
+            crate::interpreter::call::call_native(vm, &view, Args { args: items, kwnames: None })
+        } else {
+            let keywords = *sp.sub(1);
+            let keywords = if keywords.is_empty() { None } else { Some(keywords.to_value()) };
+            let keywords = keywords.as_ref().and_then(|k| k.downcast::<Dict>());
+            let (mut values, names) = bind::flatten(vm, items, keywords)?;
+            if !(*receiver).is_empty() {
+                values.insert(0, (*receiver).to_value());
+            }
+            let args = Args { args: &values, kwnames: names.as_ref() };
+            crate::interpreter::call::call_native(vm, &view, args)
+        };
+        let sp = replace_top(fp, sp, 4, result?);
+        after_call(vm, fp, sp)?;
+        Ok((pc.add(1), sp))
     }
 
     fn call_intrinsic_1(pc, sp, fp, vm, arg) {

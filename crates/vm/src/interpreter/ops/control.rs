@@ -22,8 +22,12 @@ pub(in crate::interpreter) unsafe fn pop_frame(vm: &Vm, fp: Fp) -> Fp {
         let mut slot = locals(fp);
         let end = (*fp).sp;
         while slot < end {
-            (*slot).release();
+            // Emptied first: what a finalizer does may look at the frame.
+            std::ptr::replace(slot, Slot::EMPTY).release();
             slot = slot.add(1);
+        }
+        if !(*fp).frame_object.is_empty() {
+            crate::objects::frame::take_over(vm, fp);
         }
         if !(*fp).locals.is_empty() {
             (*fp).locals.release();
@@ -34,6 +38,34 @@ pub(in crate::interpreter) unsafe fn pop_frame(vm: &Vm, fp: Fp) -> Fp {
         func.release();
         prev
     }
+}
+
+/// Gives up the last reference that a local variable of a frame that ends held.
+#[cold]
+#[inline(never)]
+pub(in crate::interpreter) unsafe fn release_local(slot: Slot, pc: Pc, sp: Sp, fp: Fp) {
+    // SAFETY: called by the loop with its own state, at a return.
+    unsafe {
+        (*fp).pc = pc;
+        (*fp).sp = sp;
+        (*(slot.0 as *const naja_heap::Header)).end();
+    }
+}
+
+/// The frame of a return got a frame object while its local variables were released.
+#[cold]
+#[inline(never)]
+pub(in crate::interpreter) unsafe fn show_ended(vm: &Vm, fp: Fp) {
+    // SAFETY: `fp` is the current frame.
+    unsafe { crate::objects::frame::take_over(vm, fp) }
+}
+
+/// Gives up the last reference to the function of a frame that has ended.
+#[cold]
+#[inline(never)]
+pub(in crate::interpreter) unsafe fn release_function(func: Slot) {
+    // SAFETY: the frame owned it, and the caller's frame, whose state is stored, is current.
+    unsafe { (*(func.0 as *const naja_heap::Header)).end() }
 }
 
 /// An inlined constructor's `__init__` returned something else than None.
@@ -58,6 +90,14 @@ ops! {
         let target = pc.add(2).sub(arg as usize);
         vm.handle_breaker()?;
         Ok((target, sp))
+    }
+
+    #[cold]
+    fn after_native(pc, sp, fp, vm, arg) {
+        // Behind a call, of which the exception is to be.
+        (*fp).pc = pc.sub(4);
+        vm.handle_breaker()?;
+        Ok((pc, sp))
     }
 
     fn resume(pc, sp, fp, vm, arg) {

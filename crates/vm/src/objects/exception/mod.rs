@@ -119,6 +119,9 @@ impl BaseException {
     pub fn set_field(&self, index: usize, value: Option<Value>) {
         let old = self.fields.with_mut(|f| {
             if f.len() <= index {
+                if value.is_none() {
+                    return None;
+                }
                 f.resize(index + 1, None);
             }
             std::mem::replace(&mut f[index], value)

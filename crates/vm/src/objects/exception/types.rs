@@ -325,10 +325,13 @@ pub fn fill_new(
     exception: &Ref<BaseException>,
     args: Args,
 ) -> PyResult<()> {
-    if !cls.flag(TypeFlags::SPECIAL_EXCEPTION) {
+    let t = &vm.types.exceptions;
+    if !cls.flag(TypeFlags::SPECIAL_EXCEPTION)
+        || cls.is(&t.stop_iteration)
+        || cls.is(&t.attribute_error)
+    {
         return Ok(());
     }
-    let t = &vm.types.exceptions;
     if is_subtype(cls, &t.base_exception_group) {
         return super::group::fill(vm, cls, exception, args);
     }
@@ -424,6 +427,10 @@ pub fn init(vm: &Vm, exception: &Ref<BaseException>, args: Args) -> PyResult<()>
     let ty = vm.type_of(exception.as_value());
     let positional = args.positional();
     if !ty.flag(TypeFlags::SPECIAL_EXCEPTION) && args.keyword_count() == 0 {
+        return set_args(vm, exception, positional);
+    }
+    if ty.is(&t.stop_iteration) && args.keyword_count() == 0 {
+        exception.set_field(STOP_VALUE, positional.first().cloned());
         return set_args(vm, exception, positional);
     }
     if is_subtype(ty, &t.os_error) {

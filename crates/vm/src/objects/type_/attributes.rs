@@ -4,6 +4,7 @@
 
 use super::{Type, TypeFlags, class_new, is_subtype, slot_defs};
 use crate::function::{Args, GetSetDef};
+use crate::interpreter::attr_cache;
 use crate::objects::dict::Dict;
 use crate::objects::mappingproxy::MappingProxy;
 use crate::objects::str_::{self, Str};
@@ -63,6 +64,10 @@ pub static WEAKREF: GetSetDef = GetSetDef {
 
 /// The `__dict__` descriptor of a built-in class among the bases (`type`'s, a module's), which goes before the generic one.
 fn builtin_dict_descriptor(vm: &Vm, object: &Value) -> PyResult<Option<Value>> {
+    let object_class = &vm.types.object;
+    if std::ptr::eq(vm.type_of(object).layout.payload, object_class.layout.payload) {
+        return Ok(None);
+    }
     let mut at = Some(vm.type_of(object).to_ref());
     while let Some(class) = at {
         let native = !class.flag(TypeFlags::HEAPTYPE) && class.base().is_some();
@@ -147,6 +152,9 @@ pub(crate) fn type_get_optional(
     name: &Ref<Str>,
 ) -> PyResult<Option<Value>> {
     let object = ty.as_value();
+    if let Some(known) = attr_cache::quick(vm, object, name) {
+        return Ok(known);
+    }
     let meta = vm.type_of(object);
     let meta_attribute = meta.lookup(vm, name);
     let mut meta_get = None;
@@ -203,6 +211,14 @@ pub fn type_setattro(
         Some(value) => {
             let old = dict.get_str(vm, &name)?;
             dict.set_str(vm, &name, value.clone())?;
+            if let Some(old) = &old
+                && is_plain(vm, old)
+                && is_plain(vm, value)
+                && !is_special(&name)
+                && ty.replaces_often(&name)
+            {
+                return Ok(());
+            }
             old
         }
         None => match dict.remove_str(vm, &name)? {
@@ -220,12 +236,27 @@ pub fn type_setattro(
         },
     };
     ty.modified();
-    let bytes = name.as_bytes();
-    if bytes.starts_with(b"__") && bytes.ends_with(b"__") {
+    if is_special(&name) {
         slot_defs::update_slot(vm, ty, &name)?;
+        let names = vm.names;
+        let protocol = [&names.__get__, &names.__set__, &names.__delete__];
+        if protocol.iter().any(|n| n.is(&name)) {
+            super::descriptors_changed(vm);
+        }
     }
     drop(old); // its release must not see stale caches
     Ok(())
+}
+
+fn is_special(name: &Ref<Str>) -> bool {
+    let bytes = name.as_bytes();
+    bytes.starts_with(b"__") && bytes.ends_with(b"__")
+}
+
+/// Whether the value is no descriptor.
+fn is_plain(vm: &Vm, value: &Value) -> bool {
+    let slots = &vm.type_of(value).slots;
+    slots.descr_get.get().is_none() && slots.descr_set.get().is_none()
 }
 
 fn own(vm: &Vm, ty: &Type, name: &Ref<Str>) -> PyResult<Option<Value>> {
@@ -330,7 +361,11 @@ impl Type {
     fn __name__(&self, vm: &Vm) -> PyResult {
         match self.heap_name.get() {
             Some(name) => Ok(name.into_value()),
-            None => Ok(vm.new_str(self.name())?.into_value()),
+            None => {
+                let name = vm.intern(self.static_name);
+                self.heap_name.set(Some(name.clone()));
+                Ok(name.into_value())
+            }
         }
     }
 
@@ -359,7 +394,11 @@ impl Type {
     fn __qualname__(&self, vm: &Vm) -> PyResult {
         match self.qualname.get() {
             Some(name) => Ok(name.into_value()),
-            None => Ok(vm.new_str(qualname(self))?.into_value()),
+            None => {
+                let name = vm.intern(&qualname(self));
+                self.qualname.set(Some(name.clone()));
+                Ok(name.into_value())
+            }
         }
     }
 

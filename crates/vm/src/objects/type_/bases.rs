@@ -74,7 +74,10 @@ pub fn set_bases(vm: &Vm, ty: &Ref<Type>, value: &Value) -> PyResult<()> {
             base.add_subclass(ty)
         }
     }
-    fix_slots(vm, ty)
+    fix_slots(vm, ty)?;
+    // Instances may be descriptors now.
+    super::descriptors_changed(vm);
+    Ok(())
 }
 
 fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {

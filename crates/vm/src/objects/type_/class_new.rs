@@ -57,6 +57,7 @@ fn blank(
         slot_names: MutCell::new(Vec::new()),
         cached_init: MutCell::new(None),
         cached_getitem: MutCell::new(None),
+        changing: MutCell::default(),
         plain_class: Cell::new(0),
         inline_hint: Cell::new(0),
         watched: Cell::new(false),

@@ -108,6 +108,8 @@ pub struct Type {
     /// How many attribute values new instances hold inline.
     pub(crate) inline_hint: Cell<u32>,
     pub(crate) watched: Cell<bool>,
+    /// Names whose values have been replaced while lookups were cached, with how often.
+    pub(crate) changing: MutCell<Vec<(usize, u32)>>,
     /// The version at which `__class__` of the instances was found to be `object`'s.
     pub(crate) plain_class: Cell<u32>,
 }
@@ -277,6 +279,64 @@ impl Type {
         }
     }
 
+    /// What the class itself has of `name`.
+    pub(crate) fn own(&self, vm: &Vm, name: &Ref<Str>) -> Option<Value> {
+        match self.dict(vm).and_then(|dict| dict.get_str(vm, name)) {
+            Ok(found) => found,
+            Err(_) => {
+                vm.clear_exception();
+                None
+            }
+        }
+    }
+
+    /// Notes that the class's value of `name` is replaced, both values being no descriptors. True: it has been so often that
+    /// caches hold the place of the value instead of the value, and the class need not change its version.
+    pub(crate) fn replaces_often(&self, name: &Ref<Str>) -> bool {
+        let address = name.as_ptr() as usize;
+        self.changing
+            .with_mut(|names| match names.iter_mut().find(|n| n.0 == address) {
+                Some((_, count)) if *count > CHANGES => true,
+                Some((_, count)) => {
+                    *count += 1;
+                    false // the last time caches are ended: what is put into them from now on knows
+                }
+                None => {
+                    if self.version.get() != 0 {
+                        names.push((address, 1));
+                    }
+                    false
+                }
+            })
+    }
+
+    fn is_changing(&self, name: &Ref<Str>) -> bool {
+        let address = name.as_ptr() as usize;
+        self.changing
+            .with(|names| names.iter().any(|n| n.0 == address && n.1 > CHANGES))
+    }
+
+    /// The class from which this one has `name`, if the value there changes without ending caches.
+    pub(crate) fn changing_in(&self, vm: &Vm, name: &Ref<Str>) -> Option<*const Type> {
+        if !self.changing_anywhere(name) {
+            return None;
+        }
+        let mro = self.mro.get()?;
+        let mut classes = mro.items().iter().filter_map(|c| c.downcast::<Type>());
+        let holder = classes.find(|class| class.own(vm, name).is_some())?;
+        holder.is_changing(name).then_some(&raw const **holder)
+    }
+
+    /// Whether some class of the MRO has a value of `name` that changes often.
+    pub(crate) fn changing_anywhere(&self, name: &Ref<Str>) -> bool {
+        self.mro.with(|mro| {
+            mro.as_ref().is_some_and(|mro| {
+                let mut classes = mro.items().iter().filter_map(|c| c.downcast::<Type>());
+                classes.any(|class| class.is_changing(name))
+            })
+        })
+    }
+
     /// Looks `name` up along the MRO, without binding: `_PyType_Lookup`. Never raises, runs no Python for `str` names.
     #[inline]
     pub fn lookup(&self, vm: &Vm, name: &Ref<Str>) -> Option<Value> {
@@ -391,7 +451,19 @@ fn is_subtype_slow(sub: &Type, base: &Type) -> bool {
     }
 }
 
+/// Ends the caches of all classes: values in them may have become descriptors.
+#[cold]
+pub(crate) fn descriptors_changed(vm: &Vm) {
+    vm.types.object.modified()
+}
+
+/// After so many replacements of an attribute caches hold its place.
+const CHANGES: u32 = 3;
+
 const CACHE_SIZE: usize = 4096;
+
+/// Added to an entry's version: it gives the class that holds the value.
+const PLACE: u64 = 1 << 32;
 
 /// `[version, name, value]`: the value is the word found, or 0; it is alive as long as `version` is current, because the
 /// type's dictionary holds it. (An array, so that the empty cache is memory never touched.)
@@ -418,11 +490,12 @@ impl MethodCache {
         let address = name.as_ptr() as usize;
         let index = (version as usize ^ (address >> 4)) & (CACHE_SIZE - 1);
         if version != 0 {
-            let hit = self.0.with(|c| {
-                let [of, named, value] = c[index];
-                (of == version as u64 && named == address as u64).then_some(value)
-            });
-            if let Some(word) = hit {
+            let [of, named, word] = self.0.with(|c| c[index]);
+            if named == address as u64 && of as u32 == version {
+                if of & PLACE != 0 {
+                    // SAFETY: the class is an ancestor of one whose version is current.
+                    return unsafe { (*(word as *const Type)).own(vm, name) };
+                }
                 // SAFETY: the version is current, so the dictionary entry that the word was read from still holds it.
                 return (word != 0).then(|| unsafe { naja_heap::slot::Slot(word).to_value() });
             }
@@ -432,12 +505,17 @@ impl MethodCache {
             let version = ty.version_tag(vm);
             let index = (version as usize ^ (address >> 4)) & (CACHE_SIZE - 1);
             if version != 0 {
-                let value = found.as_ref().map_or(0, Value::bits);
+                let mut key = version as u64;
+                let mut value = found.as_ref().map_or(0, Value::bits);
+                if let Some(holder) = ty.changing_in(vm, name) {
+                    key |= PLACE;
+                    value = holder as u64;
+                }
                 // Interned names are immortal or are taken out with the interner, so the address stays the name's.
                 // SAFETY: plain words are written, nothing is dropped.
                 unsafe {
                     self.0
-                        .with_mut_no_drop(|c| c[index] = [version as u64, address as u64, value])
+                        .with_mut_no_drop(|c| c[index] = [key, address as u64, value])
                 }
             }
         }

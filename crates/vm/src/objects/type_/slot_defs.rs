@@ -11,6 +11,7 @@ use crate::function::descriptor::{
 };
 use crate::function::native::NativeFunction;
 use crate::function::{Args, MethodKind, SlotWrapper, TypeDef};
+use crate::interpreter::call::{call_bound, call_with_receiver};
 use crate::objects::dict::Dict;
 use crate::objects::str_::Str;
 use crate::protocols::attributes::{self, Method};
@@ -38,44 +39,59 @@ pub struct SlotDef {
 // ---- trampolines: from a slot to a Python method ----
 
 /// Calls the method `name` of the class of `args[0]`.
+#[inline]
 fn call(vm: &Vm, receiver: &Value, name: &Ref<Str>, args: &[&Value]) -> PyResult {
-    match attributes::lookup_special(vm, receiver, name)? {
-        Some(Method::Unbound(method)) => {
-            let mut all: SmallVec<[Value; 4]> = SmallVec::new();
-            all.push(receiver.clone());
-            all.extend(args.iter().map(|&v| v.clone()));
-            vm.call(&method, &all)
-        }
-        Some(Method::Bound(method)) => {
-            let all: SmallVec<[Value; 4]> = args.iter().map(|&v| v.clone()).collect();
-            vm.call(&method, &all)
-        }
+    match vm.type_of(receiver).lookup(vm, name) {
+        Some(method) => call_found(vm, receiver, method, args),
         None => Err(attributes::no_attribute(vm, receiver, name)),
     }
+}
+
+/// Calls a method found on the receiver's class.
+#[inline]
+fn call_found(vm: &Vm, receiver: &Value, method: Value, args: &[&Value]) -> PyResult {
+    let ty = vm.type_of(&method);
+    if ty.flag(TypeFlags::METHOD_DESCRIPTOR) {
+        return call_bound(vm, &method, receiver, args);
+    }
+    let method = match ty.slots.descr_get.get() {
+        Some(get) => {
+            let owner = vm.type_of(receiver).to_ref().into_value();
+            get(vm, &method, Some(receiver), Some(&owner))?
+        }
+        None => method,
+    };
+    let all: SmallVec<[Value; 4]> = args.iter().map(|&v| v.clone()).collect();
+    vm.call(&method, &all)
 }
 
 /// As [`call`], NotImplemented where the class has no such method (or None in its place).
 fn call_maybe(vm: &Vm, receiver: &Value, name: &Ref<Str>, args: &[&Value]) -> PyResult {
     match vm.type_of(receiver).lookup(vm, name) {
         None => Ok(Value::NOT_IMPLEMENTED),
-        Some(_) => call(vm, receiver, name, args),
+        Some(method) => call_found(vm, receiver, method, args),
     }
 }
 
-/// Whether the class has the special method `name` from a Python class (not as the wrapper of a native slot).
-fn has_python_method(vm: &Vm, ty: &Type, name: &Ref<Str>) -> bool {
-    ty.flag(TypeFlags::HEAPTYPE)
-        && ty
-            .lookup(vm, name)
-            .is_some_and(|m| m.downcast::<WrapperDescriptor>().is_none())
+/// The special method `name` that the class has from a Python class (not the wrapper of a native slot).
+#[inline]
+fn python_method(vm: &Vm, ty: &Type, name: &Ref<Str>) -> Option<Value> {
+    if !ty.flag(TypeFlags::HEAPTYPE) {
+        return None;
+    }
+    let found = ty.lookup(vm, name)?;
+    found
+        .downcast::<WrapperDescriptor>()
+        .is_none()
+        .then_some(found)
 }
 
 /// A binary operator of two objects of which at least one has the method in Python: the right one's reflected method
 /// first if its class is a subclass that overrides it.
 fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>) -> PyResult {
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
-    let mut try_other = !ta.is(tb) && has_python_method(vm, tb, reflected);
-    if has_python_method(vm, ta, name) {
+    let mut try_other = !ta.is(tb) && python_method(vm, tb, reflected).is_some();
+    if let Some(method) = python_method(vm, ta, name) {
         if try_other && is_subtype(tb, ta) {
             let overridden = match (ta.lookup(vm, reflected), tb.lookup(vm, reflected)) {
                 (Some(x), Some(y)) => !x.is(&y),
@@ -90,7 +106,7 @@ fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>) 
                 try_other = false;
             }
         }
-        let result = call_maybe(vm, a, name, &[b])?;
+        let result = call_found(vm, a, method, &[b])?;
         if !result.is_not_implemented() || ta.is(tb) {
             return Ok(result);
         }
@@ -194,7 +210,7 @@ fn slot_setattro(vm: &Vm, v: &Value, name: &Ref<Str>, value: Option<&Value>) -> 
 fn slot_richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     let name = compare_name(vm, op);
     match attributes::lookup_special(vm, a, name)? {
-        Some(Method::Unbound(method)) => vm.call(&method, &[a.clone(), b.clone()]),
+        Some(Method::Unbound(method)) => call_bound(vm, &method, a, &[b]),
         Some(Method::Bound(method)) => vm.call(&method, std::slice::from_ref(b)),
         None => Ok(Value::NOT_IMPLEMENTED),
     }
@@ -212,24 +228,13 @@ fn compare_name(vm: &Vm, op: CompareOp) -> &Ref<Str> {
     }
 }
 
-fn slot_call(vm: &Vm, v: &Value, args: Args) -> PyResult {
+pub(crate) fn slot_call(vm: &Vm, v: &Value, args: Args) -> PyResult {
     call_args(vm, v, &vm.names.__call__, args)
 }
 
 fn call_args(vm: &Vm, v: &Value, name: &Ref<Str>, args: Args) -> PyResult {
     match attributes::lookup_special(vm, v, name)? {
-        Some(Method::Unbound(method)) => {
-            let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
-            all.push(v.clone());
-            all.extend(args.args.iter().cloned());
-            vm.call_args(
-                &method,
-                Args {
-                    args: &all,
-                    kwnames: args.kwnames,
-                },
-            )
-        }
+        Some(Method::Unbound(method)) => call_with_receiver(vm, &method, v, args),
         Some(Method::Bound(method)) => vm.call_args(&method, args),
         None => Err(attributes::no_attribute(vm, v, name)),
     }
@@ -248,16 +253,7 @@ fn slot_init(vm: &Vm, v: &Value, args: Args) -> PyResult<()> {
 
 fn slot_new(vm: &Vm, cls: &Ref<Type>, args: Args) -> PyResult {
     let new = attributes::get(vm, cls.as_value(), &vm.names.__new__)?;
-    let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
-    all.push(cls.to_value());
-    all.extend(args.args.iter().cloned());
-    vm.call_args(
-        &new,
-        Args {
-            args: &all,
-            kwnames: args.kwnames,
-        },
-    )
+    call_with_receiver(vm, &new, cls.as_value(), args)
 }
 
 fn slot_finalize(vm: &Vm, v: &Value) {
