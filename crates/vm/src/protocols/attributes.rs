@@ -119,10 +119,13 @@ pub fn generic_get(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult {
 
 /// As [`generic_get`], None where there is no such attribute.
 pub fn generic_get_optional(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option<Value>> {
-    if let Some(known) = attr_cache::quick(vm, object, name) {
+    let ty = vm.type_of(object);
+    // Of classes the cache knows what `type` makes of their attributes.
+    if !ty.flag(TypeFlags::TYPE_SUBCLASS)
+        && let Some(known) = attr_cache::quick(vm, object, name)
+    {
         return Ok(known);
     }
-    let ty = vm.type_of(object);
     let descriptor = ty.lookup(vm, name);
     let mut get = None;
     if let Some(d) = &descriptor {
