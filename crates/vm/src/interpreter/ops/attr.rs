@@ -23,13 +23,16 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
         let wants_method = arg & 1 != 0;
         if let Some(header) = owner.header() {
             let (mut kind, place) = attr_cache::find(vm, header, name, wants_method);
+            let mut of_class = None;
             if kind & kind::DICT_FIRST != 0 {
+                kind -= kind::DICT_FIRST;
+                // Comparing keys may run Python, which may take the attribute out of the class.
+                of_class = attr_cache::value_of(vm, header, name, (kind, place));
                 if let Some(dict) = instance::attrs(header).and_then(|a| a.dict())
                     && let Some(value) = dict.get_str(vm, name)?
                 {
                     return loaded(pc, sp, fp, arg, value);
                 }
-                kind -= kind::DICT_FIRST;
             }
             match kind {
                 kind::GENERAL | kind::ABSENT => {}
@@ -42,7 +45,8 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
                     }
                 }
                 _ => {
-                    if let Some(value) = attr_cache::value_of(vm, header, name, (kind, place)) {
+                    let known = of_class.or_else(|| attr_cache::value_of(vm, header, name, (kind, place)));
+                    if let Some(value) = known {
                         match kind {
                             kind::METHOD => {
                                 *sp.sub(1) = Slot::new(value);
