@@ -156,7 +156,10 @@ fn learn(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64,
     let mut found = resolve(vm, header, name, wants_method);
     if let Some(attrs) = instance::attrs(header)
         && attrs.shape() == instance::DICT
-        && !matches!(found.0, kind::GENERAL | kind::GETSET | kind::INLINE | kind::DATA)
+        && !matches!(
+            found.0,
+            kind::GENERAL | kind::GETSET | kind::INLINE | kind::DATA
+        )
     {
         found.0 |= kind::DICT_FIRST;
     }

@@ -193,7 +193,10 @@ pub(super) unsafe fn bind_unpacked(
                 let mut position = 0;
                 while let Some((key, value)) = dict.next_item(&mut position) {
                     let Some(name) = str_::of(&key) else { continue };
-                    match (parameter(params, code.posonlyargcount as usize, name), &rest) {
+                    match (
+                        parameter(params, code.posonlyargcount as usize, name),
+                        &rest,
+                    ) {
                         (Some(i), _) if !(*locals.add(i)).is_empty() => {
                             return Err(multiple_values(vm, function, name));
                         }
@@ -242,11 +245,19 @@ unsafe fn take_keywords(
         // Which one is reported is decided by their order in the dict, of which only this one was taken out.
         dict.set_str(vm, &code.localsplusnames[i], value)?;
         let given = &code.localsplusnames[posonly..direct];
-        let clashes = |key: &Value| given.iter().any(|p| str_::of(key).is_some_and(|k| str_::eq(k, p)));
+        let clashes = |key: &Value| {
+            given
+                .iter()
+                .any(|p| str_::of(key).is_some_and(|k| str_::eq(k, p)))
+        };
         let mut keys = dict.items_vec().into_iter().map(|(key, _)| key);
         let first = keys.find(clashes);
         let name = first.as_ref().and_then(str_::of);
-        return Err(multiple_values(vm, function, name.unwrap_or(&code.localsplusnames[i])));
+        return Err(multiple_values(
+            vm,
+            function,
+            name.unwrap_or(&code.localsplusnames[i]),
+        ));
     }
     Ok(())
 }

@@ -211,12 +211,7 @@ fn push_plain<'a>(
 
 /// `callable(receiver, *args)`, the values taken where they are.
 #[inline]
-pub(crate) fn call_bound(
-    vm: &Vm,
-    callable: &Value,
-    receiver: &Value,
-    args: &[&Value],
-) -> PyResult {
+pub(crate) fn call_bound(vm: &Vm, callable: &Value, receiver: &Value, args: &[&Value]) -> PyResult {
     if vm.type_of(callable).is(&vm.types.function)
         && let Some(function) = callable.downcast::<Function>()
     {

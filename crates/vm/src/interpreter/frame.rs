@@ -84,7 +84,11 @@ impl Frame {
     pub unsafe fn is_usual(frame: *mut Frame) -> bool {
         // SAFETY: a live frame; `owner` and `entry` are two bytes one behind the other, both zero for such frames.
         unsafe {
-            const { assert!(std::mem::offset_of!(Frame, entry) == std::mem::offset_of!(Frame, owner) + 1) };
+            const {
+                assert!(
+                    std::mem::offset_of!(Frame, entry) == std::mem::offset_of!(Frame, owner) + 1
+                )
+            };
             const { assert!(Owner::ThreadStack as u8 == 0) };
             let marks = (&raw const (*frame).owner as *const u16).read();
             (*frame).locals.0 | (*frame).frame_object.0 | marks as u64 == 0

@@ -45,7 +45,8 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
                     }
                 }
                 _ => {
-                    let known = of_class.or_else(|| attr_cache::value_of(vm, header, name, (kind, place)));
+                    let known =
+                        of_class.or_else(|| attr_cache::value_of(vm, header, name, (kind, place)));
                     if let Some(value) = known {
                         match kind {
                             kind::METHOD => {

@@ -65,7 +65,10 @@ pub static WEAKREF: GetSetDef = GetSetDef {
 /// The `__dict__` descriptor of a built-in class among the bases (`type`'s, a module's), which goes before the generic one.
 fn builtin_dict_descriptor(vm: &Vm, object: &Value) -> PyResult<Option<Value>> {
     let object_class = &vm.types.object;
-    if std::ptr::eq(vm.type_of(object).layout.payload, object_class.layout.payload) {
+    if std::ptr::eq(
+        vm.type_of(object).layout.payload,
+        object_class.layout.payload,
+    ) {
         return Ok(None);
     }
     let mut at = Some(vm.type_of(object).to_ref());
