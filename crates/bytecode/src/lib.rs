@@ -10,5 +10,6 @@ pub mod exception_table;
 pub mod location;
 pub mod marshal;
 pub mod opcode;
+pub mod packed;
 pub mod repr;
 pub mod verify;

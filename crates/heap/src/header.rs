@@ -199,6 +199,14 @@ impl Header {
             .set(if on { flags | flag } else { flags & !flag });
     }
 
+    /// Whether the object could be part of a cycle, as far as the collector knows: not if it is a `simple` one (of a class
+    /// whose objects leave its lists) that it does not track.
+    pub fn may_be_in_cycle(&self, simple: &'static crate::PayloadInfo) -> bool {
+        let ty = self.layout();
+        ty.pre.get() & TypeLayout::PRE_GC != 0
+            && (self.has_flag(Flags::TRACKED) || !std::ptr::eq(ty.payload, simple))
+    }
+
     #[inline(always)]
     pub fn layout(&self) -> &TypeLayout {
         // SAFETY: an object keeps its type alive.

@@ -1,6 +1,8 @@
 //! Payloads (the Rust structs inside objects), typed references to them, and the visitor that walks references.
 
 use crate::alloc::Heap;
+use crate::gc::GcHead;
+use crate::gc::collect::{reach, subtract};
 use crate::header::{Header, TypeLayout};
 use crate::value::Value;
 use std::marker::PhantomData;
@@ -15,19 +17,46 @@ pub struct Obj<T> {
 }
 
 /// Receives every reference that an object holds; the collector and `gc.get_referents` are visitors.
-pub struct Visitor<'a> {
-    pub(crate) visit: &'a mut dyn FnMut(&Header),
+pub struct Visitor<'a>(Visit<'a>);
+
+/// What is done with a reference. The collector's two passes are named, so that they need no calls by pointer.
+enum Visit<'a> {
+    Any(&'a mut dyn FnMut(&Header)),
+    Subtract,
+    Reach(&'a GcHead),
 }
+
+/// So many references before one of a list is visited, its object is asked for.
+const AHEAD: usize = 8;
 
 impl<'a> Visitor<'a> {
     pub fn new(visit: &'a mut dyn FnMut(&Header)) -> Visitor<'a> {
-        Visitor { visit }
+        Visitor(Visit::Any(visit))
+    }
+
+    /// The pass that subtracts references from inside.
+    pub(crate) fn subtract() -> Visitor<'static> {
+        Visitor(Visit::Subtract)
+    }
+
+    /// The pass that finds what can be reached.
+    pub(crate) fn reach(base: &'a GcHead) -> Visitor<'a> {
+        Visitor(Visit::Reach(base))
     }
 
     #[inline]
     pub fn value(&mut self, value: &Value) {
         if let Some(header) = value.header() {
-            (self.visit)(header)
+            self.header(header)
+        }
+    }
+
+    /// All of a list of values.
+    pub fn values(&mut self, values: &[Value]) {
+        match &mut self.0 {
+            Visit::Any(visit) => values.iter().filter_map(Value::header).for_each(visit),
+            Visit::Subtract => each_value(values, subtract),
+            Visit::Reach(base) => each_value(values, |seen| reach(seen, base)),
         }
     }
 
@@ -38,15 +67,46 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    #[inline]
     pub fn header(&mut self, header: &Header) {
-        (self.visit)(header)
+        match &mut self.0 {
+            Visit::Any(visit) => visit(header),
+            Visit::Subtract => subtract(header),
+            Visit::Reach(base) => reach(header, base),
+        }
     }
 
     #[inline]
     pub fn reference<T: Payload>(&mut self, reference: &Ref<T>) {
-        (self.visit)(reference.header())
+        self.header(reference.header())
     }
+}
+
+#[inline(always)]
+fn each_value(values: &[Value], mut visit: impl FnMut(&Header)) {
+    let mut one = |value: &Value| {
+        if let Some(header) = value.header() {
+            visit(header)
+        }
+    };
+    let (asked, rest) = values.split_at(values.len().saturating_sub(AHEAD));
+    for (value, ahead) in asked.iter().zip(&values[values.len().min(AHEAD)..]) {
+        prefetch(ahead.bits());
+        one(value)
+    }
+    rest.iter().for_each(one)
+}
+
+/// Asks for the memory at an address; any word will do.
+#[inline(always)]
+fn prefetch(address: u64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, without effect where there is nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address as *const i8)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// A Rust struct that can be the payload of objects.
@@ -68,6 +128,9 @@ pub trait Payload: Sized + 'static {
 
     fn clear(&self) {}
 
+    /// Whether [`Payload::gc_untrack`] may ever say yes.
+    const MAY_UNTRACK: bool = false;
+
     /// Whether the object holds nothing that could ever lead back to it, so that the collector need not look at it any
     /// more (asked at collections, of instances without attributes; see CPython's tuples).
     fn gc_untrack(&self) -> bool {
@@ -86,6 +149,8 @@ pub struct PayloadInfo {
     pub(crate) drop: unsafe fn(*mut u8),
     pub(crate) traverse: unsafe fn(*const u8, &mut Visitor),
     pub(crate) clear: unsafe fn(*const u8),
+    /// Whether `untrack` may ever say yes.
+    pub(crate) may_untrack: bool,
     pub(crate) untrack: unsafe fn(*const u8) -> bool,
 }
 
@@ -117,6 +182,7 @@ impl PayloadInfo {
             needs_drop: std::mem::needs_drop::<T>(),
             drop: drop::<T>,
             traverse: traverse::<T>,
+            may_untrack: T::MAY_UNTRACK,
             clear: clear::<T>,
             untrack: untrack::<T>,
         }

@@ -101,6 +101,10 @@ pub fn pyclass(args: ClassArgs, item: ItemStruct) -> Result<TokenStream> {
             fn clear(&self) {
                 ::naja_vm::Traverse::clear(self)
             }
+            const MAY_UNTRACK: bool = <Self as ::naja_vm::Traverse>::MAY_UNTRACK;
+            fn gc_untrack(&self) -> bool {
+                ::naja_vm::Traverse::untrack(self)
+            }
         }
     });
     Ok(quote! {

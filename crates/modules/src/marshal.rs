@@ -310,7 +310,7 @@ impl Dumper<'_> {
         if !self.allow_code {
             return Err(vm.value_error("marshalling code objects is disallowed"));
         }
-        let parts = CodeParts::of(code);
+        let parts = CodeParts::of(vm, code)?;
         self.writer.byte(code::CODE | flag);
         for number in [
             parts.argcount,

@@ -5,7 +5,7 @@
 //! made from the instruction table (`opcode_metadata.rs`). The results are `library.bin` and `index.rs`, a table sorted by
 //! path. Code is compiled without optimisation (`-O` compiles from source) under a file name relative to the library.
 
-use naja_bytecode::marshal;
+use naja_bytecode::packed;
 use naja_compiler::{CompileOptions, compile_source};
 use naja_parser::{Mode, ParseOptions, source};
 use std::collections::BTreeMap;
@@ -131,7 +131,7 @@ fn pack(name: &str, data: &[u8]) -> Packed {
     }
 }
 
-/// The marshalled code of a module; none for a file that is not meant to compile (a template with a codec of its own).
+/// The packed code of a module; none for a file that is not meant to compile (a template with a codec of its own).
 fn compile(name: &str, data: &[u8]) -> Option<Vec<u8>> {
     let text = match source::decode(data, Some(name)) {
         Ok(source::Source::Text { text, .. }) => text,
@@ -148,7 +148,7 @@ fn compile(name: &str, data: &[u8]) -> Option<Vec<u8>> {
         &CompileOptions::default(),
     );
     match compiled {
-        Ok(compiled) => Some(marshal::write_code(&compiled.code.into()).unwrap()),
+        Ok(compiled) => Some(packed::pack(&compiled.code)),
         Err(failure) => {
             println!("cargo::warning={name}: {}", failure.error.message);
             None

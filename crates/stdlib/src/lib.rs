@@ -18,7 +18,7 @@ include!(concat!(env!("OUT_DIR"), "/index.rs"));
 static BLOB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/library.bin"));
 
 impl File {
-    /// The marshalled code object, for modules.
+    /// The packed code object (`naja_bytecode::packed`), for modules.
     pub fn code(&self) -> Option<&'static [u8]> {
         self.code.clone().map(|range| &BLOB[range])
     }

@@ -36,4 +36,10 @@ pub trait Traverse {
     fn traverse(&self, visitor: &mut Visitor);
     /// Drops the references through which a cycle can pass; the object stays usable.
     fn clear(&self);
+    /// Whether [`Traverse::untrack`] may ever say yes.
+    const MAY_UNTRACK: bool = false;
+    /// Whether the object holds nothing that could ever lead back to it, so that the collector may forget it.
+    fn untrack(&self) -> bool {
+        false
+    }
 }

@@ -39,6 +39,12 @@ pub(super) fn traverse(heap: &Heap, object: &Header, visitor: &mut Visitor) {
     }
 }
 
+/// Whether an object has a finalizer that has not run yet.
+fn wants_finalizer(object: &Header) -> bool {
+    object.layout().flags.get() & TypeLayout::HAS_FINALIZER != 0
+        && !object.has_flag(Flags::FINALIZED)
+}
+
 /// Drops the references of an object in a cycle; the object stays usable.
 fn clear(heap: &Heap, object: &Header) {
     let ty = object.layout();
@@ -112,21 +118,26 @@ impl Heap {
 
         let unreachable = Ring::new();
         result.candidates = self.split(young, &unreachable.0);
-        self.untrack_simple(young);
         gc.age(generation, young, old);
         if debug & GcState::DEBUG_COLLECTABLE != 0 {
             unreachable
                 .0
                 .each(|object| (self.hooks.gc_note)(Note::Collectable(object)));
         }
-        result.collected += self.call_weakref_callbacks(&unreachable.0);
-        self.finalize_all(&unreachable.0);
+        let (called, freed) = self.call_weakref_callbacks(&unreachable.0);
+        result.collected += freed;
+        let finalized = self.finalize_all(&unreachable.0);
 
         let dead = Ring::new();
-        unreachable
-            .0
-            .each(|object| object.set_flag(Flags::COLLECTING, false));
-        self.split(&unreachable.0, &dead.0);
+        if called || finalized {
+            unreachable
+                .0
+                .each(|object| object.set_flag(Flags::COLLECTING, false));
+            self.split(&unreachable.0, &dead.0);
+        } else {
+            // Nothing has run that could have revived any of them.
+            dead.0.merge(&unreachable.0);
+        }
         // Finalizers may have made new weak references: nobody is to see the dead through them.
         dead.0.each(|object| {
             if object.has_flag(Flags::HAS_WEAKREFS) {
@@ -182,14 +193,20 @@ impl Heap {
             while entry != base.address() {
                 let object = &*GcHead::header(entry);
                 if outside(&*entry) > 0 {
-                    traverse(
-                        self,
-                        object,
-                        &mut Visitor::new(&mut |seen| reach(seen, base)),
-                    );
-                    (*entry).prev.set(last);
+                    traverse(self, object, &mut Visitor::reach(base));
                     object.set_flag(Flags::COLLECTING, false);
-                    last = entry;
+                    if is_simple(object) {
+                        // It can never be part of a cycle: off the lists, by what `untrack` would do to whole links.
+                        let next = (*entry).next.get();
+                        (*last).next.set(next);
+                        if next == base.address() {
+                            base.prev.set(last)
+                        }
+                        object.set_flag(Flags::TRACKED, false);
+                    } else {
+                        (*entry).prev.set(last);
+                        last = entry;
+                    }
                 } else {
                     (*last).next.set((*entry).next.get());
                     unreachable.append(entry);
@@ -208,7 +225,8 @@ impl Heap {
         let mut candidates = 0;
         let mut entry = base.next.get();
         while entry != base.address() {
-            // SAFETY: the entries are live objects' collector parts, and their links are still whole.
+            // SAFETY: the entries are live objects' collector parts. The links of this one and the `next` links of all
+            // are still whole, which is what taking it off needs.
             unsafe {
                 let next = (*entry).next.get();
                 let object = &*GcHead::header(entry);
@@ -217,61 +235,20 @@ impl Heap {
                 } else {
                     debug_assert!(object.refcount() > 0, "a dead object is tracked");
                     candidates += 1;
+                    object.set_flag(Flags::COLLECTING, true);
+                    set_outside(&*entry, object.refcount() as usize);
                 }
                 entry = next;
             }
         }
-        base.each(|object| {
-            object.set_flag(Flags::COLLECTING, true);
-            // SAFETY: a tracked object has a collector part.
-            set_outside(
-                unsafe { &*GcHead::of(object as *const Header as *mut Header) },
-                object.refcount() as usize,
-            )
-        });
-        base.each(|object| {
-            traverse(
-                self,
-                object,
-                &mut Visitor::new(&mut |seen| {
-                    if seen.has_flag(Flags::COLLECTING) {
-                        // SAFETY: an object with this mark has a collector part.
-                        let entry = unsafe { &*GcHead::of(seen as *const Header as *mut Header) };
-                        debug_assert!(
-                            outside(entry) > 0,
-                            "a {} has too small a count",
-                            seen.layout().payload.name
-                        );
-                        set_outside(entry, outside(entry).saturating_sub(1));
-                    }
-                }),
-            )
-        });
+        let mut visitor = Visitor::subtract();
+        base.each(|object| traverse(self, object, &mut visitor));
         candidates
     }
 
-    /// Takes objects off the lists that say that they never can be part of a cycle.
-    fn untrack_simple(&self, ring: &GcHead) {
-        let mut entry = ring.next.get();
-        while entry != ring.address() {
-            // SAFETY: the entries are live objects' collector parts; `gc_untrack` only looks.
-            unsafe {
-                let object = &*GcHead::header(entry);
-                entry = (*entry).next.get();
-                let ty = object.layout();
-                let plain = ty.pre.get() & TypeLayout::PRE_ATTRS == 0
-                    && ty.slot_count.get() == 0
-                    && ty.flags.get() & TypeLayout::COUNTED == 0;
-                if plain && (ty.payload.untrack)(payload(object)) {
-                    self.untrack(object);
-                }
-            }
-        }
-    }
-
     /// Clears the weak references to (and among) unreachable objects, then calls the callbacks of those weak references
-    /// that are reachable themselves. Gives the number of weak references that died of it.
-    fn call_weakref_callbacks(&self, unreachable: &GcHead) -> usize {
+    /// that are reachable themselves. Says whether there were any, and gives the number of those that died of it.
+    fn call_weakref_callbacks(&self, unreachable: &GcHead) -> (bool, usize) {
         let mut found = Vec::new();
         unreachable.each(|object| {
             if object.has_flag(Flags::HAS_WEAKREFS)
@@ -285,17 +262,23 @@ impl Heap {
         let (trash, alive): (Vec<Value>, Vec<Value>) = found
             .into_iter()
             .partition(|weak| weak.header().is_some_and(|h| h.has_flag(Flags::COLLECTING)));
+        let called = !trash.is_empty() || !alive.is_empty();
         drop(trash);
         for weak in alive {
             (self.hooks.call_weakref)(weak.clone());
             freed += weak.header().is_some_and(|header| header.refcount() == 1) as usize;
             drop(weak);
         }
-        freed
+        (called, freed)
     }
 
-    /// Runs the finalizers that have not run yet. Objects may leave the ring meanwhile.
-    fn finalize_all(&self, unreachable: &GcHead) {
+    /// Runs the finalizers that have not run yet; whether there were any. Objects may leave the ring meanwhile.
+    fn finalize_all(&self, unreachable: &GcHead) -> bool {
+        let mut any = false;
+        unreachable.each(|object| any |= wants_finalizer(object));
+        if !any {
+            return false;
+        }
         let seen = Ring::new();
         while !unreachable.is_empty() {
             let entry = unreachable.next.get();
@@ -304,8 +287,7 @@ impl Heap {
                 GcHead::remove(entry);
                 seen.0.append(entry);
                 let object = &*GcHead::header(entry);
-                let wanted = object.layout().flags.get() & TypeLayout::HAS_FINALIZER != 0;
-                if wanted && !object.has_flag(Flags::FINALIZED) {
+                if wants_finalizer(object) {
                     object.set_flag(Flags::FINALIZED, true);
                     let _keep = Value::of_header(object);
                     (self.hooks.finalize)(object);
@@ -313,6 +295,7 @@ impl Heap {
             }
         }
         unreachable.merge(&seen.0);
+        true
     }
 
     /// Breaks the cycles. Objects leave the ring as they die; those that live on for a while move to `old`.
@@ -339,8 +322,36 @@ impl Heap {
     }
 }
 
+/// Whether an object says that it can never be part of a cycle.
+#[inline]
+fn is_simple(object: &Header) -> bool {
+    let ty = object.layout();
+    ty.payload.may_untrack
+        && ty.pre.get() & TypeLayout::PRE_ATTRS == 0
+        && ty.slot_count.get() == 0
+        && ty.flags.get() & TypeLayout::COUNTED == 0
+        // SAFETY: the payload is that of the live object's type.
+        && unsafe { (ty.payload.untrack)(payload(object)) }
+}
+
+/// Subtracts one reference from the inside.
+#[inline(always)]
+pub(crate) fn subtract(seen: &Header) {
+    if seen.has_flag(Flags::COLLECTING) {
+        // SAFETY: an object with this mark has a collector part.
+        let entry = unsafe { &*GcHead::of(seen as *const Header as *mut Header) };
+        debug_assert!(
+            outside(entry) > 0,
+            "a {} has too small a count",
+            seen.layout().payload.name
+        );
+        set_outside(entry, outside(entry).saturating_sub(1));
+    }
+}
+
 /// Notes that `seen` can be reached: it will be, or is once more, among the entries that `split` still has to visit.
-fn reach(seen: &Header, base: &GcHead) {
+#[inline(always)]
+pub(crate) fn reach(seen: &Header, base: &GcHead) {
     if !seen.has_flag(Flags::COLLECTING) {
         return;
     }

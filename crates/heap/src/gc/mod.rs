@@ -7,7 +7,7 @@
 //!
 //! CPython: Python/gc.c, Modules/gcmodule.c.
 
-mod collect;
+pub(crate) mod collect;
 #[cfg(test)]
 mod tests;
 

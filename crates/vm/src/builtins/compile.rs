@@ -731,10 +731,7 @@ pub fn builtin_eval(
 
 /// The number of free variables.
 fn free_count(code: &CodeObject) -> usize {
-    code.localspluskinds
-        .iter()
-        .filter(|k| **k & naja_bytecode::code::kind::FREE != 0)
-        .count()
+    code.nfreevars as usize
 }
 
 /// `exec()`.

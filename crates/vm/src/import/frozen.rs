@@ -152,7 +152,16 @@ pub fn find(vm: &Vm, name: &str) -> Option<&'static Frozen> {
 }
 
 /// The marshalled code of a frozen module. Raises ImportError.
-pub fn data(vm: &Vm, frozen: &Frozen) -> PyResult<&'static [u8]> {
+pub fn data(vm: &Vm, frozen: &Frozen) -> PyResult<Vec<u8>> {
+    let code = naja_bytecode::packed::unpack(packed(vm, frozen)?);
+    match code.map(|code| marshal::write_code(&code)) {
+        Some(Ok(data)) => Ok(data),
+        _ => Err(vm.import_error("damaged code")),
+    }
+}
+
+/// The packed code of a frozen module. Raises ImportError.
+fn packed(vm: &Vm, frozen: &Frozen) -> PyResult<&'static [u8]> {
     match vm.interp.config.library.and_then(|l| l.code(frozen.path)) {
         Some(data) => Ok(data),
         None => {
@@ -185,7 +194,7 @@ pub fn load_stored(vm: &Vm, data: &[u8], path: &str) -> PyResult<Ref<CodeObject>
 pub fn code(vm: &Vm, frozen: &Frozen) -> PyResult<Ref<CodeObject>> {
     let original = frozen.original.unwrap_or(frozen.name);
     let filename = vm.intern(&format!("<frozen {}>", original.trim_start_matches('<')));
-    load_code(vm, data(vm, frozen)?, &filename)
+    CodeObject::from_packed(vm, packed(vm, frozen)?, &filename)
 }
 
 /// Makes a frozen module and runs it, without importlib: how importlib itself comes to life.

@@ -25,6 +25,8 @@ struct ImportLock {
     /// The address of the holder's state; 0: free. Read and written under the interpreter lock.
     owner: Cell<usize>,
     depth: Cell<usize>,
+    /// How many threads wait. Changed under the interpreter lock.
+    waiting: Cell<usize>,
     gate: Mutex<()>,
     freed: Condvar,
 }
@@ -93,11 +95,13 @@ pub mod module {
         let me = std::ptr::from_ref(vm) as usize;
         while lock.owner.get() != 0 && lock.owner.get() != me {
             let (gate, freed) = (&lock.gate, &lock.freed);
+            lock.waiting.set(lock.waiting.get() + 1);
             vm.without_gil(|| {
                 let guard = gate.lock().unwrap_or_else(PoisonError::into_inner);
                 // A release between the look and the wait is noticed after the time-out.
                 drop(freed.wait_timeout(guard, Duration::from_millis(5)));
             });
+            lock.waiting.set(lock.waiting.get() - 1);
         }
         lock.owner.set(me);
         lock.depth.set(lock.depth.get() + 1);
@@ -115,7 +119,9 @@ pub mod module {
         lock.depth.set(lock.depth.get() - 1);
         if lock.depth.get() == 0 {
             lock.owner.set(0);
-            lock.freed.notify_one();
+            if lock.waiting.get() > 0 {
+                lock.freed.notify_one();
+            }
         }
         Ok(())
     }
@@ -239,7 +245,7 @@ pub mod module {
             return Ok(Value::NONE);
         };
         let data = if withdata == Some(true) {
-            let bytes = vm.new_bytes(frozen::data(vm, found)?)?.into_value();
+            let bytes = vm.new_bytes_of(frozen::data(vm, found)?)?.into_value();
             vm.call(vm.types.memoryview.as_value(), &[bytes])?
         } else {
             Value::NONE

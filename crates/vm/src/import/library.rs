@@ -1,7 +1,7 @@
 //! The module `_naja`: what the library's own finder (`_embedded_library.py`) needs of the library inside the program,
 //! and the text of source files for tracebacks, wherever they are.
 
-use super::frozen;
+use crate::objects::code::CodeObject;
 use crate::objects::str_::Str;
 use crate::runtime::Library;
 use crate::vm::{PyResult, Vm};
@@ -64,7 +64,7 @@ pub mod module {
             return Ok(Value::NONE);
         }
         match library(vm).and_then(|l| l.code(path)) {
-            Some(data) => Ok(frozen::load_code(vm, data, filename)?.into_value()),
+            Some(data) => Ok(CodeObject::from_packed(vm, data, filename)?.into_value()),
             None => Ok(Value::NONE),
         }
     }

@@ -81,6 +81,8 @@ unsafe fn bind_rest(
     n: usize,
     kwnames: Option<&Ref<Tuple>>,
 ) -> PyResult<()> {
+    // The names of the parameters will be asked for.
+    code.ensure(vm)?;
     // SAFETY: as in `bind`.
     unsafe {
         let argcount = code.argcount as usize;
@@ -282,7 +284,7 @@ unsafe fn bind_keywords(
 ) -> PyResult<()> {
     let total = (code.argcount + code.kwonlyargcount) as usize;
     let posonly = code.posonlyargcount as usize;
-    let params = &code.localsplusnames[..total];
+    let params = &code.localsplusnames()[..total];
     for (at, name) in names.items().iter().enumerate() {
         let Some(text) = str_::of(name) else {
             return Err(vm.type_error(format!("{}() keywords must be strings", qualname(function))));
@@ -318,7 +320,7 @@ fn unexpected_keyword(
     names: &Ref<Tuple>,
     name: &Ref<Str>,
 ) -> Raised {
-    let posonly = &code.localsplusnames[..code.posonlyargcount as usize];
+    let posonly = &code.localsplusnames()[..code.posonlyargcount as usize];
     let given: Vec<String> = posonly
         .iter()
         .filter(|p| {
@@ -338,7 +340,7 @@ fn unexpected_keyword(
     }
     let text = name.to_string_lossy();
     let total = (code.argcount + code.kwonlyargcount) as usize;
-    let candidates: Vec<String> = code.localsplusnames[code.posonlyargcount as usize..total]
+    let candidates: Vec<String> = code.localsplusnames()[code.posonlyargcount as usize..total]
         .iter()
         .map(|p| p.to_string_lossy().into_owned())
         .collect();
@@ -399,7 +401,7 @@ unsafe fn fill_defaults(
                     continue;
                 }
                 let default = match &kwdefaults {
-                    Some(dict) => dict.get_str(vm, &code.localsplusnames[i])?,
+                    Some(dict) => dict.get_str(vm, &code.localsplusnames()[i])?,
                     None => None,
                 };
                 match default {
@@ -431,7 +433,7 @@ fn missing_arguments(
 ) -> Raised {
     let names: Vec<String> = missing
         .iter()
-        .map(|&i| format!("'{}'", code.localsplusnames[i].to_string_lossy()))
+        .map(|&i| format!("'{}'", code.localsplusnames()[i].to_string_lossy()))
         .collect();
     let list = match names.as_slice() {
         [one] => one.clone(),

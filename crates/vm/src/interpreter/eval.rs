@@ -428,7 +428,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
                             // The code object keeps its constants alive for longer than the frame.
                             let code = &*(*fp).code;
-                            let v = Slot(code.consts.get_unchecked(arg!() as usize).bits());
+                            let v = Slot((*code.first_const().add(arg!() as usize)).bits());
                             pc = pc.add(1);
                             push!(v.borrow());
                             next!('d2)

@@ -310,7 +310,7 @@ pub(crate) use target_of as jump_target;
 pub(crate) fn instructions(code: &CodeObject) -> Vec<Instr> {
     let mut out = Vec::new();
     let (mut at, mut prefix) = (0, 0);
-    while at < code.units.len() {
+    while at < code.units().len() {
         let opcode = base_at(code, at);
         let oparg = prefix << 8 | usize::from(code.unit(at) >> 8);
         let next = at + 1 + opcode::cache_entries(opcode.into()) as usize;
@@ -345,11 +345,11 @@ pub(crate) fn target_of(instr: &Instr) -> Option<usize> {
 
 /// The line of every unit, -1 where there is none.
 pub(crate) fn line_table(code: &CodeObject) -> Vec<i32> {
-    let mut lines = Vec::with_capacity(code.units.len());
-    for (position, units) in location::locations(code.linetable.as_bytes(), code.firstlineno) {
+    let mut lines = Vec::with_capacity(code.units().len());
+    for (position, units) in location::locations(code.linetable(), code.firstlineno) {
         lines.extend(std::iter::repeat_n(position.lineno, units));
     }
-    lines.resize(code.units.len(), -1);
+    lines.resize(code.units().len(), -1);
     lines
 }
 
@@ -387,7 +387,7 @@ fn find_lines(code: &CodeObject, instrs: &[Instr], units: &mut [Unit]) {
             units[target].flags |= LINE_START;
         }
     }
-    for entry in exception_table::entries(code.exceptiontable.as_bytes()) {
+    for entry in exception_table::entries(code.exceptiontable()) {
         let handler = entry.target as usize;
         if handler < units.len() && line(handler) >= 0 && can_start(opcode_at(handler)) {
             units[handler].flags |= LINE_START;
@@ -462,7 +462,7 @@ fn instrument(vm: &Vm, code: &Ref<CodeObject>) {
     }
     let new = m.units.is_empty();
     if new {
-        m.units = vec![Unit::default(); code.units.len()];
+        m.units = vec![Unit::default(); code.units().len()];
         for instr in &instrs {
             let source = match instr.opcode {
                 op::FOR_ITER => Some((instr.next + instr.oparg + 1, instr.at)),
@@ -579,7 +579,7 @@ fn apply(code: &CodeObject, at: usize, base: u8, unit: &mut Unit, lines: bool) {
 }
 
 fn write_opcode(code: &CodeObject, at: usize, opcode: u8) {
-    if let Some(cell) = code.units.get(at) {
+    if let Some(cell) = code.units().get(at) {
         // SAFETY: units are plain words, changed only by the thread that holds the interpreter's lock.
         unsafe { *cell.get() = *cell.get() & 0xff00 | u16::from(opcode) }
     }

@@ -8,7 +8,7 @@
 use super::ops::{Fp, Pc, Sp};
 use crate::builtins::SpecialBuiltin;
 use crate::function::descriptor::MemberDescriptor;
-use crate::objects::code::{COOLDOWN, GlobalCache, StoreCache};
+use crate::objects::code::{COOLDOWN, GlobalCache, SideTable, StoreCache};
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
 use crate::objects::instance;
@@ -46,19 +46,9 @@ impl SideEntry for StoreCache {
 }
 
 /// Puts an entry into a side table, in the place of an older one of the same instruction; gives its index.
-fn place_in<T: SideEntry>(table: &naja_heap::MutCell<Vec<T>>, entry: T) -> usize {
-    table.with_mut(
-        |table| match table.iter().position(|old| old.unit() == entry.unit()) {
-            Some(index) => {
-                table[index] = entry;
-                index
-            }
-            None => {
-                table.push(entry);
-                table.len() - 1
-            }
-        },
-    )
+fn place_in<T: SideEntry>(table: &SideTable<T>, entry: T) -> usize {
+    let unit = entry.unit();
+    table.place(entry, |old| old.unit() == unit)
 }
 
 /// Writes the specialised opcode.

@@ -57,7 +57,7 @@ pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<
                 Err(Raised) => vm.take_exception(),
             };
             if let Some(handler) =
-                exception_table::lookup(code.exceptiontable.as_bytes(), lookup as u32)
+                exception_table::lookup(code.exceptiontable(), lookup as u32)
             {
                 let base = Frame::stack_base(fp).add(handler.depth as usize);
                 while (*fp).sp > base {
@@ -100,7 +100,7 @@ unsafe fn restore_place(fp: *mut Frame, at: usize) {
         if super::monitor::uninstrumented(code, at, unit as u8) == op::RERAISE
             && arg > 0
             && let Some(first) = (*(*fp).sp.sub(arg)).view().as_small_int()
-            && (first as usize) < code.units.len()
+            && (first as usize) < code.units().len()
         {
             (*fp).pc = code.first_unit().add(first as usize);
         }

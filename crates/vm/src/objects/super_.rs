@@ -169,7 +169,7 @@ fn from_frame(vm: &Vm) -> PyResult<(Ref<Type>, Value)> {
     };
     let first_free = (code.nlocalsplus - code.nfreevars) as usize;
     let at = (first_free..code.nlocalsplus as usize)
-        .find(|&i| code.localsplusnames[i].is(&vm.names.__class__));
+        .find(|&i| code.localsplusnames().get(i).is_some_and(|name| name.is(&vm.names.__class__)));
     let Some(at) = at else {
         return Err(vm.runtime_error("super(): __class__ cell not found"));
     };

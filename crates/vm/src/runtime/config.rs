@@ -6,7 +6,7 @@ use crate::objects::str_::HashKey;
 pub trait Library: Sync {
     /// Whether there is a file at that path.
     fn has(&self, path: &str) -> bool;
-    /// The marshalled code object of a source file, compiled without optimisation.
+    /// The code of a source file, compiled without optimisation and packed (`naja_bytecode::packed`).
     fn code(&self, path: &str) -> Option<&'static [u8]>;
     /// The contents of a file.
     fn source(&self, path: &str) -> Option<Vec<u8>>;

@@ -80,8 +80,14 @@ pub(in crate::interpreter) unsafe fn init_returned(vm: &Vm, value: Slot) {
 }
 
 ops! {
+    // Code whose body has not been read yet stands at such an instruction, too.
     #[cold]
     fn bad_opcode(pc, sp, fp, vm, arg) {
+        let code = &*(*fp).code;
+        if !code.is_read() {
+            code.ensure(vm)?;
+            return Ok((code.first_unit(), sp));
+        }
         Err(vm.system_error(format!("unknown opcode {}", *pc as u8)))
     }
 

@@ -100,7 +100,7 @@ pub(super) unsafe fn name<'a>(fp: Fp, index: u32) -> &'a naja_heap::Ref<crate::o
     // SAFETY: the compiler emits indices of `co_names`; the code outlives the instruction.
     unsafe {
         let code = &*(*fp).code;
-        code.names.get_unchecked(index as usize)
+        &*code.first_name().add(index as usize)
     }
 }
 

@@ -65,11 +65,11 @@ unsafe fn unbound_deref(vm: &Vm, fp: Fp, index: u32) -> Raised {
     // SAFETY: `fp` is the running frame.
     let code = unsafe { &*(*fp).code };
     let index = index as usize;
-    let Some(name) = code.localsplusnames.get(index) else {
+    let Some(name) = code.localsplusnames().get(index) else {
         return vm.system_error("no such cell variable");
     };
     let free = code
-        .localspluskinds
+        .localspluskinds()
         .get(index)
         .is_some_and(|k| k & kind::FREE != 0);
     let text = name.to_string_lossy();
@@ -90,7 +90,7 @@ ops! {
     #[cold]
     fn unbound_local(pc, sp, fp, vm, arg) {
         let code = &*(*fp).code;
-        match code.localsplusnames.get(arg as usize) {
+        match code.localsplusnames().get(arg as usize) {
             Some(name) => {
                 let message = format!("cannot access local variable '{}' where it is not associated with a value", name.to_string_lossy());
                 Err(crate::objects::exception::name_error(vm, &vm.types.unbound_local_error, message, name))
@@ -209,7 +209,7 @@ ops! {
 
     fn load_from_dict_or_deref(pc, sp, fp, vm, arg) {
         let code = &*(*fp).code;
-        let Some(name) = code.localsplusnames.get(arg as usize) else {
+        let Some(name) = code.localsplusnames().get(arg as usize) else {
             return Err(vm.system_error("no such cell variable"));
         };
         let mapping = (*sp.sub(1)).view();

@@ -36,25 +36,26 @@ pub struct CodeParts {
 
 impl CodeParts {
     /// The parts of an existing code object.
-    pub fn of(code: &CodeObject) -> CodeParts {
-        CodeParts {
+    pub fn of(vm: &Vm, code: &CodeObject) -> PyResult<CodeParts> {
+        let (linetable, exceptiontable) = code.tables(vm)?;
+        Ok(CodeParts {
             argcount: code.argcount,
             posonlyargcount: code.posonlyargcount,
             kwonlyargcount: code.kwonlyargcount,
             stacksize: code.stacksize,
             flags: code.flags,
             code: code.original_bytes(),
-            consts: code.consts.to_vec(),
-            names: code.names.to_vec(),
-            localsplusnames: code.localsplusnames.to_vec(),
-            localspluskinds: code.localspluskinds.to_vec(),
+            consts: code.consts().to_vec(),
+            names: code.names().to_vec(),
+            localsplusnames: code.localsplusnames().to_vec(),
+            localspluskinds: code.localspluskinds().to_vec(),
             filename: code.filename(),
             name: code.name.clone(),
             qualname: code.qualname.clone(),
             firstlineno: code.firstlineno,
-            linetable: code.linetable.clone(),
-            exceptiontable: code.exceptiontable.clone(),
-        }
+            linetable,
+            exceptiontable,
+        })
     }
 
     /// Whether the evaluation loop can run this.
@@ -291,7 +292,7 @@ pub fn replace(vm: &Vm, code: &Ref<CodeObject>, args: Args) -> PyResult {
     if given.len() > 1 {
         return Err(vm.type_error("replace() takes no positional arguments"));
     }
-    let mut parts = CodeParts::of(code);
+    let mut parts = CodeParts::of(vm, code)?;
     let mut nlocals = code.nlocals as i32;
     let (mut varnames, mut cellvars, mut freevars) = (None, None, None);
     let none = Vec::new();
@@ -336,7 +337,7 @@ pub fn replace(vm: &Vm, code: &Ref<CodeObject>, args: Args) -> PyResult {
         }
     }
     let existing = |bits: u8| -> Vec<Ref<Str>> {
-        let all = code.localsplusnames.iter().zip(&*code.localspluskinds);
+        let all = code.localsplusnames().iter().zip(code.localspluskinds());
         all.filter(|(_, k)| **k & bits != 0)
             .map(|(n, _)| n.clone())
             .collect()

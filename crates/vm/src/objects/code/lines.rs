@@ -105,7 +105,7 @@ impl PositionsIterator {
 pub fn line_ranges(code: &CodeObject) -> Vec<(i64, i64, i32)> {
     let mut ranges: Vec<(i64, i64, i32)> = Vec::new();
     let mut start = 0;
-    for (position, units) in locations(code.linetable.as_bytes(), code.firstlineno) {
+    for (position, units) in locations(code.linetable(), code.firstlineno) {
         let end = start + units as i64 * 2;
         match ranges.last_mut() {
             Some(last) if last.2 == position.lineno => last.1 = end,
@@ -177,7 +177,7 @@ pub fn branches(vm: &Vm, code: &Ref<CodeObject>) -> PyResult {
 /// `co_positions()`.
 pub fn positions(vm: &Vm, code: &Ref<CodeObject>) -> PyResult {
     let mut all = Vec::new();
-    for (p, units) in locations(code.linetable.as_bytes(), code.firstlineno) {
+    for (p, units) in locations(code.linetable(), code.firstlineno) {
         let position = if vm.interp.config.no_debug_ranges {
             [p.lineno, p.lineno, -1, -1]
         } else {
@@ -228,6 +228,6 @@ pub fn lnotab(code: &CodeObject) -> Vec<u8> {
 pub fn varname(vm: &Vm, code: &CodeObject, index: i32) -> PyResult<Ref<Str>> {
     usize::try_from(index)
         .ok()
-        .and_then(|i| code.localsplusnames.get(i).cloned())
+        .and_then(|i| code.localsplusnames().get(i).cloned())
         .ok_or_else(|| vm.index_error("tuple index out of range"))
 }

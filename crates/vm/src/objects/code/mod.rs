@@ -6,6 +6,7 @@
 //! CPython: Objects/codeobject.c, Python/specialize.c (`_PyCode_Quicken`).
 
 mod build;
+mod lazy;
 pub mod lines;
 
 use crate::function::Args;
@@ -45,17 +46,53 @@ pub struct GlobalCache {
     pub index: u32,
 }
 
+/// Bytes of a code object's tables: in the program's own memory, or an object's.
+pub(crate) enum Table {
+    Fixed(&'static [u8]),
+    Object(Ref<Bytes>),
+}
+
+impl Table {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Table::Fixed(data) => data,
+            Table::Object(bytes) => bytes.as_bytes(),
+        }
+    }
+
+    fn object(&self, vm: &Vm) -> PyResult<Ref<Bytes>> {
+        match self {
+            Table::Fixed(data) => vm.new_bytes(data),
+            Table::Object(bytes) => Ok(bytes.clone()),
+        }
+    }
+}
+
+/// What is only needed when the code runs, or when somebody looks at it.
+pub(crate) struct Body {
+    units: Box<[UnsafeCell<u16>]>,
+    consts: Box<[Value]>,
+    names: Box<[Ref<Str>]>,
+    localsplusnames: Box<[Ref<Str>]>,
+    localspluskinds: Box<[u8]>,
+    linetable: Table,
+    exceptiontable: Table,
+    /// The bytecode of code that cannot be run (see build.rs).
+    unsound: Option<Box<[u8]>>,
+}
+
 /// Create a code object.  Not for mere mortals.
 #[pyclass(name = "code", module = "builtins", gc, flags(HAS_WEAKREF))]
 #[repr(C)]
 pub struct CodeObject {
-    pub(crate) units: Box<[UnsafeCell<u16>]>,
-    /// The bytecode of code that cannot be run (see build.rs).
-    unsound: Option<Box<[u8]>>,
-    pub consts: Box<[Value]>,
-    pub names: Box<[Ref<Str>]>,
-    pub localsplusnames: Box<[Ref<Str>]>,
-    pub localspluskinds: Box<[u8]>,
+    /// The body's parts, for the evaluation loop. While there is no body, an instruction that makes it.
+    units: Cell<*const UnsafeCell<u16>>,
+    consts: Cell<*const Value>,
+    names: Cell<*const Ref<Str>>,
+    body: UnsafeCell<Option<Box<Body>>>,
+    /// Where the body comes from (see lazy.rs).
+    packed: Cell<Option<&'static [u8]>>,
+    packed_at: u32,
     pub argcount: u32,
     pub posonlyargcount: u32,
     pub kwonlyargcount: u32,
@@ -70,38 +107,109 @@ pub struct CodeObject {
     pub name: Ref<Str>,
     pub qualname: Ref<Str>,
     pub firstlineno: i32,
-    pub linetable: Ref<Bytes>,
-    pub exceptiontable: Ref<Bytes>,
     /// Identifies the code for call caches; 0: none.
     pub version: Cell<u32>,
     /// The number that call caches know the functions of this code by; 0: none yet.
     pub function_version: Cell<u32>,
     /// The first traceable instruction (behind the prefix), as a unit offset.
     pub first_traceable: u32,
-    pub(crate) store_caches: MutCell<Vec<StoreCache>>,
-    pub(crate) global_caches: MutCell<Vec<GlobalCache>>,
+    pub(crate) store_caches: SideTable<StoreCache>,
+    pub(crate) global_caches: SideTable<GlobalCache>,
     /// State of `sys.monitoring` and tracing for this code.
     pub(crate) monitoring: MutCell<Option<Box<crate::interpreter::trace::CodeMonitoring>>>,
-    pub(crate) extra: MutCell<Option<Value>>,
 }
+
+/// Entries of inline caches that do not fit the instructions.
+pub(crate) struct SideTable<T> {
+    first: Cell<*const T>,
+    /// Boxed, because most code has none.
+    #[allow(clippy::box_collection)]
+    entries: MutCell<Option<Box<Vec<T>>>>,
+}
+
+impl<T> SideTable<T> {
+    fn new() -> SideTable<T> {
+        SideTable {
+            first: Cell::new(std::ptr::null()),
+            entries: MutCell::new(None),
+        }
+    }
+
+    /// Puts an entry in the place of one that `same` recognises, or behind the others. Gives its index.
+    pub(crate) fn place(&self, entry: T, same: impl Fn(&T) -> bool) -> usize {
+        self.entries.with_mut(|entries| {
+            let entries = entries.get_or_insert_default();
+            let index = match entries.iter().position(same) {
+                Some(index) => {
+                    entries[index] = entry;
+                    index
+                }
+                None => {
+                    entries.push(entry);
+                    entries.len() - 1
+                }
+            };
+            self.first.set(entries.as_ptr());
+            index
+        })
+    }
+}
+
+/// What runs instead of code whose body is not there: the loop's function for unknown instructions makes it.
+static UNREAD: [u16; 2] = [op::RESERVED as u16; 2];
 
 impl Traverse for CodeObject {
     fn traverse(&self, v: &mut Visitor) {
-        self.consts.iter().for_each(|c| v.value(c));
-        v.reference(&self.linetable);
-        v.reference(&self.exceptiontable);
-        self.extra.with(|x| v.opt(x));
+        // SAFETY: the body is only set, never changed; no one sets it meanwhile.
+        if let Some(body) = unsafe { &*self.body.get() } {
+            body.consts.iter().for_each(|c| v.value(c));
+            for table in [&body.linetable, &body.exceptiontable] {
+                if let Table::Object(bytes) = table {
+                    v.reference(bytes)
+                }
+            }
+        }
     }
 
     fn clear(&self) {}
 }
 
-/// The counter of an instruction that specialises at its second run (value 1, back-off 1).
-pub const WARMUP: u16 = 1 << 4 | 1;
+pub use naja_bytecode::packed::WARMUP;
 /// The counter after a successful specialisation: so many misses before the instruction gives the form up.
 pub const COOLDOWN: u16 = 52 << 4;
 
 impl CodeObject {
+    /// A code object without a body, and with all numbers 0.
+    fn empty(filename: Ref<Str>, name: Ref<Str>, qualname: Ref<Str>) -> CodeObject {
+        CodeObject {
+            units: Cell::new(UNREAD.as_ptr() as *const UnsafeCell<u16>),
+            consts: Cell::new(std::ptr::null()),
+            names: Cell::new(std::ptr::null()),
+            body: UnsafeCell::new(None),
+            packed: Cell::new(None),
+            packed_at: 0,
+            argcount: 0,
+            posonlyargcount: 0,
+            kwonlyargcount: 0,
+            stacksize: 0,
+            flags: 0,
+            nlocalsplus: 0,
+            nlocals: 0,
+            ncellvars: 0,
+            nfreevars: 0,
+            filename: MutCell::new(filename),
+            name,
+            qualname,
+            firstlineno: 0,
+            version: Cell::new(0),
+            function_version: Cell::new(0),
+            first_traceable: 0,
+            store_caches: SideTable::new(),
+            global_caches: SideTable::new(),
+            monitoring: MutCell::new(None),
+        }
+    }
+
     /// Makes a code object, with its nested ones, from the compiler's. Names are interned. Raises MemoryError.
     pub fn from_code(vm: &Vm, code: &Code) -> PyResult<Ref<CodeObject>> {
         Self::from_code_as(vm, code, None)
@@ -160,7 +268,11 @@ impl CodeObject {
             return Ok(());
         }
         self.filename.set(new.clone());
-        for nested in self.consts.iter().filter_map(Value::downcast::<CodeObject>) {
+        let Some(body) = self.made_body() else {
+            // Nested ones take the name over when they are made.
+            return Ok(());
+        };
+        for nested in body.consts.iter().filter_map(Value::downcast::<CodeObject>) {
             nested.replace_filename(vm, old, new)?
         }
         Ok(())
@@ -191,7 +303,106 @@ impl CodeObject {
 
     #[inline(always)]
     pub(crate) fn first_unit(&self) -> *const u16 {
-        self.units.as_ptr() as *const u16
+        self.units.get() as *const u16
+    }
+
+    /// The constants of code that runs.
+    #[inline(always)]
+    pub(crate) fn first_const(&self) -> *const Value {
+        self.consts.get()
+    }
+
+    /// The names of code that runs.
+    #[inline(always)]
+    pub(crate) fn first_name(&self) -> *const Ref<Str> {
+        self.names.get()
+    }
+
+    /// The body, if it has been made.
+    fn made_body(&self) -> Option<&Body> {
+        // SAFETY: set once, under the interpreter's lock, and never changed.
+        unsafe { (*self.body.get()).as_deref() }
+    }
+
+    /// The body; made now if need be. None only without memory.
+    fn body(&self) -> Option<&Body> {
+        if self.made_body().is_none() {
+            crate::runtime::with_current(|vm| {
+                if self.ensure(vm).is_err() {
+                    vm.clear_exception()
+                }
+            });
+        }
+        self.made_body()
+    }
+
+    /// Makes the body if it is not there. Raises MemoryError.
+    #[inline]
+    pub fn ensure(&self, vm: &Vm) -> PyResult<()> {
+        match self.made_body() {
+            Some(_) => Ok(()),
+            None => lazy::make_body(vm, self),
+        }
+    }
+
+    fn set_body(&self, body: Box<Body>) {
+        self.units.set(body.units.as_ptr());
+        self.consts.set(body.consts.as_ptr());
+        self.names.set(body.names.as_ptr());
+        // SAFETY: there was none, so that nobody has borrowed it.
+        unsafe { *self.body.get() = Some(body) }
+        self.packed.set(None);
+    }
+
+    /// The bytecode as it stands.
+    pub(crate) fn units(&self) -> &[UnsafeCell<u16>] {
+        self.body().map_or(&[], |b| &b.units)
+    }
+
+    /// `co_consts`
+    pub fn consts(&self) -> &[Value] {
+        self.body().map_or(&[], |b| &b.consts)
+    }
+
+    /// `co_names`
+    pub fn names(&self) -> &[Ref<Str>] {
+        self.body().map_or(&[], |b| &b.names)
+    }
+
+    /// Names of local variables, cells and free variables.
+    pub fn localsplusnames(&self) -> &[Ref<Str>] {
+        self.body().map_or(&[], |b| &b.localsplusnames)
+    }
+
+    /// Their kinds.
+    pub fn localspluskinds(&self) -> &[u8] {
+        self.body().map_or(&[], |b| &b.localspluskinds)
+    }
+
+    /// `co_linetable`
+    pub fn linetable(&self) -> &[u8] {
+        self.body().map_or(&[], |b| b.linetable.as_bytes())
+    }
+
+    /// `co_exceptiontable`
+    pub fn exceptiontable(&self) -> &[u8] {
+        self.body().map_or(&[], |b| b.exceptiontable.as_bytes())
+    }
+
+    /// The docstring of the functions made of this, without making the body. Raises MemoryError.
+    pub fn docstring(&self, vm: &Vm) -> PyResult {
+        if self.flags & flags::HAS_DOCSTRING == 0 {
+            return Ok(Value::NONE);
+        }
+        match self.made_body() {
+            Some(body) => Ok(body.consts.first().cloned().unwrap_or(Value::NONE)),
+            None => lazy::first_const(vm, self),
+        }
+    }
+
+    /// Whether the body has been made.
+    pub(crate) fn is_read(&self) -> bool {
+        self.made_body().is_some()
     }
 
     /// The bytecode as the compiler made it: `co_code`.
@@ -205,12 +416,12 @@ impl CodeObject {
     }
 
     fn bytes_with(&self, f: impl Fn(u8) -> u8) -> Vec<u8> {
-        if let Some(bytes) = &self.unsound {
+        if let Some(bytes) = self.body().and_then(|b| b.unsound.as_ref()) {
             return bytes.to_vec();
         }
-        let mut bytes = Vec::with_capacity(self.units.len() * 2);
+        let mut bytes = Vec::with_capacity(self.units().len() * 2);
         let mut at = 0;
-        while at < self.units.len() {
+        while at < self.units().len() {
             let unit = self.unit(at);
             let real = crate::interpreter::trace::uninstrumented(self, at, unit as u8);
             bytes.extend([f(real), (unit >> 8) as u8]);
@@ -224,7 +435,7 @@ impl CodeObject {
     /// Unit `at` as it stands.
     #[inline]
     pub fn unit(&self, at: usize) -> u16 {
-        match self.units.get(at) {
+        match self.units().get(at) {
             // SAFETY: units are plain words, changed only by the thread that holds the interpreter's lock.
             Some(cell) => unsafe { *cell.get() },
             None => op::RESERVED as u16,
@@ -241,19 +452,19 @@ impl CodeObject {
     #[inline(always)]
     pub(crate) fn store_cache(&self, index: u16) -> *const StoreCache {
         // SAFETY: specialised instructions hold indices of existing entries.
-        unsafe { (*self.store_caches.as_ptr()).as_ptr().add(index as usize) }
+        unsafe { self.store_caches.first.get().add(index as usize) }
     }
 
     /// The global cache that an instruction refers to.
     #[inline(always)]
     pub(crate) fn global_cache(&self, index: u16) -> *const GlobalCache {
         // SAFETY: as above.
-        unsafe { (*self.global_caches.as_ptr()).as_ptr().add(index as usize) }
+        unsafe { self.global_caches.first.get().add(index as usize) }
     }
 
     /// The line of the instruction at unit `at`, if it has one.
     pub fn line_at(&self, at: usize) -> Option<i32> {
-        match naja_bytecode::location::line_of(self.linetable.as_bytes(), self.firstlineno, at) {
+        match naja_bytecode::location::line_of(self.linetable(), self.firstlineno, at) {
             line if line < 0 => None,
             line => Some(line),
         }
@@ -266,21 +477,25 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
     let count = |bits: u8| kinds.iter().filter(|&&k| k & bits != 0).count() as u32;
     let code = &parts.code;
     let first_traceable = code.chunks_exact(2).position(|u| u[0] == op::RESUME);
-    let payload = CodeObject {
+    let body = Body {
         units: if sound {
             quicken(code)
         } else {
             quicken(&[first_unknown(code), 0])
         },
         unsound: (!sound).then(|| code.clone().into_boxed_slice()),
+        consts: parts.consts.into(),
+        names: parts.names.into(),
+        localsplusnames: parts.localsplusnames.into(),
+        localspluskinds: kinds.clone().into(),
+        linetable: Table::Object(parts.linetable),
+        exceptiontable: Table::Object(parts.exceptiontable),
+    };
+    let code = vm.new_object(CodeObject {
         nlocalsplus: kinds.len() as u32,
         nlocals: count(kind::LOCAL),
         ncellvars: count(kind::CELL),
         nfreevars: count(kind::FREE),
-        consts: parts.consts.into(),
-        names: parts.names.into(),
-        localsplusnames: parts.localsplusnames.into(),
-        localspluskinds: parts.localspluskinds.into(),
         argcount: parts.argcount,
         posonlyargcount: parts.posonlyargcount,
         kwonlyargcount: parts.kwonlyargcount,
@@ -290,25 +505,16 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
             parts.stacksize.clamp(1, 1 << 16)
         },
         flags: parts.flags,
-        filename: MutCell::new(parts.filename),
-        name: parts.name,
-        qualname: parts.qualname,
         firstlineno: parts.firstlineno,
-        linetable: parts.linetable,
-        exceptiontable: parts.exceptiontable,
-        version: Cell::new(0),
         first_traceable: if sound {
             first_traceable.unwrap_or(0) as u32
         } else {
             0
         },
-        store_caches: MutCell::new(Vec::new()),
-        global_caches: MutCell::new(Vec::new()),
-        function_version: Cell::new(0),
-        monitoring: MutCell::new(None),
-        extra: MutCell::new(None),
-    };
-    vm.new_object(payload)
+        ..CodeObject::empty(parts.filename, parts.name, parts.qualname)
+    })?;
+    code.set_body(Box::new(body));
+    Ok(code)
 }
 
 /// The first opcode that does not exist, for the message of running it.
@@ -319,28 +525,9 @@ fn first_unknown(code: &[u8]) -> u8 {
         .unwrap_or(op::RESERVED)
 }
 
-/// Copies bytecode into units, and sets the counters of instructions that specialise.
 fn quicken(code: &[u8]) -> Box<[UnsafeCell<u16>]> {
-    let mut units: Vec<u16> = code
-        .chunks_exact(2)
-        .map(|u| u16::from_le_bytes([u[0], u[1]]))
-        .collect();
-    let mut at = 0;
-    while at < units.len() {
-        let opcode = units[at] as u8;
-        let caches = opcode::cache_entries(opcode as u16) as usize;
-        if caches > 0 && at + 1 < units.len() {
-            units[at + 1] = match opcode {
-                op::POP_JUMP_IF_FALSE
-                | op::POP_JUMP_IF_TRUE
-                | op::POP_JUMP_IF_NONE
-                | op::POP_JUMP_IF_NOT_NONE => 0x5555,
-                _ => WARMUP,
-            }
-        }
-        at += 1 + caches;
-    }
-    units.into_iter().map(UnsafeCell::new).collect()
+    let units = naja_bytecode::packed::quicken(code).into_iter();
+    units.map(UnsafeCell::new).collect()
 }
 
 /// The value of a constant. Raises MemoryError.
@@ -368,11 +555,7 @@ fn constant_as(vm: &Vm, constant_: &Const, filename: Option<&Ref<Str>>) -> PyRes
         Const::Str(text) => {
             let bytes = text.as_bytes();
             // Constants that look like names are interned, as CPython does: attribute names are compared by address.
-            if bytes.len() <= 4096
-                && bytes
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
-            {
+            if naja_bytecode::packed::looks_like_name(bytes) {
                 vm.interp.interner(|i| i.intern_wtf8(bytes)).into_value()
             } else {
                 vm.new_str_wtf8(bytes)?.into_value()
@@ -480,10 +663,10 @@ impl CodeObject {
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
         let mut parts = vec![
             zelf.name.to_value(),
-            vm.new_tuple(zelf.consts.to_vec())?.into_value(),
+            vm.new_tuple(zelf.consts().to_vec())?.into_value(),
             vm.new_bytes(&zelf.original_bytes())?.into_value(),
-            zelf.linetable.to_value(),
-            zelf.exceptiontable.to_value(),
+            zelf.co_linetable(vm)?,
+            zelf.co_exceptiontable(vm)?,
         ];
         for number in [
             zelf.argcount,
@@ -495,9 +678,9 @@ impl CodeObject {
             parts.push(vm.new_int(number.into())?);
         }
         parts.extend(
-            zelf.names
+            zelf.names()
                 .iter()
-                .chain(&*zelf.localsplusnames)
+                .chain(zelf.localsplusnames())
                 .map(Ref::to_value),
         );
         let tuple = vm.new_tuple(parts)?;
@@ -534,13 +717,13 @@ impl CodeObject {
         };
         let mut equal = numbers(x) == numbers(y)
             && x.original_bytes() == y.original_bytes()
-            && x.linetable.as_bytes() == y.linetable.as_bytes()
-            && x.exceptiontable.as_bytes() == y.exceptiontable.as_bytes()
-            && same_names(&x.names, &y.names)
-            && same_names(&x.localsplusnames, &y.localsplusnames)
+            && x.linetable() == y.linetable()
+            && x.exceptiontable() == y.exceptiontable()
+            && same_names(x.names(), y.names())
+            && same_names(x.localsplusnames(), y.localsplusnames())
             && x.name.is(&y.name)
-            && x.consts.len() == y.consts.len();
-        for (p, q) in x.consts.iter().zip(&*y.consts) {
+            && x.consts().len() == y.consts().len();
+        for (p, q) in x.consts().iter().zip(y.consts()) {
             equal = equal && vm.type_of(p).is(vm.type_of(q)) && eq(vm, p, q)?;
         }
         Ok(Value::from_bool(equal == (op == CompareOp::Eq)))
@@ -597,25 +780,25 @@ impl CodeObject {
     }
 
     #[pymember]
-    fn co_linetable(&self) -> Value {
-        self.linetable.to_value()
+    fn co_linetable(&self, vm: &Vm) -> PyResult {
+        Ok(self.tables(vm)?.0.into_value())
     }
 
     #[pymember]
-    fn co_exceptiontable(&self) -> Value {
-        self.exceptiontable.to_value()
+    fn co_exceptiontable(&self, vm: &Vm) -> PyResult {
+        Ok(self.tables(vm)?.1.into_value())
     }
 
     #[pymember]
     fn co_names(&self, vm: &Vm) -> PyResult {
         Ok(vm
-            .new_tuple(self.names.iter().map(Ref::to_value).collect())?
+            .new_tuple(self.names().iter().map(Ref::to_value).collect())?
             .into_value())
     }
 
     #[pymember]
     fn co_consts(&self, vm: &Vm) -> PyResult {
-        Ok(vm.new_tuple(self.consts.to_vec())?.into_value())
+        Ok(vm.new_tuple(self.consts().to_vec())?.into_value())
     }
 
     #[pygetter]
@@ -645,12 +828,21 @@ impl CodeObject {
 }
 
 impl CodeObject {
+    /// Line table and exception table as objects.
+    fn tables(&self, vm: &Vm) -> PyResult<(Ref<Bytes>, Ref<Bytes>)> {
+        self.ensure(vm)?;
+        match self.made_body() {
+            Some(body) => Ok((body.linetable.object(vm)?, body.exceptiontable.object(vm)?)),
+            None => Err(vm.memory_error("")),
+        }
+    }
+
     /// The names of the variables of one kind, as a tuple.
     fn names_of(&self, vm: &Vm, bits: u8) -> PyResult {
         let names = self
-            .localsplusnames
+            .localsplusnames()
             .iter()
-            .zip(&*self.localspluskinds)
+            .zip(self.localspluskinds())
             .filter(|(_, k)| **k & bits != 0);
         Ok(vm
             .new_tuple(names.map(|(n, _)| n.to_value()).collect())?

@@ -90,7 +90,7 @@ fn after(opcode: u8, oparg: usize, mut stack: Stack) -> Option<Stack> {
 /// The stack before each unit that can be reached.
 fn mark_stacks(code: &CodeObject) -> Vec<Option<Stack>> {
     let instrs = jump_instructions(code);
-    let mut stacks: Vec<Option<Stack>> = vec![None; code.units.len() + 1];
+    let mut stacks: Vec<Option<Stack>> = vec![None; code.units().len() + 1];
     let generator =
         code.flags & (flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR) != 0;
     if let Some(first) = stacks.first_mut() {
@@ -100,7 +100,7 @@ fn mark_stacks(code: &CodeObject) -> Vec<Option<Stack>> {
             Vec::new()
         });
     }
-    let entries: Vec<_> = exception_table::entries(code.exceptiontable.as_bytes()).collect();
+    let entries: Vec<_> = exception_table::entries(code.exceptiontable()).collect();
     let mut todo = true;
     while todo {
         todo = false;
@@ -290,7 +290,7 @@ fn is_running(vm: &Vm, frame: *mut crate::interpreter::frame::Frame) -> bool {
 fn bind_unbound(vm: &Vm, frame: &Ref<FrameObject>, code: &CodeObject) -> PyResult<()> {
     let pointer = frame.frame.get();
     let plain = |i: usize| {
-        let kinds = code.localspluskinds.get(i).copied().unwrap_or(0);
+        let kinds = code.localspluskinds().get(i).copied().unwrap_or(0);
         kinds & kind::LOCAL != 0 && kinds & (kind::CELL | kind::HIDDEN) == 0
     };
     let unbound: Vec<usize> = (0..code.nlocalsplus as usize)

@@ -222,7 +222,7 @@ impl FrameObject {
 
     /// Whether an inlined comprehension of a module's or class's code runs here: its variables are set meanwhile.
     fn has_hidden(&self) -> bool {
-        let kinds = self.code.localspluskinds.iter();
+        let kinds = self.code.localspluskinds().iter();
         kinds
             .enumerate()
             .any(|(i, kinds)| kinds & kind::HIDDEN != 0 && self.slot(i).is_some())
@@ -231,8 +231,8 @@ impl FrameObject {
     /// Names and values of all set variables, cells looked into.
     pub fn variables(&self) -> Vec<(Value, Value)> {
         let mut out = Vec::new();
-        for (i, name) in self.code.localsplusnames.iter().enumerate() {
-            let kinds = self.code.localspluskinds.get(i).copied().unwrap_or(0);
+        for (i, name) in self.code.localsplusnames().iter().enumerate() {
+            let kinds = self.code.localspluskinds().get(i).copied().unwrap_or(0);
             let value = match self.slot(i) {
                 Some(value) if kinds & (kind::CELL | kind::FREE) != 0 => {
                     match value.downcast::<CellVariable>() {
@@ -251,9 +251,9 @@ impl FrameObject {
 
     /// Whether the code has a variable of that name.
     pub fn has_variable(&self, name: &crate::objects::str_::Str) -> bool {
-        let kinds = self.code.localspluskinds.iter();
+        let kinds = self.code.localspluskinds().iter();
         self.code
-            .localsplusnames
+            .localsplusnames()
             .iter()
             .zip(kinds)
             .any(|(n, kinds)| kinds & kind::HIDDEN == 0 && crate::objects::str_::eq(n, name))
@@ -261,8 +261,8 @@ impl FrameObject {
 
     /// The names of all variables, set or not.
     pub fn variable_names(&self) -> Vec<Ref<crate::objects::str_::Str>> {
-        let kinds = self.code.localspluskinds.iter();
-        let names = self.code.localsplusnames.iter().zip(kinds);
+        let kinds = self.code.localspluskinds().iter();
+        let names = self.code.localsplusnames().iter().zip(kinds);
         names
             .filter(|(_, kinds)| *kinds & kind::HIDDEN == 0)
             .map(|(name, _)| name.clone())
@@ -273,7 +273,7 @@ impl FrameObject {
     pub fn set_variable(&self, name: &Ref<crate::objects::str_::Str>, value: Value) -> bool {
         let Some(index) = self
             .code
-            .localsplusnames
+            .localsplusnames()
             .iter()
             .position(|n| crate::objects::str_::eq(n, name))
         else {
@@ -282,7 +282,7 @@ impl FrameObject {
         if let Some(cell) = self
             .slot(index)
             .and_then(|v| v.downcast_into::<CellVariable>().ok())
-            && self.code.localspluskinds[index] & (kind::CELL | kind::FREE) != 0
+            && self.code.localspluskinds()[index] & (kind::CELL | kind::FREE) != 0
         {
             cell.value.set(Some(value));
             return true;

@@ -155,6 +155,8 @@ impl Function {
                 1,
             )?;
         }
+        // The docstring stays the old code's.
+        self.docstring(vm)?;
         self.set_code(code);
         Ok(())
     }
@@ -205,13 +207,13 @@ impl Function {
     }
 
     #[pygetter]
-    fn __doc__(&self) -> Value {
-        self.doc.get()
+    fn __doc__(&self, vm: &Vm) -> PyResult {
+        self.docstring(vm)
     }
 
     #[pysetter(name = "__doc__")]
     fn set_doc(&self, _vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        self.doc.set(value.unwrap_or(Value::NONE));
+        self.doc.set(Some(value.unwrap_or(Value::NONE)));
         Ok(())
     }
 

@@ -35,7 +35,8 @@ pub struct Function {
     pub(crate) closure: MutCell<Option<Ref<Tuple>>>,
     pub(crate) name: MutCell<Ref<Str>>,
     pub(crate) qualname: MutCell<Ref<Str>>,
-    pub(crate) doc: MutCell<Value>,
+    /// None: as the code has it, which has not been read yet.
+    pub(crate) doc: MutCell<Option<Value>>,
     pub(crate) module: MutCell<Value>,
     pub(crate) annotations: MutCell<Option<Value>>,
     pub(crate) annotate: MutCell<Option<Value>>,
@@ -56,7 +57,7 @@ impl Traverse for Function {
         self.kwdefaults
             .with(|x| x.iter().for_each(|x| v.reference(x)));
         self.closure.with(|x| x.iter().for_each(|x| v.reference(x)));
-        self.doc.with(|x| v.value(x));
+        self.doc.with(|x| v.opt(x));
         self.module.with(|x| v.value(x));
         self.annotations.with(|x| v.opt(x));
         self.annotate.with(|x| v.opt(x));
@@ -69,7 +70,7 @@ impl Traverse for Function {
         drop(self.defaults.take());
         drop(self.kwdefaults.take());
         drop(self.closure.take());
-        drop(self.doc.replace(Value::NONE));
+        drop(self.doc.replace(Some(Value::NONE)));
         drop(self.module.replace(Value::NONE));
         drop(self.annotations.take());
         drop(self.annotate.take());
@@ -100,9 +101,10 @@ impl Function {
         (builtins, odd_builtins): (Ref<Dict>, Option<Value>),
         qualname: Ref<Str>,
     ) -> PyResult<Ref<Function>> {
-        let doc = match code.consts.first() {
-            Some(doc) if code.flags & naja_bytecode::code::flags::HAS_DOCSTRING != 0 => doc.clone(),
-            _ => Value::NONE,
+        let doc = if code.is_read() {
+            Some(code.docstring(vm)?)
+        } else {
+            None
         };
         let module = globals
             .get_str(vm, &vm.names.__name__)?
@@ -137,6 +139,16 @@ impl Function {
 
     pub fn code(&self) -> Ref<CodeObject> {
         self.code.get()
+    }
+
+    /// `__doc__`
+    pub(crate) fn docstring(&self, vm: &Vm) -> PyResult {
+        if let Some(doc) = self.doc.get() {
+            return Ok(doc);
+        }
+        let doc = self.code().docstring(vm)?;
+        self.doc.set(Some(doc.clone()));
+        Ok(doc)
     }
 
     /// Replaces the code; frames that run the old one go on doing so.

@@ -30,7 +30,7 @@ pub struct List {
 impl Traverse for List {
     fn traverse(&self, v: &mut Visitor) {
         self.items
-            .with(|items| items.iter().for_each(|x| v.value(x)))
+            .with(|items| v.values(items))
     }
     fn clear(&self) {
         drop(self.items.take())

@@ -33,9 +33,16 @@ pub struct Tuple {
 
 impl Traverse for Tuple {
     fn traverse(&self, v: &mut Visitor) {
-        self.items().iter().for_each(|x| v.value(x))
+        v.values(self.items())
     }
     fn clear(&self) {}
+    const MAY_UNTRACK: bool = true;
+    /// CPython: `_PyTuple_MaybeUntrack`.
+    fn untrack(&self) -> bool {
+        let simple = <Tuple as naja_heap::Payload>::INFO;
+        let mut items = self.items().iter().filter_map(Value::header);
+        !items.any(|item| item.may_be_in_cycle(simple))
+    }
 }
 
 impl Drop for Tuple {

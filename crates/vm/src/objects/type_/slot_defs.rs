@@ -1081,25 +1081,47 @@ pub fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
     {
         dict.set_str(vm, &vm.names.__hash__, Value::NONE)?;
     }
-    let mro = ty.mro_items();
-    let several = mro.as_ref().is_some_and(|m| {
-        m.items()
-            .iter()
-            .filter_map(|c| c.downcast::<Type>())
-            .filter(|c| c.flag(TypeFlags::HEAPTYPE))
-            .count()
-            > 1
-    }) || ty.bases.with(|b| b.as_ref().is_some_and(|b| b.len() > 1));
+    // Where the MRO is the base's with the class before it, only the class's own names can change what was copied.
+    let own = extends_mro_of_base(ty).then(|| own_special_names(&dict));
     for slot in each() {
-        let name = vm.intern(slot.wrapper.name);
-        // With one native base only the class's own names can change what was copied.
-        if several || dict.get_str(vm, &name)?.is_some() {
-            update_one(vm, ty, slot, &name);
+        let own = own.as_ref().map(|names| {
+            let same = |name: &&Ref<Str>| name.as_bytes() == slot.wrapper.name.as_bytes();
+            names.iter().find(same)
+        });
+        match own {
+            Some(None) => {}
+            Some(Some(name)) => update_one(vm, ty, slot, name),
+            None => update_one(vm, ty, slot, &vm.intern(slot.wrapper.name)),
         }
     }
     fix_new(vm, ty);
     fix_flags(vm, ty);
     Ok(())
+}
+
+/// Whether the method resolution order is the class and then its base's.
+fn extends_mro_of_base(ty: &Ref<Type>) -> bool {
+    let base = ty.base().and_then(|base| base.mro_items());
+    let (Some(mro), Some(base)) = (ty.mro_items(), base) else {
+        return false;
+    };
+    let same = |(a, b): (&Value, &Value)| a.is(b);
+    mro.len() == base.len() + 1 && mro.items().iter().skip(1).zip(base.items()).all(same)
+}
+
+/// The names `__x__` in a class's own dict.
+fn own_special_names(dict: &Dict) -> SmallVec<[Ref<Str>; 16]> {
+    let mut names = SmallVec::new();
+    let mut at = 0;
+    while let Some((key, _)) = dict.next_item(&mut at) {
+        if let Some(name) = crate::objects::str_::of(&key)
+            && name.as_bytes().starts_with(b"__")
+            && name.as_bytes().ends_with(b"__")
+        {
+            names.push(name.clone())
+        }
+    }
+    names
 }
 
 /// `ty.name = ...` for a special method: updates the slot here and in all subclasses.
