@@ -1,6 +1,6 @@
 //! Code of the embedded library: a form in which a function's body is read only when the function is first used.
 //!
-//! A module is one run of bytes. Each code object has a *head* (counts, flags, names: what making a function of it and
+//! All modules together are one run of bytes; a module's data is what follows from its start. Each code object has a *head* (counts, flags, names: what making a function of it and
 //! calling that needs), which stands among the constants of the code around it, and a *body* somewhere behind, found by
 //! its offset: constants, names, tables, instructions, in this order, so that the docstring comes first. Instructions are
 //! stored with the counters of their inline caches set, ready to be copied; tables can stay where they are. Nothing refers
@@ -65,20 +65,57 @@ pub fn quicken(code: &[u8]) -> Vec<u16> {
     units
 }
 
-/// Packs a module's code.
-pub fn pack(code: &Code) -> Vec<u8> {
-    let mut out = vec![MAGIC];
-    let mut pending = Vec::new();
-    head(&mut out, code, &mut pending);
-    while let Some((place, code)) = pending.pop() {
-        let start = out.len() as u32;
-        out[place..place + 4].copy_from_slice(&start.to_le_bytes());
-        let first = pending.len();
-        body(&mut out, code, &mut pending);
-        // In the order of the source, since the last one is taken first.
-        pending[first..].reverse();
+/// Packs modules. What is read whenever a module is imported stands together at the front.
+#[derive(Default)]
+pub struct Packer {
+    front: Vec<u8>,
+    back: Vec<u8>,
+    /// Places of offsets (in which part, where), what they count from, and what they lead to (in which part, where).
+    fixes: Vec<(bool, usize, usize, bool, usize)>,
+}
+
+impl Packer {
+    /// Packs a module; gives where it starts. Bodies that are not run by the import, but that `early` names by their
+    /// qualified name, are put to the front as well.
+    pub fn add(&mut self, code: &Code, early: impl Fn(&str) -> bool) -> usize {
+        let start = self.front.len();
+        self.front.push(MAGIC);
+        let mut pending = Vec::new();
+        head(&mut self.front, code, &mut pending);
+        let mut pending: Vec<_> = pending.into_iter().map(|(at, c)| (true, at, c)).collect();
+        while let Some((in_front, place, code)) = pending.pop() {
+            // Bodies of modules and classes are no functions.
+            let front = code.flags & crate::code::flags::OPTIMIZED == 0
+                || code.qualname.as_str().is_some_and(&early);
+            let out = if front { &mut self.front } else { &mut self.back };
+            self.fixes.push((in_front, place, start, front, out.len()));
+            let mut nested = Vec::new();
+            body(out, code, &mut nested);
+            // In the order of the source, since the last one is taken first.
+            pending.extend(nested.into_iter().rev().map(|(at, code)| (front, at, code)));
+        }
+        start
     }
-    out
+
+    /// All modules.
+    pub fn finish(mut self) -> Vec<u8> {
+        let middle = self.front.len();
+        let absolute = |front: bool, at: usize| if front { at } else { middle + at };
+        self.front.append(&mut self.back);
+        for (in_front, place, start, front, target) in self.fixes {
+            let place = absolute(in_front, place);
+            let offset = (absolute(front, target) - start) as u32;
+            self.front[place..place + 4].copy_from_slice(&offset.to_le_bytes());
+        }
+        self.front
+    }
+}
+
+/// Packs one module's code.
+pub fn pack(code: &Code) -> Vec<u8> {
+    let mut packer = Packer::default();
+    packer.add(code, |_| false);
+    packer.finish()
 }
 
 /// Bodies to be written, with the place of their offset.
@@ -423,6 +460,11 @@ mod tests {
         };
         let packed = pack(&outer);
         let back = unpack(&packed).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{outer:?}"));
+        let mut packer = Packer::default();
+        packer.add(&outer, |_| true);
+        let second = packer.add(&outer, |name| name == "inner");
+        let back = unpack(&packer.finish()[second..]).unwrap();
         assert_eq!(format!("{back:?}"), format!("{outer:?}"));
         for end in 0..packed.len() {
             let _ = unpack(&packed[..end]);

@@ -5,7 +5,8 @@
 //! made from the instruction table (`opcode_metadata.rs`). The results are `library.bin` and `index.rs`, a table sorted by
 //! path. Code is compiled without optimisation (`-O` compiles from source) under a file name relative to the library.
 
-use naja_bytecode::packed;
+use naja_bytecode::code::Code;
+use naja_bytecode::packed::Packer;
 use naja_compiler::{CompileOptions, compile_source};
 use naja_parser::{Mode, ParseOptions, source};
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
 struct Packed {
     source: Vec<u8>,
     size: usize,
-    code: Option<Vec<u8>>,
+    code: Option<Code>,
 }
 
 fn main() {
@@ -131,8 +132,8 @@ fn pack(name: &str, data: &[u8]) -> Packed {
     }
 }
 
-/// The packed code of a module; none for a file that is not meant to compile (a template with a codec of its own).
-fn compile(name: &str, data: &[u8]) -> Option<Vec<u8>> {
+/// The code of a module; none for a file that is not meant to compile (a template with a codec of its own).
+fn compile(name: &str, data: &[u8]) -> Option<Code> {
     let text = match source::decode(data, Some(name)) {
         Ok(source::Source::Text { text, .. }) => text,
         _ => {
@@ -148,7 +149,7 @@ fn compile(name: &str, data: &[u8]) -> Option<Vec<u8>> {
         &CompileOptions::default(),
     );
     match compiled {
-        Ok(compiled) => Some(packed::pack(&compiled.code)),
+        Ok(compiled) => Some(compiled.code),
         Err(failure) => {
             println!("cargo::warning={name}: {}", failure.error.message);
             None
@@ -156,21 +157,42 @@ fn compile(name: &str, data: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// What every start reads, in this order: functions that it runs, after the path of their module. Made by
+/// `early.py`, which lies beside it.
+const EARLY: &str = include_str!("early.txt");
+
+/// The parts of the library: code first, what every start reads at its beginning, then sources.
 fn write(packed: &BTreeMap<String, Packed>) {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
-    let mut blob = Vec::new();
-    let mut put = |data: &[u8]| {
-        let start = blob.len();
-        blob.extend_from_slice(data);
-        format!("{start}..{}", blob.len())
-    };
+    let early: Vec<(&str, Vec<&str>)> = EARLY
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.collect()))
+        })
+        .collect();
+    let mut packer = Packer::default();
+    let mut starts = BTreeMap::new();
+    let first = early.iter().map(|(path, _)| *path);
+    for path in first.chain(packed.keys().map(String::as_str)) {
+        let code = packed.get(path).and_then(|file| file.code.as_ref());
+        if let (Some(code), false) = (code, starts.contains_key(path)) {
+            let functions = early.iter().find(|(p, _)| *p == path).map(|(_, f)| f);
+            let wanted = |name: &str| functions.is_some_and(|f| f.contains(&name));
+            starts.insert(path, packer.add(code, wanted));
+        }
+    }
+    let mut blob = packer.finish();
+    let code_end = blob.len();
     let mut index = String::from("pub static FILES: &[File] = &[\n");
     for (name, file) in packed {
-        let code = match &file.code {
-            Some(code) => format!("Some({})", put(code)),
+        let code = match starts.get(name.as_str()) {
+            Some(start) => format!("Some({start})"),
             None => "None".to_string(),
         };
-        let source = put(&file.source);
+        let start = blob.len();
+        blob.extend_from_slice(&file.source);
+        let source = format!("{start}..{}", blob.len());
         writeln!(
             index,
             "    File {{ path: {name:?}, size: {}, source: {source}, code: {code} }},",
@@ -178,7 +200,7 @@ fn write(packed: &BTreeMap<String, Packed>) {
         )
         .unwrap();
     }
-    index.push_str("];\n");
+    writeln!(index, "];\nconst CODE_END: usize = {code_end};").unwrap();
     fs::write(out.join("library.bin"), blob).unwrap();
     fs::write(out.join("index.rs"), index).unwrap();
 }

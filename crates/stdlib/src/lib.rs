@@ -8,9 +8,10 @@ use std::ops::Range;
 pub struct File {
     pub path: &'static str,
     /// Bytes of the source.
-    pub size: usize,
-    source: Range<usize>,
-    code: Option<Range<usize>>,
+    pub size: u32,
+    source: Range<u32>,
+    /// Where its packed code starts.
+    code: Option<u32>,
 }
 
 include!(concat!(env!("OUT_DIR"), "/index.rs"));
@@ -20,14 +21,14 @@ static BLOB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/library.bin"));
 impl File {
     /// The packed code object (`naja_bytecode::packed`), for modules.
     pub fn code(&self) -> Option<&'static [u8]> {
-        self.code.clone().map(|range| &BLOB[range])
+        self.code.map(|start| &BLOB[start as usize..CODE_END])
     }
 
     /// The contents as they were before packing.
     pub fn source(&self) -> Vec<u8> {
-        let packed = &BLOB[self.source.clone()];
+        let packed = &BLOB[self.source.start as usize..self.source.end as usize];
         // What the build has packed unpacks; an empty file stands for the impossible.
-        miniz_oxide::inflate::decompress_to_vec_with_limit(packed, self.size).unwrap_or_default()
+        miniz_oxide::inflate::decompress_to_vec_with_limit(packed, self.size as usize).unwrap_or_default()
     }
 }
 
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn every_file_unpacks_to_its_size() {
         for file in FILES {
-            assert_eq!(file.source().len(), file.size, "{}", file.path);
+            assert_eq!(file.source().len(), file.size as usize, "{}", file.path);
         }
     }
 

@@ -13,7 +13,6 @@ use crate::function::Args;
 use crate::objects::bytes::Bytes;
 use crate::objects::str_::Str;
 use crate::vm::{PyResult, Vm};
-use crate::{Traverse, Visitor};
 use naja_bytecode::code::{Code, Const, flags, kind};
 use naja_bytecode::opcode::{self, op};
 use naja_heap::{MutCell, Ref, Value};
@@ -82,7 +81,7 @@ pub(crate) struct Body {
 }
 
 /// Create a code object.  Not for mere mortals.
-#[pyclass(name = "code", module = "builtins", gc, flags(HAS_WEAKREF))]
+#[pyclass(name = "code", module = "builtins", flags(HAS_WEAKREF))]
 #[repr(C)]
 pub struct CodeObject {
     /// The body's parts, for the evaluation loop. While there is no body, an instruction that makes it.
@@ -157,22 +156,6 @@ impl<T> SideTable<T> {
 
 /// What runs instead of code whose body is not there: the loop's function for unknown instructions makes it.
 static UNREAD: [u16; 2] = [op::RESERVED as u16; 2];
-
-impl Traverse for CodeObject {
-    fn traverse(&self, v: &mut Visitor) {
-        // SAFETY: the body is only set, never changed; no one sets it meanwhile.
-        if let Some(body) = unsafe { &*self.body.get() } {
-            body.consts.iter().for_each(|c| v.value(c));
-            for table in [&body.linetable, &body.exceptiontable] {
-                if let Table::Object(bytes) = table {
-                    v.reference(bytes)
-                }
-            }
-        }
-    }
-
-    fn clear(&self) {}
-}
 
 pub use naja_bytecode::packed::WARMUP;
 /// The counter after a successful specialisation: so many misses before the instruction gives the form up.
@@ -640,6 +623,18 @@ impl CodeObject {
             1,
         )?;
         Ok(vm.new_bytes(&lines::lnotab(self))?.into_value())
+    }
+
+    /// Return the size of the object in memory, in bytes; what has not been read yet does not count.
+    #[pymethod(sig = "($self, /)")]
+    fn __sizeof__(&self) -> usize {
+        let body = self.made_body().map_or(0, |b| {
+            size_of::<Body>()
+                + (b.consts.len() + b.names.len() + b.localsplusnames.len()) * 8
+                + b.units.len() * 2
+                + b.localspluskinds.len()
+        });
+        size_of::<CodeObject>() + 16 + body
     }
 
     #[pyslot]

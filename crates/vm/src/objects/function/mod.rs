@@ -25,7 +25,8 @@ mod attributes;
 pub struct Function {
     /// The code; replaced ones stay alive in `retired`, because a frame may be running them.
     pub(crate) code: MutCell<Ref<CodeObject>>,
-    pub(crate) retired: MutCell<Vec<Ref<CodeObject>>>,
+    #[allow(clippy::box_collection)] // one word: most functions have none
+    pub(crate) retired: MutCell<Option<Box<Vec<Ref<CodeObject>>>>>,
     pub globals: Ref<Dict>,
     pub builtins: Ref<Dict>,
     /// A `__builtins__` that is no plain dict: looked into after `builtins`, which is empty then.
@@ -48,7 +49,6 @@ pub struct Function {
 impl Traverse for Function {
     fn traverse(&self, v: &mut Visitor) {
         self.code.with(|c| v.reference(c));
-        self.retired.with(|r| r.iter().for_each(|c| v.reference(c)));
         v.reference(&self.globals);
         v.reference(&self.builtins);
         v.opt(&self.odd_builtins);
@@ -113,7 +113,7 @@ impl Function {
         let version = Cell::new(code.function_version.get());
         vm.new_object(Function {
             code: MutCell::new(code),
-            retired: MutCell::new(Vec::new()),
+            retired: MutCell::new(None),
             globals,
             builtins,
             odd_builtins,
@@ -154,7 +154,8 @@ impl Function {
     /// Replaces the code; frames that run the old one go on doing so.
     pub(crate) fn set_code(&self, code: Ref<CodeObject>) {
         let old = self.code.replace(code);
-        self.retired.with_mut(|r| r.push(old));
+        self.retired
+            .with_mut(|r| r.get_or_insert_default().push(old));
         self.version.set(0);
     }
 

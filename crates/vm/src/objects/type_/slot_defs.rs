@@ -1081,8 +1081,7 @@ pub fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
     {
         dict.set_str(vm, &vm.names.__hash__, Value::NONE)?;
     }
-    // Where the MRO is the base's with the class before it, only the class's own names can change what was copied.
-    let own = extends_mro_of_base(ty).then(|| own_special_names(&dict));
+    let own = names_beyond_base(vm, ty)?;
     for slot in each() {
         let own = own.as_ref().map(|names| {
             let same = |name: &&Ref<Str>| name.as_bytes() == slot.wrapper.name.as_bytes();
@@ -1099,19 +1098,29 @@ pub fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
     Ok(())
 }
 
-/// Whether the method resolution order is the class and then its base's.
-fn extends_mro_of_base(ty: &Ref<Type>) -> bool {
+/// The special methods of those classes in the MRO that the base's MRO lacks: only they can change what was copied from
+/// the base. None where the MRO is not the base's with others before and between.
+fn names_beyond_base(vm: &Vm, ty: &Ref<Type>) -> PyResult<Option<SpecialNames>> {
     let base = ty.base().and_then(|base| base.mro_items());
     let (Some(mro), Some(base)) = (ty.mro_items(), base) else {
-        return false;
+        return Ok(None);
     };
-    let same = |(a, b): (&Value, &Value)| a.is(b);
-    mro.len() == base.len() + 1 && mro.items().iter().skip(1).zip(base.items()).all(same)
+    let mut rest = base.items().iter().peekable();
+    let mut names = SpecialNames::new();
+    for class in mro.items() {
+        if rest.peek().is_some_and(|next| next.is(class)) {
+            rest.next();
+        } else if let Some(class) = class.downcast::<Type>() {
+            add_special_names(&mut names, &*class.dict(vm)?)
+        }
+    }
+    Ok(rest.next().is_none().then_some(names))
 }
 
+type SpecialNames = SmallVec<[Ref<Str>; 16]>;
+
 /// The names `__x__` in a class's own dict.
-fn own_special_names(dict: &Dict) -> SmallVec<[Ref<Str>; 16]> {
-    let mut names = SmallVec::new();
+fn add_special_names(names: &mut SpecialNames, dict: &Dict) {
     let mut at = 0;
     while let Some((key, _)) = dict.next_item(&mut at) {
         if let Some(name) = crate::objects::str_::of(&key)
@@ -1121,7 +1130,6 @@ fn own_special_names(dict: &Dict) -> SmallVec<[Ref<Str>; 16]> {
             names.push(name.clone())
         }
     }
-    names
 }
 
 /// `ty.name = ...` for a special method: updates the slot here and in all subclasses.
