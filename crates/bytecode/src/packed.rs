@@ -87,7 +87,11 @@ impl Packer {
             // Bodies of modules and classes are no functions.
             let front = code.flags & crate::code::flags::OPTIMIZED == 0
                 || code.qualname.as_str().is_some_and(&early);
-            let out = if front { &mut self.front } else { &mut self.back };
+            let out = if front {
+                &mut self.front
+            } else {
+                &mut self.back
+            };
             self.fixes.push((in_front, place, start, front, out.len()));
             let mut nested = Vec::new();
             body(out, code, &mut nested);
@@ -139,7 +143,12 @@ fn bytes(out: &mut Vec<u8>, data: &[u8]) {
 }
 
 fn head<'a>(out: &mut Vec<u8>, code: &'a Code, pending: &mut Pending<'a>) {
-    let count = |bits: u8| code.localspluskinds.iter().filter(|k| **k & bits != 0).count() as u32;
+    let count = |bits: u8| {
+        code.localspluskinds
+            .iter()
+            .filter(|k| **k & bits != 0)
+            .count() as u32
+    };
     let mut units = code.code.chunks_exact(2);
     for n in [
         code.argcount,
@@ -332,7 +341,11 @@ impl<'a> Cursor<'a> {
     pub fn big_int(&mut self) -> Option<IBig> {
         let negative = self.byte()? != 0;
         let magnitude = UBig::from_le_bytes(self.bytes()?);
-        let sign = if negative { Sign::Negative } else { Sign::Positive };
+        let sign = if negative {
+            Sign::Negative
+        } else {
+            Sign::Positive
+        };
         Some(IBig::from_parts(sign, magnitude))
     }
 
@@ -369,8 +382,20 @@ fn unpack_code(cursor: &mut Cursor) -> Option<Arc<Code>> {
     let text = |t: &[u8]| Text::from_wtf8(t);
     let consts = unpack_values(&mut body)?;
     let names = body.count()?;
-    let mut texts = |n: usize| (0..n).map(|_| body.bytes().map(text)).collect::<Option<_>>();
-    let [argcount, posonlyargcount, kwonlyargcount, stacksize, flags, variables, ..] = head.counts;
+    let mut texts = |n: usize| {
+        (0..n)
+            .map(|_| body.bytes().map(text))
+            .collect::<Option<_>>()
+    };
+    let [
+        argcount,
+        posonlyargcount,
+        kwonlyargcount,
+        stacksize,
+        flags,
+        variables,
+        ..,
+    ] = head.counts;
     let (names, localsplusnames) = (texts(names)?, texts(variables as usize)?);
     let localspluskinds = body.take(variables as usize)?.to_vec();
     let (linetable, exceptiontable) = (body.bytes()?.to_vec(), body.bytes()?.to_vec());

@@ -28,7 +28,8 @@ impl File {
     pub fn source(&self) -> Vec<u8> {
         let packed = &BLOB[self.source.start as usize..self.source.end as usize];
         // What the build has packed unpacks; an empty file stands for the impossible.
-        miniz_oxide::inflate::decompress_to_vec_with_limit(packed, self.size as usize).unwrap_or_default()
+        miniz_oxide::inflate::decompress_to_vec_with_limit(packed, self.size as usize)
+            .unwrap_or_default()
     }
 }
 

@@ -200,7 +200,12 @@ impl Frame {
     pub fn variable(&self, index: usize) -> Option<Value> {
         use naja_bytecode::code::kind;
         let value = self.local_slot(index)?;
-        let kinds = self.code().localspluskinds().get(index).copied().unwrap_or(0);
+        let kinds = self
+            .code()
+            .localspluskinds()
+            .get(index)
+            .copied()
+            .unwrap_or(0);
         if kinds & (kind::CELL | kind::FREE) != 0
             && let Some(cell) = value.downcast::<CellVariable>()
         {

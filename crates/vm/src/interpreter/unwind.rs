@@ -56,9 +56,7 @@ pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<
                 Ok(exception) => exception,
                 Err(Raised) => vm.take_exception(),
             };
-            if let Some(handler) =
-                exception_table::lookup(code.exceptiontable(), lookup as u32)
-            {
+            if let Some(handler) = exception_table::lookup(code.exceptiontable(), lookup as u32) {
                 let base = Frame::stack_base(fp).add(handler.depth as usize);
                 while (*fp).sp > base {
                     (*fp).sp = (*fp).sp.sub(1);

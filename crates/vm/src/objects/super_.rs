@@ -168,8 +168,11 @@ fn from_frame(vm: &Vm) -> PyResult<(Ref<Type>, Value)> {
         return Err(vm.runtime_error("super(): arg[0] deleted"));
     };
     let first_free = (code.nlocalsplus - code.nfreevars) as usize;
-    let at = (first_free..code.nlocalsplus as usize)
-        .find(|&i| code.localsplusnames().get(i).is_some_and(|name| name.is(&vm.names.__class__)));
+    let at = (first_free..code.nlocalsplus as usize).find(|&i| {
+        code.localsplusnames()
+            .get(i)
+            .is_some_and(|name| name.is(&vm.names.__class__))
+    });
     let Some(at) = at else {
         return Err(vm.runtime_error("super(): __class__ cell not found"));
     };

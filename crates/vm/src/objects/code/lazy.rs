@@ -15,7 +15,11 @@ use std::cell::{Cell, UnsafeCell};
 
 impl CodeObject {
     /// The code of a packed module, with a file name for it and all that it contains. Raises ImportError, MemoryError.
-    pub fn from_packed(vm: &Vm, data: &'static [u8], filename: &Ref<Str>) -> PyResult<Ref<CodeObject>> {
+    pub fn from_packed(
+        vm: &Vm,
+        data: &'static [u8],
+        filename: &Ref<Str>,
+    ) -> PyResult<Ref<CodeObject>> {
         let reader = Reader { vm, filename };
         let head = Cursor::module(data).and_then(|mut cursor| cursor.head());
         reader.code(data, head.ok_or_else(|| damaged(vm))?)
@@ -29,7 +33,10 @@ pub(super) fn make_body(vm: &Vm, code: &CodeObject) -> PyResult<()> {
         return Err(vm.system_error("code object without a body"));
     };
     let filename = code.filename();
-    let reader = Reader { vm, filename: &filename };
+    let reader = Reader {
+        vm,
+        filename: &filename,
+    };
     let mut cursor = Cursor::at(data, code.packed_at as usize);
     let body = reader.body(&mut cursor, code.nlocalsplus as usize)?;
     code.set_body(Box::new(body));
@@ -42,7 +49,10 @@ pub(super) fn first_const(vm: &Vm, code: &CodeObject) -> PyResult {
         return Ok(Value::NONE);
     };
     let filename = code.filename();
-    let reader = Reader { vm, filename: &filename };
+    let reader = Reader {
+        vm,
+        filename: &filename,
+    };
     let mut cursor = Cursor::at(data, code.packed_at as usize);
     match cursor.count() {
         Some(0) => Ok(Value::NONE),

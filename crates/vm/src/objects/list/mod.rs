@@ -29,8 +29,7 @@ pub struct List {
 
 impl Traverse for List {
     fn traverse(&self, v: &mut Visitor) {
-        self.items
-            .with(|items| v.values(items))
+        self.items.with(|items| v.values(items))
     }
     fn clear(&self) {
         drop(self.items.take())
