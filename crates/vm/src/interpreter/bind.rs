@@ -143,6 +143,8 @@ pub(super) unsafe fn bind_unpacked(
     positional: &Ref<Tuple>,
     keywords: Option<Ref<Dict>>,
 ) -> PyResult<()> {
+    // The names of the parameters will be asked for.
+    code.ensure(vm)?;
     // SAFETY: indices of parameters, which are `locals`; what is put there is owned.
     unsafe {
         let argcount = code.argcount as usize;
@@ -191,7 +193,7 @@ pub(super) unsafe fn bind_unpacked(
                 } else {
                     None
                 };
-                let params = code.localsplusnames.get_unchecked(..total);
+                let params = code.localsplusnames().get_unchecked(..total);
                 let mut position = 0;
                 while let Some((key, value)) = dict.next_item(&mut position) {
                     let Some(name) = str_::of(&key) else { continue };
@@ -236,7 +238,7 @@ unsafe fn take_keywords(
         if dict.is_empty() {
             break;
         }
-        let Some(value) = dict.remove_str(vm, &code.localsplusnames[i])? else {
+        let Some(value) = dict.remove_str(vm, &code.localsplusnames()[i])? else {
             continue;
         };
         if i >= direct {
@@ -245,8 +247,8 @@ unsafe fn take_keywords(
             continue;
         }
         // Which one is reported is decided by their order in the dict, of which only this one was taken out.
-        dict.set_str(vm, &code.localsplusnames[i], value)?;
-        let given = &code.localsplusnames[posonly..direct];
+        dict.set_str(vm, &code.localsplusnames()[i], value)?;
+        let given = &code.localsplusnames()[posonly..direct];
         let clashes = |key: &Value| {
             given
                 .iter()
@@ -258,7 +260,7 @@ unsafe fn take_keywords(
         return Err(multiple_values(
             vm,
             function,
-            name.unwrap_or(&code.localsplusnames[i]),
+            name.unwrap_or(&code.localsplusnames()[i]),
         ));
     }
     Ok(())
