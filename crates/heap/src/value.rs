@@ -31,10 +31,12 @@ pub enum Kind {
     Object,
 }
 
+#[inline(always)]
 const fn constant_bits(n: u64) -> u64 {
     n << 4 | 4
 }
 
+#[inline(always)]
 const fn constant(n: u64) -> Value {
     match NonZeroU64::new(constant_bits(n)) {
         Some(bits) => Value(bits),

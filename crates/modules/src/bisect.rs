@@ -5,7 +5,7 @@
 use naja_heap::Value;
 use naja_macros::pymodule;
 use naja_vm::list::List;
-use naja_vm::protocols::compare::{CompareOp, compare_bool};
+use naja_vm::protocols::compare;
 use naja_vm::protocols::{number, object, sequence};
 use naja_vm::{PyResult, Vm};
 
@@ -42,9 +42,9 @@ fn search(
             item = vm.call(key, &[item])?;
         }
         let go_left = if right {
-            compare_bool(vm, x, &item, CompareOp::Lt)?
+            compare::less(vm, x, &item)?
         } else {
-            !compare_bool(vm, &item, x, CompareOp::Lt)?
+            !compare::less(vm, &item, x)?
         };
         if go_left {
             hi = middle

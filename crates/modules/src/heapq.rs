@@ -7,7 +7,7 @@
 use naja_heap::{Ref, Value};
 use naja_macros::pymodule;
 use naja_vm::list::List;
-use naja_vm::protocols::compare::{CompareOp, compare_bool};
+use naja_vm::protocols::compare;
 use naja_vm::{PyResult, Raised, Vm};
 
 /// Which of two items belongs nearer to the front.
@@ -31,7 +31,7 @@ impl Order {
         if let (Some(x), Some(y)) = (a.as_small_float(), b.as_small_float()) {
             return Ok(x < y);
         }
-        compare_bool(vm, a, b, CompareOp::Lt)
+        compare::less(vm, a, b)
     }
 }
 

@@ -60,7 +60,7 @@ macro_rules! exact_types {
 }
 
 exact_types! {
-    list tuple dict str float function cell module builtin_function method_descriptor generator coroutine
+    list tuple dict str function cell module builtin_function method_descriptor generator coroutine
     list_iterator tuple_iterator range_iterator
 }
 

@@ -289,6 +289,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 release!(old);
                                 next!($stored)
                             }
+                            if next as u8 == op::STORE_FAST_LOAD_FAST {
+                                pc = pc.add(1);
+                                let old = local!(next >> 12);
+                                local!(next >> 12) = item;
+                                push!(Slot::new(local!(next >> 8 & 15).to_value()));
+                                release!(old);
+                                next!($stored)
+                            }
                             push!(item);
                             next!($pushed)
                         }};
@@ -1495,8 +1503,19 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             slow!(ops::build::list_append)
                         }
                         sp = sp.sub(1);
-                        items.push((*sp).into_value());
+                        // There is room.
+                        let len = items.len();
+                        items.as_mut_ptr().add(len).write((*sp).into_value());
+                        items.set_len(len + 1);
                         pc = pc.add(1);
+                        // Mostly the jump to the next item follows, which is done along with it.
+                        let next = *pc as u32;
+                        if matches!(next as u8, op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_JIT)
+                            && vm.breaker.load(Ordering::Relaxed) == 0
+                        {
+                            pc = pc.add(2).sub((next >> 8) as usize);
+                            next!('d15)
+                        }
                         next!('d15)
                     }
                         op::LIST_EXTEND => slow!(ops::build::list_extend),

@@ -110,7 +110,11 @@ pub fn fit(mut start: isize, mut stop: isize, step: isize, len: isize) -> Adjust
     };
     start = clamp(start);
     stop = clamp(stop);
-    let count = if step < 0 {
+    let count = if step == 1 {
+        (stop - start).max(0)
+    } else if step == -1 {
+        (start - stop).max(0)
+    } else if step < 0 {
         if stop < start {
             (start - stop - 1) / -step + 1
         } else {

@@ -1,6 +1,7 @@
 //! Rich comparison. CPython: Objects/object.c (do_richcompare).
 
 use crate::objects::str_;
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::is_subtype;
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
@@ -66,20 +67,73 @@ impl CompareOp {
     }
 }
 
-/// `a op b`.
-pub fn rich_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-    if let (Some(x), Some(y)) = (a.as_small_int(), b.as_small_int()) {
-        return Ok(Value::from_bool(op.holds(x.cmp(&y))));
+/// How two values are ordered, where that needs no class to be asked: ints, bools, floats or exact strings.
+#[inline]
+pub fn quick_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
+    /// The number in an unboxed int or a bool.
+    #[inline(always)]
+    fn int(value: &Value) -> Option<i64> {
+        match value.as_small_int() {
+            None if value.is_bool() => Some(value.is_true() as i64),
+            n => n,
+        }
     }
     if let (Some(x), Some(y)) = (a.as_small_float(), b.as_small_float()) {
-        return Ok(op.value(x.partial_cmp(&y)));
+        return x.partial_cmp(&y);
     }
-    if let (Some(x), Some(y)) = (
+    if let (Some(x), Some(y)) = (int(a), int(b)) {
+        return Some(x.cmp(&y));
+    }
+    match (
         crate::objects::dict::exact_str(vm, a),
         crate::objects::dict::exact_str(vm, b),
     ) {
         // WTF-8 sorts by code points.
-        return Ok(Value::from_bool(op.holds(x.as_bytes().cmp(y.as_bytes()))));
+        (Some(x), Some(y)) => Some(x.as_bytes().cmp(y.as_bytes())),
+        _ => None,
+    }
+}
+
+/// `a < b` as a truth value.
+#[inline]
+pub fn less(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
+    if let Some(order) = quick_order(vm, a, b) {
+        return Ok(order.is_lt());
+    }
+    if let (Some(x), Some(y)) = (exact_tuple(vm, a), exact_tuple(vm, b))
+        && let Some(less) = tuple_less(vm, x, y)
+    {
+        return Ok(less);
+    }
+    let result = rich_compare(vm, a, b, CompareOp::Lt)?;
+    object::is_true(vm, &result)
+}
+
+#[inline]
+fn exact_tuple<'a>(vm: &Vm, value: &'a Value) -> Option<&'a [Value]> {
+    value
+        .downcast::<Tuple>()
+        .filter(|_| vm.type_of(value).is(&vm.types.tuple))
+        .map(|tuple| tuple.items())
+}
+
+/// `a < b` of tuples, as far as no class need be asked.
+fn tuple_less(vm: &Vm, a: &[Value], b: &[Value]) -> Option<bool> {
+    for (x, y) in a.iter().zip(b) {
+        if !x.is(y) {
+            match quick_order(vm, x, y)? {
+                Ordering::Equal => {}
+                order => return Some(order.is_lt()),
+            }
+        }
+    }
+    Some(a.len() < b.len())
+}
+
+/// `a op b`.
+pub fn rich_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+    if let Some(order) = quick_order(vm, a, b) {
+        return Ok(Value::from_bool(op.holds(order)));
     }
     vm.check_stack()?;
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
@@ -145,8 +199,26 @@ pub(crate) fn quick_eq(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
         crate::objects::dict::exact_str(vm, b),
     ) {
         (Some(x), Some(y)) => Some(str_::eq(x, y)),
-        _ => None,
+        _ => quick_eq_rare(vm, a, b),
     }
+}
+
+/// The rest of `quick_eq`: bools, and tuples of what is compared as quickly.
+#[inline(never)]
+fn quick_eq_rare(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
+    if a.is_bool() && b.is_bool() {
+        return Some(false);
+    }
+    let (x, y) = (exact_tuple(vm, a)?, exact_tuple(vm, b)?);
+    if x.len() != y.len() {
+        return Some(false);
+    }
+    for (x, y) in x.iter().zip(y) {
+        if !x.is(y) && !quick_order(vm, x, y)?.is_eq() {
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 /// Identical or equal: how containers compare items.

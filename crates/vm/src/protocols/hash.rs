@@ -22,13 +22,13 @@ pub fn hash_int(n: i64) -> i64 {
 /// `hash(value)`. Raises TypeError for unhashable objects, and what a `__hash__` raises.
 #[inline]
 pub fn hash(vm: &Vm, value: &Value) -> PyResult<i64> {
+    if let Some(n) = value.as_small_int() {
+        return Ok(hash_int(n));
+    }
     if let Some(text) = str_::of(value)
         && vm.type_of(value).is(&vm.types.str)
     {
         return Ok(text.hash(vm));
-    }
-    if let Some(n) = value.as_small_int() {
-        return Ok(hash_int(n));
     }
     hash_slow(vm, value)
 }

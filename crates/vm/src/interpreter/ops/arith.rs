@@ -203,7 +203,7 @@ ops! {
     fn store_slice(pc, sp, fp, vm, arg) {
         let (v, o) = ((*sp.sub(4)).view(), (*sp.sub(3)).view());
         let (start, stop) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
-        if !store_plain_slice(vm, &o, &start, &stop, &v)? {
+        if !store_plain_slice(vm, &o, &start, &stop, &v, sole(*sp.sub(4)))? {
             let slice = Slice::make(vm, (*start).clone(), (*stop).clone(), Value::NONE)?.into_value();
             object::set_item(vm, &o, &slice, &v)?;
         }
@@ -215,20 +215,20 @@ ops! {
             specialize::store_subscr(vm, pc, *sp.sub(2), *sp.sub(1));
         }
         let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
-        store(vm, &o, &k, &v)?;
+        store(vm, &o, &k, &v, sole(*sp.sub(3)))?;
         Ok((pc.add(2), drop_top(fp, sp, 3)))
     }
 
     fn store_subscr_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::STORE_SUBSCR);
         let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
-        store(vm, &o, &k, &v)?;
+        store(vm, &o, &k, &v, sole(*sp.sub(3)))?;
         Ok((pc.add(2), drop_top(fp, sp, 3)))
     }
 
     fn store_subscr_again(pc, sp, fp, vm, arg) {
         let (v, o, k) = ((*sp.sub(3)).view(), (*sp.sub(2)).view(), (*sp.sub(1)).view());
-        store(vm, &o, &k, &v)?;
+        store(vm, &o, &k, &v, sole(*sp.sub(3)))?;
         Ok((pc.add(2), drop_top(fp, sp, 3)))
     }
 
@@ -471,18 +471,27 @@ fn plain_slice_key(key: &Value) -> Option<&naja_heap::Ref<Slice>> {
 
 /// `container[key] = value`.
 #[inline(always)]
-fn store(vm: &Vm, container: &Value, key: &Value, value: &Value) -> PyResult<()> {
+fn store(vm: &Vm, container: &Value, key: &Value, value: &Value, sole: bool) -> PyResult<()> {
     if key.is_small_int()
         && let Some(set) = vm.type_of(container).slots.set_subscript.get()
     {
         return set(vm, container, key, Some(value));
     }
     if let Some(slice) = plain_slice_key(key)
-        && store_plain_slice(vm, container, &slice.start, &slice.stop, value)?
+        && store_plain_slice(vm, container, &slice.start, &slice.stop, value, sole)?
     {
         return Ok(());
     }
     object::set_item(vm, container, key, value)
+}
+
+/// Whether a slot owns the only reference to its object.
+#[inline(always)]
+unsafe fn sole(slot: Slot) -> bool {
+    // SAFETY: a pointer word that owns its object.
+    unsafe {
+        slot.0 & 15 == 0 && slot.0 != 0 && (*(slot.0 as *const Header)).refcount() == 1
+    }
 }
 
 /// The bounds of `[start:stop]` in a sequence of `len` items, where they are small ints or None.
@@ -548,12 +557,27 @@ fn store_plain_slice(
     start: &Value,
     stop: &Value,
     value: &Value,
+    sole: bool,
 ) -> PyResult<bool> {
     let Some(list) = o.downcast::<List>() else {
         return Ok(false);
     };
     if !vm.type_of(o).is(&vm.types.list) || plain_bounds(start, stop, 0).is_none() {
         return Ok(false);
+    }
+    // A list that ends with this instruction gives its items for the old ones.
+    if sole
+        && let Some(other) = value.downcast::<List>()
+        && !other.as_value().is(o)
+        && vm.type_of(value).is(&vm.types.list)
+        && let Some((start, stop)) = plain_bounds(start, stop, list.len())
+        && stop - start == other.len()
+    {
+        other.items.with_mut(|new| {
+            list.items
+                .with_mut(|items| items[start..stop].swap_with_slice(new))
+        });
+        return Ok(true);
     }
     // Another list or tuple of the same length: item by item, the old ones dropped behind.
     let other = match value.downcast::<List>() {

@@ -65,9 +65,12 @@ impl Default for Dict {
 impl Dict {
     /// A new, empty dict. Raises MemoryError.
     pub fn new(vm: &Vm) -> PyResult<Ref<Dict>> {
-        vm.heap()
-            .alloc_object(&vm.types.dict.layout, 0, Dict::default())
-            .map_err(|e| vm.no_memory(e))
+        // SAFETY: nothing is left to be filled.
+        unsafe {
+            vm.heap()
+                .alloc_plain(&vm.types.dict.layout, 0, Dict::default())
+        }
+        .map_err(|e| vm.no_memory(e))
     }
 
     /// A new dict with room for `capacity` items. Raises MemoryError.

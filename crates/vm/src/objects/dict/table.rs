@@ -267,7 +267,9 @@ impl Table {
         if self.bits == 0 || self.entries.len() >= most || self.filled as usize >= most {
             self.grow(self.len() + 1)?
         }
-        self.entries.try_reserve(1).map_err(|_| AllocError)?;
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.try_reserve(1).map_err(|_| AllocError)?;
+        }
         if self.len == 0 {
             self.only_str = true;
         }
@@ -347,6 +349,18 @@ impl Table {
     }
 
     fn rebuild_bits(&mut self, mut bits: u8) -> Result<(), AllocError> {
+        if bits == MIN_BITS && self.entries.is_empty() && self.index.is_empty() {
+            // The first few entries: usual, and little to do.
+            let room = usable(MIN_BITS);
+            if self.entries.capacity() < room {
+                let reserved = self.entries.try_reserve_exact(room);
+                reserved.map_err(|_| AllocError)?;
+            }
+            self.small = [0; 1 << MIN_BITS];
+            (self.bits, self.width, self.filled) = (MIN_BITS, 0, 0);
+            self.touch();
+            return Ok(());
+        }
         while usable(bits) < self.len() + 1 {
             bits += 1
         }

@@ -96,19 +96,19 @@ impl List {
 
     #[pyslot]
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
-        if number::has_index(vm, key) {
-            let index = number::index_for(vm, key, &vm.types.index_error)?;
-            return List::item(
-                zelf,
-                vm,
-                if index < 0 {
-                    index + List::len(zelf) as isize
-                } else {
-                    index
-                },
-            );
-        }
         let Some(slice) = key.downcast::<Slice>() else {
+            if number::has_index(vm, key) {
+                let index = number::index_for(vm, key, &vm.types.index_error)?;
+                return List::item(
+                    zelf,
+                    vm,
+                    if index < 0 {
+                        index + List::len(zelf) as isize
+                    } else {
+                        index
+                    },
+                );
+            }
             return Err(vm.type_error(format!(
                 "list indices must be integers or slices, not {}",
                 vm.type_of(key).full_name()
@@ -125,6 +125,14 @@ impl List {
                     .unwrap_or_default();
             }
             let mut part = Vec::with_capacity(a.count);
+            if a.step == -1
+                && let Some(end) = usize::try_from(a.start).ok().map(|start| start + 1)
+                && let Some(first) = end.checked_sub(a.count)
+                && let Some(items) = items.get(first..end)
+            {
+                part.extend(items.iter().rev().cloned());
+                return part;
+            }
             part.extend(a.indices().filter_map(|i| items.get(i).cloned()));
             part
         });

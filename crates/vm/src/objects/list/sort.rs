@@ -5,7 +5,7 @@
 //! CPython: Objects/listsort.txt.
 
 use crate::objects::str_;
-use crate::protocols::compare::CompareOp;
+use crate::protocols::compare;
 use crate::vm::{PyResult, Vm};
 use naja_heap::Value;
 use std::cmp::Ordering;
@@ -22,6 +22,10 @@ pub fn sort(
     key: Option<&Value>,
     reverse: bool,
 ) -> (Vec<Value>, PyResult<()>) {
+    let mut values = values;
+    if key.is_none() && sort_numbers(&mut values, reverse) {
+        return (values, Ok(()));
+    }
     let mut items = Vec::with_capacity(values.len());
     let mut failure = Ok(());
     for value in values {
@@ -64,6 +68,26 @@ pub fn sort(
     )
 }
 
+/// Sorts values that are all unboxed ints, or all unboxed floats; says whether they were.
+fn sort_numbers(values: &mut [Value], reverse: bool) -> bool {
+    if values.iter().all(Value::is_small_int) {
+        // Equal ints are the same word: their order does not show.
+        values.sort_unstable_by_key(Value::as_small_int);
+    } else if values.iter().all(Value::is_small_float) {
+        let order = |a: &Value, b: &Value| {
+            let (a, b) = (a.as_small_float(), b.as_small_float());
+            a.partial_cmp(&b).unwrap_or(Ordering::Equal)
+        };
+        values.sort_unstable_by(order);
+    } else {
+        return false;
+    }
+    if reverse {
+        values.reverse();
+    }
+    true
+}
+
 fn sort_items(vm: &Vm, items: &mut Vec<Item>) -> PyResult<()> {
     if items.iter().all(|i| i.key.is_small_int()) {
         items.sort_by_key(|i| i.key.as_small_int());
@@ -97,9 +121,7 @@ fn sort_items(vm: &Vm, items: &mut Vec<Item>) -> PyResult<()> {
 }
 
 fn less(vm: &Vm, items: &[Item], a: usize, b: usize) -> PyResult<bool> {
-    let result =
-        crate::protocols::compare::rich_compare(vm, &items[a].key, &items[b].key, CompareOp::Lt)?;
-    crate::protocols::object::is_true(vm, &result)
+    compare::less(vm, &items[a].key, &items[b].key)
 }
 
 /// Bottom-up: binary insertion in runs of 32, then merges; runs that are in order already cost one comparison a pair.

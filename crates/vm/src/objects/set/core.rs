@@ -201,42 +201,40 @@ impl Core {
 
     /// `self & other`, other being any iterable.
     pub fn intersection(&self, vm: &Vm, other: &Value) -> PyResult<Core> {
+        let result = Core::default();
         match core(other) {
-            Some(other) => self.intersection_set(vm, other),
-            None => {
-                let result = Core::default();
-                iterator::for_each(vm, other, |key| {
-                    let hash = hash::element_hash(vm, &key)?;
-                    if self.contains_hashed(vm, &key, hash)? {
-                        result.add_hashed(vm, &key, hash)?
-                    }
-                    Ok(())
-                })?;
-                Ok(result)
-            }
+            Some(other) => self.intersect_set(vm, other, &result)?,
+            None => iterator::for_each(vm, other, |key| {
+                let hash = hash::element_hash(vm, &key)?;
+                if self.contains_hashed(vm, &key, hash)? {
+                    result.add_hashed(vm, &key, hash)?
+                }
+                Ok(())
+            })?,
         }
+        Ok(result)
     }
 
-    fn intersection_set(&self, vm: &Vm, other: &Core) -> PyResult<Core> {
+    /// `self & other` put into `result`, which is empty.
+    pub fn intersect_set(&self, vm: &Vm, other: &Core, result: &Core) -> PyResult<()> {
         if std::ptr::eq(self, other) {
-            return self.copy(vm);
+            return result.merge(vm, self);
         }
         let (large, small) = if other.len() > self.len() {
             (other, self)
         } else {
             (self, other)
         };
-        if let Some(result) = small.quick_part(vm, large, true)? {
-            return Ok(result);
+        if small.quick_part(vm, large, true, result)? {
+            return Ok(());
         }
-        let result = Core::default();
         let mut position = 0;
         while let Some((key, hash)) = small.next(&mut position) {
             if large.contains_hashed(vm, &key, hash)? {
                 result.add_hashed(vm, &key, hash)?
             }
         }
-        Ok(result)
+        Ok(())
     }
 
     /// Takes out all elements of an iterable.
@@ -248,9 +246,9 @@ impl Core {
             }
             Some(other) => {
                 // Only what both have matters where the other one is much larger.
-                let common;
+                let common = Core::default();
                 let other = if other.len() >> 3 > self.len() {
-                    common = self.intersection_set(vm, other)?;
+                    self.intersect_set(vm, other, &common)?;
                     &common
                 } else {
                     other
@@ -269,6 +267,13 @@ impl Core {
 
     /// `self - other`, other being any iterable.
     pub fn difference(&self, vm: &Vm, other: &Value) -> PyResult<Core> {
+        let result = Core::default();
+        self.subtract(vm, other, &result)?;
+        Ok(result)
+    }
+
+    /// `self - other` put into `result`, which is empty; other being any iterable.
+    pub fn subtract(&self, vm: &Vm, other: &Value, result: &Core) -> PyResult<()> {
         let (set, dict) = (core(other), exact_dict(vm, other));
         let size = match (set, dict) {
             (Some(set), _) => Some(set.len()),
@@ -276,16 +281,14 @@ impl Core {
             _ => None,
         };
         if size.is_none_or(|size| self.len() >> 2 > size) {
-            let result = self.copy(vm)?;
-            result.remove_all(vm, other)?;
-            return Ok(result);
+            result.merge(vm, self)?;
+            return result.remove_all(vm, other);
         }
         if let Some(other) = set
-            && let Some(result) = self.quick_part(vm, other, false)?
+            && self.quick_part(vm, other, false, result)?
         {
-            return Ok(result);
+            return Ok(());
         }
-        let result = Core::default();
         let mut position = 0;
         while let Some((key, hash)) = self.next(&mut position) {
             let common = match (set, dict) {
@@ -297,7 +300,7 @@ impl Core {
                 result.add_hashed(vm, &key, hash)?
             }
         }
-        Ok(result)
+        Ok(())
     }
 
     fn toggle(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<()> {
@@ -365,10 +368,9 @@ impl Core {
         })
     }
 
-    /// The elements of which `other` has, or has not (`common`), an equal one, as a new set; None where a comparison would
-    /// have to be asked.
-    fn quick_part(&self, vm: &Vm, other: &Core, common: bool) -> PyResult<Option<Core>> {
-        let result = Core::default();
+    /// Puts the elements of which `other` has, or has not (`common`), an equal one into `result`, which is empty. Says
+    /// whether it could, without comparisons that must be asked; if not, `result` is still empty.
+    fn quick_part(&self, vm: &Vm, other: &Core, common: bool, result: &Core) -> PyResult<bool> {
         let complete = self.table.with(|own| {
             other.table.with(|table| {
                 for slot in own.slots() {
@@ -381,17 +383,23 @@ impl Core {
                     };
                     if found == common {
                         // Elements of one set differ from each other: the place is the first that is unused.
-                        result.table.with_mut(|new| {
-                            new.insert(new.free_place(slot.hash), key.clone(), slot.hash)
-                        })?;
+                        // SAFETY: nothing is dropped where an element is put in, and no Python runs.
+                        unsafe {
+                            result.table.with_mut_no_drop(|new| {
+                                new.insert(new.free_place(slot.hash), key.clone(), slot.hash)
+                            })?;
+                        }
                     }
                 }
                 Ok(true)
             })
         });
         match complete {
-            Ok(true) => Ok(Some(result)),
-            Ok(false) => Ok(None),
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                result.clear();
+                Ok(false)
+            }
             Err(e) => Err(vm.no_memory(e)),
         }
     }

@@ -138,6 +138,20 @@ fn make(vm: &Vm, like: &Value, core: Core) -> PyResult {
     }
 }
 
+/// A frozenset where `like` is one, else a set, filled in its place.
+#[inline]
+fn filled(vm: &Vm, like: &Value, fill: impl FnOnce(&Core) -> PyResult<()>) -> PyResult {
+    if like.downcast::<FrozenSet>().is_some() {
+        let new = vm.new_object(FrozenSet::from_core(Core::default()))?;
+        fill(&new.core)?;
+        Ok(new.into_value())
+    } else {
+        let new = vm.new_object(Set::default())?;
+        fill(&new.core)?;
+        Ok(new.into_value())
+    }
+}
+
 fn compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     let (Some(x), Some(y)) = (core(a), core(b)) else {
         return Ok(Value::NOT_IMPLEMENTED);
@@ -250,7 +264,7 @@ macro_rules! shared_methods {
             #[pyslot]
             fn and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
                 match (core(a), core(b)) {
-                    (Some(x), Some(_)) => make(vm, a, x.intersection(vm, b)?),
+                    (Some(x), Some(y)) => filled(vm, a, |result| x.intersect_set(vm, y, result)),
                     _ => Ok(Value::NOT_IMPLEMENTED),
                 }
             }
@@ -258,13 +272,13 @@ macro_rules! shared_methods {
             #[pyslot]
             fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
                 match (core(a), core(b)) {
-                    (Some(x), Some(y)) => {
-                        let result = x.copy(vm)?;
+                    (Some(x), Some(y)) => filled(vm, a, |result| {
+                        result.merge(vm, x)?;
                         if !a.is(b) {
                             result.merge(vm, y)?
                         }
-                        make(vm, a, result)
-                    }
+                        Ok(())
+                    }),
                     _ => Ok(Value::NOT_IMPLEMENTED),
                 }
             }
@@ -280,7 +294,7 @@ macro_rules! shared_methods {
             #[pyslot]
             fn subtract(vm: &Vm, a: &Value, b: &Value) -> PyResult {
                 match (core(a), core(b)) {
-                    (Some(x), Some(_)) => make(vm, a, x.difference(vm, b)?),
+                    (Some(x), Some(_)) => filled(vm, a, |result| x.subtract(vm, b, result)),
                     _ => Ok(Value::NOT_IMPLEMENTED),
                 }
             }
@@ -620,28 +634,38 @@ impl Traverse for SetIterator {
 }
 
 impl SetIterator {
+    #[inline]
     fn next(&self, vm: &Vm) -> PyResult<Option<Value>> {
         let next = self.set.with(|set| {
             let core = core(set.as_ref()?)?;
-            if core.len() != self.len.get() {
-                return Some(None);
-            }
-            let mut position = self.position.get();
-            let next = core.next(&mut position);
-            self.position.set(position);
-            next.map(Some)
+            core.table.with(|table| {
+                if table.len() != self.len.get() {
+                    return None;
+                }
+                let mut position = self.position.get();
+                let next = table.next_key(&mut position);
+                self.position.set(position);
+                next
+            })
         });
         match next {
-            Some(Some((key, _))) => Ok(Some(key)),
-            Some(None) => {
-                self.len.set(usize::MAX);
-                Err(vm.runtime_error("Set changed size during iteration"))
-            }
-            None => {
-                drop(self.set.take());
-                Ok(None)
-            }
+            Some(key) => Ok(Some(key)),
+            None => self.end(vm),
         }
+    }
+
+    /// No element was found: the end, or a change meanwhile.
+    #[cold]
+    fn end(&self, vm: &Vm) -> PyResult<Option<Value>> {
+        let changed = self
+            .set
+            .with(|set| core(set.as_ref()?).map(|core| core.len() != self.len.get()));
+        if changed == Some(true) {
+            self.len.set(usize::MAX);
+            return Err(vm.runtime_error("Set changed size during iteration"));
+        }
+        drop(self.set.take());
+        Ok(None)
     }
 }
 

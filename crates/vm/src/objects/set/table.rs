@@ -6,8 +6,7 @@
 //! says so ([`Found::Ask`]) and the caller asks; `changes` tells whether the table is still the same afterwards.
 //! Invariant: some place is unused, so that every search ends. CPython: Objects/setobject.c.
 
-use crate::objects::dict::exact_str;
-use crate::objects::str_;
+use crate::protocols::compare::quick_eq;
 use crate::vm::Vm;
 use naja_heap::{AllocError, Value};
 
@@ -35,6 +34,21 @@ pub struct SetTable {
     /// Where `pop` goes on looking.
     finger: usize,
     changes: u32,
+}
+
+impl Drop for SetTable {
+    fn drop(&mut self) {
+        // As many as there are: not all places of a large table.
+        let mut left = self.used;
+        for slot in &mut self.large {
+            if left == 0 {
+                break;
+            }
+            left -= slot.key.take().is_some() as usize;
+        }
+        // SAFETY: no place holds an element any more.
+        unsafe { self.large.set_len(0) }
+    }
 }
 
 /// What a step of a search found.
@@ -158,10 +172,10 @@ impl SetTable {
                             return Found::At(at);
                         }
                         if !(candidate.is_small_int() && key.is_small_int()) {
-                            match (exact_str(vm, candidate), exact_str(vm, key)) {
-                                (Some(a), Some(b)) if str_::eq(a, b) => return Found::At(at),
-                                (Some(_), Some(_)) => {}
-                                _ => {
+                            match quick_eq(vm, candidate, key) {
+                                Some(true) => return Found::At(at),
+                                Some(false) => {}
+                                None => {
                                     probe.step(mask);
                                     return Found::Ask(at);
                                 }
@@ -195,6 +209,22 @@ impl SetTable {
                 return Some((key.clone(), slot.hash));
             }
         }
+        None
+    }
+
+    /// As [`SetTable::next`], the element alone.
+    #[inline]
+    pub fn next_key(&self, position: &mut usize) -> Option<Value> {
+        let mut at = *position;
+        let rest = self.slots().get(at..)?;
+        for slot in rest {
+            at += 1;
+            if let Some(key) = &slot.key {
+                *position = at;
+                return Some(key.clone());
+            }
+        }
+        *position = at;
         None
     }
 
