@@ -140,9 +140,12 @@ ops! {
         match list.downcast::<List>() {
             Some(list) => {
                 // A comprehension over something whose rest is known: room for as much as there is, at most twice.
-                if arg == 2 && !(*sp.sub(2)).is_empty() && list.len() == list.items.with(Vec::capacity) {
-                    let rest = rest_of(&(*sp.sub(2)).view()) + 1;
-                    let room = rest.min(list.len().max(16));
+                if arg == 2
+                    && !(*sp.sub(2)).is_empty()
+                    && list.len() == list.items.with(Vec::capacity)
+                    && let Some(rest) = rest_of(&(*sp.sub(2)).view())
+                {
+                    let room = (rest + 1).min(list.len().max(16));
                     list.items.with_mut(|items| items.try_reserve_exact(room)).ok();
                 }
                 list.push(vm, value)?
@@ -195,12 +198,15 @@ ops! {
 
     fn map_add(pc, sp, fp, vm, arg) {
         let dict = (*sp.sub(arg as usize + 2)).view();
-        let (key, value) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let key = (*sp.sub(2)).view();
+        // The value moves; on an error the key is still on the stack.
+        let value = (*sp.sub(1)).into_value();
+        (*fp).sp = sp.sub(1);
         match dict.downcast::<Dict>() {
-            Some(dict) => dict.set(vm, &key, (*value).clone())?,
+            Some(dict) => dict.set(vm, &key, value)?,
             None => return Err(vm.system_error("MAP_ADD to something else than a dict")),
         }
-        Ok((pc.add(1), drop_top(fp, sp, 2)))
+        Ok((pc.add(1), drop_top(fp, sp.sub(1), 1)))
     }
 
     fn dict_update(pc, sp, fp, vm, arg) {
@@ -327,22 +333,17 @@ ops! {
     }
 }
 
-/// How many items an iterator still has, where that is simple to tell; 0 for others.
-fn rest_of(iterator: &Value) -> usize {
+/// How many items an iterator still has, where that is simple to tell.
+fn rest_of(iterator: &Value) -> Option<usize> {
     if let Some(it) = iterator.downcast::<ListIterator>() {
-        let len = it
-            .list
-            .with(|list| list.as_ref().map_or(0, |list| list.len()));
-        len.saturating_sub(it.index.get())
+        let len = it.list.with(|list| list.as_ref().map_or(0, |l| l.len()));
+        Some(len.saturating_sub(it.index.get()))
     } else if let Some(it) = iterator.downcast::<RangeIterator>() {
-        it.left.get().max(0) as usize
-    } else if let Some(it) = iterator.downcast::<TupleIterator>() {
-        let len = it
-            .tuple
-            .with(|tuple| tuple.as_ref().map_or(0, |tuple| tuple.len()));
-        len.saturating_sub(it.index.get())
+        Some(it.left.get().max(0) as usize)
     } else {
-        0
+        let it = iterator.downcast::<TupleIterator>()?;
+        let len = it.tuple.with(|tuple| tuple.as_ref().map_or(0, |t| t.len()));
+        Some(len.saturating_sub(it.index.get()))
     }
 }
 
