@@ -110,15 +110,13 @@ fn extreme(vm: &Vm, args: Args, name: &str, op: CompareOp) -> PyResult {
         };
         let better = match &best {
             None => true,
-            Some((_, old)) => {
-                match compare::quick_order(vm, &value, old) {
-                    Some(order) => op.holds(order),
-                    None => {
-                        let result = compare::rich_compare(vm, &value, old, op)?;
-                        object::is_true(vm, &result)?
-                    }
+            Some((_, old)) => match compare::quick_order(vm, &value, old) {
+                Some(order) => op.holds(order),
+                None => {
+                    let result = compare::rich_compare(vm, &value, old, op)?;
+                    object::is_true(vm, &result)?
                 }
-            }
+            },
         };
         if better {
             best = Some((item, value));

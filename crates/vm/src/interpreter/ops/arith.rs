@@ -489,9 +489,7 @@ fn store(vm: &Vm, container: &Value, key: &Value, value: &Value, sole: bool) -> 
 #[inline(always)]
 unsafe fn sole(slot: Slot) -> bool {
     // SAFETY: a pointer word that owns its object.
-    unsafe {
-        slot.0 & 15 == 0 && slot.0 != 0 && (*(slot.0 as *const Header)).refcount() == 1
-    }
+    unsafe { slot.0 & 15 == 0 && slot.0 != 0 && (*(slot.0 as *const Header)).refcount() == 1 }
 }
 
 /// The bounds of `[start:stop]` in a sequence of `len` items, where they are small ints or None.
