@@ -83,43 +83,64 @@ pub fn entries(table: &[u8]) -> Entries<'_> {
     Entries { table }
 }
 
+/// The number at `at`, which is moved behind it. Damage (numbers too large) gives some number.
+#[inline(always)]
+fn number(table: &[u8], at: &mut usize) -> Option<u32> {
+    let mut byte = *table.get(*at)?;
+    let mut value = u32::from(byte & 0x3f);
+    *at += 1;
+    while byte & MORE != 0 {
+        byte = *table.get(*at)?;
+        value = value << 6 | u32::from(byte & 0x3f);
+        *at += 1;
+    }
+    Some(value)
+}
+
+/// Tables longer than this are bisected first.
+const LINEAR: usize = 40;
+
 /// The entry that covers a unit, found by bisection over entry starts.
 pub fn lookup(table: &[u8], unit: u32) -> Option<Entry> {
-    let (mut low, mut high) = (0, table.len());
-    while high - low > 16 {
-        let mut middle = (low + high) / 2;
-        while middle > low && table[middle] & START == 0 {
-            middle -= 1;
-        }
-        if middle == low {
-            break;
-        }
-        if entries(&table[middle..]).number()? > unit {
-            high = middle;
-        } else {
-            low = middle;
+    let mut at = 0;
+    if table.len() > LINEAR {
+        let mut high = table.len();
+        while high - at > LINEAR {
+            let mut middle = (at + high) / 2;
+            while middle > at && table[middle] & START == 0 {
+                middle -= 1;
+            }
+            if middle == at {
+                break;
+            }
+            if number(table, &mut { middle })? > unit {
+                high = middle;
+            } else {
+                at = middle;
+            }
         }
     }
     // The candidates: of an entry that does not cover the unit only the first two numbers are read.
-    let mut rest = entries(&table[low..]);
     loop {
-        let start = rest.number()?;
+        let start = number(table, &mut at)?;
         if start > unit {
             return None;
         }
-        let end = start.checked_add(rest.number()?)?;
-        if unit < end {
-            let (target, depth) = (rest.number()?, rest.number()?);
+        let length = number(table, &mut at)?;
+        if unit - start < length {
+            let (target, depth) = (number(table, &mut at)?, number(table, &mut at)?);
             return Some(Entry {
                 start,
-                end,
+                end: start.saturating_add(length),
                 target,
                 depth: depth >> 1,
                 lasti: depth & 1 != 0,
             });
         }
-        let next = rest.table.iter().position(|byte| byte & START != 0)?;
-        rest.table = &rest.table[next..];
+        at += 2;
+        while table.get(at).is_some_and(|byte| byte & START == 0) {
+            at += 1;
+        }
     }
 }
 

@@ -52,13 +52,6 @@ fn check(vm: &Vm, heap: &List, len: usize) -> PyResult<()> {
     }
 }
 
-fn swap(heap: &List, a: usize, b: usize) {
-    if let (Some(x), Some(y)) = (heap.get(a), heap.get(b)) {
-        heap.set(a, y);
-        heap.set(b, x);
-    }
-}
-
 /// Moves the item at `at` towards the front until its parent goes before it.
 fn sift_down(vm: &Vm, heap: &List, start: usize, mut at: usize, order: Order) -> PyResult<()> {
     let len = heap.len();
@@ -70,7 +63,7 @@ fn sift_down(vm: &Vm, heap: &List, start: usize, mut at: usize, order: Order) ->
         if !before {
             break;
         }
-        swap(heap, at, parent);
+        heap.swap(at, parent);
         at = parent;
     }
     Ok(())
@@ -92,7 +85,7 @@ fn sift_up(vm: &Vm, heap: &List, start: usize, order: Order) -> PyResult<()> {
             check(vm, heap, len)?;
             child += usize::from(!left_first);
         }
-        swap(heap, at, child);
+        heap.swap(at, child);
         at = child;
     }
     sift_down(vm, heap, start, at, order)

@@ -11,6 +11,7 @@ use naja_vm::protocols::number;
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,9 @@ const SLICE: Duration = Duration::from_millis(50);
 struct Additions {
     count: Mutex<u64>,
     changed: Condvar,
+    /// Threads that sleep or are about to; changed with the interpreter lock held. While there are none, additions need
+    /// not be counted.
+    waiting: AtomicUsize,
 }
 
 impl Additions {
@@ -30,6 +34,13 @@ impl Additions {
     }
 
     fn add(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.tell()
+        }
+    }
+
+    #[cold]
+    fn tell(&self) {
         *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.changed.notify_one();
     }
@@ -205,7 +216,9 @@ impl SimpleQueue {
             let seen = self.additions.now();
             let additions = self.additions.clone();
             let time = left.map_or(SLICE, |left| left.min(SLICE));
+            additions.waiting.fetch_add(1, Ordering::Relaxed);
             vm.without_gil(|| additions.wait(seen, time));
+            additions.waiting.fetch_sub(1, Ordering::Relaxed);
             vm.check_signals()?;
         }
     }

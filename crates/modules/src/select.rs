@@ -312,13 +312,18 @@ impl Epoll {
             n => n,
         };
         vm.check_size(Some(most as usize * 12))?;
-        let mut events = vec![libc::epoll_event { events: 0, u64: 0 }; most as usize];
+        let mut events: Vec<libc::epoll_event> = Vec::new();
+        if events.try_reserve_exact(most as usize).is_err() {
+            return Err(vm.memory_error(""));
+        }
         // SAFETY: room for as many events as told.
         let n = system::retry_or_raise(vm, || unsafe {
             libc::epoll_wait(epoll, events.as_mut_ptr(), most, milliseconds(left(end)))
         })?;
-        let mut ready = Vec::new();
-        for event in &events[..n as usize] {
+        // SAFETY: the system has filled so many of the `most` places.
+        unsafe { events.set_len(n as usize) };
+        let mut ready = Vec::with_capacity(events.len());
+        for event in &events {
             let (fd, mask) = (event.u64, event.events);
             ready.push(pair(vm, fd as i32 as i64, mask as i64)?)
         }

@@ -35,9 +35,13 @@ pub struct Names {
 pub struct State {
     names: OnceCell<Names>,
     imported: MutCell<HashMap<&'static str, Value>>,
+    cancelled: OnceCell<Ref<Type>>,
     /// How many tasks have got a name made up here.
     counter: Cell<u64>,
-    tasks: MutCell<HashMap<usize, Value>>,
+    /// Weak references; a task knows its place.
+    tasks: MutCell<Vec<Option<Value>>>,
+    /// Places in `tasks` that are empty.
+    vacant: MutCell<Vec<usize>>,
     /// Sweep the table when it gets this large.
     sweep_at: Cell<usize>,
     eager: MutCell<Vec<Value>>,
@@ -99,7 +103,12 @@ fn exception_class(vm: &Vm, name: &'static str) -> PyResult<Ref<Type>> {
 
 /// `asyncio.CancelledError`.
 pub fn cancelled_error(vm: &Vm) -> PyResult<Ref<Type>> {
-    exception_class(vm, "CancelledError")
+    let state = state(vm);
+    if let Some(class) = state.cancelled.get() {
+        return Ok(class.clone());
+    }
+    let class = exception_class(vm, "CancelledError")?;
+    Ok(state.cancelled.get_or_init(|| class).clone())
 }
 
 /// Raises `asyncio.InvalidStateError`.
@@ -237,10 +246,6 @@ fn others(vm: &Vm) -> PyResult {
     Ok(others)
 }
 
-fn address(task: &Ref<Task>) -> usize {
-    task.as_ptr() as usize
-}
-
 /// Makes a task known to `all_tasks`.
 pub fn register(vm: &Vm, task: &Value) -> PyResult<()> {
     let Some(native) = task.downcast::<Task>() else {
@@ -248,24 +253,45 @@ pub fn register(vm: &Vm, task: &Value) -> PyResult<()> {
             .call_method_str(&others(vm)?, "add", std::slice::from_ref(task))
             .map(drop);
     };
+    if native.place.get().is_some() {
+        return Ok(());
+    }
     let state = state(vm);
     let weak = WeakRef::make(vm, &vm.types.weakref, task, None)?;
-    let count = state.tasks.with_mut(|all| {
-        all.insert(address(native), weak);
-        all.len()
-    });
-    native.registered.set(true);
-    if count > state.sweep_at.get().max(64) {
-        let dead = state.tasks.with_mut(|all| {
-            let (live, dead): (HashMap<_, _>, HashMap<_, _>) =
-                all.drain().partition(|(_, weak)| target(weak).is_some());
-            *all = live;
-            dead
-        });
-        drop(dead);
-        state.sweep_at.set(2 * state.tasks.with(HashMap::len));
+    let place = match state.vacant.with_mut(Vec::pop) {
+        Some(place) => place,
+        None => state.tasks.with_mut(|all| {
+            all.push(None);
+            all.len() - 1
+        }),
+    };
+    state.tasks.with_mut(|all| all[place] = Some(weak));
+    native.place.set(Some(place));
+    if place > state.sweep_at.get().max(64) {
+        sweep(&state);
     }
     Ok(())
+}
+
+/// Empties the places of tasks that died without saying so.
+#[cold]
+fn sweep(state: &State) {
+    let mut dead = Vec::new();
+    let mut live = 0;
+    state.tasks.with_mut(|all| {
+        for (place, entry) in all.iter_mut().enumerate() {
+            match entry {
+                Some(weak) if target(weak).is_some() => live += 1,
+                Some(_) => dead.extend(entry.take().map(|weak| (place, weak))),
+                None => {}
+            }
+        }
+    });
+    state
+        .vacant
+        .with_mut(|vacant| vacant.extend(dead.iter().map(|&(place, _)| place)));
+    drop(dead);
+    state.sweep_at.set(2 * live);
 }
 
 fn target(weak: &Value) -> Option<Value> {
@@ -274,8 +300,12 @@ fn target(weak: &Value) -> Option<Value> {
 
 /// Forgets a native task.
 pub fn unregister_native(vm: &Vm, task: &Ref<Task>) {
-    if task.registered.replace(false) {
-        let weak = state(vm).tasks.with_mut(|all| all.remove(&address(task)));
+    if let Some(place) = task.place.take() {
+        let state = state(vm);
+        let weak = state
+            .tasks
+            .with_mut(|all| all.get_mut(place).and_then(Option::take));
+        state.vacant.with_mut(|vacant| vacant.push(place));
         drop(weak)
     }
 }
@@ -323,7 +353,7 @@ pub fn all_tasks(vm: &Vm, event_loop: Option<&Value>) -> PyResult {
     tasks.extend(
         state
             .tasks
-            .with(|all| all.values().filter_map(target).collect::<Vec<_>>()),
+            .with(|all| all.iter().flatten().filter_map(target).collect::<Vec<_>>()),
     );
     if let Some(others) = state.others.get() {
         iterator::for_each(vm, &others, |task| {

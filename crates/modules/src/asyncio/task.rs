@@ -42,8 +42,8 @@ pub struct Task {
     must_cancel: Cell<bool>,
     log_destroy_pending: Cell<bool>,
     cancel_requests: Cell<i64>,
-    /// `all_tasks` knows of it.
-    pub registered: Cell<bool>,
+    /// Where `all_tasks` knows of it.
+    pub place: Cell<Option<usize>>,
 }
 
 impl Traverse for Task {

@@ -173,14 +173,7 @@ fn as_exception(vm: &Vm, value: Value, otherwise: &str) -> Result<Ref<BaseExcept
     if let Some(ty) = value.downcast::<Type>()
         && is_subtype(ty, &vm.types.base_exception)
     {
-        let made = vm.call(&value, &[])?;
-        return made.downcast_into::<BaseException>().map_err(|made| {
-            vm.type_error(format!(
-                "calling {} should have returned an instance of BaseException, not {}",
-                ty.name(),
-                vm.type_of(&made).name()
-            ))
-        });
+        return exception::instantiate(vm, ty, &[]);
     }
     value
         .downcast_into::<BaseException>()

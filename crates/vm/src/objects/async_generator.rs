@@ -15,7 +15,7 @@ use crate::objects::type_::Type;
 use crate::objects::type_::slots::SendResult;
 use crate::vm::{PyResult, Raised, Vm};
 use crate::{Traverse, Visitor};
-use naja_heap::{Ref, Value};
+use naja_heap::{Flags, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
@@ -373,11 +373,13 @@ impl ASend {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
+        mark_awaited(zelf);
         as_next(vm, zelf.send(vm, &Value::NONE)?)
     }
 
     #[pyslot(name = "send")]
     fn send_slot(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<SendResult> {
+        mark_awaited(zelf);
         zelf.send(vm, value)
     }
 
@@ -424,6 +426,12 @@ impl ASend {
         let exit = generator_exit(vm)?;
         closed(vm, self.throw(vm, exit))
     }
+}
+
+/// From the first step on the finalizer would do nothing: the end of the object need not look.
+#[inline]
+fn mark_awaited(awaitable: &Ref<ASend>) {
+    awaitable.header().set_flag(Flags::FINALIZED, true)
 }
 
 /// The awaitable of `athrow` and `aclose`.

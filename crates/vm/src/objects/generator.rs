@@ -10,6 +10,7 @@
 use crate::interpreter::frame::{Frame, HEAD_SLOTS, Owner, locals};
 use crate::interpreter::unwind;
 use crate::objects::code::CodeObject;
+use crate::objects::function::Function;
 use crate::objects::exception::{BaseException, ExceptionMarks};
 use crate::objects::str_::Str;
 use crate::objects::type_::Type;
@@ -158,12 +159,8 @@ impl Drop for Generator {
 pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyResult {
     // SAFETY: by contract.
     unsafe {
-        let code = (*fp).code_ref();
-        let function = (*fp).function();
-        let (name, qualname) = match &function {
-            Some(f) => (f.name.get(), f.qualname.get()),
-            None => (code.name.clone(), code.qualname.clone()),
-        };
+        let code = &*(*fp).code;
+        let (name, qualname) = names(&*fp);
         let slots = code.frame_slots();
         let memory = match vm.heap().alloc_unfilled_bytes((HEAD_SLOTS + slots) * 8) {
             Ok(memory) => memory.as_ptr() as *mut Frame,
@@ -172,7 +169,7 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
         let payload = Generator {
             frame: Cell::new(std::ptr::null_mut()),
             state: Cell::new(State::Created),
-            code: code.clone(),
+            code: (*fp).code_ref(),
             name: MutCell::new(name),
             qualname: MutCell::new(qualname),
             exc: ExcState::default(),
@@ -233,6 +230,23 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
         }
         Ok(value)
     }
+}
+
+/// Name and qualified name for the generator that a frame becomes.
+///
+/// # Safety
+/// The frame is live.
+#[inline]
+unsafe fn names(frame: &Frame) -> (Ref<Str>, Ref<Str>) {
+    if !frame.func.is_empty() {
+        // SAFETY: not empty, and the frame keeps it alive.
+        let function = unsafe { frame.func.view() };
+        if let Some(f) = function.downcast::<Function>() {
+            return (f.name.get(), f.qualname.get());
+        }
+    }
+    let code = frame.code();
+    (code.name.clone(), code.qualname.clone())
 }
 
 /// Gives the memory of a generator's frame with that many slots back.

@@ -163,6 +163,10 @@ ops! {
 
     fn check_exc_match(pc, sp, fp, vm, arg) {
         let (raised, wanted) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        // What is being handled is an exception: its own class can be caught.
+        if wanted.downcast::<crate::objects::type_::Type>().is_some_and(|class| vm.type_of(&raised).is(class)) {
+            return Ok((pc.add(1), replace_top(fp, sp, 1, Value::TRUE)));
+        }
         exception::check_catchable(vm, &wanted)?;
         let matches = exception::matches(vm, &raised, &wanted)?;
         Ok((pc.add(1), replace_top(fp, sp, 1, Value::from_bool(matches))))

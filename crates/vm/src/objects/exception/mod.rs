@@ -11,7 +11,7 @@ use crate::function::{Args, TypeDef};
 use crate::objects::str_::{self, Str};
 use crate::objects::traceback::Traceback;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::{Type, is_subtype};
+use crate::objects::type_::{Type, TypeFlags, is_subtype};
 use crate::protocols::{attributes, object};
 use crate::vm::{PyResult, Raised, Vm};
 use crate::{Traverse, Visitor};
@@ -157,8 +157,35 @@ impl ExceptionMarks for Ref<BaseException> {
     }
 }
 
+/// `ty(*args)` without looking for constructors, for classes whose constructors are BaseException's and that have nothing
+/// special besides (or are StopIteration). None for others.
+#[inline]
+fn plain(vm: &Vm, ty: &Ref<Type>, args: &[Value]) -> PyResult<Option<Ref<BaseException>>> {
+    let base = &vm.types.base_exception;
+    let stop = ty.is(&vm.types.stop_iteration);
+    if !stop
+        && (ty.flag(TypeFlags::SPECIAL_EXCEPTION)
+            || ty.slots.new.get() != base.slots.new.get()
+            || ty.slots.init.get() != base.slots.init.get()
+            || !vm.type_of(ty.as_value()).is(&vm.types.type_)
+            || ty.flag(TypeFlags::IS_ABSTRACT))
+    {
+        return Ok(None);
+    }
+    let mut new = BaseException::blank();
+    new.args = MutCell::new(Some(Tuple::from_slice(vm, args)?));
+    let made = vm.new_object_of(ty, new)?;
+    if stop && let Some(value) = args.first() {
+        made.set_field(types::STOP_VALUE, Some(value.clone()));
+    }
+    Ok(Some(made))
+}
+
 /// `ty(*args)` for an exception class.
 pub fn instantiate(vm: &Vm, ty: &Ref<Type>, args: &[Value]) -> PyResult<Ref<BaseException>> {
+    if let Some(made) = plain(vm, ty, args)? {
+        return Ok(made);
+    }
     let made = vm.call(ty.as_value(), args)?;
     made.downcast_into::<BaseException>().map_err(|v| {
         vm.type_error(format!(
@@ -281,6 +308,9 @@ pub fn add_note_to_pending(vm: &Vm, note: &str) {
 
 /// Whether a raised exception is caught by `except wanted` (a class or tuple of classes).
 pub fn matches(vm: &Vm, raised: &Value, wanted: &Value) -> PyResult<bool> {
+    if let Some(class) = wanted.downcast::<Type>() {
+        return Ok(is_subtype(vm.type_of(raised), class));
+    }
     if let Some(classes) = wanted.downcast::<Tuple>() {
         vm.check_stack()?;
         for class in classes.items() {

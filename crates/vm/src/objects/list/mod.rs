@@ -58,6 +58,16 @@ impl List {
         self.items.with(|items| items.get(index).cloned())
     }
 
+    /// Exchanges two items; nothing where there are none.
+    #[inline]
+    pub fn swap(&self, a: usize, b: usize) {
+        self.items.with_mut(|items| {
+            if a.max(b) < items.len() {
+                items.swap(a, b)
+            }
+        })
+    }
+
     /// Replaces item `index`; says whether there was one.
     #[inline]
     pub fn set(&self, index: usize, value: Value) -> bool {
