@@ -10,8 +10,8 @@
 use crate::interpreter::frame::{Frame, HEAD_SLOTS, Owner, locals};
 use crate::interpreter::unwind;
 use crate::objects::code::CodeObject;
-use crate::objects::function::Function;
 use crate::objects::exception::{BaseException, ExceptionMarks};
+use crate::objects::function::Function;
 use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::objects::type_::slots::SendResult;
