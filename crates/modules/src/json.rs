@@ -153,14 +153,10 @@ impl<'a> Source<'a> {
                 out.push(simple);
             } else {
                 let wrong = || self.error("Invalid \\uXXXX escape", at - 1);
-                let mut code = self
-                    .hex4(at)
-                    .filter(|_| at + 4 < self.bytes.len())
-                    .ok_or_else(wrong)?;
+                let mut code = self.hex4(at).ok_or_else(wrong)?;
                 at += 4;
                 if code & 0xfc00 == 0xd800
                     && self.bytes.get(at..at + 2) == Some(b"\\u")
-                    && at + 6 < self.bytes.len()
                     && let Some(low) = self.hex4(at + 2)
                     && low & 0xfc00 == 0xdc00
                 {

@@ -22,6 +22,7 @@ pub mod fcntl;
 pub mod functools;
 pub mod grp;
 pub mod hashes;
+pub mod hashlib;
 pub mod heapq;
 pub mod hmac;
 pub mod io;
@@ -59,6 +60,7 @@ pub mod string;
 pub mod struct_;
 pub mod suggestions;
 pub mod symtable;
+pub mod sysconfig;
 pub mod syslog;
 pub mod system;
 pub mod termios;
@@ -101,6 +103,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &hashes::sha1::module::MODULE,
     &hashes::sha2::module::MODULE,
     &hashes::sha3::module::MODULE,
+    &hashlib::module::MODULE,
     &heapq::module::MODULE,
     &hmac::module::MODULE,
     &io::module::MODULE,
@@ -144,6 +147,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &struct_::module::MODULE,
     &suggestions::module::MODULE,
     &symtable::module::MODULE,
+    &sysconfig::module::MODULE,
     &syslog::module::MODULE,
     &termios::module::MODULE,
     &thread::module::MODULE,

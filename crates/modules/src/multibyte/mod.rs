@@ -47,7 +47,8 @@ fn encode_text(
             Step::Done(n) => at += n.max(1),
             Step::More => break,
             Step::Illegal(n) => {
-                let (replacement, next) = run.error(&points, at, at + n, ILLEGAL)?;
+                let handled = run.error(&points, at, at + n, ILLEGAL);
+                let (replacement, next) = position(vm, handled)?;
                 match replacement {
                     Replacement::Bytes(bytes) => out.extend(bytes),
                     Replacement::Text(text) => {
@@ -89,6 +90,17 @@ fn replaced(
     Ok((out, at))
 }
 
+/// The position that an error handler gave. One that is no machine word is as one out of bounds, in these codecs.
+fn position<T>(vm: &Vm, given: PyResult<T>) -> PyResult<T> {
+    given.map_err(|raised| {
+        let native = vm.pending_exception().is_some_and(|e| e.traceback_value().is_none());
+        if !native || !vm.catch(&vm.types.overflow_error) {
+            return raised;
+        }
+        vm.index_error("position -1 from error handler out of bounds")
+    })
+}
+
 /// Decodes bytes; gives the text and how many bytes were consumed, all of them with `last`.
 fn decode_bytes(
     vm: &Vm,
@@ -107,8 +119,8 @@ fn decode_bytes(
         match codec.decode(state, rest, &mut |c| chars.push(c)) {
             Step::Done(n) => at += n.max(1),
             Step::More if !last => break,
-            Step::More => at = run.error(at, at + length, INCOMPLETE)?,
-            Step::Illegal(n) => at = run.error(at, at + n.min(length), ILLEGAL)?,
+            Step::More => at = position(vm, run.error(at, at + length, INCOMPLETE))?,
+            Step::Illegal(n) => at = position(vm, run.error(at, at + n.min(length), ILLEGAL))?,
         }
         for c in chars.drain(..) {
             run.push(c);
@@ -200,7 +212,8 @@ impl Stateful {
 
     /// Decodes what waited and `input`.
     fn decode(&self, vm: &Vm, input: &[u8], last: bool) -> PyResult<Ref<Str>> {
-        let mut data = self.bytes.take();
+        // What waited goes on waiting if this fails.
+        let mut data = self.bytes.get();
         data.extend_from_slice(input);
         let mut state = self.state.get();
         let result = decode_bytes(vm, &self.codec, &mut state, &data, &self.errors(), last);
@@ -357,8 +370,14 @@ impl IncrementalEncoder {
             return Err(unicode_error(vm, "pending buffer too large"));
         }
         let waiting = bytes.get(1..1 + len).unwrap_or(&[]);
-        let Ok(text) = std::str::from_utf8(waiting) else {
-            return Err(unicode_error(vm, "invalid pending characters"));
+        let text = match std::str::from_utf8(waiting) {
+            Ok(text) => text,
+            Err(error) => {
+                let strict = Errors::new(Some(&vm.intern("strict")));
+                let mut run = Decoding::new(vm, "utf-8", waiting, &strict);
+                let at = error.valid_up_to();
+                return Err(run.raise(at, at + 1, "invalid start byte"));
+            }
         };
         self.inner.chars.set(text.chars().map(u32::from).collect());
         self.inner.state.set(state_of(bytes.get(1 + len..9 + len)));
@@ -436,8 +455,11 @@ impl IncrementalDecoder {
             return Err(illegal());
         }
         let state = bytes_of_int(vm, state, 8)?;
-        if waiting.as_bytes().len() > MAX_PENDING_BYTES {
-            return Err(unicode_error(vm, "pending buffer too large"));
+        let bytes = waiting.as_bytes();
+        if bytes.len() > MAX_PENDING_BYTES {
+            let strict = Errors::new(Some(&vm.intern("strict")));
+            let mut run = Decoding::new(vm, self.inner.codec.name, bytes, &strict);
+            return Err(run.raise(0, bytes.len(), "pending buffer too large"));
         }
         self.inner.bytes.set(waiting.as_bytes().to_vec());
         self.inner.state.set(state_of(Some(&state)));

@@ -86,12 +86,18 @@ fn python_method(vm: &Vm, ty: &Type, name: &Ref<Str>) -> Option<Value> {
         .then_some(found)
 }
 
-/// A binary operator of two objects of which at least one has the method in Python: the right one's reflected method
-/// first if its class is a subclass that overrides it.
+/// Whether the class's slot of an operator is the trampoline: one of the two methods is Python's.
+fn has_trampoline(vm: &Vm, ty: &Type, name: &Ref<Str>, reflected: &Ref<Str>) -> bool {
+    python_method(vm, ty, name).is_some() || python_method(vm, ty, reflected).is_some()
+}
+
+/// A binary operator of two objects of which at least one has a method for it in Python: the right one's reflected method
+/// first if its class is a subclass that overrides it. Of a class with one such method the other may be native.
 fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>) -> PyResult {
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
-    let mut try_other = !ta.is(tb) && python_method(vm, tb, reflected).is_some();
-    if let Some(method) = python_method(vm, ta, name) {
+    let mut try_other = !ta.is(tb) && has_trampoline(vm, tb, name, reflected);
+    let own = python_method(vm, ta, name);
+    if own.is_some() || python_method(vm, ta, reflected).is_some() {
         if try_other && is_subtype(tb, ta) {
             let overridden = match (ta.lookup(vm, reflected), tb.lookup(vm, reflected)) {
                 (Some(x), Some(y)) => !x.is(&y),
@@ -106,7 +112,10 @@ fn binary(vm: &Vm, a: &Value, b: &Value, name: &Ref<Str>, reflected: &Ref<Str>) 
                 try_other = false;
             }
         }
-        let result = call_found(vm, a, method, &[b])?;
+        let result = match own {
+            Some(method) => call_found(vm, a, method, &[b])?,
+            None => call_maybe(vm, a, name, &[b])?,
+        };
         if !result.is_not_implemented() || ta.is(tb) {
             return Ok(result);
         }
