@@ -551,8 +551,24 @@ fn exit_status(vm: &Vm, exception: &Ref<BaseException>) -> i32 {
             None => -1,
         };
     }
-    if let Some(text) = safe_str(vm, &code) {
-        write_stderr(vm, &format!("{text}\n"));
+    let written = vm.sys_attr("stderr").and_then(|stream| {
+        let Some(stream) = stream.filter(|s| !s.is_none()) else {
+            return Ok(false);
+        };
+        let text = crate::protocols::object::str(vm, &code)?.into_value();
+        vm.call_method_str(&stream, "write", &[text])?;
+        let end = vm.new_str("\n")?.into_value();
+        vm.call_method_str(&stream, "write", &[end])?;
+        Ok(true)
+    });
+    match written {
+        Ok(true) => {}
+        Ok(false) => {
+            if let Some(text) = safe_str(vm, &code) {
+                write_stderr(vm, &format!("{text}\n"));
+            }
+        }
+        Err(_) => vm.clear_exception(),
     }
     1
 }

@@ -82,7 +82,8 @@ unsafe fn unbound_deref(vm: &Vm, fp: Fp, index: u32) -> Raised {
         let message = format!(
             "cannot access local variable '{text}' where it is not associated with a value"
         );
-        crate::objects::exception::name_error(vm, &vm.types.unbound_local_error, message, name)
+        // Without the name, unlike other NameErrors: the right one is known to be a local variable.
+        vm.raise(&vm.types.unbound_local_error, message)
     }
 }
 
@@ -93,7 +94,7 @@ ops! {
         match code.localsplusnames().get(arg as usize) {
             Some(name) => {
                 let message = format!("cannot access local variable '{}' where it is not associated with a value", name.to_string_lossy());
-                Err(crate::objects::exception::name_error(vm, &vm.types.unbound_local_error, message, name))
+                Err(vm.raise(&vm.types.unbound_local_error, message))
             }
             None => Err(vm.system_error("no such local variable")),
         }
