@@ -764,7 +764,7 @@ pub mod module {
             inner: MutCell::new(inner),
             outer,
         };
-        if let Some(msg) = msg {
+        if let Some(msg) = msg.filter(|msg| !msg.is_none()) {
             made.update(vm, msg)?
         }
         Ok(vm.new_object(made)?.into_value())

@@ -290,6 +290,11 @@ fn formatted(vm: &Vm, d: &dec::Decimal, spec: &Str, given: Option<&Value>) -> Py
     let view = (localized || given.is_some()).then_some(view);
     let round = context.core.get().round;
     match dec::format(d, text, round, context.capitals.get(), view.as_ref()) {
+        // The old type has a capital exponent.
+        Ok(text) if old.is_some() => {
+            let text = text.replace("e-", "E-").replace("e+", "E+");
+            Ok(vm.new_str(text)?.into_value())
+        }
         Ok(text) => Ok(vm.new_str(text)?.into_value()),
         Err(FormatError::Invalid) => Err(vm.value_error("invalid format string")),
         Err(FormatError::TooLarge) => {

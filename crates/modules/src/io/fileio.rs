@@ -217,15 +217,15 @@ impl FileIo {
         let flags = zelf.read_mode(vm, mode)?;
         zelf.closefd.set(closefd);
         zelf.seekable.set(None);
+        let shown_mode = vm.new_str(mode)?.into_value();
+        vm.permit(Access::Open(file, &shown_mode, flags as i64))?;
         if given >= 0 {
-            let mode = vm.new_str(mode)?.into_value();
-            vm.permit(Access::Open(file, &mode, flags as i64))?;
             zelf.fd.set(given);
         } else {
             if !closefd {
                 return Err(vm.value_error("Cannot use closefd=False with file name"));
             }
-            zelf.fd.set(zelf.open_path(vm, file, mode, flags, opener)?);
+            zelf.fd.set(zelf.open_path(vm, file, flags, opener)?);
         }
         if let Err(raised) = zelf.look_at(vm, file) {
             // What was given stays open; what was opened here is closed again.
@@ -300,13 +300,10 @@ impl FileIo {
         &self,
         vm: &Vm,
         file: &Value,
-        mode: &str,
         flags: i32,
         opener: &Value,
     ) -> PyResult<i32> {
         let path = path_bytes(vm, file)?;
-        let mode = vm.new_str(mode)?.into_value();
-        vm.permit(Access::Open(file, &mode, flags as i64))?;
         if opener.is_none() {
             // SAFETY: the path is a C string that lives through the call.
             let result = retry(vm, || unsafe {

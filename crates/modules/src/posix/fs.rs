@@ -903,7 +903,7 @@ pub mod module {
 
     /// Compose a raw device number from the major and minor device numbers.
     #[pyfunction(sig = "(major, minor, /)")]
-    fn makedev(vm: &Vm, major: IBig, minor: IBig) -> PyResult<u64> {
+    fn makedev(vm: &Vm, major: IBig, minor: IBig) -> PyResult {
         let part = |n: IBig| -> PyResult<u32> {
             if n == (-1).into() {
                 return Ok(u32::MAX);
@@ -916,6 +916,10 @@ pub mod module {
                 })
             })
         };
-        Ok(libc::makedev(part(major)?, part(minor)?))
+        let (major, minor) = (part(major)?, part(minor)?);
+        if major == u32::MAX && minor == u32::MAX {
+            return vm.new_int(-1);
+        }
+        vm.new_bigint(libc::makedev(major, minor).into())
     }
 }

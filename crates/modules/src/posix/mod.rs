@@ -56,6 +56,13 @@ struct_sequence! { new pub SCHED_PARAM_BASE = "sched_param" in "posix", "Current
 pub static SCHED_PARAM: naja_vm::TypeDef = {
     static ID: naja_vm::function::DefId = naja_vm::function::DefId::new();
     static NEW: naja_vm::function::MethodTable = naja_vm::function::MethodTable {
+        methods: &[],
+        getset: &[],
+        attrs: &[],
+        slots: |slots| slots.new.set(Some(new_sched_param)),
+    };
+    // The first method of a name counts, the last slot.
+    static REDUCE: naja_vm::function::MethodTable = naja_vm::function::MethodTable {
         methods: &[naja_vm::function::MethodDef {
             name: "__reduce__",
             doc: "",
@@ -65,7 +72,7 @@ pub static SCHED_PARAM: naja_vm::TypeDef = {
         }],
         getset: &[],
         attrs: &[],
-        slots: |slots| slots.new.set(Some(new_sched_param)),
+        slots: |_| {},
     };
     naja_vm::TypeDef {
         name: SCHED_PARAM_BASE.name,
@@ -75,7 +82,7 @@ pub static SCHED_PARAM: naja_vm::TypeDef = {
         base: SCHED_PARAM_BASE.base,
         flags: SCHED_PARAM_BASE.flags,
         payload: SCHED_PARAM_BASE.payload,
-        tables: &[SCHED_PARAM_BASE.tables[0], &NEW],
+        tables: &[&REDUCE, SCHED_PARAM_BASE.tables[0], &NEW],
         id: &ID,
     }
 };

@@ -260,7 +260,7 @@ pub fn power_modulo(
     let of_one = modulus.is_one();
     let ring = ConstDivisor::new(modulus);
     // The base may have a large exponent: its digits are never written out.
-    let mut base = if a.exp > 0 {
+    let base = if a.exp > 0 {
         let ten = ring.reduce(UBig::from(10u8)).pow(&UBig::from(a.exp as u64));
         ring.reduce(a.coeff.to_ubig()) * ten
     } else {
@@ -269,11 +269,10 @@ pub fn power_modulo(
             None => return no_memory(status),
         }
     };
-    base = base.pow(&exponent.unsigned_abs());
+    // Anything to the power of zero is one, but for this modulus.
     let residue = match of_one {
-        // Anything to the power of zero is one, but for this modulus.
         true => UBig::ZERO,
-        false => base.residue(),
+        false => base.pow(&exponent.unsigned_abs()).residue(),
     };
     let result = Decimal::new(negative, Coeff::from(residue), 0);
     finalize(result, ctx, status)

@@ -175,7 +175,7 @@ fn search(vm: &Vm, issue: &Issue, filters: &Value, name: &str) -> PyResult<Optio
 
 /// The action for a warning, and the filter that says so (None: none).
 fn action_for(vm: &Vm, issue: &Issue) -> PyResult<(Value, Value)> {
-    let (_, parts) = state(vm)?;
+    let (state, parts) = state(vm)?;
     if let Some(context) = ContextVar::value(&parts.context, vm)?
         && !context.is_none()
     {
@@ -184,7 +184,18 @@ fn action_for(vm: &Vm, issue: &Issue) -> PyResult<(Value, Value)> {
             return Ok(found);
         }
     } else {
-        let filters = warnings_attr(vm, "filters")?.unwrap_or(parts.filters);
+        // Should the list be deleted, the last one known counts.
+        let filters = match warnings_attr(vm, "filters")? {
+            Some(filters) => {
+                state.parts.with_mut(|parts| {
+                    if let Some(parts) = parts {
+                        parts.filters = filters.clone()
+                    }
+                });
+                filters
+            }
+            None => parts.filters,
+        };
         if let Some(found) = search(vm, issue, &filters, "filters")? {
             return Ok(found);
         }
@@ -389,7 +400,11 @@ fn remember_source(vm: &Vm, filename: &Ref<Str>, globals: &Value) -> PyResult<()
     }
     let linecache = crate::import::import_simple(vm, "linecache")?;
     let args = [filename.as_value().clone(), globals.clone()];
-    vm.call_method_str(&linecache, "getlines", &args).map(drop)
+    // A loader that cannot tell is no reason to lose the warning.
+    if vm.call_method_str(&linecache, "getlines", &args).is_err() {
+        vm.clear_exception();
+    }
+    Ok(())
 }
 
 /// Raises a warning as an exception.

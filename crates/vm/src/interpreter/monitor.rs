@@ -16,11 +16,9 @@ use crate::objects::code::CodeObject;
 use crate::objects::exception::BaseException;
 use crate::objects::generator::Generator;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::slots::SendResult;
 use crate::vm::{Breaker, PyResult, Raised, Vm};
 use naja_bytecode::opcode::{self, op};
 use naja_bytecode::{exception_table, location};
-use naja_heap::slot::Slot;
 use naja_heap::{MutCell, Ref, Value};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
@@ -915,15 +913,7 @@ unsafe fn run_event(
                 }
             }
             op::FOR_ITER => {
-                let iterator = (*sp.sub(1)).view();
-                let (p, s) = match iterator.downcast::<Generator>() {
-                    Some(it) if vm.type_of(&iterator).is(&vm.types.generator) => {
-                        (*fp).pc = pc;
-                        (*fp).sp = sp;
-                        next_of_generator(vm, fp, it, pc, sp, arg as usize)?
-                    }
-                    _ => ops::iter::for_iter(pc, sp, fp, vm, arg as u32),
-                };
+                let (p, s) = ops::iter::for_iter(pc, sp, fp, vm, arg as u32);
                 if p.is_null() {
                     return Err(Raised);
                 }
@@ -937,37 +927,6 @@ unsafe fn run_event(
             _ => return call_event(vm, fp, pc, sp, w, unit, at),
         }
         plain
-    }
-}
-
-/// The next step of a loop over a generator. What it returns is reported as the exception that carries it.
-///
-/// # Safety
-/// As for the instructions: `fp` is the running frame, and its places are saved.
-unsafe fn next_of_generator(
-    vm: &Vm,
-    fp: Fp,
-    generator: &Generator,
-    pc: Pc,
-    sp: Sp,
-    arg: usize,
-) -> PyResult<(Pc, Sp)> {
-    // SAFETY: by contract; the stack has room for the iterator's value.
-    unsafe {
-        match generator.send(vm, &Value::NONE)? {
-            SendResult::Next(value) => {
-                *sp = Slot::new(value);
-                Ok((pc.add(2), sp.add(1)))
-            }
-            SendResult::Return(value) => {
-                if !value.is_none() && vm.interp.state.monitoring.wants(event::RAISE) {
-                    let class = &vm.types.stop_iteration;
-                    let stop = crate::objects::exception::instantiate(vm, class, &[value])?;
-                    exception_event(vm, fp, event::RAISE, &stop)?
-                }
-                Ok((pc.add(3 + arg), sp))
-            }
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Iteration, generators, `await`.
 
 use super::*;
-use crate::interpreter::specialize;
+use crate::interpreter::{monitor, specialize};
 use crate::objects::dict::iterators::DictItemIterator;
 use crate::objects::enumerate::Enumerate;
-use crate::objects::generator;
+use crate::objects::generator::{self, Generator};
 use crate::objects::type_::TypeFlags;
 use crate::objects::type_::slots::SendResult;
 use crate::objects::zip::Zip;
@@ -51,6 +51,12 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
                 None => Ok((pc.add(3 + arg as usize), sp)),
             };
         }
+        if vm.type_of(&it).is(&vm.types.generator)
+            && vm.interp.state.monitoring.wants(monitor::event::RAISE)
+            && let Some(generator) = it.downcast::<Generator>()
+        {
+            return watched_generator(pc, sp, vm, arg, generator);
+        }
         let next = match vm.type_of(&it).slots.iternext.get() {
             Some(next) => match next(vm, &it) {
                 Ok(next) => next,
@@ -70,6 +76,41 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
             }
             // Past END_FOR, which only a generator's return needs.
             None => Ok((pc.add(3 + arg as usize), sp)),
+        }
+    }
+}
+
+/// The next step of a loop over a generator while exceptions are watched: what it returns counts as the exception that
+/// carries it.
+///
+/// # Safety
+/// As for the slow paths.
+#[cold]
+unsafe fn watched_generator(
+    pc: Pc,
+    sp: Sp,
+    vm: &Vm,
+    arg: u32,
+    generator: &Generator,
+) -> crate::vm::PyResult<Step> {
+    // SAFETY: by contract.
+    unsafe {
+        let fp = vm.stack.current.get();
+        (*fp).pc = pc;
+        (*fp).sp = sp;
+        match generator.send(vm, &Value::NONE)? {
+            SendResult::Next(value) => {
+                *sp = Slot::new(value);
+                Ok((pc.add(2), sp.add(1)))
+            }
+            SendResult::Return(value) => {
+                if !value.is_none() {
+                    let class = &vm.types.stop_iteration;
+                    let stop = crate::objects::exception::instantiate(vm, class, &[value])?;
+                    monitor::exception_event(vm, fp, monitor::event::RAISE, &stop)?
+                }
+                Ok((pc.add(3 + arg as usize), sp))
+            }
         }
     }
 }
