@@ -77,10 +77,18 @@ fn find(name: &str) -> Option<Found> {
         "blake2b512" | "blake2b_512" => "blake2b",
         "blake2s256" | "blake2s_256" => "blake2s",
         "shake128" | "shake_128" => {
-            return Some(Found::Xof("shake_128", 168, Xof::Shake128(Default::default())));
+            return Some(Found::Xof(
+                "shake_128",
+                168,
+                Xof::Shake128(Default::default()),
+            ));
         }
         "shake256" | "shake_256" => {
-            return Some(Found::Xof("shake_256", 136, Xof::Shake256(Default::default())));
+            return Some(Found::Xof(
+                "shake_256",
+                136,
+                Xof::Shake256(Default::default()),
+            ));
         }
         name => name,
     };
@@ -89,7 +97,11 @@ fn find(name: &str) -> Option<Found> {
 }
 
 fn unsupported_digestmod(vm: &Vm) -> PyResult<Ref<Type>> {
-    common::exception(vm, "_hashlib.UnsupportedDigestmodError", &vm.types.value_error)
+    common::exception(
+        vm,
+        "_hashlib.UnsupportedDigestmodError",
+        &vm.types.value_error,
+    )
 }
 
 /// Raises UnsupportedDigestmodError in OpenSSL's words.
@@ -255,7 +267,12 @@ impl HashObject {
 /// A hash is an object used to calculate a checksum of a string of information.
 ///
 /// The digest of this one has any length.
-#[pyclass(name = "HASHXOF", module = "_hashlib", extends = "HashObject", flags(NO_NEW))]
+#[pyclass(
+    name = "HASHXOF",
+    module = "_hashlib",
+    extends = "HashObject",
+    flags(NO_NEW)
+)]
 #[repr(C)]
 pub struct HashXof {
     base: HashObject,
@@ -521,7 +538,14 @@ fn rom_mix(data: &mut [u32], n: usize, memory: &mut [u32], room: &mut [u32]) {
 }
 
 /// scrypt; None where there is not enough memory.
-fn scrypt(password: &[u8], salt: &[u8], n: usize, r: usize, p: usize, out: &mut [u8]) -> Option<()> {
+fn scrypt(
+    password: &[u8],
+    salt: &[u8],
+    n: usize,
+    r: usize,
+    p: usize,
+    out: &mut [u8],
+) -> Option<()> {
     let words = 32 * r;
     let reserve = |n: usize| {
         let mut room = Vec::new();
@@ -693,7 +717,9 @@ pub mod module {
                 Some(n) => {
                     u64::try_from(n).map_err(|_| vm.value_error("Cannot convert negative int"))
                 }
-                None => Err(vm.overflow_error("Python int too large to convert to C unsigned long")),
+                None => {
+                    Err(vm.overflow_error("Python int too large to convert to C unsigned long"))
+                }
             }
         };
         let (n, r, p) = (unsigned(n)?, unsigned(r)?, unsigned(p)?);
@@ -704,9 +730,7 @@ pub mod module {
             return Err(vm.value_error("maxmem must be positive and smaller than 2147483647"));
         }
         if !(1..=INT_MAX).contains(&dklen) {
-            return Err(
-                vm.value_error("dklen must be greater than 0 and smaller than 2147483647")
-            );
+            return Err(vm.value_error("dklen must be greater than 0 and smaller than 2147483647"));
         }
         if r == 0 || p == 0 {
             return Err(vm.value_error("Invalid parameter combination for n, r, p, maxmem."));
@@ -745,12 +769,7 @@ pub mod module {
 
     /// Return a new hmac object.
     #[pyfunction(sig = "($module, /, key, msg=b'', digestmod=None)")]
-    fn hmac_new(
-        vm: &Vm,
-        key: Buffer,
-        msg: Option<&Value>,
-        digestmod: Option<&Value>,
-    ) -> PyResult {
+    fn hmac_new(vm: &Vm, key: Buffer, msg: Option<&Value>, digestmod: Option<&Value>) -> PyResult {
         let Some(digestmod) = digestmod else {
             return Err(vm.type_error("Missing required parameter 'digestmod'."));
         };

@@ -296,13 +296,7 @@ impl FileIo {
             })
     }
 
-    fn open_path(
-        &self,
-        vm: &Vm,
-        file: &Value,
-        flags: i32,
-        opener: &Value,
-    ) -> PyResult<i32> {
+    fn open_path(&self, vm: &Vm, file: &Value, flags: i32, opener: &Value) -> PyResult<i32> {
         let path = path_bytes(vm, file)?;
         if opener.is_none() {
             // SAFETY: the path is a C string that lives through the call.

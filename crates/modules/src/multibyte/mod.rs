@@ -93,7 +93,9 @@ fn replaced(
 /// The position that an error handler gave. One that is no machine word is as one out of bounds, in these codecs.
 fn position<T>(vm: &Vm, given: PyResult<T>) -> PyResult<T> {
     given.map_err(|raised| {
-        let native = vm.pending_exception().is_some_and(|e| e.traceback_value().is_none());
+        let native = vm
+            .pending_exception()
+            .is_some_and(|e| e.traceback_value().is_none());
         if !native || !vm.catch(&vm.types.overflow_error) {
             return raised;
         }
