@@ -5,6 +5,7 @@
 use crate::system::{self, Round, add_ints, file_descriptor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
+use naja_vm::list::List;
 use naja_vm::module::Module;
 use naja_vm::protocols::{number, sequence};
 use naja_vm::type_::Type;
@@ -42,14 +43,28 @@ fn milliseconds(ns: Option<i64>) -> i32 {
 
 /// The descriptors of an iterable, with the objects they came from.
 fn descriptors(vm: &Vm, objects: &Value) -> PyResult<Vec<(i32, Value)>> {
-    let items = sequence::collect_or(vm, objects, "arguments 1-3 must be sequences")?;
     let mut all = Vec::new();
-    for item in items {
+    let mut add = |item: Value| {
         let fd = file_descriptor(vm, &item)?;
         if fd as usize >= libc::FD_SETSIZE {
             return Err(vm.value_error("filedescriptor out of range in select()"));
         }
         all.push((fd, item));
+        Ok(())
+    };
+    match objects.downcast::<List>() {
+        // The methods `fileno` may change a list.
+        Some(list) => {
+            let mut at = 0;
+            while let Some(item) = list.get(at) {
+                add(item)?;
+                at += 1;
+            }
+        }
+        None => {
+            let items = sequence::collect_or(vm, objects, "arguments 1-3 must be sequences")?;
+            items.into_iter().try_for_each(&mut add)?;
+        }
     }
     Ok(all)
 }

@@ -14,7 +14,7 @@ use naja_vm::builtins::print::os_error;
 use naja_vm::bytes::Bytes;
 use naja_vm::bytes::methods::room;
 use naja_vm::module::Module;
-use naja_vm::protocols::{number, object};
+use naja_vm::protocols::{compare, number, object};
 use naja_vm::runtime::Access;
 use naja_vm::str_;
 use naja_vm::tuple::Tuple;
@@ -365,6 +365,8 @@ fn address_of(vm: &Vm, family: i32, value: &Value, function: &str) -> PyResult<A
         }
         let mut address = Address::of(&a);
         let end = usize::from(path.first() != Some(&0));
+        // Without a name at all the system chooses one.
+        let end = if path.is_empty() { 0 } else { end };
         address.len = (size_of::<libc::sa_family_t>() + path.len() + end) as libc::socklen_t;
         return Ok(address);
     }
@@ -388,10 +390,17 @@ fn address_of(vm: &Vm, family: i32, value: &Value, function: &str) -> PyResult<A
         (libc::AF_INET6, [host, port, rest @ ..]) if rest.len() <= 2 => {
             let mut a: libc::sockaddr_in6 = resolve(vm, host, family)?.read();
             a.sin6_port = port_of(vm, port, function)?.to_be();
-            let extra = |at: usize| rest.get(at).and_then(Value::as_small_int).unwrap_or(0) as u32;
-            a.sin6_flowinfo = extra(0).to_be();
-            if rest.len() > 1 {
-                a.sin6_scope_id = extra(1);
+            let flowinfo = match rest.first() {
+                Some(value) => number::index_i64(vm, value)?.unwrap_or(i64::MAX),
+                None => 0,
+            };
+            if !(0..=0xfffff).contains(&flowinfo) {
+                let text = format!("{function}(): flowinfo must be 0-1048575.");
+                return Err(vm.overflow_error(text));
+            }
+            a.sin6_flowinfo = (flowinfo as u32).to_be();
+            if let Some(value) = rest.get(1) {
+                a.sin6_scope_id = number::index_i64(vm, value)?.unwrap_or(0) as u32;
             }
             Ok(Address::of(&a))
         }
@@ -1463,6 +1472,9 @@ pub mod module {
                     .into_bytes(),
             )
         } else if let Some(text) = str_::of(port) {
+            if text.as_str().is_none() {
+                return Err(naja_vm::exception::surrogates_not_allowed(vm, text));
+            }
             Some(text.as_bytes().to_vec())
         } else if let Some(bytes) = port.downcast::<Bytes>() {
             Some(bytes.as_bytes().to_vec())
@@ -1503,17 +1515,38 @@ pub mod module {
     /// Get host and port for a sockaddr.
     #[pyfunction(sig = "($module, sockaddr, flags, /)")]
     fn getnameinfo(vm: &Vm, sockaddr: &Ref<Tuple>, flags: i32) -> PyResult {
-        let family = if sockaddr
-            .get(0)
-            .and_then(str_::of)
-            .is_some_and(|h| h.as_bytes().contains(&b':'))
-        {
-            libc::AF_INET6
-        } else {
-            libc::AF_INET
+        let number = |at: usize| match sockaddr.get(at) {
+            Some(value) => number::index_i64(vm, value).map(|n| n.unwrap_or(i64::MAX)),
+            None => Ok(0),
         };
+        let Some(host) = sockaddr
+            .get(0)
+            .filter(|_| (2..=4).contains(&sockaddr.len()))
+        else {
+            return Err(vm.type_error("getnameinfo(): illegal sockaddr argument"));
+        };
+        let (port, flowinfo, scope) = (number(1)?, number(2)?, number(3)?);
+        if !(0..=0xfffff).contains(&flowinfo) {
+            return Err(vm.overflow_error("getnameinfo(): flowinfo must be 0-1048575."));
+        }
         vm.permit(Access::Event("socket.getnameinfo", &[sockaddr.to_value()]))?;
-        let a = address_of(vm, family, sockaddr.as_value(), "getnameinfo")?;
+        let (name, service) = (host_name(vm, host)?, CString::new(port.to_string()));
+        let hints = [libc::AF_UNSPEC, libc::SOCK_DGRAM, 0, libc::AI_NUMERICHOST];
+        let found = look_up(vm, Some(&name), service.as_deref().ok(), hints)?;
+        let mut found = found.into_iter();
+        let (Some((family, .., mut a)), None) = (found.next(), found.next()) else {
+            let text = "sockaddr resolved to multiple addresses";
+            return Err(vm.raise(&vm.types.os_error, text));
+        };
+        if family == libc::AF_INET && sockaddr.len() != 2 {
+            return Err(vm.raise(&vm.types.os_error, "IPv4 sockaddr must be 2 tuple"));
+        }
+        if family == libc::AF_INET6 {
+            let mut six: libc::sockaddr_in6 = a.read();
+            six.sin6_flowinfo = (flowinfo as u32).to_be();
+            six.sin6_scope_id = scope as u32;
+            a = Address::of(&six);
+        }
         let (mut host, mut port) = ([0u8; 1025], [0u8; 32]);
         let (h, p) = (host.as_mut_ptr() as usize, port.as_mut_ptr() as usize);
         // SAFETY: the buffers have the lengths that are told.
@@ -1668,35 +1701,43 @@ pub mod module {
         }
     }
 
-    fn short(vm: &Vm, x: &Value, name: &str) -> PyResult<u16> {
-        match number::index_i64(vm, x)? {
-            Some(n) if n < 0 => Err(vm.overflow_error(format!(
-                "{name}: can't convert negative Python int to C 16-bit unsigned integer"
-            ))),
-            Some(n) if n <= 0xffff => Ok(n as u16),
-            _ => Err(vm.overflow_error(format!(
-                "{name}: Python int too large to convert to C 16-bit unsigned integer"
-            ))),
+    /// A number of at most `bits` bits, of the C type `name`. Raises ValueError, OverflowError.
+    fn unsigned(vm: &Vm, x: &Value, bits: u32, name: &str) -> PyResult<u32> {
+        let Some(n) = number::index_i64(vm, x)? else {
+            let int = number::index(vm, x)?;
+            let zero = Value::small_int(0);
+            let negative = compare::compare_bool(vm, &int, &zero, compare::CompareOp::Lt)?;
+            return Err(if negative {
+                vm.value_error("Cannot convert negative int")
+            } else {
+                vm.overflow_error(format!("Python int too large for C {name}"))
+            });
+        };
+        match u32::try_from(n) {
+            Ok(n) if u64::from(n) >> bits == 0 => Ok(n),
+            _ if n < 0 => Err(vm.value_error("Cannot convert negative int")),
+            _ => Err(vm.overflow_error(format!("Python int too large for C {name}"))),
         }
+    }
+
+    fn short(vm: &Vm, x: &Value) -> PyResult<u16> {
+        Ok(unsigned(vm, x, 16, "uint16_t")? as u16)
+    }
+
+    fn long(vm: &Vm, x: &Value) -> PyResult<u32> {
+        unsigned(vm, x, 32, "uint32_t")
     }
 
     /// Convert a 16-bit unsigned integer from network to host byte order.
     #[pyfunction(sig = "($module, x, /)")]
     fn ntohs(vm: &Vm, x: &Value) -> PyResult<i64> {
-        Ok(i64::from(u16::from_be(short(vm, x, "ntohs")?)))
+        Ok(i64::from(u16::from_be(short(vm, x)?)))
     }
 
     /// Convert a 16-bit unsigned integer from host to network byte order.
     #[pyfunction(sig = "($module, x, /)")]
     fn htons(vm: &Vm, x: &Value) -> PyResult<i64> {
-        Ok(i64::from(short(vm, x, "htons")?.to_be()))
-    }
-
-    fn long(vm: &Vm, x: &Value) -> PyResult<u32> {
-        match number::index_i64(vm, x)?.map(u32::try_from) {
-            Some(Ok(n)) => Ok(n),
-            _ => Err(vm.overflow_error("int larger than 32 bits")),
-        }
+        Ok(i64::from(short(vm, x)?.to_be()))
     }
 
     /// Convert a 32-bit integer from network to host byte order.
