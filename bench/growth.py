@@ -170,7 +170,7 @@ def str_find(n):
 @row('str: find, a bad case')
 def str_find_bad(n):
     text = ('a' * 99 + 'b') * (n // 100)
-    return timed(text.find, 'a' * 50 + 'b' + 'a' * 50)
+    return timed(text.find, 'a' * 50 + 'b' + 'a' * 99 + 'c')
 
 
 @row('str: replace')
