@@ -461,22 +461,40 @@ impl CharClass {
     pub fn new(test: Test, codes: &[u32], wide: bool) -> CharClass {
         let local = test.is_local(codes);
         let known = match test {
-            Test::Set {
-                at,
-                fold: Fold::None,
-            } => set_bits(codes, at),
-            Test::Category(number) => CATEGORY_BITS.get(number as usize).copied(),
+            Test::Set { at, fold } if fold != Fold::Locale => {
+                set_bits(codes, at).map(|bits| (bits, fold))
+            }
+            Test::Literal {
+                code,
+                fold,
+                negated,
+            } if fold != Fold::Locale => {
+                let mut bits = ByteSet::EMPTY;
+                bits.insert_range(code, code);
+                let bits = if negated { bits.complement() } else { bits };
+                Some((bits, fold))
+            }
+            Test::Category(number) => {
+                let bits = CATEGORY_BITS.get(number as usize);
+                bits.map(|bits| (*bits, Fold::None))
+            }
             _ => None,
         };
+        let eval = |byte: u32| test.eval(codes, byte, &Locale::C);
+        let has = |byte: u32| match known {
+            Some((bits, fold)) => match u8::try_from(fold.apply(byte, &Locale::C)) {
+                Ok(byte) => bits.has(byte),
+                Err(_) => eval(byte),
+            },
+            None => eval(byte),
+        };
         let mut bits = match known {
-            Some(bits) if wide => bits.intersection(ByteSet::ASCII),
-            Some(bits) => bits,
-            None => {
+            Some((bits, Fold::None)) if wide => bits.intersection(ByteSet::ASCII),
+            Some((bits, Fold::None)) => bits,
+            _ => {
                 let mut bits = ByteSet::EMPTY;
-                for byte in 0..if wide { 128 } else { 256 } {
-                    if test.eval(codes, byte, &Locale::C) {
-                        bits.insert(byte as u8);
-                    }
+                for byte in (0..if wide { 128 } else { 256 }).filter(|&byte| has(byte)) {
+                    bits.insert(byte as u8);
                 }
                 bits
             }

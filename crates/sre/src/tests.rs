@@ -208,3 +208,75 @@ fn limits() {
         Err(Error::Interrupted)
     );
 }
+
+/// Patterns whose searches pass over places by the bytes that follow, with their numbers of groups.
+#[rustfmt::skip]
+const FILTERED: &[(&[u32], usize)] = &[
+    // '[cgt]gggt|ttta[acg]'
+    (&[14, 4, 0, 5, 5, 7, 23, 13, 11, 9, 0, 0, 0, 1048712, 0, 0, 0, 0, 0, 16, 103, 16, 103, 16, 103, 16, 116, 15, 25, 23, 16, 116, 16, 116, 16, 116, 16, 97, 13, 11, 9, 0, 0, 0, 138, 0, 0, 0, 0, 0, 15, 2, 0, 1], 0),
+    // '(^|[^\\\\])"\\\\/D'
+    (&[14, 4, 0, 4, 5, 17, 0, 7, 5, 6, 0, 15, 7, 5, 20, 92, 15, 2, 0, 17, 1, 16, 34, 16, 92, 16, 47, 16, 68, 1], 1),
+    // '(?i)a[bc]+d|x\\d\\d'
+    (&[14, 4, 0, 3, 4294967295, 7, 18, 40, 97, 24, 10, 1, 4294967295, 39, 5, 22, 98, 99, 0, 1, 40, 100, 15, 17, 15, 40, 120, 13, 4, 8, 10, 0, 13, 4, 8, 10, 0, 15, 2, 0, 1], 0),
+    // 'é[a-c]z|zz\\Bé'
+    (&[14, 9, 4, 3, 3, 16, 233, 16, 122, 0, 7, 13, 16, 233, 13, 5, 22, 97, 99, 0, 16, 122, 15, 13, 11, 16, 122, 16, 122, 6, 11, 16, 233, 15, 2, 0, 1], 0),
+    // '(?:ab){1,2}c|(?!q)[p-r]..\\Z'
+    (&[14, 4, 0, 3, 5, 7, 14, 23, 7, 1, 2, 16, 97, 16, 98, 18, 16, 99, 15, 21, 19, 5, 5, 0, 16, 113, 1, 13, 5, 22, 112, 114, 0, 2, 2, 6, 7, 15, 2, 0, 1], 0),
+    // '[^a-c]{2}d(?:ax|zg)?'
+    (&[14, 4, 0, 3, 5, 24, 11, 2, 2, 13, 6, 21, 22, 97, 99, 0, 1, 16, 100, 23, 19, 0, 1, 7, 7, 16, 97, 16, 120, 15, 9, 7, 16, 122, 16, 103, 15, 2, 0, 18, 1], 0),
+];
+
+/// A search of a long subject finds what trying every place in turn finds, whatever passes over places.
+#[test]
+fn filters_lose_nothing() {
+    let pieces = [
+        "cggg", "t", "ttta", "g", "\"", "\\", "/", "D", "a", "b", "abc", "d", "AbD", "x1", "2", "é", "z", "zé", "p", "q",
+        "\n", "日", "dzg",
+    ];
+    let mut random = 12345u32;
+    let mut text = String::new();
+    while text.len() < 6000 {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        text += pieces[(random >> 16) as usize % pieces.len()];
+    }
+    let ascii: String = text.chars().filter(char::is_ascii).collect();
+    let mut env = Env {
+        locale: &Locale::C,
+        interrupt: &mut || false,
+    };
+    let mut state = State::new();
+    for (codes, groups) in FILTERED {
+        let patterns = [
+            Pattern::new(codes.to_vec(), *groups).unwrap(),
+            Pattern::new_bytes(codes.to_vec(), *groups).unwrap(),
+        ];
+        let subjects = [
+            (Subject::Text(text.as_bytes()), &patterns[0]),
+            (Subject::Ascii(ascii.as_bytes()), &patterns[0]),
+            (Subject::Bytes(text.as_bytes()), &patterns[1]),
+        ];
+        for (subject, pattern) in subjects {
+            let mut request = Request::new(subject);
+            let mut found = Vec::new();
+            while state.search(pattern, &request, &mut env).unwrap() {
+                found.push(state.span(0).unwrap());
+                request.pos = found[found.len() - 1].1;
+            }
+            let mut expected = Vec::new();
+            let mut at = 0;
+            let wide = matches!(subject, Subject::Text(_));
+            while at <= subject.bytes().len() {
+                let mut request = Request::new(subject);
+                request.pos = at;
+                let boundary = !wide || text.is_char_boundary(at);
+                if boundary && state.match_prefix(pattern, &request, &mut env).unwrap() {
+                    expected.push(state.span(0).unwrap());
+                    at = expected[expected.len() - 1].1;
+                } else {
+                    at += 1;
+                }
+            }
+            assert_eq!(found, expected, "{codes:?} {}", &text[..40]);
+        }
+    }
+}

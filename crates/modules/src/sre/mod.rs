@@ -22,6 +22,13 @@ use template::Template;
 
 /// The code words in a list of ints. Raises OverflowError.
 fn code_words(vm: &Vm, code: &Ref<List>) -> PyResult<Vec<u32>> {
+    let plain = |word: &Value| u32::try_from(word.as_small_int()?).ok();
+    let words = code
+        .items
+        .with(|items| items.iter().map(plain).collect::<Option<Vec<u32>>>());
+    if let Some(words) = words {
+        return Ok(words);
+    }
     code.to_vec()
         .iter()
         .map(|word| match number::index_i64(vm, word)? {
