@@ -507,6 +507,32 @@ fn pad<T: BytesLike>(
     T::make(vm, out)
 }
 
+/// The items joined, if all of them are `bytes`, whose lengths nothing can change.
+fn join_bytes<T: BytesLike>(vm: &Vm, zelf: &T, items: &[Value]) -> PyResult<Option<Vec<u8>>> {
+    let mut size = zelf
+        .view(<[u8]>::len)
+        .saturating_mul(items.len().saturating_sub(1));
+    for item in items {
+        match item.downcast::<Bytes>() {
+            Some(bytes) => size = size.saturating_add(bytes.as_bytes().len()),
+            None => return Ok(None),
+        }
+    }
+    if size > isize::MAX as usize {
+        return Ok(None);
+    }
+    let mut out = room(vm, size)?;
+    zelf.view(|sep| {
+        for (i, bytes) in items.iter().filter_map(|v| v.downcast::<Bytes>()).enumerate() {
+            if i > 0 {
+                out.extend_from_slice(sep)
+            }
+            out.extend_from_slice(bytes.as_bytes());
+        }
+    });
+    Ok(Some(out))
+}
+
 fn join<T: BytesLike>(vm: &Vm, zelf: &T, iterable: &Value) -> PyResult {
     // The iterator must not change the separator's size.
     if let Some(exports) = zelf.exports() {
@@ -517,6 +543,9 @@ fn join<T: BytesLike>(vm: &Vm, zelf: &T, iterable: &Value) -> PyResult {
         exports.set(exports.get() - 1);
     }
     let items = items?;
+    if let Some(joined) = join_bytes(vm, zelf, &items)? {
+        return T::make(vm, joined);
+    }
     let mut parts = Vec::with_capacity(items.len());
     let mut size = zelf
         .view(<[u8]>::len)

@@ -181,12 +181,14 @@ pub fn for_each_byte(
     range: &str,
     mut push: impl FnMut(u8) -> PyResult<()>,
 ) -> PyResult<()> {
-    let message = format!(
-        "cannot convert '{}' object to {kind}",
-        vm.type_of(value).full_name()
-    );
+    let wrong = || {
+        vm.type_error(format!(
+            "cannot convert '{}' object to {kind}",
+            vm.type_of(value).full_name()
+        ))
+    };
     if str_::of(value).is_some() {
-        return Err(vm.type_error(message));
+        return Err(wrong());
     }
     if vm.type_of(value).is(&vm.types.list) || vm.type_of(value).is(&vm.types.tuple) {
         let mut i = 0;
@@ -204,7 +206,7 @@ pub fn for_each_byte(
                 && ty.slots.item.get().is_none()
                 && vm.catch(&vm.types.type_error) =>
         {
-            return Err(vm.type_error(message));
+            return Err(wrong());
         }
         it => it?,
     };
@@ -223,7 +225,11 @@ fn item_at(items: &Value, i: usize) -> Option<Value> {
         .and_then(|t| t.get(i).cloned())
 }
 
+#[inline]
 fn item_byte(vm: &Vm, item: &Value, range: &str) -> PyResult<u8> {
+    if let Some(Ok(byte)) = item.as_small_int().map(u8::try_from) {
+        return Ok(byte);
+    }
     match number::index_i64(vm, item)?.map(u8::try_from) {
         Some(Ok(byte)) => Ok(byte),
         _ => Err(vm.value_error(range)),
