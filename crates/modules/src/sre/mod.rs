@@ -22,19 +22,17 @@ use template::Template;
 
 /// The code words in a list of ints. Raises OverflowError.
 fn code_words(vm: &Vm, code: &Ref<List>) -> PyResult<Vec<u32>> {
-    let plain = |word: &Value| u32::try_from(word.as_small_int()?).ok();
-    let words = code
-        .items
-        .with(|items| items.iter().map(plain).collect::<Option<Vec<u32>>>());
-    if let Some(words) = words {
-        return Ok(words);
-    }
+    let too_large = || vm.overflow_error("regular expression code size limit exceeded");
     code.to_vec()
         .iter()
-        .map(|word| match number::index_i64(vm, word)? {
-            Some(n) => u32::try_from(n)
-                .map_err(|_| vm.overflow_error("regular expression code size limit exceeded")),
-            None => Err(vm.overflow_error("regular expression code size limit exceeded")),
+        .map(|word| {
+            let number = match word.as_small_int() {
+                Some(number) => Some(number),
+                None => number::index_i64(vm, word)?,
+            };
+            number
+                .and_then(|number| u32::try_from(number).ok())
+                .ok_or_else(too_large)
         })
         .collect()
 }
