@@ -230,8 +230,8 @@ const FILTERED: &[(&[u32], usize)] = &[
 #[test]
 fn filters_lose_nothing() {
     let pieces = [
-        "cggg", "t", "ttta", "g", "\"", "\\", "/", "D", "a", "b", "abc", "d", "AbD", "x1", "2", "é", "z", "zé", "p", "q",
-        "\n", "日", "dzg",
+        "cggg", "t", "ttta", "g", "\"", "\\", "/", "D", "a", "b", "abc", "d", "AbD", "x1", "2",
+        "é", "z", "zé", "p", "q", "\n", "日", "dzg",
     ];
     let mut random = 12345u32;
     let mut text = String::new();

@@ -523,7 +523,11 @@ fn join_bytes<T: BytesLike>(vm: &Vm, zelf: &T, items: &[Value]) -> PyResult<Opti
     }
     let mut out = room(vm, size)?;
     zelf.view(|sep| {
-        for (i, bytes) in items.iter().filter_map(|v| v.downcast::<Bytes>()).enumerate() {
+        for (i, bytes) in items
+            .iter()
+            .filter_map(|v| v.downcast::<Bytes>())
+            .enumerate()
+        {
             if i > 0 {
                 out.extend_from_slice(sep)
             }
