@@ -285,16 +285,16 @@ fn call_new(vm: &Vm, args: Args) -> PyResult {
     let Some(class) = args.args.first().and_then(|v| v.downcast::<Type>()) else {
         return Err(vm.system_error("__new__() called with non-type 'self'"));
     };
-    let name = class.full_name();
     let Some(first) = args.positional().get(1) else {
+        let name = class.full_name();
         return Err(vm.type_error(format!("{name}.__new__(): not enough arguments")));
     };
     let Some(cls) = first.downcast::<Type>() else {
-        let got = vm.type_of(first).full_name();
+        let (name, got) = (class.full_name(), vm.type_of(first).full_name());
         return Err(vm.type_error(format!("{name}.__new__(X): X is not a type object ({got})")));
     };
     if !is_subtype(cls, class) {
-        let sub = cls.full_name();
+        let (name, sub) = (class.full_name(), cls.full_name());
         return Err(vm.type_error(format!(
             "{name}.__new__({sub}): {sub} is not a subtype of {name}"
         )));
@@ -305,6 +305,7 @@ fn call_new(vm: &Vm, args: Args) -> PyResult {
         return Err(vm.type_error(format!("cannot create '{name}' instances")));
     }
     let Some(new) = class.slots.new.get() else {
+        let name = class.full_name();
         return Err(vm.type_error(format!("cannot create '{name}' instances")));
     };
     check_native_base(vm, class, cls)?;

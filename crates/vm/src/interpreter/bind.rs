@@ -302,6 +302,12 @@ unsafe fn bind_keywords(
                     }
                     *locals.add(index) = Slot::new(take());
                 }
+                // No name stands twice in a call, as a rule.
+                (None, Some(dict))
+                    if text.is_interned() && !names.items()[..at].iter().any(|n| n.is(name)) =>
+                {
+                    dict.add_str(vm, text, take())?
+                }
                 (None, Some(dict)) => dict.set_str(vm, text, take())?,
                 (None, None) => return Err(unexpected_keyword(vm, function, code, names, text)),
             }
@@ -569,6 +575,9 @@ pub(super) fn merge_keywords(
     if let Some(other) = update.downcast::<Dict>()
         && vm.type_of(update).is(&vm.types.dict)
     {
+        if other.is_empty() {
+            return Ok(());
+        }
         if dict.is_empty() {
             let copy = other.table.with(|t| t.try_clone());
             dict.table.set(copy.map_err(|e| vm.no_memory(e))?);

@@ -1296,13 +1296,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 switch!(ops::call::call_miss)
                             }
                             let function = payload::<Function>(callable);
-                            if function.version.get() != cache_u32(pc.add(2)) {
-                                switch!(ops::call::call_miss)
-                            }
-                            // The version vouches for the code: no keyword-only, variable or missing arguments.
                             let has_self = !receiver.is_empty() as usize;
                             let code = function.code_ptr();
+                            // Which function it is does not matter: no keyword-only, variable or missing arguments.
                             if (*code).argcount as usize != n + has_self
+                                || !(*code).is_simple()
                                 || vm.depth.get() >= vm.interp.recursion_limit()
                             {
                                 switch!(ops::call::call_miss)

@@ -687,12 +687,6 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
         if !code.is_simple() || code.argcount as usize != n + has_self as usize {
             return Some(op::CALL_PY_GENERAL);
         }
-        let version = function.version_tag(vm);
-        if version == 0 {
-            return None;
-        }
-        // SAFETY: in the cache of CALL.
-        unsafe { write_u32(pc, 2, version) };
         return Some(op::CALL_PY_EXACT_ARGS);
     }
     if ty.is(&vm.types.builtin_function) {

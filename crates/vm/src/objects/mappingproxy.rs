@@ -1,6 +1,7 @@
 //! `mappingproxy`: a read-only view of a mapping. CPython: Objects/descrobject.c.
 
 use crate::function::Args;
+use crate::objects::dict::Dict;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::compare::{self, CompareOp};
 use crate::protocols::{attributes, iterator, object, sequence};
@@ -130,6 +131,12 @@ impl MappingProxy {
     /// Return the value for key if key is in the mapping, else default.
     #[pymethod(sig = "($self, key, default=None, /)")]
     fn get(&self, vm: &Vm, key: Value, default: Option<Value>) -> PyResult {
+        if let Some(dict) = self.mapping.downcast::<Dict>()
+            && vm.type_of(&self.mapping).is(&vm.types.dict)
+        {
+            let found = dict.get(vm, &key)?;
+            return Ok(found.or(default).unwrap_or(Value::NONE));
+        }
         vm.call_method(
             &self.mapping,
             &vm.names.get,

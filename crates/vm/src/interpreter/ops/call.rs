@@ -83,6 +83,11 @@ pub(in crate::interpreter) unsafe fn push_frame(
         let to = locals(new);
         let total = (*code).nlocalsplus as usize;
         let argcount = (*code).argcount as usize;
+        const VARIABLE: u32 = flags::VARARGS | flags::VARKEYWORDS | flags::OPTIMIZED;
+        let rest = kwnames.is_none()
+            && n >= argcount
+            && (*code).kwonlyargcount == 0
+            && (*code).flags & VARIABLE == flags::VARARGS | flags::OPTIMIZED;
         // What the last parameters get where fewer arguments are given.
         let defaults = if kwnames.is_some() || !(*code).is_simple() {
             None
@@ -105,6 +110,26 @@ pub(in crate::interpreter) unsafe fn push_frame(
                 *to.add(n + i) = Slot::new(value.clone());
             }
             for i in argcount..total {
+                *to.add(i) = Slot::EMPTY;
+            }
+        } else if rest {
+            // All parameters are given, and the others become a tuple.
+            let made = Tuple::from_iter(vm, n - argcount, |i| {
+                std::ptr::replace(args.add(argcount + i), Slot::EMPTY).into_value()
+            });
+            let tuple = match made {
+                Ok(tuple) => tuple,
+                Err(raised) => {
+                    release_all(args, n);
+                    vm.stack.pop(new);
+                    return Err(raised);
+                }
+            };
+            for i in 0..argcount {
+                *to.add(i) = *args.add(i);
+            }
+            *to.add(argcount) = Slot::new(tuple.into_value());
+            for i in argcount + 1..total {
                 *to.add(i) = Slot::EMPTY;
             }
         } else {

@@ -223,6 +223,17 @@ impl Dict {
         self.set_hashed(vm, key.as_value(), key.hash(vm), value)
     }
 
+    /// Adds a key that is known not to be there.
+    pub(crate) fn add_str(&self, vm: &Vm, key: &Ref<Str>, value: Value) -> PyResult<()> {
+        let hash = key.hash(vm);
+        // SAFETY: a new entry drops nothing.
+        unsafe {
+            self.table
+                .with_mut_no_drop(|t| t.insert(key.to_value(), hash, value, true))
+        }
+        .map_err(|e| vm.no_memory(e))
+    }
+
     pub fn set_hashed(&self, vm: &Vm, key: &Value, hash: i64, value: Value) -> PyResult<()> {
         match self.find(vm, key, hash)? {
             // SAFETY (of both): the old value leaves and is dropped outside, a new entry drops nothing.
