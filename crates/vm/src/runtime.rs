@@ -72,7 +72,6 @@ pub struct Interpreter {
     pub policy: Policy,
     next_type_version: Cell<u32>,
     next_dict_version: Cell<u32>,
-    next_function_version: Cell<u32>,
     heap: Box<Heap>,
 }
 
@@ -165,7 +164,6 @@ impl Interpreter {
             policy: Policy::default(),
             next_type_version: Cell::new(1),
             next_dict_version: Cell::new(1),
-            next_function_version: Cell::new(1),
             heap,
         });
         // SAFETY: the interpreter owns the word and drops it after the heap's last use.
@@ -322,9 +320,6 @@ impl Interpreter {
         count_up(&self.next_dict_version)
     }
 
-    pub(crate) fn next_function_version(&self) -> u32 {
-        count_up(&self.next_function_version)
-    }
 }
 
 /// The next number, or 0 ("none") once they have run out.

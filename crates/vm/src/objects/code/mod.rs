@@ -108,8 +108,6 @@ pub struct CodeObject {
     pub firstlineno: i32,
     /// Identifies the code for call caches; 0: none.
     pub version: Cell<u32>,
-    /// The number that call caches know the functions of this code by; 0: none yet.
-    pub function_version: Cell<u32>,
     /// The first traceable instruction (behind the prefix), as a unit offset.
     pub first_traceable: u32,
     pub(crate) store_caches: SideTable<StoreCache>,
@@ -185,7 +183,6 @@ impl CodeObject {
             qualname,
             firstlineno: 0,
             version: Cell::new(0),
-            function_version: Cell::new(0),
             first_traceable: 0,
             store_caches: SideTable::new(),
             global_caches: SideTable::new(),

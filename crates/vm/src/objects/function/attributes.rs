@@ -236,7 +236,6 @@ impl Function {
     #[pysetter(name = "__defaults__")]
     fn set_defaults(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         let value = optional(vm, value, "__defaults__ must be set to a tuple object")?;
-        self.version.set(0);
         self.defaults.set(value);
         Ok(())
     }
@@ -249,7 +248,6 @@ impl Function {
     #[pysetter(name = "__kwdefaults__")]
     fn set_kwdefaults(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         let value = optional(vm, value, "__kwdefaults__ must be set to a dict object")?;
-        self.version.set(0);
         self.kwdefaults.set(value);
         Ok(())
     }

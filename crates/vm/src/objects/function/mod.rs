@@ -10,7 +10,6 @@ use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
-use std::cell::Cell;
 
 mod attributes;
 
@@ -42,8 +41,6 @@ pub struct Function {
     pub(crate) annotations: MutCell<Option<Value>>,
     pub(crate) annotate: MutCell<Option<Value>>,
     pub(crate) type_params: MutCell<Option<Ref<Tuple>>>,
-    /// Identifies code and defaults for call caches; 0: none yet, or changed since.
-    pub(crate) version: Cell<u32>,
 }
 
 impl Traverse for Function {
@@ -66,7 +63,6 @@ impl Traverse for Function {
     }
 
     fn clear(&self) {
-        self.version.set(0);
         drop(self.defaults.take());
         drop(self.kwdefaults.take());
         drop(self.closure.take());
@@ -110,7 +106,6 @@ impl Function {
             .get_str(vm, &vm.names.__name__)?
             .unwrap_or(Value::NONE);
         let name = code.name.clone();
-        let version = Cell::new(code.function_version.get());
         vm.new_object(Function {
             code: MutCell::new(code),
             retired: MutCell::new(None),
@@ -127,7 +122,6 @@ impl Function {
             annotations: MutCell::new(None),
             annotate: MutCell::new(None),
             type_params: MutCell::new(None),
-            version,
         })
     }
 
@@ -156,22 +150,5 @@ impl Function {
         let old = self.code.replace(code);
         self.retired
             .with_mut(|r| r.get_or_insert_default().push(old));
-        self.version.set(0);
-    }
-
-    /// The number that call caches compare, made on first use; 0 where numbers have run out.
-    #[inline]
-    pub(crate) fn version_tag(&self, vm: &Vm) -> u32 {
-        if self.version.get() == 0 {
-            // All functions of a code share its number: closures are made anew all the time.
-            let code = self.code_ptr();
-            // SAFETY: the function keeps its code alive.
-            let shared = unsafe { &(*code).function_version };
-            if shared.get() == 0 {
-                shared.set(vm.interp.next_function_version());
-            }
-            self.version.set(shared.get());
-        }
-        self.version.get()
     }
 }
