@@ -176,8 +176,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let call: NativeFn = $call;
                             let base = sp.sub($n);
                             let slots = *(base as *const [Slot; $n]);
-                            for i in 0..$n {
-                                *base.add(i) = Slot(slots[i].clean_bits());
+                            for (i, slot) in slots.iter().enumerate() {
+                                *base.add(i) = Slot(slot.clean_bits());
                             }
                             (*fp).pc = pc;
                             (*fp).sp = sp;
