@@ -218,10 +218,13 @@ fn slot_setattro(vm: &Vm, v: &Value, name: &Ref<Str>, value: Option<&Value>) -> 
 
 fn slot_richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     let name = compare_name(vm, op);
-    match attributes::lookup_special(vm, a, name)? {
-        Some(Method::Unbound(method)) => call_bound(vm, &method, a, &[b]),
-        Some(Method::Bound(method)) => vm.call(&method, std::slice::from_ref(b)),
-        None => Ok(Value::NOT_IMPLEMENTED),
+    match attributes::lookup_special(vm, a, name) {
+        Ok(Some(Method::Unbound(method))) => call_bound(vm, &method, a, &[b]),
+        Ok(Some(Method::Bound(method))) => vm.call(&method, std::slice::from_ref(b)),
+        Ok(None) => Ok(Value::NOT_IMPLEMENTED),
+        // A descriptor that says that there is no such method.
+        Err(Raised) if vm.catch(&vm.types.attribute_error) => Ok(Value::NOT_IMPLEMENTED),
+        Err(raised) => Err(raised),
     }
 }
 
