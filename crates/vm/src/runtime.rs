@@ -319,7 +319,6 @@ impl Interpreter {
     pub(crate) fn next_dict_version(&self) -> u32 {
         count_up(&self.next_dict_version)
     }
-
 }
 
 /// The next number, or 0 ("none") once they have run out.
