@@ -90,8 +90,13 @@ impl Core {
 
     #[inline]
     pub fn add_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<()> {
-        match self.find(vm, key, hash)? {
-            // SAFETY: putting an element in an unused place drops nothing.
+        // SAFETY: putting an element in an unused place drops nothing.
+        let quick = unsafe { self.table.with_mut_no_drop(|t| t.put(key, hash, vm)) };
+        if let Some(result) = quick {
+            return result.map_err(|e| vm.no_memory(e));
+        }
+        match self.find_asking(vm, key, hash)? {
+            // SAFETY: as above.
             Found::Absent(at) => unsafe {
                 self.table
                     .with_mut_no_drop(|t| t.insert(at, key.clone(), hash))

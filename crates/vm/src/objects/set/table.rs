@@ -258,6 +258,44 @@ impl SetTable {
         self.resize(target)
     }
 
+    /// Puts an element in, unless there is an equal one. None where a comparison would have to be asked.
+    #[inline]
+    pub fn put(&mut self, key: &Value, hash: i64, vm: &Vm) -> Option<Result<(), AllocError>> {
+        let slots = self.slots_mut();
+        let mask = slots.len() - 1;
+        let mut probe = Probe::new(hash, mask);
+        loop {
+            let slot = slots.get_mut(probe.at)?;
+            match &slot.key {
+                None if slot.hash == UNUSED => {
+                    slot.hash = hash;
+                    // There was nothing to drop.
+                    std::mem::forget(slot.key.replace(key.clone()));
+                    break;
+                }
+                Some(candidate) if slot.hash == hash => {
+                    if candidate.is(key) {
+                        return Some(Ok(()));
+                    }
+                    if !(candidate.is_small_int() && key.is_small_int())
+                        && quick_eq(vm, candidate, key)?
+                    {
+                        return Some(Ok(()));
+                    }
+                }
+                _ => {}
+            }
+            probe.step(mask);
+        }
+        self.changes = self.changes.wrapping_add(1);
+        self.fill += 1;
+        self.used += 1;
+        if self.fill * 5 < mask * 3 {
+            return Some(Ok(()));
+        }
+        Some(self.grow())
+    }
+
     /// Takes the element at a place out.
     pub fn remove(&mut self, at: usize) -> Option<Value> {
         let slot = self.slots_mut().get_mut(at)?;
@@ -284,10 +322,10 @@ impl SetTable {
 
     /// A new array of more than `target` places, without marks.
     pub fn resize(&mut self, target: usize) -> Result<(), AllocError> {
-        let mut size = SMALLEST;
-        while size <= target {
-            size = size.checked_mul(2).ok_or(AllocError)?
-        }
+        let size = target.max(SMALLEST - 1).checked_add(1);
+        let size = size
+            .and_then(usize::checked_next_power_of_two)
+            .ok_or(AllocError)?;
         let small = std::mem::take(&mut self.small);
         let mut large = std::mem::take(&mut self.large);
         if size > SMALLEST {
