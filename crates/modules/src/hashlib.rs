@@ -60,7 +60,7 @@ impl Xof {
 /// What a name means.
 enum Found {
     Fixed(&'static Function),
-    Xof(&'static str, usize, Xof),
+    Xof(&'static str, usize, Box<Xof>),
 }
 
 /// The function of a name, by OpenSSL's or Python's spelling.
@@ -80,14 +80,14 @@ fn find(name: &str) -> Option<Found> {
             return Some(Found::Xof(
                 "shake_128",
                 168,
-                Xof::Shake128(Default::default()),
+                Box::new(Xof::Shake128(Default::default())),
             ));
         }
         "shake256" | "shake_256" => {
             return Some(Found::Xof(
                 "shake_256",
                 136,
-                Xof::Shake256(Default::default()),
+                Box::new(Xof::Shake256(Default::default())),
             ));
         }
         name => name,
@@ -169,7 +169,7 @@ impl HashObject {
                 digest_size: 0,
                 block_size,
                 running: MutCell::new(None),
-                xof: MutCell::new(Some(xof)),
+                xof: MutCell::new(Some(*xof)),
             },
         }
     }

@@ -207,10 +207,11 @@ impl WeakRef {
     /// A weak reference of class `cls`. Raises TypeError where the object's class does not allow it.
     pub fn make(vm: &Vm, cls: &Ref<Type>, target: &Value, callback: Option<Value>) -> PyResult {
         let header = WeakRef::check_target(vm, target)?;
-        if callback.is_none() && cls.is(&vm.types.weakref) {
-            if let Some(shared) = shared(vm, header) {
-                return Ok(shared.into_value());
-            }
+        if callback.is_none()
+            && cls.is(&vm.types.weakref)
+            && let Some(shared) = shared(vm, header)
+        {
+            return Ok(shared.into_value());
         }
         let new = vm.new_object_of(cls, WeakRef::detached(callback))?;
         new.attach(vm, header);

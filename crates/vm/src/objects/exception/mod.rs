@@ -119,9 +119,7 @@ impl BaseException {
     pub fn set_field(&self, index: usize, value: Option<Value>) {
         let old = self.fields.with_mut(|f| {
             if f.len() <= index {
-                if value.is_none() {
-                    return None;
-                }
+                value.as_ref()?;
                 f.resize(index + 1, None);
             }
             std::mem::replace(&mut f[index], value)
