@@ -51,7 +51,7 @@ def main():
     parser.add_argument("--timeout", type=float, default=120)
     parser.add_argument("--json")
     options = parser.parse_args()
-    own = {"run.py"}
+    own = {"run.py", "growth.py"}
     scripts = sorted(
         name
         for name in os.listdir(options.dir)

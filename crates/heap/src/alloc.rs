@@ -216,9 +216,9 @@ impl Heap {
         let fixed = size_of::<Header>() + size_of::<T>();
         let plain = ty.size.get() as usize == fixed
             && ty.pre.get() == if T::GC { TypeLayout::PRE_GC } else { 0 }
-            && ty.flags.get() & TypeLayout::COUNTED == 0
+            && (ty.flags.get() & TypeLayout::COUNTED == 0) & !watch::is_watched()
             && ptr::eq(ty.payload, T::INFO)
-            && extra <= MAX_SMALL - pre - fixed;
+            && pre + fixed + extra <= MAX_SMALL;
         let block = match plain {
             true => self.pools.pop(pre + fixed + extra),
             false => None,
