@@ -10,5 +10,12 @@ fn main() {
         println!("cargo:rustc-link-arg-bins=-no-pie");
         // Code that the profile calls hot, started once or never run stays apart: fewer pages are touched.
         println!("cargo:rustc-link-arg-bins=-Wl,-z,keep-text-section-prefix");
+        // There rustc links with its own lld, which can lay out by name what every start runs.
+        if of("CARGO_CFG_TARGET_ARCH") == "x86_64" && of("PROFILE") == "release" {
+            let order = format!("{}/start.order", of("CARGO_MANIFEST_DIR"));
+            println!("cargo:rerun-if-changed={order}");
+            println!("cargo:rustc-link-arg-bins=-Wl,--symbol-ordering-file={order}");
+            println!("cargo:rustc-link-arg-bins=-Wl,--no-warn-symbol-ordering");
+        }
     }
 }
