@@ -343,18 +343,21 @@ fn encoder(
         (FORMAT_XZ, None) => unsafe { ffi::lzma_easy_encoder(raw, preset, check_id as _) },
         (FORMAT_XZ, Some(specs)) => {
             let chain = Filters::of(vm, specs)?;
+            // SAFETY: a fresh stream; liblzma copies what the filters and options point to.
             unsafe { ffi::lzma_stream_encoder(raw, chain.as_ptr(), check_id as _) }
         }
         (FORMAT_ALONE, None) => {
             let options = preset_options(vm, preset)?;
+            // SAFETY: a fresh stream; liblzma copies what the filters and options point to.
             unsafe { ffi::lzma_alone_encoder(raw, &*options) }
         }
         (FORMAT_ALONE, Some(specs)) => {
             let chain = Filters::of(vm, specs)?;
             match (chain.raw.as_slice(), chain.options.as_slice()) {
-                ([first, _], [Options::Lzma(options)]) if first.id == ffi::LZMA_FILTER_LZMA1 => unsafe {
-                    ffi::lzma_alone_encoder(raw, &**options)
-                },
+                ([first, _], [Options::Lzma(options)]) if first.id == ffi::LZMA_FILTER_LZMA1 => {
+                    // SAFETY: a fresh stream; liblzma copies what the filters and options point to.
+                    unsafe { ffi::lzma_alone_encoder(raw, &**options) }
+                }
                 _ => {
                     return Err(vm.value_error(
                         "Invalid filter chain for FORMAT_ALONE - must be a single LZMA1 filter",
@@ -367,6 +370,7 @@ fn encoder(
         }
         (FORMAT_RAW, Some(specs)) => {
             let chain = Filters::of(vm, specs)?;
+            // SAFETY: a fresh stream; liblzma copies what the filters and options point to.
             unsafe { ffi::lzma_raw_encoder(raw, chain.as_ptr()) }
         }
         _ => return Err(vm.value_error(format!("Invalid container format: {format}"))),
@@ -601,11 +605,13 @@ impl Decompressor {
             (FORMAT_XZ, _) => unsafe { ffi::lzma_stream_decoder(raw, limit, flags) },
             (FORMAT_ALONE, _) => {
                 check_id = 0;
+                // SAFETY: a fresh stream.
                 unsafe { ffi::lzma_alone_decoder(raw, limit) }
             }
             (FORMAT_RAW, Some(specs)) => {
                 check_id = 0;
                 let chain = Filters::of(vm, specs)?;
+                // SAFETY: a fresh stream; liblzma copies what the filters and options point to.
                 unsafe { ffi::lzma_raw_decoder(raw, chain.as_ptr()) }
             }
             _ => return Err(vm.value_error(format!("Invalid container format: {format}"))),

@@ -590,6 +590,7 @@ impl Connection {
             match code {
                 ffi::SQLITE_OK => {}
                 ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
+                    // SAFETY: takes milliseconds, no object.
                     released(vm, || unsafe { ffi::sqlite3_sleep(sleep) });
                 }
                 _ => break,

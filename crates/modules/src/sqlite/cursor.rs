@@ -550,15 +550,17 @@ fn bind_one(
     position: c_int,
     value: &Value,
 ) -> PyResult<c_int> {
-    // SAFETY (all calls below): a live statement; text and blobs are copied (SQLITE_TRANSIENT).
     if value.is_none() {
+        // SAFETY: a live statement.
         return Ok(unsafe { ffi::sqlite3_bind_null(handle, position) });
     }
     if number::is_int(vm, value) {
         let n = int64(vm, value)?;
+        // SAFETY: a live statement.
         return Ok(unsafe { ffi::sqlite3_bind_int64(handle, position, n) });
     }
     if let Some(f) = float::value_of(value) {
+        // SAFETY: a live statement.
         return Ok(unsafe { ffi::sqlite3_bind_double(handle, position, f) });
     }
     if let Some(text) = str_::of(value) {
@@ -569,6 +571,7 @@ fn bind_one(
             return Err(vm.overflow_error("string longer than INT_MAX bytes"));
         };
         let data = bytes.as_ptr().cast();
+        // SAFETY: a live statement; SQLite copies the text (SQLITE_TRANSIENT).
         return Ok(unsafe {
             ffi::sqlite3_bind_text(handle, position, data, len, ffi::SQLITE_TRANSIENT())
         });
@@ -578,6 +581,7 @@ fn bind_one(
         let Ok(len) = c_int::try_from(buffer.len()) else {
             return Err(vm.overflow_error("BLOB longer than INT_MAX bytes"));
         };
+        // SAFETY: a live statement; SQLite copies the bytes (SQLITE_TRANSIENT).
         return Ok(buffer.with(|bytes| unsafe {
             let data = blob_pointer(bytes);
             ffi::sqlite3_bind_blob(handle, position, data, len, ffi::SQLITE_TRANSIENT())

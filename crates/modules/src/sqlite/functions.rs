@@ -102,13 +102,15 @@ pub fn int64(vm: &Vm, value: &Value) -> PyResult<i64> {
 
 /// Makes a Python object the result of a function.
 fn set_result(vm: &Vm, context: *mut ffi::sqlite3_context, value: &Value) -> PyResult<()> {
-    // SAFETY (all calls below): a context in use; text and blobs are copied (SQLITE_TRANSIENT).
     if value.is_none() {
+        // SAFETY: a context in use.
         unsafe { ffi::sqlite3_result_null(context) };
     } else if number::is_int(vm, value) {
         let n = int64(vm, value)?;
+        // SAFETY: a context in use.
         unsafe { ffi::sqlite3_result_int64(context, n) };
     } else if let Some(f) = float::value_of(value) {
+        // SAFETY: a context in use.
         unsafe { ffi::sqlite3_result_double(context, f) };
     } else if let Some(text) = str_::of(value) {
         let Some(bytes) = text.as_str() else {
@@ -117,6 +119,7 @@ fn set_result(vm: &Vm, context: *mut ffi::sqlite3_context, value: &Value) -> PyR
         let Ok(len) = c_int::try_from(bytes.len()) else {
             return Err(vm.overflow_error("string is longer than INT_MAX bytes"));
         };
+        // SAFETY: a context in use; SQLite copies the text (SQLITE_TRANSIENT).
         unsafe {
             ffi::sqlite3_result_text(context, bytes.as_ptr().cast(), len, ffi::SQLITE_TRANSIENT())
         };
@@ -125,6 +128,7 @@ fn set_result(vm: &Vm, context: *mut ffi::sqlite3_context, value: &Value) -> PyR
         let Ok(len) = c_int::try_from(buffer.len()) else {
             return Err(vm.overflow_error("BLOB longer than INT_MAX bytes"));
         };
+        // SAFETY: a context in use; SQLite copies the bytes (SQLITE_TRANSIENT).
         buffer.with(|bytes| unsafe {
             ffi::sqlite3_result_blob(context, blob_pointer(bytes), len, ffi::SQLITE_TRANSIENT())
         });

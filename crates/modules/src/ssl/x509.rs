@@ -24,7 +24,7 @@ impl<'a> Der<'a> {
     /// The next element; None at the end or where the encoding is wrong.
     #[expect(
         clippy::should_implement_trait,
-        reason = "an end may be an error: loops say what they expect"
+        reason = "an end may be an error: loops say what they want"
     )]
     pub fn next(&mut self) -> Option<Element<'a>> {
         let (&tag, rest) = self.0.split_first()?;
@@ -51,7 +51,7 @@ impl<'a> Der<'a> {
     }
 
     /// The next element if it has this tag.
-    pub fn expect(&mut self, tag: u8) -> Option<Element<'a>> {
+    pub fn tagged(&mut self, tag: u8) -> Option<Element<'a>> {
         let mut ahead = *self;
         let element = ahead.next().filter(|e| e.tag == tag)?;
         *self = ahead;
@@ -191,7 +191,7 @@ fn general_name(element: Element) -> GeneralName {
 #[derive(Clone, Debug)]
 pub struct X509 {
     pub der: Vec<u8>,
-    version: u8,
+    version: u16,
     serial: Vec<u8>,
     /// Names, as DER.
     pub issuer: Vec<u8>,
@@ -205,30 +205,30 @@ impl X509 {
     /// Reads a certificate.
     pub fn parse(der: &[u8]) -> Option<X509> {
         let mut outer = Der(der);
-        let whole = outer.expect(SEQUENCE)?;
-        let mut tbs = Der(Der(whole.content).expect(SEQUENCE)?.content);
-        let version = match tbs.expect(0xa0) {
-            Some(version) => *Der(version.content).expect(INTEGER)?.content.last()? + 1,
+        let whole = outer.tagged(SEQUENCE)?;
+        let mut tbs = Der(Der(whole.content).tagged(SEQUENCE)?.content);
+        let version = match tbs.tagged(0xa0) {
+            Some(version) => u16::from(*Der(version.content).tagged(INTEGER)?.content.last()?) + 1,
             None => 1,
         };
-        let serial = tbs.expect(INTEGER)?.content.to_vec();
-        tbs.expect(SEQUENCE)?;
-        let issuer = tbs.expect(SEQUENCE)?.whole.to_vec();
-        let mut validity = Der(tbs.expect(SEQUENCE)?.content);
+        let serial = tbs.tagged(INTEGER)?.content.to_vec();
+        tbs.tagged(SEQUENCE)?;
+        let issuer = tbs.tagged(SEQUENCE)?.whole.to_vec();
+        let mut validity = Der(tbs.tagged(SEQUENCE)?.content);
         let (not_before, not_after) = (time_of(validity.next()?)?, time_of(validity.next()?)?);
-        let subject = tbs.expect(SEQUENCE)?.whole.to_vec();
-        tbs.expect(SEQUENCE)?;
+        let subject = tbs.tagged(SEQUENCE)?.whole.to_vec();
+        tbs.tagged(SEQUENCE)?;
         let mut extensions = Vec::new();
         while let Some(element) = tbs.next() {
             if element.tag != 0xa3 {
                 continue;
             }
-            let mut all = Der(Der(element.content).expect(SEQUENCE)?.content);
-            while let Some(extension) = all.expect(SEQUENCE) {
+            let mut all = Der(Der(element.content).tagged(SEQUENCE)?.content);
+            while let Some(extension) = all.tagged(SEQUENCE) {
                 let mut parts = Der(extension.content);
-                let oid = oid_text(parts.expect(OID)?.content);
-                parts.expect(1);
-                extensions.push((oid, parts.expect(4)?.content.to_vec()));
+                let oid = oid_text(parts.tagged(OID)?.content);
+                parts.tagged(1);
+                extensions.push((oid, parts.tagged(4)?.content.to_vec()));
             }
         }
         Some(X509 {
@@ -253,8 +253,8 @@ impl X509 {
         match self.extension("2.5.29.19") {
             Some(value) => {
                 let ca = Der(value)
-                    .expect(SEQUENCE)
-                    .and_then(|s| Der(s.content).expect(1));
+                    .tagged(SEQUENCE)
+                    .and_then(|s| Der(s.content).tagged(1));
                 ca.is_some_and(|flag| flag.content != [0])
             }
             // Version 1 knows no extensions: its self-signed certificates are roots.
@@ -275,7 +275,7 @@ impl X509 {
     pub fn alternative_names(&self) -> Vec<GeneralName> {
         let mut names = Vec::new();
         if let Some(value) = self.extension("2.5.29.17")
-            && let Some(all) = Der(value).expect(SEQUENCE)
+            && let Some(all) = Der(value).tagged(SEQUENCE)
         {
             let mut all = Der(all.content);
             while let Some(element) = all.next() {
@@ -357,16 +357,16 @@ fn matches_pattern(pattern: &str, host: &str, flags: u32) -> bool {
 /// The sets of a name: OIDs and texts.
 fn name_parts(name: &[u8]) -> Vec<Vec<(String, String)>> {
     let mut sets = Vec::new();
-    let Some(all) = Der(name).expect(SEQUENCE) else {
+    let Some(all) = Der(name).tagged(SEQUENCE) else {
         return sets;
     };
     let mut all = Der(all.content);
-    while let Some(set) = all.expect(SET) {
+    while let Some(set) = all.tagged(SET) {
         let mut parts = Vec::new();
         let mut inner = Der(set.content);
-        while let Some(pair) = inner.expect(SEQUENCE) {
+        while let Some(pair) = inner.tagged(SEQUENCE) {
             let mut pair = Der(pair.content);
-            if let (Some(oid), Some(value)) = (pair.expect(OID), pair.next()) {
+            if let (Some(oid), Some(value)) = (pair.tagged(OID), pair.next()) {
                 parts.push((oid_text(oid.content), string_text(value)));
             }
         }
@@ -428,16 +428,16 @@ impl X509 {
         let mut found = Vec::new();
         let Some(points) = self
             .extension("2.5.29.31")
-            .and_then(|v| Der(v).expect(SEQUENCE))
+            .and_then(|v| Der(v).tagged(SEQUENCE))
         else {
             return found;
         };
         let mut points = Der(points.content);
-        while let Some(point) = points.expect(SEQUENCE) {
+        while let Some(point) = points.tagged(SEQUENCE) {
             // DistributionPoint: [0] distributionPoint: [0] fullName
             let full = Der(point.content)
-                .expect(0xa0)
-                .and_then(|name| Der(name.content).expect(0xa0));
+                .tagged(0xa0)
+                .and_then(|name| Der(name.content).tagged(0xa0));
             let Some(full) = full else { continue };
             let mut names = Der(full.content);
             while let Some(name) = names.next() {
@@ -452,13 +452,13 @@ impl X509 {
     fn authority_places(&self, method: &str) -> Vec<String> {
         let mut found = Vec::new();
         let value = self.extension("1.3.6.1.5.5.7.1.1");
-        let Some(all) = value.and_then(|v| Der(v).expect(SEQUENCE)) else {
+        let Some(all) = value.and_then(|v| Der(v).tagged(SEQUENCE)) else {
             return found;
         };
         let mut all = Der(all.content);
-        while let Some(entry) = all.expect(SEQUENCE) {
+        while let Some(entry) = all.tagged(SEQUENCE) {
             let mut entry = Der(entry.content);
-            let (Some(oid), Some(name)) = (entry.expect(OID), entry.next()) else {
+            let (Some(oid), Some(name)) = (entry.tagged(OID), entry.next()) else {
                 continue;
             };
             if oid_text(oid.content) == method
@@ -551,6 +551,8 @@ mod tests {
             b"\x30\x84",
             b"\x30\x05\x02\x01",
             b"\x30\x80\x00\x00",
+            // A version that no byte holds.
+            b"\x30\x07\x30\x05\xa0\x03\x02\x01\xff",
         ] {
             assert!(X509::parse(bytes).is_none());
         }
