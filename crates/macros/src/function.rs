@@ -1,13 +1,20 @@
 //! Expands one marked function: its options, its parameters, its wrapper.
 
 use crate::signature::{self, Kind, Param};
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
+
 use syn::{
     Attribute, Error, Expr, FnArg, Ident, ImplItemFn, LitStr, Result, Signature, Token, Type,
 };
+
+/// The place of a span, for messages, with the names of the macro's caller: an item may itself come out of a `macro_rules!`, whose
+/// tokens see other names.
+fn placed(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
 
 /// Options of `#[pymethod(...)]` and its relatives.
 #[derive(Default)]
@@ -162,7 +169,7 @@ pub fn wrapper(
     wrapper: &Ident,
 ) -> Result<TokenStream> {
     let defaults = take_defaults(sig)?;
-    let span = sig.ident.span();
+    let span = placed(sig.ident.span());
     let params = match &options.sig {
         Some(text) if !options.raw => {
             signature::parse(&text.value()).map_err(|e| Error::new(text.span(), e))?
@@ -308,7 +315,7 @@ fn conversion(
     default: Option<&Expr>,
     variable: &Ident,
 ) -> TokenStream {
-    let span = ty.span();
+    let span = placed(ty.span());
     match param.kind {
         Kind::VarArgs => return quote_spanned! { span=> let #variable = SIG.var_args(&rest); },
         Kind::VarKw => return quote_spanned! { span=> let #variable = SIG.var_keywords(&rest); },
@@ -367,12 +374,12 @@ pub fn slot(
     let field = format_ident!(
         "{}",
         if slot == "await" { "await_" } else { slot },
-        span = item.sig.ident.span()
+        span = placed(item.sig.ident.span())
     );
     let function = item.sig.ident.clone();
-    let span = function.span();
+    let span = placed(function.span());
     // The closure's parameter: written by the macro, whatever macro the method itself was written in.
-    let slots = proc_macro2::Ident::new("slots", proc_macro2::Span::call_site());
+    let slots = Ident::new("slots", Span::call_site());
     let takes_args = |arg: &FnArg| matches!(arg, FnArg::Typed(t) if last_ident(&t.ty).as_deref() == Some("Args"));
     if matches!(slot, "new" | "init") && !item.sig.inputs.iter().any(takes_args) {
         let inner = format_ident!("__py_slot_{slot}");

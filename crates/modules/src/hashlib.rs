@@ -4,8 +4,7 @@
 //! copy of it. Keys are derived without the interpreter's lock, on copies of the arguments. CPython: Modules/_hashopenssl.c.
 
 use crate::common;
-use crate::hashes::{data_buffer, first_data, hex};
-use crate::hmac::{FUNCTIONS, Function, Hash, begin, finish};
+use crate::hashes::{FUNCTIONS, Function, Hash, Keyed, data_buffer, first_data, hex, keyed_class};
 use digest::{Digest, ExtendableOutput, Update, XofReader};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
@@ -310,93 +309,23 @@ impl HashXof {
     }
 }
 
-/// The object used to calculate HMAC of a message.
-///
-/// Methods:
-///
-/// update() -- updates the current digest with an additional string
-/// digest() -- return the current digest value
-/// hexdigest() -- return the current digest as a string of hexadecimal digits
-/// copy() -- return a copy of the current hash object
-///
-/// Attributes:
-///
-/// name -- the name, including the hash algorithm used by this object
-/// digest_size -- number of bytes in digest() output
-#[pyclass(name = "HMAC", module = "_hashlib", flags(NO_NEW))]
-pub struct HmacObject {
-    function: &'static Function,
-    inner: MutCell<Hash>,
-    outer: Hash,
-}
-
-impl HmacObject {
-    fn result(&self) -> Vec<u8> {
-        finish(self.inner.get(), self.outer.clone())
-    }
-}
-
-#[pymethods]
-impl HmacObject {
-    /// Return a copy ("clone") of the HMAC object.
-    #[pymethod(sig = "($self, /)")]
-    fn copy(&self, vm: &Vm) -> PyResult {
-        let copy = HmacObject {
-            function: self.function,
-            inner: MutCell::new(self.inner.get()),
-            outer: self.outer.clone(),
-        };
-        Ok(vm.new_object(copy)?.into_value())
-    }
-
-    /// Update the HMAC object with msg.
-    #[pymethod(sig = "($self, /, msg)")]
-    fn update(&self, vm: &Vm, msg: &Value) -> PyResult<()> {
-        let msg = data_buffer(vm, msg)?;
-        self.inner
-            .with_mut(|inner| msg.with(|data| inner.update(data)));
-        Ok(())
-    }
-
-    /// Return the digest of the bytes passed to the update() method so far.
-    #[pymethod(sig = "($self, /)")]
-    fn digest(&self, vm: &Vm) -> PyResult {
-        Ok(vm.new_bytes_of(self.result())?.into_value())
-    }
-
-    /// Return hexadecimal digest of the bytes passed to the update() method so far.
+keyed_class!(
+    HmacObject,
+    "_hashlib",
+    /// The object used to calculate HMAC of a message.
     ///
-    /// This may be used to exchange the value safely in email or other non-binary
-    /// environments.
-    #[pymethod(sig = "($self, /)")]
-    fn hexdigest(&self) -> String {
-        hex(&self.result())
-    }
-
-    #[pyslot]
-    fn repr(zelf: &Value, vm: &Vm) -> PyResult {
-        let name = zelf
-            .downcast::<HmacObject>()
-            .map_or("", |hmac| hmac.function.name);
-        let text = format!("<{name} HMAC object @ {:#x}>", zelf.bits());
-        Ok(vm.new_str(text)?.into_value())
-    }
-
-    #[pygetter]
-    fn name(&self) -> String {
-        format!("hmac-{}", self.function.name)
-    }
-
-    #[pygetter]
-    fn block_size(&self) -> usize {
-        self.function.block_size
-    }
-
-    #[pygetter]
-    fn digest_size(&self) -> usize {
-        self.function.digest_size
-    }
-}
+    /// Methods:
+    ///
+    /// update() -- updates the current digest with an additional string
+    /// digest() -- return the current digest value
+    /// hexdigest() -- return the current digest as a string of hexadecimal digits
+    /// copy() -- return a copy of the current hash object
+    ///
+    /// Attributes:
+    ///
+    /// name -- the name, including the hash algorithm used by this object
+    /// digest_size -- number of bytes in digest() output
+);
 
 /// One block after the other of PBKDF2 (RFC 8018), by an HMAC whose key is set.
 fn pbkdf2_blocks(
@@ -456,7 +385,7 @@ fn pbkdf2_of<D: Digest + Clone>(
 }
 
 /// PBKDF2-HMAC.
-fn pbkdf2(function: &Function, password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) {
+fn pbkdf2(function: &'static Function, password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) {
     let quick = match function.name {
         "md5" => pbkdf2_of::<::md5::Md5>,
         "sha1" => pbkdf2_of::<::sha1::Sha1>,
@@ -467,14 +396,14 @@ fn pbkdf2(function: &Function, password: &[u8], salt: &[u8], iterations: u32, ou
         "sha3_256" => pbkdf2_of::<::sha3::Sha3_256>,
         "sha3_512" => pbkdf2_of::<::sha3::Sha3_512>,
         _ => {
-            let (inner, outer) = begin(function, password);
+            let keyed = Keyed::new(function, password);
             let size = function.digest_size;
             return pbkdf2_blocks(out, size, salt, iterations, &mut |parts, result| {
-                let mut hash = inner.clone();
+                let hash = keyed.duplicate();
                 for part in parts {
-                    hash.update(part);
+                    hash.add(part);
                 }
-                result.copy_from_slice(&finish(hash, outer.clone()));
+                result.copy_from_slice(&hash.digest());
             });
         }
     };
@@ -757,14 +686,14 @@ pub mod module {
 
     /// Single-shot HMAC.
     #[pyfunction(sig = "($module, /, key, msg, digest)")]
-    fn hmac_digest(vm: &Vm, key: Buffer, msg: Buffer, digest: &Value) -> PyResult {
+    fn hmac_digest(vm: &Vm, key: Buffer, msg: &Value, digest: &Value) -> PyResult {
         let function = match of_digestmod(vm, digest)? {
             Found::Fixed(function) => function,
             Found::Xof(..) => return Err(unsupported(vm)),
         };
-        let (mut inner, outer) = key.with(|key| begin(function, key));
-        msg.with(|msg| inner.update(msg));
-        Ok(vm.new_bytes_of(finish(inner, outer))?.into_value())
+        let keyed = key.with(|key| Keyed::new(function, key));
+        keyed.update(vm, msg)?;
+        Ok(vm.new_bytes_of(keyed.digest())?.into_value())
     }
 
     /// Return a new hmac object.
@@ -777,16 +706,11 @@ pub mod module {
             Found::Fixed(function) => function,
             Found::Xof(..) => return Err(vm.value_error("no reason supplied")),
         };
-        let (inner, outer) = key.with(|key| begin(function, key));
-        let made = HmacObject {
-            function,
-            inner: MutCell::new(inner),
-            outer,
-        };
+        let keyed = key.with(|key| Keyed::new(function, key));
         if let Some(msg) = msg.filter(|msg| !msg.is_none()) {
-            made.update(vm, msg)?
+            keyed.update(vm, msg)?
         }
-        Ok(vm.new_object(made)?.into_value())
+        Ok(vm.new_object(HmacObject { keyed })?.into_value())
     }
 
     /// Returns a md5 hash object; optionally initialized with a string.
