@@ -4,6 +4,9 @@ import subprocess
 import sys
 import time
 
+# Where this was started in the background SIGINT is ignored, which the children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def interrupt(name, program):
     started = time.monotonic()

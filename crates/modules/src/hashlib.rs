@@ -385,7 +385,13 @@ fn pbkdf2_of<D: Digest + Clone>(
 }
 
 /// PBKDF2-HMAC.
-fn pbkdf2(function: &'static Function, password: &[u8], salt: &[u8], iterations: u32, out: &mut [u8]) {
+fn pbkdf2(
+    function: &'static Function,
+    password: &[u8],
+    salt: &[u8],
+    iterations: u32,
+    out: &mut [u8],
+) {
     let quick = match function.name {
         "md5" => pbkdf2_of::<::md5::Md5>,
         "sha1" => pbkdf2_of::<::sha1::Sha1>,

@@ -149,9 +149,7 @@ macro_rules! blake2_hash {
 
         #[pymethods]
         impl $class {
-            #[pyslot(
-                                sig = $sig
-                            )]
+            #[pyslot(sig = $sig)]
             fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
                 let p = Blake2Params::of(vm, $name, &args, $most, $part)?;
                 let data = args.positional().first().or_else(|| args.keyword("data"));

@@ -81,6 +81,17 @@ fn unlikely(condition: bool) -> bool {
     condition
 }
 
+/// The same frame, without the compiler knowing: addresses in it are then computed where they are used, as part of an instruction.
+/// Else it computes the first local's address ahead, before each dispatch, and keeps it in a register that the frame itself needs.
+#[inline(always)]
+fn opaque(mut fp: Fp) -> Fp {
+    // SAFETY: no instruction.
+    unsafe {
+        std::arch::asm!("/* {0} */", inlateout(reg) fp, options(pure, nomem, nostack, preserves_flags))
+    };
+    fp
+}
+
 #[inline(always)]
 fn both_ints(l: Slot, r: Slot) -> bool {
     ((l.0 ^ 1) | (r.0 ^ 1)) & 3 == 0
@@ -229,7 +240,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     macro_rules! local {
                         ($n:expr) => {
-                            *locals(fp).add($n as usize)
+                            *locals(opaque(fp)).add($n as usize)
                         };
                     }
                     macro_rules! float_op {
@@ -529,7 +540,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         let function = payload::<Function>((*fp).func);
                         let n = arg!() as usize;
                         if let Some(closure) = &*function.closure.as_ptr() {
-                            let to = locals(fp).add((*(*fp).code).nlocalsplus as usize - n);
+                            let to = locals(opaque(fp)).add((*(*fp).code).nlocalsplus as usize - n);
                             let cells = closure.items();
                             for i in 0..n.min(cells.len()) {
                                 *to.add(i) = Slot::new(cells.get_unchecked(i).clone());
