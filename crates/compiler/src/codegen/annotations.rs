@@ -240,11 +240,6 @@ impl<'a> Compiler<'a, '_> {
         }
         let name = self.st.block(id).name;
         self.setup_annotations_scope(at, key, name)?;
-        if let StmtKind::FunctionDef { name, .. } | StmtKind::AsyncFunctionDef { name, .. } =
-            &stmt.kind
-        {
-            self.set_qualname_inside(name);
-        }
         let mut count = 0;
         let groups = args
             .args

@@ -402,16 +402,6 @@ impl<'a, 'w> Compiler<'a, 'w> {
         };
     }
 
-    /// The qualified name of a unit that counts as part of the function `name`, which is about to be made.
-    fn set_qualname_inside(&mut self, name: &str) {
-        let own = std::mem::replace(&mut self.unit.name, name.into());
-        let scope = std::mem::replace(&mut self.unit.scope, ScopeKind::Function);
-        self.set_qualname();
-        self.unit.name = own;
-        self.unit.scope = scope;
-        self.unit.qualname = format!("{}.{}", self.unit.qualname, self.unit.name).into();
-    }
-
     fn code_flags(&self) -> u32 {
         let block = self.block();
         let mut flags = 0;

@@ -863,7 +863,13 @@ ops! {
             2 => function.kwdefaults.set(value.downcast_into().ok()),
             4 => function.annotations.set(Some(value)),
             8 => function.closure.set(value.downcast_into().ok()),
-            16 => function.annotate.set(Some(value)),
+            16 => {
+                if let Some(annotate) = value.downcast::<Function>() {
+                    let name = format!("{}.__annotate__", function.qualname.get().to_string_lossy());
+                    annotate.qualname.set(vm.new_str(name)?);
+                }
+                function.annotate.set(Some(value))
+            }
             _ => return Err(vm.system_error("unknown function attribute")),
         }
         Ok((pc.add(1), sp.sub(1)))
