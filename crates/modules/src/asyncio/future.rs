@@ -5,7 +5,7 @@
 //! Invariant: callbacks stand in the list only while the future is pending. CPython: FutureObj.
 
 use super::state::{self, imported, invalid_state};
-use naja_heap::{MutCell, Ref, Value};
+use naja_heap::{Flags, MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::context::Context;
 use naja_vm::exception::{self, BaseException};
@@ -122,19 +122,16 @@ pub fn call_soon(
 ) -> PyResult<()> {
     let state = state::state(vm);
     let names = state.names(vm)?;
-    let mut args = Vec::with_capacity(4);
-    let method = match attributes::get_method(vm, event_loop, &names.call_soon)? {
-        attributes::Method::Unbound(method) => {
-            args.push(event_loop.clone());
-            method
-        }
-        attributes::Method::Bound(method) => method,
+    let (method, first) = match attributes::get_method(vm, event_loop, &names.call_soon)? {
+        attributes::Method::Unbound(method) => (method, 0),
+        attributes::Method::Bound(method) => (method, 1),
     };
-    args.push(function);
-    args.extend(arg);
-    args.push(context);
+    let (all, end) = match arg {
+        Some(arg) => ([event_loop.clone(), function, arg, context], 4),
+        None => ([event_loop.clone(), function, context, Value::NONE], 3),
+    };
     let args = Args {
-        args: &args,
+        args: &all[first..end],
         kwnames: Some(&names.context),
     };
     vm.call_args(&method, args).map(drop)
@@ -159,6 +156,15 @@ pub fn loop_of(vm: &Vm, future: &Value) -> PyResult {
 pub fn is_exact(vm: &Vm, value: &Value) -> bool {
     let class = vm.type_of(value);
     class.is(vm.class::<Future>()) || class.is(vm.class::<super::task::Task>())
+}
+
+/// Notes whether the finalizer of a future or task, if no subclass may have one of its own, would find nothing to do.
+pub fn has_nothing_to_say(vm: &Vm, me: &Value, nothing: bool) {
+    if is_exact(vm, me)
+        && let Some(header) = me.header()
+    {
+        header.set_flag(Flags::FINALIZED, nothing)
+    }
 }
 
 /// Notes that `waiter` awaits `future`, if both are native.
@@ -274,6 +280,7 @@ impl Future {
         self.check_pending(vm)?;
         self.result.set(Some(result));
         self.progress.set(Progress::Finished);
+        has_nothing_to_say(vm, me, true);
         self.schedule(vm, me)
     }
 
@@ -318,6 +325,7 @@ impl Future {
             return Ok(false);
         }
         self.progress.set(Progress::Cancelled);
+        has_nothing_to_say(vm, me, true);
         self.cancel_message.set(message);
         self.schedule(vm, me)?;
         Ok(true)
@@ -468,6 +476,7 @@ impl Future {
 
     #[pyslot(sig = "(*, loop=None)")]
     fn init(zelf: &Ref<Self>, vm: &Vm, event_loop: Option<&Value>) -> PyResult<()> {
+        has_nothing_to_say(vm, zelf.as_value(), false);
         zelf.start(vm, event_loop)
     }
 

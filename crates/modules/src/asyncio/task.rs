@@ -6,7 +6,7 @@
 
 use super::future::{
     Future, Outcome, Progress, add_awaited_by, apart, call_exception_handler, call_soon,
-    cannot_delete, discard_awaited_by, is_exact, loop_of,
+    cannot_delete, discard_awaited_by, has_nothing_to_say, is_exact, loop_of,
 };
 use super::state::{self, imported, invalid_state, state};
 use naja_heap::{MutCell, Ref, Value};
@@ -203,8 +203,8 @@ impl Task {
                 format!("__step(): already done: {task} {thrown}"),
             ));
         }
-        let cancelled = state::cancelled_error(vm)?;
         if zelf.must_cancel.get() {
+            let cancelled = state::cancelled_error(vm)?;
             let is_cancellation = exception
                 .as_ref()
                 .is_some_and(|e| is_subtype(vm.type_of(e), &cancelled));
@@ -220,12 +220,13 @@ impl Task {
         match resume(vm, &coroutine, exception) {
             Ok(SendResult::Next(value)) => Task::handle_yield(zelf, vm, &value),
             Ok(SendResult::Return(value)) => Task::handle_return(zelf, vm, value),
-            Err(raised) => Task::handle_error(zelf, vm, &cancelled, raised),
+            Err(Raised) => Task::handle_error(zelf, vm),
         }
     }
 
     fn handle_return(zelf: &Ref<Self>, vm: &Vm, value: Value) -> PyResult<()> {
         let me = zelf.as_value();
+        state::unregister_native(vm, zelf);
         // The coroutine may have ended without meeting the cancellation asked for meanwhile.
         if zelf.must_cancel.replace(false) {
             let message = zelf.future.cancel_message.get();
@@ -234,16 +235,13 @@ impl Task {
         zelf.future.finish(vm, me, value)
     }
 
-    fn handle_error(
-        zelf: &Ref<Self>,
-        vm: &Vm,
-        cancelled: &Ref<Type>,
-        _raised: Raised,
-    ) -> PyResult<()> {
+    /// Acts on the exception that the coroutine raised.
+    fn handle_error(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
         let me = zelf.as_value();
         let error = vm.take_exception();
+        state::unregister_native(vm, zelf);
         let class = vm.type_of(error.as_value()).to_ref();
-        if is_subtype(&class, cancelled) {
+        if is_subtype(&class, &*state::cancelled_error(vm)?) {
             zelf.future.cancelled.set(Some(error.into_value()));
             return zelf.future.cancel_with(vm, me, None).map(drop);
         }
@@ -462,6 +460,7 @@ impl Task {
         context: Option<&Value>,
         #[default(false)] eager_start: bool,
     ) -> PyResult<()> {
+        has_nothing_to_say(vm, zelf.as_value(), false);
         zelf.future.start(vm, event_loop)?;
         if !state::is_coroutine(vm, coro)? {
             // Nothing was started that could be missed.
@@ -487,7 +486,8 @@ impl Task {
         zelf.name.set(Some(name));
         if eager_start {
             let event_loop = zelf.future.alive(vm)?;
-            let running = vm.call_method_str(&event_loop, "is_running", &[])?;
+            let state = state(vm);
+            let running = vm.call_method(&event_loop, &state.names(vm)?.is_running, &[])?;
             if object::is_true(vm, &running)? {
                 return Task::start_eagerly(zelf, vm);
             }

@@ -319,7 +319,10 @@ pub(super) unsafe fn intrinsic_1(vm: &Vm, fp: Fp, which: u32, value: &Value) -> 
         4 => crate::objects::generator::wrap_async_yield(vm, value.clone()),
         5 => number::positive(vm, value),
         6 => match value.downcast::<List>() {
-            Some(list) => Ok(vm.new_tuple(list.to_vec())?.into_value()),
+            Some(list) => {
+                let tuple = list.items.with(|items| Tuple::from_slice(vm, items))?;
+                Ok(tuple.into_value())
+            }
             None => Err(vm.system_error("INTRINSIC_LIST_TO_TUPLE of something else than a list")),
         },
         7 | 8 | 9 | 11 => vm.make_type_param(which, value, None),

@@ -226,7 +226,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 switch!(ops::call::call_method_descriptor)
                             }
                             let descriptor = payload::<MethodDescriptor>(callable);
-                            if type_ptr(receiver) != &raw const *descriptor.objclass {
+                            let class = type_ptr(receiver);
+                            if class != &raw const *descriptor.objclass
+                                && !(*class).extends_directly(&descriptor.objclass)
+                            {
                                 switch!(ops::call::call_method_descriptor)
                             }
                             descriptor.def.call
@@ -908,6 +911,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::JUMP_BACKWARD_NO_INTERRUPT => {
                             pc = pc.add(1).sub(arg!() as usize);
+                            if *pc as u8 == op::SEND_GEN {
+                                fp = ops::iter::descend(vm, fp, pc, sp);
+                                pc = (*fp).pc;
+                                sp = (*fp).sp;
+                            }
                             next!('d10)
                         }
                         op::RESUME_CHECK => {
@@ -1031,9 +1039,17 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if entry {
                                 return Ok(value.into_value());
                             }
+                            pc = (*fp).pc.add(2);
+                            if *pc as u8 == op::YIELD_VALUE {
+                                let entry;
+                                (fp, entry) = ops::iter::ascend(vm, fp);
+                                if entry {
+                                    return Ok(value.into_value());
+                                }
+                                pc = (*fp).pc.add(2);
+                            }
                             sp = (*fp).sp;
                             push!(value);
-                            pc = (*fp).pc.add(2);
                             next!('d12)
                         }
                         op::RETURN_GENERATOR => {
@@ -1103,7 +1119,16 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::GET_AITER => slow!(ops::iter::get_aiter),
                         op::GET_ANEXT => slow!(ops::iter::get_anext),
-                        op::GET_AWAITABLE => slow!(ops::iter::get_awaitable),
+                        op::GET_AWAITABLE => {
+                            let awaited = *sp.sub(1);
+                            if type_ptr_or_null(awaited) != vm.exact.coroutine
+                                || !payload::<Generator>(awaited).is_created()
+                            {
+                                slow!(ops::iter::get_awaitable)
+                            }
+                            pc = pc.add(1);
+                            next!('d12)
+                        }
                         op::END_ASYNC_FOR => slow!(ops::iter::end_async_for),
                         op::CLEANUP_THROW => slow!(ops::iter::cleanup_throw),
 

@@ -11,7 +11,6 @@ use crate::objects::cell::CellVariable;
 use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
-use crate::objects::generator::Generator;
 use crate::objects::str_::Str;
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
@@ -49,8 +48,6 @@ pub struct Frame {
     pub return_offset: u16,
     /// The frame is that of an `__init__` called by an inlined constructor: its result is checked and dropped.
     pub init_call: bool,
-    /// The generator that the frame belongs to, set when it is entered.
-    pub generator: *const Generator,
     /// Tracing: the line last reported.
     pub last_line: i32,
 }

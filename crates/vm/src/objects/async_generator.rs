@@ -137,7 +137,7 @@ fn generator_exit(vm: &Vm) -> PyResult<Ref<BaseException>> {
 
 /// Warns of an awaitable that dies before it was awaited.
 fn warn_unawaited_method(vm: &Vm, method: &str, generator: &Ref<AsyncGenerator>) {
-    let name = generator_of(generator).qualname.get();
+    let name = generator_of(generator).qualname();
     let name = crate::protocols::object::repr(vm, name.as_value());
     let issued = name.and_then(|name| {
         vm.warn(
@@ -161,7 +161,7 @@ impl AsyncGenerator {
         Ok(vm
             .new_str(format!(
                 "<async_generator object {} at {:#x}>",
-                generator_of(zelf).qualname.get().to_string_lossy(),
+                generator_of(zelf).qualname().to_string_lossy(),
                 zelf.as_ptr() as usize
             ))?
             .into_value())
@@ -226,7 +226,7 @@ impl AsyncGenerator {
     /// name of the async generator
     #[pygetter]
     fn __name__(&self) -> Ref<Str> {
-        self.0.name.get()
+        self.0.name()
     }
 
     #[pysetter(name = "__name__")]
@@ -237,7 +237,7 @@ impl AsyncGenerator {
     /// qualified name of the async generator
     #[pygetter]
     fn __qualname__(&self) -> Ref<Str> {
-        self.0.qualname.get()
+        self.0.qualname()
     }
 
     #[pysetter(name = "__qualname__")]

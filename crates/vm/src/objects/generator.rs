@@ -1,9 +1,9 @@
 //! Generators, coroutines and asynchronous generators: frames that can be left and entered again.
 //!
-//! All three have the same payload, [`Generator`], which owns the memory of its frame. Entering links the frame to the
+//! All three have the same payload, [`Generator`], which its frame follows in memory. Entering links the frame to the
 //! resumer's and makes it current; the evaluation loop then goes on in it without recursion. A yield unlinks it.
 //! Invariant: `state` is `Running` exactly while the frame is in the chain of frames of a thread; a `Finished` generator has
-//! no frame.
+//! no frame: what lies there is not looked at.
 //!
 //! CPython: Objects/genobject.c.
 
@@ -21,7 +21,7 @@ use crate::{Traverse, Visitor};
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
-use naja_heap::{Flags, Header, MutCell, Ref, Value};
+use naja_heap::{Flags, Header, MutCell, Payload, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
@@ -46,12 +46,12 @@ pub enum State {
 )]
 #[repr(C)]
 pub struct Generator {
-    frame: Cell<*mut Frame>,
-    state: Cell<State>,
-    code: Ref<CodeObject>,
-    pub(crate) name: MutCell<Ref<Str>>,
-    pub(crate) qualname: MutCell<Ref<Str>>,
     exc: ExcState,
+    code: Ref<CodeObject>,
+    /// Names other than those of the code.
+    name: MutCell<Option<Ref<Str>>>,
+    qualname: MutCell<Option<Ref<Str>>>,
+    state: Cell<State>,
     /// Asynchronous generators: hooks called, closed, an `anext` running.
     pub(crate) hooks_inited: Cell<bool>,
     pub(crate) closed: Cell<bool>,
@@ -93,10 +93,10 @@ impl Traverse for Generator {
         self.finalizer.with(|x| v.opt(x));
         self.origin.with(|x| v.value(x));
         self.exc.value.with(|x| v.opt(x));
-        let frame = self.frame.get();
-        if frame.is_null() || self.state.get() == State::Running {
+        if matches!(self.state.get(), State::Running | State::Finished) {
             return; // a running frame is a root
         }
+        let frame = self.place();
         // SAFETY: a suspended generator owns its frame; slots below `sp` are set or empty.
         unsafe {
             for slot in [(*frame).func, (*frame).locals, (*frame).frame_object] {
@@ -161,18 +161,13 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
     unsafe {
         let code = &*(*fp).code;
         let (name, qualname) = names(&*fp);
-        let slots = code.frame_slots();
-        let memory = match vm.heap().alloc_unfilled_bytes((HEAD_SLOTS + slots) * 8) {
-            Ok(memory) => memory.as_ptr() as *mut Frame,
-            Err(e) => return Err(vm.no_memory(e)),
-        };
+        let room = (HEAD_SLOTS + code.frame_slots()) * size_of::<Slot>();
         let payload = Generator {
-            frame: Cell::new(std::ptr::null_mut()),
-            state: Cell::new(State::Created),
+            exc: ExcState::default(),
             code: (*fp).code_ref(),
             name: MutCell::new(name),
             qualname: MutCell::new(qualname),
-            exc: ExcState::default(),
+            state: Cell::new(State::Created),
             hooks_inited: Cell::new(false),
             closed: Cell::new(false),
             running_async: Cell::new(false),
@@ -180,45 +175,47 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
             origin: MutCell::new(Value::NONE),
         };
         let kind = code.flags & (flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR);
-        let made = match kind {
-            flags::COROUTINE => vm.new_object(Coroutine(payload)).map(Ref::into_value),
-            flags::ASYNC_GENERATOR => vm.new_object(AsyncGenerator(payload)).map(Ref::into_value),
-            _ => vm.new_object(payload).map(Ref::into_value),
-        };
-        let value = match made {
-            Ok(value) => value,
-            Err(raised) => {
-                free_frame(memory, slots);
-                return Err(raised);
+        // Room for the frame follows the payload; it is filled before anybody can look there.
+        let value = match kind {
+            flags::COROUTINE => make(vm, &vm.types.coroutine, room, Coroutine(payload)),
+            flags::ASYNC_GENERATOR => {
+                make(vm, &vm.types.async_generator, room, AsyncGenerator(payload))
             }
-        };
-        let Some(generator) = value.downcast::<Generator>() else {
-            return Err(vm.system_error("a generator without its payload"));
-        };
+            _ => make(vm, &vm.types.generator, room, payload),
+        }?;
+        let generator = &*((value.bits() as *const Header).add(1) as *const Generator);
+        let memory = generator.place();
         // Everything borrowed becomes owned: the caller's variables may go before the generator does.
-        std::ptr::copy_nonoverlapping(fp as *const Frame, memory, 1);
-        let (from, to) = (locals(fp), locals(memory));
-        let total = code.nlocalsplus as usize;
-        for i in 0..total {
-            let slot = *from.add(i);
-            *to.add(i) = if slot.is_empty() {
-                slot
-            } else {
-                Slot::new(slot.into_value())
-            };
+        let (mut from, mut to) = (locals(fp), locals(memory));
+        let end = to.add(code.nlocalsplus as usize);
+        memory.write(Frame {
+            prev: std::ptr::null_mut(),
+            pc,
+            sp: end,
+            code,
+            func: Slot::new((*fp).func.into_value()),
+            globals: (*fp).globals,
+            builtins: (*fp).builtins,
+            locals: (*fp).locals,
+            frame_object: Slot::EMPTY,
+            owner: Owner::Generator,
+            entry: false,
+            return_offset: 0,
+            init_call: false,
+            last_line: (*fp).last_line,
+        });
+        while to < end {
+            let slot = *from;
+            if slot.is_borrowed() {
+                (*(slot.clean_bits() as *const Header)).incref();
+            }
+            *to = Slot(slot.clean_bits());
+            from = from.add(1);
+            to = to.add(1);
         }
-        (*memory).func = Slot::new((*fp).func.into_value());
-        (*memory).owner = Owner::Generator;
-        (*memory).entry = false;
-        (*memory).init_call = false;
-        (*memory).prev = std::ptr::null_mut();
-        (*memory).pc = pc;
-        (*memory).sp = to.add(total);
         if !(*fp).frame_object.is_empty() {
             crate::objects::frame::moved(fp, memory);
         }
-        (*memory).generator = &raw const **generator;
-        generator.frame.set(memory);
         vm.depth.set(vm.depth.get() - 1);
         vm.stack.current.set((*fp).prev);
         vm.stack.pop(fp);
@@ -232,41 +229,48 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
     }
 }
 
-/// Name and qualified name for the generator that a frame becomes.
+/// The object with its payload and room for `room` bytes behind that.
+///
+/// # Safety
+/// The caller fills the room at once.
+#[inline(always)]
+unsafe fn make<T: Payload>(vm: &Vm, class: &Ref<Type>, room: usize, payload: T) -> PyResult {
+    // SAFETY: by contract.
+    match unsafe { vm.heap().alloc_plain(&class.layout, room, payload) } {
+        Ok(made) => Ok(made.into_value()),
+        Err(e) => Err(vm.no_memory(e)),
+    }
+}
+
+/// Name and qualified name for the generator that a frame becomes, where they are not those of its code.
 ///
 /// # Safety
 /// The frame is live.
-#[inline]
-unsafe fn names(frame: &Frame) -> (Ref<Str>, Ref<Str>) {
+#[inline(always)]
+unsafe fn names(frame: &Frame) -> (Option<Ref<Str>>, Option<Ref<Str>>) {
     if !frame.func.is_empty() {
         // SAFETY: not empty, and the frame keeps it alive.
         let function = unsafe { frame.func.view() };
         if let Some(f) = function.downcast::<Function>() {
-            return (f.name.get(), f.qualname.get());
+            let code = frame.code();
+            let same =
+                f.name.with(|n| n.is(&code.name)) & f.qualname.with(|n| n.is(&code.qualname));
+            if !same {
+                return (Some(f.name.get()), Some(f.qualname.get()));
+            }
         }
     }
-    let code = frame.code();
-    (code.name.clone(), code.qualname.clone())
+    (None, None)
 }
 
-/// Gives the memory of a generator's frame with that many slots back.
-///
-/// # Safety
-/// The memory came from `alloc_unfilled_bytes` with the size of such a frame, and is not used afterwards.
-unsafe fn free_frame(frame: *mut Frame, slots: usize) {
-    if let Some(memory) = std::ptr::NonNull::new(frame as *mut u8) {
-        // SAFETY: by contract.
-        unsafe { naja_heap::Heap::current().free_bytes(memory, (HEAD_SLOTS + slots) * 8) }
-    }
-}
-
-/// The generator that owns a frame that has been entered.
+/// The generator that a frame belongs to.
 ///
 /// # Safety
 /// The frame is a generator's.
-unsafe fn owner_of<'a>(frame: *mut Frame) -> &'a Generator {
-    // SAFETY: `enter` has stored the address, and whoever resumed the generator keeps it alive.
-    unsafe { &*(*frame).generator }
+#[inline(always)]
+pub(crate) unsafe fn owner_of<'a>(frame: *mut Frame) -> &'a Generator {
+    // SAFETY: the frame follows the payload; whoever resumed the generator keeps it alive.
+    unsafe { &*(frame as *const Generator).sub(1) }
 }
 
 /// The generators running in this thread whose variables hold one of `targets`. The collector does not look into them, as
@@ -297,6 +301,7 @@ pub(crate) fn running_holders(vm: &Vm, targets: &[&naja_heap::Header]) -> Vec<Va
 ///
 /// # Safety
 /// `fp` is the current frame and belongs to a generator.
+#[inline]
 pub(crate) unsafe fn suspended(vm: &Vm, fp: *mut Frame) -> *mut Frame {
     // SAFETY: by contract.
     unsafe {
@@ -320,13 +325,18 @@ pub(crate) unsafe fn suspended(vm: &Vm, fp: *mut Frame) -> *mut Frame {
 pub(crate) unsafe fn finished(vm: &Vm, fp: *mut Frame) {
     // SAFETY: by contract.
     unsafe {
-        suspended(vm, fp);
         let generator = owner_of(fp);
+        vm.exc_info.set(generator.exc.previous.get());
+        generator.exc.previous.set(std::ptr::null());
+        vm.depth.set(vm.depth.get() - 1);
+        vm.stack.current.set((*fp).prev);
         // Its finalizer would do nothing: the end of the object need not look.
         let header = (std::ptr::from_ref(generator) as *const Header).sub(1);
         (*header).set_flag(Flags::FINALIZED, true);
-        generator.release_frame();
-        drop(generator.exc.value.take());
+        generator.release_parts();
+        if let Some(handled) = generator.exc.value.take() {
+            drop(handled)
+        }
     }
 }
 
@@ -334,7 +344,13 @@ impl Generator {
     /// Whether the generator waits to be entered.
     #[inline(always)]
     pub fn is_suspended(&self) -> bool {
-        matches!(self.state.get(), State::Suspended | State::Created) && !self.frame.get().is_null()
+        self.state.get() as u8 <= State::Suspended as u8
+    }
+
+    /// Whether the generator was never entered.
+    #[inline(always)]
+    pub(crate) fn is_created(&self) -> bool {
+        self.state.get() == State::Created
     }
 
     pub fn state(&self) -> State {
@@ -343,7 +359,25 @@ impl Generator {
 
     /// The frame, unless finished.
     pub fn frame(&self) -> *mut Frame {
-        self.frame.get()
+        match self.state.get() {
+            State::Finished => std::ptr::null_mut(),
+            _ => self.place(),
+        }
+    }
+
+    /// Where the frame is, or was.
+    #[inline(always)]
+    fn place(&self) -> *mut Frame {
+        std::ptr::from_ref(self).wrapping_add(1) as *mut Frame
+    }
+
+    pub(crate) fn name(&self) -> Ref<Str> {
+        self.name.get().unwrap_or_else(|| self.code.name.clone())
+    }
+
+    pub(crate) fn qualname(&self) -> Ref<Str> {
+        let own = self.qualname.get();
+        own.unwrap_or_else(|| self.code.qualname.clone())
     }
 
     pub fn code(&self) -> &Ref<CodeObject> {
@@ -351,28 +385,37 @@ impl Generator {
     }
 
     fn release_frame(&self) {
-        let frame = self.frame.replace(std::ptr::null_mut());
-        self.state.set(State::Finished);
-        if frame.is_null() {
-            return;
+        if self.state.get() != State::Finished {
+            // SAFETY: the generator has a frame, which does not run.
+            unsafe { self.release_parts() }
         }
-        // SAFETY: the generator owned the frame, which no longer runs.
+    }
+
+    /// Gives up what the frame holds.
+    ///
+    /// # Safety
+    /// The generator has a frame, which no longer runs.
+    #[inline(always)]
+    unsafe fn release_parts(&self) {
+        self.state.set(State::Finished);
+        let frame = self.place();
+        // SAFETY: by contract; slots below `sp` are set or empty.
         unsafe {
             if !(*frame).frame_object.is_empty() {
                 crate::objects::frame::detach(frame);
             }
-            let mut at = locals(frame);
-            let end = (*frame).sp;
+            let (mut at, end) = (locals(frame), (*frame).sp);
             while at < end {
-                (*at).release();
+                let slot = *at;
+                if slot.0 & 15 == 0 && slot.0 != 0 {
+                    drop(Value::from_bits(slot.0))
+                }
                 at = at.add(1);
             }
             if !(*frame).locals.is_empty() {
                 (*frame).locals.release();
             }
-            let slots = self.code.frame_slots();
             (*frame).func.release();
-            free_frame(frame, slots);
         }
     }
 
@@ -385,7 +428,7 @@ impl Generator {
     pub(crate) unsafe fn enter(&self, vm: &Vm, caller: *mut Frame, value: Slot) -> *mut Frame {
         // SAFETY: a suspended generator's frame; one slot is left for the value sent.
         unsafe {
-            let frame = self.frame.get();
+            let frame = self.place();
             let depth = vm.depth.get();
             if depth >= vm.interp.recursion_limit() {
                 value.release();
@@ -396,13 +439,31 @@ impl Generator {
             *(*frame).sp = value;
             (*frame).sp = (*frame).sp.add(1);
             (*frame).prev = caller;
-            (*frame).generator = self;
             self.state.set(State::Running);
             self.exc.previous.set(vm.exc_info.get());
             vm.exc_info.set(&self.exc);
             vm.stack.current.set(frame);
             frame
         }
+    }
+
+    /// Puts the frame behind its resumer's, as [`Generator::enter`] does, without making it current.
+    ///
+    /// # Safety
+    /// As for `enter`.
+    #[inline(always)]
+    pub(crate) unsafe fn link(&self, caller: *mut Frame, handled: *const ExcState) -> *mut Frame {
+        let frame = self.place();
+        // SAFETY: a suspended generator's frame.
+        unsafe { (*frame).prev = caller };
+        self.state.set(State::Running);
+        self.exc.previous.set(handled);
+        frame
+    }
+
+    /// What the generator is handling.
+    pub(crate) fn handled(&self) -> *const ExcState {
+        &self.exc
     }
 
     /// What the generator itself is handling becomes the context of the exception thrown in (`_PyErr_ChainStackItem`).
@@ -487,7 +548,7 @@ impl Generator {
         if self.state.get() != State::Suspended {
             return None;
         }
-        let frame = self.frame.get();
+        let frame = self.place();
         // SAFETY: a suspended generator's frame: `pc` is behind YIELD_VALUE, at a RESUME whose argument tells the kind.
         unsafe {
             let unit = *(*frame).pc;
@@ -530,7 +591,7 @@ impl Generator {
     /// Runs `f`, which works on what this suspended generator delegates to, with the generator's frame and handled
     /// exception in their places, as if the generator itself had called.
     fn while_current<R>(&self, vm: &Vm, f: impl FnOnce() -> R) -> R {
-        let frame = self.frame.get();
+        let frame = self.place();
         let (caller, outer) = (vm.stack.current.get(), vm.exc_info.get());
         self.state.set(State::Running);
         self.exc.previous.set(outer);
@@ -538,7 +599,6 @@ impl Generator {
         // SAFETY: a suspended generator's frame; nobody ends it while its state is "running".
         unsafe {
             (*frame).prev = caller;
-            (*frame).generator = self;
             vm.stack.current.set(frame);
             let result = f();
             vm.stack.current.set(caller);
@@ -609,7 +669,7 @@ impl Generator {
     /// GeneratorExit would just end it.
     fn has_no_handler(&self) -> bool {
         // SAFETY: a suspended generator's frame; see `delegate`.
-        let unit = unsafe { *(*self.frame.get()).pc };
+        let unit = unsafe { *(*self.place()).pc };
         matches!(unit as u8, op::RESUME | op::RESUME_CHECK)
             && unit >> 8 & naja_bytecode::opcode::resume::DEPTH1_MASK as u16 != 0
             && self.delegate().is_none()
@@ -685,7 +745,7 @@ fn as_result(vm: &Vm, result: SendResult) -> PyResult {
 impl Generator {
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let name = zelf.qualname.get();
+        let name = zelf.qualname();
         let text = format!(
             "<generator object {} at {:#x}>",
             name.to_string_lossy(),
@@ -752,14 +812,14 @@ impl Generator {
     /// name of the generator
     #[pygetter]
     fn __name__(&self) -> Ref<Str> {
-        self.name.get()
+        self.name()
     }
 
     #[pysetter(name = "__name__")]
     pub(crate) fn set_name(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         match value.and_then(|v| v.downcast_into::<Str>().ok()) {
             Some(name) => {
-                self.name.set(name);
+                self.name.set(Some(name));
                 Ok(())
             }
             None => Err(vm.type_error("__name__ must be set to a string object")),
@@ -769,14 +829,14 @@ impl Generator {
     /// qualified name of the generator
     #[pygetter]
     fn __qualname__(&self) -> Ref<Str> {
-        self.qualname.get()
+        self.qualname()
     }
 
     #[pysetter(name = "__qualname__")]
     pub(crate) fn set_qualname(&self, vm: &Vm, value: Option<Value>) -> PyResult<()> {
         match value.and_then(|v| v.downcast_into::<Str>().ok()) {
             Some(name) => {
-                self.qualname.set(name);
+                self.qualname.set(Some(name));
                 Ok(())
             }
             None => Err(vm.type_error("__qualname__ must be set to a string object")),
@@ -817,7 +877,7 @@ impl Generator {
 }
 
 pub(crate) fn frame_value(vm: &Vm, generator: &Generator) -> PyResult<Option<Value>> {
-    let frame = generator.frame.get();
+    let frame = generator.frame();
     if frame.is_null() {
         return Ok(None);
     }
@@ -922,7 +982,7 @@ pub(crate) fn finalize(vm: &Vm, value: &Value) {
 impl Coroutine {
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
-        let name = zelf.downcast::<Generator>().map(|g| g.qualname.get());
+        let name = zelf.downcast::<Generator>().map(|g| g.qualname());
         let name = name
             .as_ref()
             .map(|n| n.to_string_lossy().into_owned())
@@ -985,7 +1045,7 @@ impl Coroutine {
     /// name of the coroutine
     #[pygetter]
     fn __name__(&self) -> Ref<Str> {
-        self.0.name.get()
+        self.0.name()
     }
 
     #[pysetter(name = "__name__")]
@@ -996,7 +1056,7 @@ impl Coroutine {
     /// qualified name of the coroutine
     #[pygetter]
     fn __qualname__(&self) -> Ref<Str> {
-        self.0.qualname.get()
+        self.0.qualname()
     }
 
     #[pysetter(name = "__qualname__")]

@@ -14,12 +14,13 @@ use crate::{Traverse, Visitor};
 use naja_heap::{Flags, Header, MutCell, Ref, TypeLayout, Value};
 use naja_macros::{pyclass, pymethods};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// Weak references by the address of the object they refer to, oldest first; entries are addresses themselves: a dying
 /// reference takes itself out.
 #[derive(Default)]
-pub struct Table(MutCell<FxHashMap<usize, Vec<usize>>>);
+pub struct Table(MutCell<FxHashMap<usize, SmallVec<[usize; 2]>>>);
 
 #[pyclass(
     name = "ReferenceType",
@@ -63,7 +64,7 @@ impl WeakRef {
         crate::runtime::with_current(|vm| {
             vm.interp.state.weakrefs.0.with_mut(|t| {
                 if let Some(list) = t.get_mut(&target) {
-                    list.retain(|&r| r != this);
+                    list.retain(|r| *r != this);
                     if list.is_empty() {
                         t.remove(&target);
                         // SAFETY: the object is alive: it would have cleared this reference when it died.
@@ -121,8 +122,7 @@ fn is_shared(vm: &Vm, reference: &Ref<WeakRef>) -> bool {
 }
 
 /// Detaches all weak references from an object; those with callbacks are given back, newest first.
-fn take(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
-    let all = references(vm, header);
+fn take(vm: &Vm, header: &Header) -> SmallVec<[Ref<WeakRef>; 1]> {
     let address = header as *const Header as usize;
     let places = vm
         .interp
@@ -131,13 +131,17 @@ fn take(vm: &Vm, header: &Header) -> Vec<Ref<WeakRef>> {
         .0
         .with_mut(|t| t.remove(&address).unwrap_or_default());
     header.set_flag(Flags::HAS_WEAKREFS, false);
-    for place in places {
+    let mut found = SmallVec::new();
+    for &place in places.iter().rev() {
         // SAFETY: addresses in the table are payloads whose drop has not run.
-        unsafe { (*(place as *const WeakRef)).target.set(0) };
+        let reference = unsafe { &*(place as *const WeakRef) };
+        reference.target.set(0);
+        if reference.callback.with(Option::is_some) {
+            // SAFETY: as above.
+            found.extend(unsafe { Ref::of_living_payload(reference) })
+        }
     }
-    all.into_iter()
-        .filter(|r| r.callback.with(Option::is_some))
-        .collect()
+    found
 }
 
 /// For the heap: a dying object's references are cleared and their callbacks called.

@@ -12,6 +12,9 @@ use crate::objects::type_::TypeFlags;
 use crate::protocols::{iterator, object, pattern, sequence};
 use naja_bytecode::opcode::op;
 
+/// The instruction that makes a tuple of the list of positional arguments.
+const LIST_TO_TUPLE: u16 = op::CALL_INTRINSIC_1 as u16 | 6 << 8;
+
 /// Moves the top `n` slots into a vector.
 unsafe fn take_top(fp: Fp, sp: Sp, n: usize) -> Vec<Value> {
     // SAFETY: the instruction's operands, which the stored `sp` excludes from then on.
@@ -161,6 +164,21 @@ ops! {
         let Some(list) = list.downcast::<List>() else {
             return Err(vm.system_error("LIST_EXTEND of something else than a list"));
         };
+        // `f(a, *args)`: the list, which nobody else knows, is to become a tuple next.
+        if arg == 1
+            && *pc.add(1) == LIST_TO_TUPLE
+            && vm.type_of(&iterable).is(&vm.types.tuple)
+            && let Some(more) = iterable.downcast::<Tuple>()
+        {
+            let more = more.items();
+            let tuple = list.items.with(|first| {
+                Tuple::from_iter(vm, first.len() + more.len(), |i| match first.get(i) {
+                    Some(item) => item.clone(),
+                    None => more[i - first.len()].clone(),
+                })
+            })?;
+            return Ok((pc.add(2), replace_top(fp, sp, 2, tuple.into_value())));
+        }
         if sequence::list_extend(vm, list, &iterable).is_err() {
             let ty = vm.type_of(&iterable);
             if vm.exception_matches(&vm.types.type_error) && ty.slots.iter.get().is_none() && ty.slots.item.get().is_none() && ty.slots.subscript.get().is_none() {

@@ -50,7 +50,6 @@ pub(in crate::interpreter) unsafe fn fill_frame(
             entry: false,
             return_offset: 0,
             init_call: false,
-            generator: std::ptr::null(),
             last_line: -1,
         })
     }

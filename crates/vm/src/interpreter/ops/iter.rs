@@ -5,17 +5,99 @@ use crate::interpreter::{monitor, specialize};
 use crate::objects::dict::iterators::DictItemIterator;
 use crate::objects::enumerate::Enumerate;
 use crate::objects::generator::{self, Generator};
-use crate::objects::type_::TypeFlags;
 use crate::objects::type_::slots::SendResult;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::objects::zip::Zip;
 use crate::protocols::iterator;
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
+use naja_heap::Header;
 
 /// Takes the generator's frame off the stack of running frames after a yield; gives the frame that resumed it.
 pub(in crate::interpreter) unsafe fn leave_generator(vm: &Vm, fp: Fp) -> Fp {
     // SAFETY: `fp` is the current frame and belongs to a generator.
     unsafe { generator::suspended(vm, fp) }
+}
+
+/// Resumes what the frame at `pc`, a SEND_GEN of a loop that delegates, waits for, and what that waits for, and so on: all of
+/// them would only pass the value on. Gives the frame that is current then, its state stored. Anything unusual is left to
+/// the instructions.
+///
+/// # Safety
+/// As for the slow paths; the receiver and the value to be sent are on top of the stack.
+#[inline(never)]
+pub(in crate::interpreter) unsafe fn descend(vm: &Vm, mut fp: Fp, mut pc: Pc, mut sp: Sp) -> Fp {
+    // SAFETY: by contract; a suspended generator has a frame of its own, with room for the value sent.
+    unsafe {
+        let mut depth = vm.depth.get();
+        let mut handled = vm.exc_info.get();
+        let limit = match vm.breaker.load(std::sync::atomic::Ordering::Relaxed) {
+            0 => vm.interp.recursion_limit(),
+            _ => 0,
+        };
+        while depth < limit {
+            let receiver = *sp.sub(2);
+            if !receiver.is_pointer() || receiver.is_empty() {
+                break;
+            }
+            let class = (*(receiver.clean_bits() as *const Header)).layout_ptr() as *const Type;
+            if class != vm.exact.generator && class != vm.exact.coroutine {
+                break;
+            }
+            let generator = &*((receiver.clean_bits() as *const Header).add(1) as *const Generator);
+            if !generator.is_suspended() {
+                break;
+            }
+            let value = Slot::new((*sp.sub(1)).into_value());
+            (*fp).pc = pc;
+            (*fp).sp = sp.sub(1);
+            (*fp).return_offset = 2 + (*pc >> 8);
+            fp = generator.link(fp, handled);
+            handled = generator.handled();
+            depth += 1;
+            pc = (*fp).pc;
+            sp = (*fp).sp.add(1);
+            *sp.sub(1) = value;
+            if *pc as u8 == op::RESUME_CHECK
+                && *pc.add(1) as u8 == op::JUMP_BACKWARD_NO_INTERRUPT
+                && *pc.add(2).sub((*pc.add(1) >> 8) as usize) as u8 == op::SEND_GEN
+            {
+                pc = pc.add(2).sub((*pc.add(1) >> 8) as usize);
+                continue;
+            }
+            break;
+        }
+        vm.depth.set(depth);
+        vm.exc_info.set(handled);
+        vm.stack.current.set(fp);
+        (*fp).pc = pc;
+        (*fp).sp = sp;
+        fp
+    }
+}
+
+/// Leaves the frames that would only pass on what has been yielded, from `fp` outwards. Gives the first one that does not,
+/// or, with `true`, the one outside of this loop.
+///
+/// # Safety
+/// `fp` is the current frame, and waits for a generator that has yielded.
+#[inline(never)]
+pub(in crate::interpreter) unsafe fn ascend(vm: &Vm, mut fp: Fp) -> (Fp, bool) {
+    // SAFETY: by contract; an instruction that yields stands in a generator's code.
+    unsafe {
+        loop {
+            let pc = (*fp).pc.add(2);
+            if *pc as u8 != op::YIELD_VALUE {
+                return (fp, false);
+            }
+            (*fp).pc = pc.add(1);
+            let entry = (*fp).entry;
+            fp = generator::suspended(vm, fp);
+            if entry {
+                return (fp, true);
+            }
+        }
+    }
 }
 
 /// The next pair of an iterator that makes pairs: `enumerate`, `zip` of two, `items()`. None for other iterators.

@@ -446,11 +446,13 @@ impl FrameObject {
     #[pygetter]
     fn f_generator(&self) -> Option<Value> {
         let frame = self.live()?;
-        if frame.owner != crate::interpreter::frame::Owner::Generator || frame.generator.is_null() {
+        if frame.owner != crate::interpreter::frame::Owner::Generator {
             return None;
         }
-        // SAFETY: a generator's frame that has been entered knows its generator, which owns it.
-        Some(unsafe { Ref::<Generator>::of_payload(&*frame.generator) }.into_value())
+        let frame = std::ptr::from_ref(frame).cast_mut();
+        // SAFETY: a generator's frame lies within its generator.
+        let generator = unsafe { crate::objects::generator::owner_of(frame) };
+        Some(unsafe { Ref::<Generator>::of_payload(generator) }.into_value())
     }
 
     /// Clear all references held by the frame.

@@ -445,6 +445,7 @@ impl Builder<'_> {
             }
         }
         mro::set(vm, &ty)?;
+        self.reserve_inline(&ty, &base)?;
         inherit_bits(&ty);
         slot_defs::fix_slots(vm, &ty)?;
         Ok(ty)
@@ -674,27 +675,32 @@ impl Builder<'_> {
             )?;
             dict.set_default(vm, vm.names.__weakref__.as_value(), getset)?;
         }
-        if ty.flag(TypeFlags::INLINE_VALUES) {
-            // The names that the methods of the class and its bases assign to `self`.
-            let mut names = rustc_hash::FxHashSet::default();
-            if let Some(mro) = ty.mro_items() {
-                for class in mro.items().iter().filter_map(|c| c.downcast::<Type>()) {
-                    if class.flag(TypeFlags::HEAPTYPE)
-                        && let Some(found) = class
-                            .dict(vm)?
-                            .get_str(vm, &vm.names.__static_attributes__)?
-                        && let Some(found) = found.downcast::<Tuple>()
-                    {
-                        names.extend(found.items().iter().map(Value::bits));
-                    }
+        Ok(())
+    }
+
+    /// Room in instances for the names that the methods of the class and its bases assign to `self`.
+    fn reserve_inline(&self, ty: &Ref<Type>, base: &Type) -> PyResult<()> {
+        if !ty.flag(TypeFlags::INLINE_VALUES) {
+            return Ok(());
+        }
+        let mut names = rustc_hash::FxHashSet::default();
+        if let Some(mro) = ty.mro_items() {
+            for class in mro.items().iter().filter_map(|c| c.downcast::<Type>()) {
+                if class.flag(TypeFlags::HEAPTYPE)
+                    && let Some(found) = class
+                        .dict(self.vm)?
+                        .get_str(self.vm, &self.vm.names.__static_attributes__)?
+                    && let Some(found) = found.downcast::<Tuple>()
+                {
+                    names.extend(found.items().iter().map(Value::bits));
                 }
             }
-            let hint = (names.len() as u32)
-                .max(base.inline_hint.get())
-                .clamp(1, 30);
-            ty.inline_hint.set(hint);
-            ty.layout.size.set(ty.inline_offset.get() + hint * 8);
         }
+        let hint = (names.len() as u32)
+            .max(base.inline_hint.get())
+            .clamp(1, 30);
+        ty.inline_hint.set(hint);
+        ty.layout.size.set(ty.inline_offset.get() + hint * 8);
         Ok(())
     }
 

@@ -316,6 +316,13 @@ impl Type {
             .with(|names| names.iter().any(|n| n.0 == address && n.1 > CHANGES))
     }
 
+    /// Whether `base` is the class that this one is laid out like.
+    #[inline(always)]
+    pub(crate) fn extends_directly(&self, base: &Ref<Type>) -> bool {
+        self.base
+            .with(|own| own.as_ref().is_some_and(|own| own.is(base)))
+    }
+
     /// The class from which this one has `name`, if the value there changes without ending caches.
     pub(crate) fn changing_in(&self, vm: &Vm, name: &Ref<Str>) -> Option<*const Type> {
         if !self.changing_anywhere(name) {
