@@ -160,34 +160,10 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
     // SAFETY: by contract.
     unsafe {
         let code = &*(*fp).code;
-        let (name, qualname) = names(&*fp);
-        let room = (HEAD_SLOTS + code.frame_slots()) * size_of::<Slot>();
-        let payload = Generator {
-            exc: ExcState::default(),
-            code: (*fp).code_ref(),
-            name: MutCell::new(name),
-            qualname: MutCell::new(qualname),
-            state: Cell::new(State::Created),
-            hooks_inited: Cell::new(false),
-            closed: Cell::new(false),
-            running_async: Cell::new(false),
-            finalizer: MutCell::new(None),
-            origin: MutCell::new(Value::NONE),
-        };
-        let kind = code.flags & (flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR);
-        // Room for the frame follows the payload; it is filled before anybody can look there.
-        let value = match kind {
-            flags::COROUTINE => make(vm, &vm.types.coroutine, room, Coroutine(payload)),
-            flags::ASYNC_GENERATOR => {
-                make(vm, &vm.types.async_generator, room, AsyncGenerator(payload))
-            }
-            _ => make(vm, &vm.types.generator, room, payload),
-        }?;
-        let generator = &*((value.bits() as *const Header).add(1) as *const Generator);
+        let value = blank(vm, code, names(&*fp))?;
+        let generator = payload(&value);
         let memory = generator.place();
-        // Everything borrowed becomes owned: the caller's variables may go before the generator does.
-        let (mut from, mut to) = (locals(fp), locals(memory));
-        let end = to.add(code.nlocalsplus as usize);
+        let end = locals(memory).add(code.nlocalsplus as usize);
         memory.write(Frame {
             prev: std::ptr::null_mut(),
             pc,
@@ -204,6 +180,75 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
             init_call: false,
             last_line: (*fp).last_line,
         });
+        take_slots(locals(fp), locals(memory), end);
+        if !(*fp).frame_object.is_empty() {
+            crate::objects::frame::moved(fp, memory);
+        }
+        vm.depth.set(vm.depth.get() - 1);
+        vm.stack.current.set((*fp).prev);
+        vm.stack.pop(fp);
+        if code.flags & flags::COROUTINE != 0 && vm.coroutine_origin_depth.get() > 0 {
+            generator.origin.set(crate::objects::frame::origin_tuple(
+                vm,
+                vm.coroutine_origin_depth.get(),
+            )?);
+        }
+        Ok(value)
+    }
+}
+
+/// The object of a generator function's call with the `n` arguments at `args`, which go over to it, as `func` does: `function`,
+/// whose code takes exactly those and begins with RETURN_GENERATOR. On an error they stay.
+///
+/// # Safety
+/// As said; no origins of coroutines are tracked.
+pub(crate) unsafe fn from_call(
+    vm: &Vm,
+    func: Slot,
+    function: &Function,
+    args: *mut Slot,
+    n: usize,
+) -> PyResult {
+    // SAFETY: by contract.
+    unsafe {
+        let code = &*function.code_ptr();
+        let value = blank(vm, code, own_names(function, code))?;
+        let memory = payload(&value).place();
+        let end = locals(memory).add(code.nlocalsplus as usize);
+        memory.write(Frame {
+            prev: std::ptr::null_mut(),
+            pc: code.first_unit().add(1),
+            sp: end,
+            code,
+            func: Slot::new(func.into_value()),
+            globals: function.globals.as_ptr() as *const Header,
+            builtins: function.builtins.as_ptr() as *const Header,
+            locals: Slot::EMPTY,
+            frame_object: Slot::EMPTY,
+            owner: Owner::Generator,
+            entry: false,
+            return_offset: 0,
+            init_call: false,
+            last_line: -1,
+        });
+        let mut at = locals(memory).add(n);
+        take_slots(args, locals(memory), at);
+        while at < end {
+            *at = Slot::EMPTY;
+            at = at.add(1);
+        }
+        Ok(value)
+    }
+}
+
+/// Moves slots to `to` up to `end`. What is borrowed becomes owned: the caller's variables may go before the generator does.
+///
+/// # Safety
+/// There is room for them, and they are not used where they were.
+#[inline(always)]
+unsafe fn take_slots(mut from: *const Slot, mut to: *mut Slot, end: *mut Slot) {
+    // SAFETY: by contract; a borrowed slot's object lives.
+    unsafe {
         while to < end {
             let slot = *from;
             if slot.is_borrowed() {
@@ -213,19 +258,52 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
             from = from.add(1);
             to = to.add(1);
         }
-        if !(*fp).frame_object.is_empty() {
-            crate::objects::frame::moved(fp, memory);
+    }
+}
+
+/// The payload of a generator of any kind.
+///
+/// # Safety
+/// The value is one.
+#[inline(always)]
+unsafe fn payload(value: &Value) -> &Generator {
+    // SAFETY: by contract; the payload follows the header.
+    unsafe { &*((value.bits() as *const Header).add(1) as *const Generator) }
+}
+
+/// A generator, coroutine or asynchronous generator of `code` whose frame is to be filled.
+///
+/// # Safety
+/// The caller fills it at once.
+#[inline(always)]
+unsafe fn blank(
+    vm: &Vm,
+    code: &CodeObject,
+    (name, qualname): (Option<Ref<Str>>, Option<Ref<Str>>),
+) -> PyResult {
+    let room = (HEAD_SLOTS + code.frame_slots()) * size_of::<Slot>();
+    let types = vm.types;
+    // SAFETY: by contract; code objects live only in the heap.
+    unsafe {
+        let payload = Generator {
+            exc: ExcState::default(),
+            code: Ref::of_payload(code),
+            name: MutCell::new(name),
+            qualname: MutCell::new(qualname),
+            state: Cell::new(State::Created),
+            hooks_inited: Cell::new(false),
+            closed: Cell::new(false),
+            running_async: Cell::new(false),
+            finalizer: MutCell::new(None),
+            origin: MutCell::new(Value::NONE),
+        };
+        match code.flags & (flags::GENERATOR | flags::COROUTINE | flags::ASYNC_GENERATOR) {
+            flags::COROUTINE => make(vm, &types.coroutine, room, Coroutine(payload)),
+            flags::ASYNC_GENERATOR => {
+                make(vm, &types.async_generator, room, AsyncGenerator(payload))
+            }
+            _ => make(vm, &types.generator, room, payload),
         }
-        vm.depth.set(vm.depth.get() - 1);
-        vm.stack.current.set((*fp).prev);
-        vm.stack.pop(fp);
-        if kind == flags::COROUTINE && vm.coroutine_origin_depth.get() > 0 {
-            generator.origin.set(crate::objects::frame::origin_tuple(
-                vm,
-                vm.coroutine_origin_depth.get(),
-            )?);
-        }
-        Ok(value)
     }
 }
 
@@ -251,16 +329,22 @@ unsafe fn names(frame: &Frame) -> (Option<Ref<Str>>, Option<Ref<Str>>) {
     if !frame.func.is_empty() {
         // SAFETY: not empty, and the frame keeps it alive.
         let function = unsafe { frame.func.view() };
-        if let Some(f) = function.downcast::<Function>() {
-            let code = frame.code();
-            let same =
-                f.name.with(|n| n.is(&code.name)) & f.qualname.with(|n| n.is(&code.qualname));
-            if !same {
-                return (Some(f.name.get()), Some(f.qualname.get()));
-            }
+        if let Some(function) = function.downcast::<Function>() {
+            return own_names(function, frame.code());
         }
     }
     (None, None)
+}
+
+/// The names of a function where they are not those of its code.
+#[inline(always)]
+fn own_names(function: &Function, code: &CodeObject) -> (Option<Ref<Str>>, Option<Ref<Str>>) {
+    let same_name = function.name.with(|name| name.is(&code.name));
+    let same = same_name & function.qualname.with(|name| name.is(&code.qualname));
+    if same {
+        return (None, None);
+    }
+    (Some(function.name.get()), Some(function.qualname.get()))
 }
 
 /// The generator that a frame belongs to.

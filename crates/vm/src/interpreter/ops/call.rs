@@ -11,6 +11,7 @@ use crate::interpreter::specialize;
 use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
+use crate::objects::generator;
 use crate::objects::list::List;
 use crate::objects::method::Method;
 use crate::objects::set::Set;
@@ -579,6 +580,19 @@ ops! {
         (*fp).return_offset = 4;
         let function = Ref::from_raw(callable.into_value().into_bits() as *mut Header);
         push_exact(vm, fp, function, sp.sub(n), n)
+    }
+
+    fn make_generator(pc, sp, fp, vm, arg) {
+        // A call of a generator function, which would do nothing but make the generator of its frame.
+        let callable = sp.sub(arg as usize + 2);
+        let view = (*callable).view();
+        let Some(function) = view.downcast::<Function>() else {
+            return Err(vm.system_error("a call of what is no function"));
+        };
+        let n = arg as usize + !(*callable.add(1)).is_empty() as usize;
+        let value = generator::from_call(vm, *callable, function, sp.sub(n), n)?;
+        *callable = Slot::new(value);
+        Ok((pc.add(4), callable.add(1)))
     }
 
     fn call_builtin(pc, sp, fp, vm, arg) {
