@@ -4,6 +4,10 @@
 //! still in the processor's cache. (mimalloc gives out the whole page before a freed block comes back.) Invariant: every
 //! block of a small layout has the full size of its class, whichever function made it.
 //!
+//! Blocks of half a MiB and more are mappings of their own: they grow by `mremap`, without a copy and without the memory
+//! of both, what of them was never written takes no memory, and they go back to the system at once. Only the one freed last is kept for the
+//! next request, until a larger one comes. Invariant: whether a block is a mapping is decided by its layout alone.
+//!
 //! The crate `mimalloc` asks for an alignment in every call, which takes mimalloc off its shortest path; but all its blocks
 //! of 16 bytes and more are aligned to 16 anyway, and smaller ones to 8.
 
@@ -13,6 +17,9 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr;
+
+#[cfg(target_os = "linux")]
+mod mapped;
 
 pub struct Allocator;
 
@@ -169,6 +176,8 @@ unsafe fn watched(layout: Layout, zeroed: bool) -> *mut u8 {
     let block = match class_of(&layout) {
         Some(class) => alloc_small(class),
         None if layout.size() >= LARGE && impossible(layout.size()) => ptr::null_mut(),
+        #[cfg(target_os = "linux")]
+        None if mapped::is_mapped(&layout) => mapped::alloc(layout.size()),
         // SAFETY: any size will do.
         None => unsafe { mi::mi_malloc_aligned(layout.size(), layout.align()) as *mut u8 },
     };
@@ -178,6 +187,24 @@ unsafe fn watched(layout: Layout, zeroed: bool) -> *mut u8 {
     }
     watch::allocated(block, layout.size());
     block
+}
+
+impl Allocator {
+    /// Moves a block's contents to a new block.
+    ///
+    /// # Safety
+    /// As for `GlobalAlloc::realloc`.
+    unsafe fn moved(&self, block: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+        // SAFETY: by contract; both blocks have the bytes that are copied.
+        unsafe {
+            let moved = self.alloc(new);
+            if !moved.is_null() {
+                ptr::copy_nonoverlapping(block, moved, old.size().min(new.size()));
+                self.dealloc(block, old);
+            }
+            moved
+        }
+    }
 }
 
 // SAFETY: mimalloc's functions keep the contract; `plain` says where the alignment needs no asking.
@@ -193,6 +220,10 @@ unsafe impl GlobalAlloc for Allocator {
         }
         if layout.size() >= LARGE && impossible(layout.size()) {
             return std::ptr::null_mut();
+        }
+        #[cfg(target_os = "linux")]
+        if mapped::is_mapped(&layout) {
+            return mapped::alloc(layout.size());
         }
         // SAFETY: any size will do.
         unsafe {
@@ -221,6 +252,10 @@ unsafe impl GlobalAlloc for Allocator {
         if layout.size() >= LARGE && impossible(layout.size()) {
             return std::ptr::null_mut();
         }
+        #[cfg(target_os = "linux")]
+        if mapped::is_mapped(&layout) {
+            return mapped::alloc_zeroed(layout.size());
+        }
         // SAFETY: as above.
         unsafe {
             if plain(&layout) {
@@ -240,6 +275,8 @@ unsafe impl GlobalAlloc for Allocator {
         unsafe {
             match class_of(&layout) {
                 Some(class) => free_small(block, class),
+                #[cfg(target_os = "linux")]
+                None if mapped::is_mapped(&layout) => mapped::free(block, layout.size()),
                 None => mi::mi_free(block as *mut c_void),
             }
         }
@@ -250,12 +287,8 @@ unsafe impl GlobalAlloc for Allocator {
         if watch::is_watched() {
             // SAFETY: by contract.
             unsafe {
-                let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
-                if !moved.is_null() {
-                    ptr::copy_nonoverlapping(block, moved, layout.size().min(size));
-                    self.dealloc(block, layout);
-                }
-                return moved;
+                let new_layout = Layout::from_size_align_unchecked(size, layout.align());
+                return self.moved(block, layout, new_layout);
             }
         }
         if size >= LARGE && impossible(size) {
@@ -266,16 +299,17 @@ unsafe impl GlobalAlloc for Allocator {
         unsafe {
             let new_layout = Layout::from_size_align_unchecked(size, layout.align());
             let (old, new) = (class_of(&layout), class_of(&new_layout));
+            #[cfg(target_os = "linux")]
+            match (mapped::is_mapped(&layout), mapped::is_mapped(&new_layout)) {
+                (true, true) => return mapped::resize(block, layout.size(), size),
+                (false, false) => {}
+                _ => return self.moved(block, layout, new_layout),
+            }
             if old.is_some() || new.is_some() {
                 if old == new {
                     return block;
                 }
-                let moved = self.alloc(new_layout);
-                if !moved.is_null() {
-                    ptr::copy_nonoverlapping(block, moved, layout.size().min(size));
-                    self.dealloc(block, layout);
-                }
-                return moved;
+                return self.moved(block, layout, new_layout);
             }
             if layout.align() <= 8 {
                 mi::mi_realloc(block as *mut c_void, size) as *mut u8

@@ -7,6 +7,7 @@ mod descriptors;
 mod dump;
 mod help;
 mod options;
+mod pages;
 
 use options::Task;
 
@@ -18,6 +19,7 @@ static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 fn main() {
     descriptors::restore();
     allocator::use_huge_pages_later();
+    pages::trim_at_moments();
     let args: Vec<OsString> = std::env::args_os().collect();
     let code = match std::panic::catch_unwind(|| run(&args)) {
         Ok(code) => code,

@@ -18,6 +18,7 @@ mod header;
 mod object;
 mod pool;
 mod release;
+pub mod resident;
 pub mod slot;
 mod stats;
 #[cfg(test)]

@@ -350,8 +350,10 @@ impl Pools {
         self.link_arena(arena);
         self.arenas_made.set(self.arenas_made.get() + 1);
         self.arena_count.set(self.arena_count.get() + 1);
-        self.arenas_most
-            .set(self.arenas_most.get().max(self.arena_count.get()));
+        if self.arena_count.get() > self.arenas_most.get() {
+            self.arenas_most.set(self.arena_count.get());
+            crate::resident::moment();
+        }
         Some(arena)
     }
 

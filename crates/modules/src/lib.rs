@@ -2,6 +2,7 @@
 //! names without the leading underscore. Each has a `module` with the table that `#[pymodule]` makes of it.
 
 pub mod abc;
+pub mod all;
 pub mod array;
 pub mod asyncio;
 pub mod binascii;

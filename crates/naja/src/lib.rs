@@ -66,7 +66,9 @@ impl Drop for Interpreter {
 impl Interpreter {
     /// A new interpreter, with importlib, standard streams and what `site` adds.
     pub fn new(mut config: Config) -> Result<Interpreter, StartError> {
-        config.builtin_modules.extend(naja_modules::MODULES);
+        config
+            .builtin_modules
+            .extend(&naja_modules::all::DEFINITIONS);
         config.base_repl.get_or_insert(prompt::read_and_run);
         config.library.get_or_insert(&EmbeddedLibrary);
         let vm = naja_vm::runtime::Interpreter::new(config)

@@ -297,10 +297,13 @@ pub fn compile_source(
     filename: &str,
     options: &Options,
 ) -> PyResult<Ref<CodeObject>> {
+    naja_heap::resident::moment();
     let arena = Arena::default();
     let mut options = *options;
     let tree = parse_source(vm, source, filename, &mut options, &arena)?;
-    compile_tree(vm, tree, &arena, filename, &options)
+    let code = compile_tree(vm, tree, &arena, filename, &options);
+    naja_heap::resident::moment();
+    code
 }
 
 /// Whether source text is a program, as far as the grammar says. Raises SyntaxError and the like.

@@ -70,6 +70,7 @@ pub struct TypeDef {
 }
 
 /// A native module.
+#[derive(Clone, Copy)]
 pub struct ModuleDef {
     pub name: &'static str,
     pub doc: &'static str,

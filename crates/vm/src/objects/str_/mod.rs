@@ -39,17 +39,27 @@ pub struct Str {
     hash: Cell<i64>,
     /// The lengths change only while nobody else knows the string ([`append`]).
     byte_len: Cell<usize>,
-    char_len: Cell<usize>,
-    /// Offsets of every 64th code point (`INDEX_STEP`), for long non-ASCII text that has been indexed.
-    index: Cell<*mut Vec<usize>>,
+    /// The length in code points, or, with the bit `INDEXED`, the address of an `Index`.
+    chars: Cell<usize>,
 }
 
+/// For long non-ASCII text in which a code point was looked for by its number.
+struct Index {
+    char_len: usize,
+    /// Offsets of every 64th code point (`INDEX_STEP`).
+    offsets: Vec<usize>,
+    /// The code point found last, and its offset: the next search is often for the one behind.
+    last: Cell<(usize, usize)>,
+}
+
+/// No length and no address has this bit.
+const INDEXED: usize = 1 << (usize::BITS - 1);
+
 impl Drop for Str {
+    #[inline]
     fn drop(&mut self) {
-        let index = self.index.get();
-        if !index.is_null() {
-            // SAFETY: the index was made by `Box::into_raw` and is this string's own.
-            drop(unsafe { Box::from_raw(index) })
+        if self.chars.get() & INDEXED != 0 {
+            self.drop_index()
         }
     }
 }
@@ -70,8 +80,7 @@ impl Str {
         let payload = Str {
             hash: Cell::new(0),
             byte_len: Cell::new(byte_len),
-            char_len: Cell::new(char_len),
-            index: Cell::new(std::ptr::null_mut()),
+            chars: Cell::new(char_len),
         };
         // SAFETY: the text is filled in here.
         let new = unsafe { vm.heap().alloc_unfilled(&ty.layout, byte_len, payload) }
@@ -109,8 +118,7 @@ impl Str {
         let payload = Str {
             hash: Cell::new(0),
             byte_len: Cell::new(byte_len),
-            char_len: Cell::new(char_len),
-            index: Cell::new(std::ptr::null_mut()),
+            chars: Cell::new(char_len),
         };
         let byte_len = vm.check_size(Some(byte_len))?;
         let new = vm
@@ -134,8 +142,7 @@ impl Str {
         let payload = Str {
             hash: Cell::new(0),
             byte_len: Cell::new(byte_len),
-            char_len: Cell::new(char_len),
-            index: Cell::new(std::ptr::null_mut()),
+            chars: Cell::new(char_len),
         };
         let ty = &vm.types.str;
         // SAFETY: the text is filled in here; if it is not, nobody sees the object.
@@ -161,8 +168,7 @@ impl Str {
         let payload = Str {
             hash: Cell::new(0),
             byte_len: Cell::new(text.len()),
-            char_len: Cell::new(char_len),
-            index: Cell::new(std::ptr::null_mut()),
+            chars: Cell::new(char_len),
         };
         let new = heap.alloc_object(ty, text.len(), payload).ok()?;
         // SAFETY: the object was allocated with room for the text.
@@ -208,7 +214,26 @@ impl Str {
     /// Length in code points: Python's `len`.
     #[inline(always)]
     pub fn char_len(&self) -> usize {
-        self.char_len.get()
+        match self.chars.get() {
+            length if length & INDEXED == 0 => length,
+            _ => self.indexed().char_len,
+        }
+    }
+
+    /// The index, which must be there.
+    #[inline]
+    fn indexed(&self) -> &Index {
+        // SAFETY: `make_index` made it; it lives as long as the string, or until `append` changes that, and never changes.
+        unsafe { &*((self.chars.get() & !INDEXED) as *const Index) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_index(&self) {
+        let index = self.chars.get() & !INDEXED;
+        // SAFETY: the index was made by `Box::into_raw`, is this string's own and not used any more.
+        let index = unsafe { Box::from_raw(index as *mut Index) };
+        self.chars.set(index.char_len);
     }
 
     #[inline(always)]
@@ -218,7 +243,7 @@ impl Str {
 
     #[inline(always)]
     pub fn is_ascii(&self) -> bool {
-        self.char_len.get() == self.byte_len.get()
+        self.chars.get() == self.byte_len.get()
     }
 
     /// The characters as CPython keeps (and hashes) them: one, two or four bytes each, by the largest.
@@ -244,19 +269,29 @@ impl Str {
         if self.is_ascii() || index == 0 {
             return index.min(self.byte_len.get());
         }
-        if index >= self.char_len.get() {
+        if index >= self.char_len() {
             return self.byte_len.get();
         }
         let bytes = self.as_bytes();
-        let (mut at, mut left) = (0, index);
-        if self.byte_len.get() >= 2 * INDEX_STEP {
-            at = self.offsets().get(index / INDEX_STEP).copied().unwrap_or(0);
-            left = index % INDEX_STEP;
+        let walk = |mut at: usize, steps: usize| {
+            for _ in 0..steps {
+                at += utf8_width(bytes[at]);
+            }
+            at
+        };
+        if self.byte_len.get() < 2 * INDEX_STEP {
+            return walk(0, index);
         }
-        while left > 0 {
-            at += utf8_width(bytes[at]);
-            left -= 1;
-        }
+        let known = self.known_offsets();
+        let (last, offset) = known.last.get();
+        let at = match index.checked_sub(last) {
+            Some(steps) if steps <= index % INDEX_STEP => walk(offset, steps),
+            _ => {
+                let start = known.offsets.get(index / INDEX_STEP);
+                walk(start.copied().unwrap_or(0), index % INDEX_STEP)
+            }
+        };
+        known.last.set((index, at));
         at
     }
 
@@ -267,7 +302,7 @@ impl Str {
         } else if self.byte_len.get() < 4 * INDEX_STEP {
             count_chars(&self.as_bytes()[..offset])
         } else {
-            let offsets = self.offsets();
+            let offsets = &self.known_offsets().offsets;
             let before = offsets.partition_point(|&o| o <= offset).saturating_sub(1);
             let start = offsets.get(before).copied().unwrap_or(0);
             before * INDEX_STEP + count_chars(&self.as_bytes()[start..offset])
@@ -275,22 +310,34 @@ impl Str {
     }
 
     /// The index of every 64th code point's offset, made on first use.
-    fn offsets(&self) -> &[usize] {
-        if self.index.get().is_null() {
-            let mut offsets = Vec::with_capacity(self.char_len.get() / INDEX_STEP + 1);
-            let mut seen = 0;
-            for (offset, &byte) in self.as_bytes().iter().enumerate() {
-                if byte & 0xC0 != 0x80 {
-                    if seen % INDEX_STEP == 0 {
-                        offsets.push(offset)
-                    }
-                    seen += 1;
-                }
-            }
-            self.index.set(Box::into_raw(Box::new(offsets)));
+    #[inline]
+    fn known_offsets(&self) -> &Index {
+        if self.chars.get() & INDEXED == 0 {
+            self.make_index()
         }
-        // SAFETY: the index lives as long as the string, and is never changed once made.
-        unsafe { &*self.index.get() }
+        self.indexed()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_index(&self) {
+        let char_len = self.char_len();
+        let mut offsets = Vec::with_capacity(char_len / INDEX_STEP + 1);
+        let mut seen = 0;
+        for (offset, &byte) in self.as_bytes().iter().enumerate() {
+            if byte & 0xC0 != 0x80 {
+                if seen % INDEX_STEP == 0 {
+                    offsets.push(offset)
+                }
+                seen += 1;
+            }
+        }
+        let index = Box::into_raw(Box::new(Index {
+            char_len,
+            offsets,
+            last: Cell::new((0, 0)),
+        }));
+        self.chars.set(index as usize | INDEXED);
     }
 
     /// The code point at `index`, which must be below the length.
@@ -503,7 +550,7 @@ pub fn concat(vm: &Vm, a: &Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
         vm,
         &vm.types.str,
         &[a.as_bytes(), b.as_bytes()],
-        a.char_len.get() + b.char_len.get(),
+        a.char_len() + b.char_len(),
     )
 }
 
@@ -530,8 +577,7 @@ pub fn append(vm: &Vm, a: Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
         let payload = Str {
             hash: Cell::new(0),
             byte_len: Cell::new(old),
-            char_len: Cell::new(a.char_len()),
-            index: Cell::new(std::ptr::null_mut()),
+            chars: Cell::new(a.char_len()),
         };
         let extra = byte_len.saturating_add(byte_len / 8);
         // SAFETY: the text is filled in here, as far as its length says that there is any.
@@ -547,13 +593,11 @@ pub fn append(vm: &Vm, a: Ref<Str>, b: &Ref<Str>) -> PyResult<Ref<Str>> {
     // SAFETY: the block has room for `byte_len` bytes of text, and nobody looks at it meanwhile.
     unsafe { std::ptr::copy_nonoverlapping(b.data_ptr(), grown.data_ptr().add(old), more) };
     grown.byte_len.set(byte_len);
-    grown.char_len.set(chars);
-    grown.hash.set(0);
-    let index = grown.index.replace(std::ptr::null_mut());
-    if !index.is_null() {
-        // SAFETY: as in `drop`.
-        drop(unsafe { Box::from_raw(index) })
+    if grown.chars.get() & INDEXED != 0 {
+        grown.drop_index()
     }
+    grown.chars.set(chars);
+    grown.hash.set(0);
     Ok(grown)
 }
 
