@@ -18,20 +18,23 @@ enum Order {
 }
 
 impl Order {
-    /// Whether `a` goes before `b`.
+    /// Whether `a` goes before `b`, as far as no class need be asked.
     #[inline]
-    fn before(self, vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
+    fn quick(self, vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
         let (a, b) = match self {
             Order::Min => (a, b),
             Order::Max => (b, a),
         };
-        if let (Some(x), Some(y)) = (a.as_small_int(), b.as_small_int()) {
-            return Ok(x < y);
+        compare::quick_order(vm, a, b).map(|order| order.is_lt())
+    }
+
+    /// Whether `a` goes before `b`.
+    #[inline]
+    fn before(self, vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
+        match self {
+            Order::Min => compare::less(vm, a, b),
+            Order::Max => compare::less(vm, b, a),
         }
-        if let (Some(x), Some(y)) = (a.as_small_float(), b.as_small_float()) {
-            return Ok(x < y);
-        }
-        compare::less(vm, a, b)
     }
 }
 
@@ -55,18 +58,36 @@ fn check(vm: &Vm, heap: &List, len: usize) -> PyResult<()> {
 /// Moves the item at `at` towards the front until its parent goes before it.
 fn sift_down(vm: &Vm, heap: &List, start: usize, mut at: usize, order: Order) -> PyResult<()> {
     let len = heap.len();
-    while at > start {
+    loop {
+        // Without giving the list out as far as no class need be asked.
+        let whole = heap.arrange(|items| {
+            while at > start {
+                let parent = (at - 1) / 2;
+                let (Some(new), Some(old)) = (items.get(at), items.get(parent)) else {
+                    return false;
+                };
+                match order.quick(vm, new, old) {
+                    Some(true) => items.swap(at, parent),
+                    Some(false) => return true,
+                    None => return false,
+                }
+                at = parent;
+            }
+            true
+        });
+        if whole {
+            return Ok(());
+        }
         let parent = (at - 1) / 2;
         let (new, old) = (item(vm, heap, at)?, item(vm, heap, parent)?);
         let before = order.before(vm, &new, &old)?;
         check(vm, heap, len)?;
         if !before {
-            break;
+            return Ok(());
         }
         heap.swap(at, parent);
         at = parent;
     }
-    Ok(())
 }
 
 /// Moves the item at `start` to a leaf, children up, then back to where it belongs.
@@ -77,10 +98,33 @@ fn sift_up(vm: &Vm, heap: &List, start: usize, order: Order) -> PyResult<()> {
     }
     let mut at = start;
     while at < len / 2 {
+        let whole = heap.arrange(|items| {
+            while at < len / 2 {
+                let mut child = 2 * at + 1;
+                if child + 1 < len {
+                    let (Some(left), Some(right)) = (items.get(child), items.get(child + 1)) else {
+                        return false;
+                    };
+                    // Of two equal children the right one moves, as the comparison is "left before right".
+                    match order.quick(vm, left, right) {
+                        Some(left_first) => child += usize::from(!left_first),
+                        None => return false,
+                    }
+                }
+                if child >= items.len() {
+                    return false;
+                }
+                items.swap(at, child);
+                at = child;
+            }
+            true
+        });
+        if whole {
+            break;
+        }
         let mut child = 2 * at + 1;
         if child + 1 < len {
             let (left, right) = (item(vm, heap, child)?, item(vm, heap, child + 1)?);
-            // Of two equal children the right one moves, as the comparison is "left before right".
             let left_first = order.before(vm, &left, &right)?;
             check(vm, heap, len)?;
             child += usize::from(!left_first);

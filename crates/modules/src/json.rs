@@ -14,7 +14,7 @@ use naja_vm::str_::{self, Str, push_code_point};
 use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm, float, int};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 /// Raises `json.JSONDecodeError(message, text, index)`.
 #[cold]
@@ -221,11 +221,32 @@ impl Traverse for Scanner {
     fn clear(&self) {}
 }
 
+/// Keys of objects met before, so that equal ones become one str: each has one place, which the last one keeps.
+#[derive(Default)]
+struct Keys<'a>(Vec<Option<(&'a [u8], Value)>>);
+
+impl<'a> Keys<'a> {
+    const PLACES: usize = 64;
+
+    fn place(&mut self, key: &[u8]) -> &mut Option<(&'a [u8], Value)> {
+        if self.0.is_empty() {
+            self.0.resize_with(Keys::PLACES, || None);
+        }
+        let word = |bytes: Option<&[u8; 8]>| bytes.map(|b| u64::from_le_bytes(*b));
+        let hash = match (word(key.first_chunk()), word(key.last_chunk())) {
+            (Some(first), Some(last)) => first ^ last.rotate_left(29),
+            _ => key.iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte)),
+        };
+        let mixed = (hash ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        &mut self.0[(mixed >> 58) as usize % Keys::PLACES]
+    }
+}
+
 /// One document being scanned.
 struct Scan<'a> {
     source: Source<'a>,
     scanner: &'a Scanner,
-    keys: FxHashMap<&'a [u8], Value>,
+    keys: Keys<'a>,
 }
 
 impl<'a> Scan<'a> {
@@ -337,11 +358,14 @@ impl<'a> Scan<'a> {
         let Literal::Plain(bytes) = literal else {
             return Ok((self.source.make(&literal)?, end));
         };
-        if let Some(key) = self.keys.get(bytes) {
+        let place = self.keys.place(bytes);
+        if let Some((known, key)) = place
+            && *known == bytes
+        {
             return Ok((key.clone(), end));
         }
         let key = self.source.make(&literal)?;
-        self.keys.insert(bytes, key.clone());
+        *place = Some((bytes, key.clone()));
         Ok((key, end))
     }
 
@@ -477,7 +501,7 @@ impl Scanner {
         let mut scan = Scan {
             source: Source::new(vm, text),
             scanner: zelf,
-            keys: FxHashMap::default(),
+            keys: Keys::default(),
         };
         let (value, end) = scan.value(text.byte_offset(index))?;
         Tuple::pair(vm, value, vm.new_int(text.char_index(end) as i64)?)

@@ -95,6 +95,8 @@ pub struct State {
     pub atexit: MutCell<Vec<Value>>,
     /// State of native modules, by its type.
     modules_state: MutCell<FxHashMap<TypeId, Rc<dyn Any>>>,
+    /// The one that was asked for last.
+    last_module_state: MutCell<Option<(TypeId, Rc<dyn Any>)>>,
     pub weakrefs: crate::objects::weakref::Table,
     /// Addresses of the definitions of `len`, `isinstance` and `list.append`, once seen.
     pub(crate) special_builtins: [Cell<usize>; 3],
@@ -296,10 +298,21 @@ impl Interpreter {
 
     /// The state of a native module in this interpreter: one `T`, made on first use.
     pub fn module_state<T: Default + 'static>(&self) -> Rc<T> {
+        let last = self.state.last_module_state.with(|last| match last {
+            Some((id, state)) if *id == TypeId::of::<T>() => Some(state.clone()),
+            _ => None,
+        });
+        if let Some(Ok(state)) = last.map(Rc::downcast::<T>) {
+            return state;
+        }
         let states = &self.state.modules_state;
         let found = states.with(|s| s.get(&TypeId::of::<T>()).cloned());
-        if let Some(Ok(state)) = found.map(Rc::downcast::<T>) {
-            return state;
+        if let Some(found) = found {
+            let last = Some((TypeId::of::<T>(), found.clone()));
+            self.state.last_module_state.set(last);
+            if let Ok(state) = found.downcast::<T>() {
+                return state;
+            }
         }
         let state = Rc::new(T::default());
         states.with_mut(|s| s.insert(TypeId::of::<T>(), state.clone()));

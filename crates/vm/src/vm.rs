@@ -12,7 +12,7 @@ use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::runtime::Interpreter;
 use crate::types::Types;
-use naja_heap::{AllocError, Heap, MutCell, Payload, Ref, Value};
+use naja_heap::{AllocError, Heap, MutCell, Payload, Ref, TypeLayout, Value};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -152,6 +152,15 @@ impl Vm {
             ty.layout.payload.name,
             T::NAME
         );
+        if ty.layout.size.get() as usize == size_of::<naja_heap::Header>() + size_of::<T>() {
+            // SAFETY: nothing is left to be filled.
+            let object = unsafe { self.heap().alloc_plain(&ty.layout, 0, payload) }
+                .map_err(|e| self.no_memory(e))?;
+            if ty.layout.pre.get() & TypeLayout::PRE_ATTRS != 0 {
+                crate::objects::instance::init_attrs(object.header());
+            }
+            return Ok(object);
+        }
         let object = self
             .heap()
             .alloc_object(&ty.layout, 0, payload)

@@ -9,7 +9,7 @@ use super::{convert, signals};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_numbers::decimal::{self as dec, MAX_EMAX, MAX_PREC, MIN_EMIN, Round, status as bits};
-use naja_vm::context::ContextVar;
+use naja_vm::context::{Context as Variables, ContextVar};
 use naja_vm::list::List;
 use naja_vm::protocols::number;
 use naja_vm::str_;
@@ -150,6 +150,8 @@ pub fn rounding(vm: &Vm, value: &Value) -> PyResult<Round> {
 #[derive(Default)]
 struct State {
     variable: MutCell<Option<Ref<ContextVar>>>,
+    /// The current context, and the state of the thread's variables that it was found in.
+    current: MutCell<Option<(u64, Ref<Context>)>>,
     templates: MutCell<Option<[Ref<Context>; 3]>>,
 }
 
@@ -187,6 +189,23 @@ fn variable(vm: &Vm) -> PyResult<Ref<ContextVar>> {
 
 /// The thread's current context, made from the default one at first use.
 pub fn current(vm: &Vm) -> PyResult<Ref<Context>> {
+    let state = vm.interp.module_state::<State>();
+    let number = Variables::current_number(vm);
+    let remembered = state.current.with(|current| match current {
+        Some((found_in, context)) if Some(*found_in) == number => Some(context.clone()),
+        _ => None,
+    });
+    if let Some(context) = remembered {
+        return Ok(context);
+    }
+    let context = look_up(vm)?;
+    if let Some(number) = Variables::current_number(vm) {
+        state.current.set(Some((number, context.clone())));
+    }
+    Ok(context)
+}
+
+fn look_up(vm: &Vm) -> PyResult<Ref<Context>> {
     let variable = variable(vm)?;
     if let Some(value) = ContextVar::value(&variable, vm)?
         && let Ok(context) = value.downcast_into::<Context>()

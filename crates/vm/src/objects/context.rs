@@ -17,6 +17,7 @@ use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The values of variables, by the variable's word.
 #[pyclass(name = "hamt", module = "builtins", doc = "", gc, flags(NO_NEW))]
@@ -49,8 +50,16 @@ impl Variables {
 #[pyclass(name = "Context", module = "_contextvars", doc = "", gc)]
 pub struct Context {
     variables: MutCell<Ref<Variables>>,
+    /// Which state of which context this is: a new number whenever a variable changes.
+    number: Cell<u64>,
     entered: Cell<bool>,
     previous: MutCell<Option<Value>>,
+}
+
+/// The numbers of contexts' states: no two are the same.
+fn next_number() -> u64 {
+    static NUMBERS: AtomicU64 = AtomicU64::new(1);
+    NUMBERS.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Traverse for Context {
@@ -75,6 +84,7 @@ impl Context {
     fn with(vm: &Vm, variables: Ref<Variables>) -> PyResult<Ref<Context>> {
         vm.new_object(Context {
             variables: MutCell::new(variables),
+            number: Cell::new(next_number()),
             entered: Cell::new(false),
             previous: MutCell::new(None),
         })
@@ -89,6 +99,14 @@ impl Context {
         context.entered.set(true);
         vm.context.set(Some(context.to_value()));
         Ok(context)
+    }
+
+    /// A number that stands for all values in the thread's context: those who remember one of them compare it. None while
+    /// there is no context.
+    #[inline]
+    pub fn current_number(vm: &Vm) -> Option<u64> {
+        vm.context
+            .with(|context| Some(context.as_ref()?.downcast::<Context>()?.number.get()))
     }
 
     /// `copy_context()`.
@@ -160,6 +178,7 @@ impl Context {
             })?;
             self.variables.set(own);
         }
+        self.number.set(next_number());
         let variables = self.variables.get();
         drop(variables.map.with_mut(f));
         Ok(())

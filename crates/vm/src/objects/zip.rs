@@ -60,7 +60,7 @@ pub(crate) fn next_row(
     iterators: &[Value],
     strict: bool,
     name: &str,
-) -> PyResult<Option<SmallVec<[Value; 4]>>> {
+) -> PyResult<Option<SmallVec<[Value; 12]>>> {
     let mut row = SmallVec::with_capacity(iterators.len());
     for (i, it) in iterators.iter().enumerate() {
         match iterator::next(vm, it)? {

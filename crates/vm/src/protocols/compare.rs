@@ -1,11 +1,15 @@
 //! Rich comparison. CPython: Objects/object.c (do_richcompare).
 
+use crate::objects::float;
+use crate::objects::int::Int;
+use crate::objects::list::List;
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::is_subtype;
+use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
-use naja_heap::Value;
+use dashu_int::IBig;
+use naja_heap::{Ref, Value};
 use std::cmp::Ordering;
 
 /// One of the six comparisons, numbered as CPython's `Py_LT` .. `Py_GE`.
@@ -67,21 +71,16 @@ impl CompareOp {
     }
 }
 
-/// How two values are ordered, where that needs no class to be asked: ints, bools, floats or exact strings.
+/// How deep tuples and lists in each other are compared without asking their classes.
+const DEPTH: u32 = 24;
+
+/// How two values are ordered, where that needs no class to be asked: numbers, exact strings, and tuples and lists of them.
 #[inline]
 pub fn quick_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
-    /// The number in an unboxed int or a bool.
-    #[inline(always)]
-    fn int(value: &Value) -> Option<i64> {
-        match value.as_small_int() {
-            None if value.is_bool() => Some(value.is_true() as i64),
-            n => n,
-        }
-    }
     if let (Some(x), Some(y)) = (a.as_small_float(), b.as_small_float()) {
         return x.partial_cmp(&y);
     }
-    if let (Some(x), Some(y)) = (int(a), int(b)) {
+    if let (Some(x), Some(y)) = (a.as_small_int(), b.as_small_int()) {
         return Some(x.cmp(&y));
     }
     match (
@@ -90,8 +89,120 @@ pub fn quick_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
     ) {
         // WTF-8 sorts by code points.
         (Some(x), Some(y)) => Some(x.as_bytes().cmp(y.as_bytes())),
+        _ => order_rare(vm, a, b, DEPTH),
+    }
+}
+
+/// The rest of `quick_order`.
+#[inline(never)]
+fn order_rare(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<Ordering> {
+    match (sequence(vm, a), sequence(vm, b)) {
+        (Items::None, Items::None) => number_order(vm, a, b),
+        (Items::Tuple(x), Items::Tuple(y)) => items_order(vm, x, y, depth),
+        (Items::List(x), Items::List(y)) => x
+            .items
+            .with(|x| y.items.with(|y| items_order(vm, x, y, depth))),
         _ => None,
     }
+}
+
+fn items_order(vm: &Vm, a: &[Value], b: &[Value], depth: u32) -> Option<Ordering> {
+    let depth = depth.checked_sub(1)?;
+    for (x, y) in a.iter().zip(b) {
+        if !x.is(y) {
+            let order = match (x.as_small_int(), y.as_small_int()) {
+                (Some(x), Some(y)) => x.cmp(&y),
+                _ => quick_order_in(vm, x, y, depth)?,
+            };
+            if order.is_ne() {
+                return Some(order);
+            }
+        }
+    }
+    Some(a.len().cmp(&b.len()))
+}
+
+/// As `quick_order`, that many levels deep.
+#[inline(always)]
+fn quick_order_in(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<Ordering> {
+    match (
+        crate::objects::dict::exact_str(vm, a),
+        crate::objects::dict::exact_str(vm, b),
+    ) {
+        (Some(x), Some(y)) => Some(x.as_bytes().cmp(y.as_bytes())),
+        _ => order_rare(vm, a, b, depth),
+    }
+}
+
+/// The items of what compares as `tuple` or `list` does.
+enum Items<'a> {
+    None,
+    Tuple(&'a [Value]),
+    List(&'a Ref<List>),
+}
+
+#[inline(always)]
+fn sequence<'a>(vm: &Vm, value: &'a Value) -> Items<'a> {
+    let address = |ty: &Type| ty.slots.richcompare.get().map(|f| f as usize);
+    if let Some(tuple) = value.downcast::<Tuple>() {
+        let ty = vm.type_of(value);
+        // A subclass without an `__eq__` of its own, a named tuple above all, has its slot.
+        if ty.is(&vm.types.tuple) || address(ty) == address(&vm.types.tuple) {
+            return Items::Tuple(tuple.items());
+        }
+    } else if let Some(list) = value.downcast::<List>()
+        && vm.type_of(value).is(&vm.types.list)
+    {
+        return Items::List(list);
+    }
+    Items::None
+}
+
+/// How two numbers of built-in classes are ordered; None for anything else, and beside NaN.
+fn number_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
+    /// The number in an unboxed int or a bool.
+    fn int(value: &Value) -> Option<i64> {
+        match value.as_small_int() {
+            None if value.is_bool() => Some(value.is_true() as i64),
+            n => n,
+        }
+    }
+    /// A number that is an int of up to 53 bits or a float.
+    fn float(vm: &Vm, value: &Value) -> Option<f64> {
+        match int(value) {
+            Some(n) if n.unsigned_abs() < 1 << 53 => Some(n as f64),
+            Some(_) => None,
+            None => float::exact(vm, value),
+        }
+    }
+    fn big<'a>(vm: &Vm, value: &'a Value) -> Option<&'a IBig> {
+        let big = value.downcast::<Int>()?;
+        vm.type_of(value).is(&vm.types.int).then_some(&big.value)
+    }
+    if let (Some(x), Some(y)) = (int(a), int(b)) {
+        return Some(x.cmp(&y));
+    }
+    if let (Some(x), Some(y)) = (float(vm, a), float(vm, b)) {
+        return x.partial_cmp(&y);
+    }
+    match (big(vm, a), big(vm, b)) {
+        (Some(x), Some(y)) => Some(x.cmp(y)),
+        // A boxed int is beyond all that are not.
+        (Some(x), None) => { int(b)?; beyond(x) },
+        (None, Some(y)) => { int(a)?; beyond(y).map(Ordering::reverse) },
+        (None, None) => None,
+    }
+}
+
+/// How a boxed int compares with any that is not; None where it would have fitted.
+fn beyond(big: &IBig) -> Option<Ordering> {
+    if naja_numbers::bigint::to_small(big).is_some() {
+        return None;
+    }
+    Some(match naja_numbers::bigint::is_negative(big) {
+        true => Ordering::Less,
+        false => Ordering::Greater,
+    })
 }
 
 /// `a < b` as a truth value.
@@ -100,34 +211,8 @@ pub fn less(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
     if let Some(order) = quick_order(vm, a, b) {
         return Ok(order.is_lt());
     }
-    if let (Some(x), Some(y)) = (exact_tuple(vm, a), exact_tuple(vm, b))
-        && let Some(less) = tuple_less(vm, x, y)
-    {
-        return Ok(less);
-    }
     let result = rich_compare(vm, a, b, CompareOp::Lt)?;
     object::is_true(vm, &result)
-}
-
-#[inline]
-fn exact_tuple<'a>(vm: &Vm, value: &'a Value) -> Option<&'a [Value]> {
-    value
-        .downcast::<Tuple>()
-        .filter(|_| vm.type_of(value).is(&vm.types.tuple))
-        .map(|tuple| tuple.items())
-}
-
-/// `a < b` of tuples, as far as no class need be asked.
-fn tuple_less(vm: &Vm, a: &[Value], b: &[Value]) -> Option<bool> {
-    for (x, y) in a.iter().zip(b) {
-        if !x.is(y) {
-            match quick_order(vm, x, y)? {
-                Ordering::Equal => {}
-                order => return Some(order.is_lt()),
-            }
-        }
-    }
-    Some(a.len() < b.len())
 }
 
 /// `a op b`.
@@ -203,18 +288,57 @@ pub(crate) fn quick_eq(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
     }
 }
 
-/// The rest of `quick_eq`: bools, and tuples of what is compared as quickly.
+/// The rest of `quick_eq`: other numbers, tuples and lists of what is compared as quickly, and what is of different kinds.
 #[inline(never)]
 fn quick_eq_rare(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
-    if a.is_bool() && b.is_bool() {
+    eq_rare(vm, a, b, DEPTH)
+}
+
+fn eq_rare(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<bool> {
+    match (sequence(vm, a), sequence(vm, b)) {
+        (Items::Tuple(x), Items::Tuple(y)) => items_eq(vm, x, y, depth),
+        (Items::List(x), Items::List(y)) => {
+            x.items.with(|x| y.items.with(|y| items_eq(vm, x, y, depth)))
+        }
+        (Items::None, Items::None) => {
+            if let Some(order) = number_order(vm, a, b) {
+                return Some(order.is_eq());
+            }
+            (plain(vm, a) && plain(vm, b)).then_some(false)
+        }
+        (Items::None, _) if plain(vm, a) => Some(false),
+        (_, Items::None) if plain(vm, b) => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a value is a constant, an unboxed number or an exact string: it equals none of another of these kinds, nor any
+/// sequence. Numbers beside numbers are looked at before.
+#[inline(always)]
+fn plain(vm: &Vm, value: &Value) -> bool {
+    value.is_none() || value.is_small_int() || crate::objects::dict::exact_str(vm, value).is_some()
+}
+
+fn items_eq(vm: &Vm, a: &[Value], b: &[Value], depth: u32) -> Option<bool> {
+    if a.len() != b.len() {
         return Some(false);
     }
-    let (x, y) = (exact_tuple(vm, a)?, exact_tuple(vm, b)?);
-    if x.len() != y.len() {
-        return Some(false);
-    }
-    for (x, y) in x.iter().zip(y) {
-        if !x.is(y) && !quick_order(vm, x, y)?.is_eq() {
+    let depth = depth.checked_sub(1)?;
+    for (x, y) in a.iter().zip(b) {
+        if x.is(y) {
+            continue;
+        }
+        if x.is_small_int() && y.is_small_int() || x.is_small_float() && y.is_small_float() {
+            return Some(false);
+        }
+        let equal = match (
+            crate::objects::dict::exact_str(vm, x),
+            crate::objects::dict::exact_str(vm, y),
+        ) {
+            (Some(x), Some(y)) => str_::eq(x, y),
+            _ => eq_rare(vm, x, y, depth)?,
+        };
+        if !equal {
             return Some(false);
         }
     }

@@ -1,6 +1,7 @@
 //! `hash()`. CPython: Objects/object.c (PyObject_Hash), Python/pyhash.c.
 
 use crate::objects::str_;
+use crate::objects::tuple::Tuple;
 use crate::vm::{PyResult, Vm};
 use naja_heap::Value;
 
@@ -35,6 +36,11 @@ pub fn hash(vm: &Vm, value: &Value) -> PyResult<i64> {
 
 fn hash_slow(vm: &Vm, value: &Value) -> PyResult<i64> {
     let ty = vm.type_of(value);
+    if ty.is(&vm.types.tuple)
+        && let Some(tuple) = value.downcast::<Tuple>()
+    {
+        return tuple.hash_items(vm);
+    }
     match ty.slots.hash.get() {
         Some(hash) => hash(vm, value),
         None => Err(unhashable(vm, value)),

@@ -1,5 +1,7 @@
 //! Sequences: items by index, slices, membership, collecting iterables. CPython: Objects/abstract.c.
 
+use crate::objects::dict::Dict;
+use crate::objects::dict::methods::{DictItems, DictKeys, DictValues};
 use crate::objects::list::List;
 use crate::objects::range::RangeIterator;
 use crate::objects::slice::Slice;
@@ -89,6 +91,9 @@ pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
     {
         return Ok(list.to_vec());
     }
+    if let Some(items) = copied(vm, iterable) {
+        return items;
+    }
     let it = iterator::iter(vm, iterable)?;
     if let Some(range) = it.downcast::<RangeIterator>() {
         let mut items = Vec::new();
@@ -117,6 +122,58 @@ pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
         items.push(item);
     }
     Ok(items)
+}
+
+/// The items of a dict, a set or a view of a dict, which need no iterator; None for anything else.
+fn copied(vm: &Vm, iterable: &Value) -> Option<PyResult<Vec<Value>>> {
+    /// Copies of what `all` gives.
+    fn filled<'a>(
+        vm: &Vm,
+        len: usize,
+        all: impl Iterator<Item = &'a Value>,
+    ) -> Option<PyResult<Vec<Value>>> {
+        let mut items = Vec::new();
+        if items.try_reserve_exact(len).is_err() {
+            return Some(Err(vm.memory_error("")));
+        }
+        items.extend(all.take(len).cloned());
+        Some(Ok(items))
+    }
+    let keys = |dict: &Dict| {
+        dict.table.with(|table| {
+            let keys = table.entries().iter().filter_map(|entry| entry.key.as_ref());
+            filled(vm, table.len(), keys)
+        })
+    };
+    let ty = vm.type_of(iterable);
+    if ty.is(&vm.types.dict) {
+        return keys(iterable.downcast::<Dict>()?);
+    }
+    if ty.is(&vm.types.set) || ty.is(&vm.types.frozenset) {
+        return crate::objects::set::core::core(iterable)?
+            .table
+            .with(|table| {
+                let elements = table.slots().iter().filter_map(|slot| slot.key.as_ref());
+                filled(vm, table.len(), elements)
+            });
+    }
+    if ty.is(vm.class::<DictKeys>()) {
+        return keys(iterable.downcast::<DictKeys>()?.dict());
+    }
+    if ty.is(vm.class::<DictValues>()) {
+        let dict = iterable.downcast::<DictValues>()?.dict();
+        return dict.table.with(|table| {
+            let items = table.entries().iter();
+            let values = items.filter_map(|entry| entry.key.as_ref().map(|_| &entry.value));
+            filled(vm, table.len(), values)
+        });
+    }
+    if ty.is(vm.class::<DictItems>()) {
+        let items = iterable.downcast::<DictItems>()?.dict().items_vec();
+        let pairs = items.into_iter();
+        return Some(pairs.map(|(key, value)| Tuple::pair(vm, key, value)).collect());
+    }
+    None
 }
 
 /// As [`collect`], with TypeError `message` for what cannot be iterated (CPython's PySequence_Fast).
@@ -164,6 +221,9 @@ pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> 
         } else {
             Ok(())
         };
+    }
+    if let Some(items) = copied(vm, iterable) {
+        return list.append_all(vm, &mut items?.into_iter());
     }
     let it = iterator::iter(vm, iterable)?;
     let hint = if ty.is(&vm.types.generator) {

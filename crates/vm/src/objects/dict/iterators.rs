@@ -24,8 +24,8 @@ struct Walk {
     last: MutCell<Option<Ref<Tuple>>>,
 }
 
-enum Step {
-    Item(Value, Value),
+enum Step<R> {
+    Item(R),
     End,
     SizeChanged,
     KeysChanged,
@@ -43,8 +43,9 @@ impl Walk {
         }
     }
 
-    #[inline]
-    fn step(&self, reverse: bool) -> Step {
+    /// The next item as `pick`, which only copies, gives it.
+    #[inline(always)]
+    fn step<R>(&self, reverse: bool, pick: impl Fn(&Value, &Value) -> R) -> Step<R> {
         self.dict.with(|dict| {
             let Some(dict) = dict else { return Step::End };
             if dict.len() != self.size.get() {
@@ -85,16 +86,28 @@ impl Walk {
                 }
                 self.left.set(self.left.get() - 1);
                 self.position.set(at);
-                Step::Item(key.clone(), value.clone())
+                Step::Item(pick(key, value))
             })
         })
     }
 
-    #[inline]
-    fn next(&self, vm: &Vm, reverse: bool) -> PyResult<Option<(Value, Value)>> {
-        match self.step(reverse) {
-            Step::Item(key, value) => Ok(Some((key, value))),
-            Step::End => {
+    #[inline(always)]
+    fn next<R>(
+        &self,
+        vm: &Vm,
+        reverse: bool,
+        pick: impl Fn(&Value, &Value) -> R,
+    ) -> PyResult<Option<R>> {
+        match self.step(reverse, pick) {
+            Step::Item(item) => Ok(Some(item)),
+            end => self.end(vm, end),
+        }
+    }
+
+    #[inline(never)]
+    fn end<R>(&self, vm: &Vm, step: Step<R>) -> PyResult<Option<R>> {
+        match step {
+            Step::Item(_) | Step::End => {
                 drop(self.dict.take());
                 Ok(None)
             }
@@ -130,32 +143,45 @@ impl Walk {
     }
 }
 
-type Pick = fn(&Vm, &Walk, Value, Value) -> PyResult;
-
-fn pick_key(_: &Vm, _: &Walk, key: Value, _: Value) -> PyResult {
-    Ok(key)
+fn key_of(key: &Value, _: &Value) -> Value {
+    key.clone()
 }
 
-fn pick_value(_: &Vm, _: &Walk, _: Value, value: Value) -> PyResult {
+fn value_of(_: &Value, value: &Value) -> Value {
+    value.clone()
+}
+
+fn item_of(key: &Value, value: &Value) -> (Value, Value) {
+    (key.clone(), value.clone())
+}
+
+/// What an iterator over keys or values gives.
+fn alone(_: &Vm, _: &Walk, value: Value) -> PyResult {
     Ok(value)
 }
 
-fn pick_item(vm: &Vm, walk: &Walk, key: Value, value: Value) -> PyResult {
+fn pair(vm: &Vm, walk: &Walk, (key, value): (Value, Value)) -> PyResult {
     Tuple::recycled_pair(vm, &walk.last, key, value)
 }
 
-fn reduce(vm: &Vm, walk: &Walk, reverse: bool, pick: Pick) -> PyResult {
+fn reduce<R>(
+    vm: &Vm,
+    walk: &Walk,
+    reverse: bool,
+    pick: impl Fn(&Value, &Value) -> R,
+    finish: impl Fn(&Vm, &Walk, R) -> PyResult,
+) -> PyResult {
     let iter = vm.builtin("iter")?; // first: looking it up can run Python code
     let walk = walk.fork();
     let mut items = Vec::new();
-    while let Some((key, value)) = walk.next(vm, reverse)? {
-        items.push(pick(vm, &walk, key, value)?)
+    while let Some(item) = walk.next(vm, reverse, &pick)? {
+        items.push(finish(vm, &walk, item)?)
     }
     reduce_iter(vm, iter, vm.new_list(items)?.into_value(), None)
 }
 
 macro_rules! dict_iterator {
-    ($ty:ident $name:literal $make:ident $reverse:literal $pick:ident) => {
+    ($ty:ident $name:literal $make:ident $reverse:literal $pick:ident $finish:ident) => {
         #[pyclass(name = $name, module = "builtins", gc, flags(NO_NEW))]
         pub struct $ty(Walk);
 
@@ -184,8 +210,8 @@ macro_rules! dict_iterator {
 
             #[pyslot]
             fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-                match zelf.0.next(vm, $reverse)? {
-                    Some((key, value)) => $pick(vm, &zelf.0, key, value).map(Some),
+                match zelf.0.next(vm, $reverse, $pick)? {
+                    Some(item) => $finish(vm, &zelf.0, item).map(Some),
                     None => Ok(None),
                 }
             }
@@ -199,7 +225,7 @@ macro_rules! dict_iterator {
             /// Return state information for pickling.
             #[pymethod]
             fn __reduce__(&self, vm: &Vm) -> PyResult {
-                reduce(vm, &self.0, $reverse, $pick)
+                reduce(vm, &self.0, $reverse, $pick, $finish)
             }
         }
     };
@@ -209,13 +235,13 @@ impl DictItemIterator {
     /// The next key and value.
     #[inline]
     pub(crate) fn next_pair(&self, vm: &Vm) -> PyResult<Option<(Value, Value)>> {
-        self.0.next(vm, false)
+        self.0.next(vm, false, item_of)
     }
 }
 
-dict_iterator!(DictKeyIterator "dict_keyiterator" keys false pick_key);
-dict_iterator!(DictValueIterator "dict_valueiterator" values false pick_value);
-dict_iterator!(DictItemIterator "dict_itemiterator" items false pick_item);
-dict_iterator!(DictReverseKeyIterator "dict_reversekeyiterator" reverse_keys true pick_key);
-dict_iterator!(DictReverseValueIterator "dict_reversevalueiterator" reverse_values true pick_value);
-dict_iterator!(DictReverseItemIterator "dict_reverseitemiterator" reverse_items true pick_item);
+dict_iterator!(DictKeyIterator "dict_keyiterator" keys false key_of alone);
+dict_iterator!(DictValueIterator "dict_valueiterator" values false value_of alone);
+dict_iterator!(DictItemIterator "dict_itemiterator" items false item_of pair);
+dict_iterator!(DictReverseKeyIterator "dict_reversekeyiterator" reverse_keys true key_of alone);
+dict_iterator!(DictReverseValueIterator "dict_reversevalueiterator" reverse_values true value_of alone);
+dict_iterator!(DictReverseItemIterator "dict_reverseitemiterator" reverse_items true item_of pair);

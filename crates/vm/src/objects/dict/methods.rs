@@ -4,6 +4,7 @@ use super::{Dict, iterators};
 use crate::function::Args;
 use crate::objects::set::Set;
 use crate::objects::set::core::Core as SetCore;
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{attributes, compare, iterator, object, sequence};
@@ -61,6 +62,13 @@ pub fn merge(vm: &Vm, dict: &Ref<Dict>, other: &Ref<Dict>) -> PyResult<()> {
 fn update_from_pairs(vm: &Vm, dict: &Ref<Dict>, pairs: &Value) -> PyResult<()> {
     let mut i = 0;
     iterator::for_each(vm, pairs, |pair| {
+        if let Some(tuple) = pair.downcast::<Tuple>()
+            && vm.type_of(&pair).is(&vm.types.tuple)
+            && let [key, value] = tuple.items()
+        {
+            i += 1;
+            return dict.set(vm, key, value.clone());
+        }
         let parts = match sequence::collect_or(vm, &pair, "object is not iterable") {
             Err(raised) => {
                 if vm.exception_matches(&vm.types.type_error) {

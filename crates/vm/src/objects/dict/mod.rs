@@ -16,7 +16,7 @@ use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
-use table::{Found, Table};
+use table::{Found, Place, Table};
 
 /// dict() -> new empty dictionary
 /// dict(mapping) -> new dictionary initialized from a mapping object's
@@ -135,23 +135,14 @@ impl Dict {
     /// Finds `key` whose hash is `hash`. Raises what a key's `__eq__` raises.
     #[inline]
     pub(crate) fn find(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<usize>> {
-        if let Some(text) = exact_str(vm, key) {
-            // Exact strings against exact strings need no Python.
-            match self.table.with(|t| t.find_str(text, hash, vm)) {
-                Found::At(index) => return Ok(Some(index)),
-                Found::Absent => return Ok(None),
-                Found::Ask(_) => {}
-            }
-        } else if key.is_small_int() {
-            match self.table.with(|t| t.find_word(key, hash)) {
-                Found::At(index) => return Ok(Some(index)),
-                Found::Absent => return Ok(None),
-                Found::Ask(_) => {}
-            }
+        match self.table.with(|t| t.locate(key, hash, vm)) {
+            Place::At(index) => Ok(Some(index)),
+            Place::Free(_) => Ok(None),
+            Place::Ask => self.find_general(vm, key, hash),
         }
-        self.find_general(vm, key, hash)
     }
 
+    #[cold]
     fn find_general(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<usize>> {
         'restart: loop {
             let changes = self.table.with(|t| t.changes());
@@ -194,10 +185,18 @@ impl Dict {
 
     #[inline]
     pub fn get_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<Value>> {
-        Ok(match self.find(vm, key, hash)? {
-            Some(index) => self.table.with(|t| t.value_at(index)),
-            None => None,
-        })
+        let found = self.table.with(|t| match t.locate(key, hash, vm) {
+            Place::At(index) => Some(t.value_at(index)),
+            Place::Free(_) => Some(None),
+            Place::Ask => None,
+        });
+        match found {
+            Some(value) => Ok(value),
+            None => Ok(match self.find_general(vm, key, hash)? {
+                Some(index) => self.table.with(|t| t.value_at(index)),
+                None => None,
+            }),
+        }
     }
 
     /// The value of a string key.
@@ -235,9 +234,14 @@ impl Dict {
     }
 
     pub fn set_hashed(&self, vm: &Vm, key: &Value, hash: i64, value: Value) -> PyResult<()> {
-        match self.find(vm, key, hash)? {
-            // SAFETY (of both): the old value leaves and is dropped outside, a new entry drops nothing.
+        let index = match self.table.with(|t| t.locate(key, hash, vm)) {
+            Place::At(index) => Some(index),
+            Place::Free(place) => return self.insert_at(vm, place, key, hash, value),
+            Place::Ask => self.find_general(vm, key, hash)?,
+        };
+        match index {
             Some(index) => {
+                // SAFETY: the old value leaves and is dropped outside.
                 let old = unsafe {
                     self.table
                         .with_mut_no_drop(|t| t.replace_value(index, value))
@@ -245,27 +249,54 @@ impl Dict {
                 drop(old);
                 Ok(())
             }
-            None => {
-                let is_str = exact_str(vm, key).is_some();
-                unsafe {
-                    self.table
-                        .with_mut_no_drop(|t| t.insert(key.clone(), hash, value, is_str))
-                }
-                .map_err(|e| vm.no_memory(e))
-            }
+            None => self.insert_absent(vm, key, hash, value),
         }
+    }
+
+    /// Adds a key that a search has just not found: the search ended at `place`.
+    #[inline]
+    fn insert_at(
+        &self,
+        vm: &Vm,
+        place: usize,
+        key: &Value,
+        hash: i64,
+        value: Value,
+    ) -> PyResult<()> {
+        let is_str = exact_str(vm, key).is_some();
+        // SAFETY: a new entry drops nothing.
+        unsafe {
+            self.table
+                .with_mut_no_drop(|t| t.insert_at(place, key.clone(), hash, value, is_str))
+        }
+        .map_err(|e| vm.no_memory(e))
+    }
+
+    fn insert_absent(&self, vm: &Vm, key: &Value, hash: i64, value: Value) -> PyResult<()> {
+        let is_str = exact_str(vm, key).is_some();
+        // SAFETY: as above.
+        unsafe {
+            self.table
+                .with_mut_no_drop(|t| t.insert(key.clone(), hash, value, is_str))
+        }
+        .map_err(|e| vm.no_memory(e))
     }
 
     /// The value of `key`, set to `default` first if there is none.
     pub fn set_default(&self, vm: &Vm, key: &Value, default: Value) -> PyResult<Value> {
         let hash = crate::protocols::hash::key_hash(vm, key)?;
-        if let Some(value) = self.get_hashed(vm, key, hash)? {
+        let index = match self.table.with(|t| t.locate(key, hash, vm)) {
+            Place::At(index) => Some(index),
+            Place::Free(place) => {
+                self.insert_at(vm, place, key, hash, default.clone())?;
+                return Ok(default);
+            }
+            Place::Ask => self.find_general(vm, key, hash)?,
+        };
+        if let Some(value) = index.and_then(|index| self.table.with(|t| t.value_at(index))) {
             return Ok(value);
         }
-        let is_str = exact_str(vm, key).is_some();
-        self.table
-            .with_mut(|t| t.insert(key.clone(), hash, default.clone(), is_str))
-            .map_err(|e| vm.no_memory(e))?;
+        self.insert_absent(vm, key, hash, default.clone())?;
         Ok(default)
     }
 

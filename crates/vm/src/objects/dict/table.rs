@@ -6,6 +6,7 @@
 //! their types' `__eq__` the search says so ([`Found::Ask`]) and the caller asks.
 
 use crate::objects::str_::{self, Str};
+use crate::protocols::compare::quick_eq;
 use crate::vm::Vm;
 use naja_heap::{AllocError, Ref, Value};
 
@@ -22,6 +23,15 @@ pub enum Found {
     Absent,
     /// The key of this entry has the same hash: ask whether it is equal.
     Ask(usize),
+}
+
+/// Where a key is, or would go.
+pub enum Place {
+    At(usize),
+    /// It is not there: the search ended at this place of the index, which was never used.
+    Free(usize),
+    /// Some key of the same hash must be asked whether it is equal.
+    Ask,
 }
 
 #[derive(Default)]
@@ -120,10 +130,10 @@ impl Table {
         }
         match self.width {
             0 => self.index[at] as u32,
-            1 => u16::from_ne_bytes([self.index[at * 2], self.index[at * 2 + 1]]) as u32,
+            1 => u16::from_le_bytes([self.index[at * 2], self.index[at * 2 + 1]]) as u32,
             _ => {
                 let b = &self.index[at * 4..at * 4 + 4];
-                u32::from_ne_bytes([b[0], b[1], b[2], b[3]])
+                u32::from_le_bytes([b[0], b[1], b[2], b[3]])
             }
         }
     }
@@ -136,8 +146,8 @@ impl Table {
         }
         match self.width {
             0 => self.index[at] = to as u8,
-            1 => self.index[at * 2..at * 2 + 2].copy_from_slice(&(to as u16).to_ne_bytes()),
-            _ => self.index[at * 4..at * 4 + 4].copy_from_slice(&to.to_ne_bytes()),
+            1 => self.index[at * 2..at * 2 + 2].copy_from_slice(&(to as u16).to_le_bytes()),
+            _ => self.index[at * 4..at * 4 + 4].copy_from_slice(&to.to_le_bytes()),
         }
     }
 
@@ -226,13 +236,49 @@ impl Table {
         }
     }
 
-    /// As [`Table::next_candidate`] from the start, for a key that equals no other unboxed value than itself.
+    /// The whole search for any key, as far as no class need be asked.
     #[inline]
-    pub fn find_word(&self, key: &Value, hash: i64) -> Found {
-        if self.bits == 0 {
-            return Found::Absent;
+    pub fn locate(&self, key: &Value, hash: i64, vm: &Vm) -> Place {
+        if self.bits <= MIN_BITS {
+            if self.bits == 0 {
+                return Place::Free(0);
+            }
+            let small = &self.small;
+            return self.locate_by(key, hash, vm, |at| small[at & (small.len() - 1)] as usize);
         }
-        self.next_candidate(&mut self.probe(hash), key, hash)
+        let index = &*self.index;
+        match self.width {
+            0 => self.locate_by(key, hash, vm, |at| narrow::<1>(index, at)),
+            1 => self.locate_by(key, hash, vm, |at| narrow::<2>(index, at)),
+            _ => self.locate_by(key, hash, vm, |at| narrow::<4>(index, at)),
+        }
+    }
+
+    #[inline(always)]
+    fn locate_by(&self, key: &Value, hash: i64, vm: &Vm, read: impl Fn(usize) -> usize) -> Place {
+        let mut probe = self.probe(hash);
+        loop {
+            let found = read(probe.place);
+            if found == EMPTY as usize {
+                return Place::Free(probe.place);
+            }
+            // A deleted place's number is none of an entry's.
+            if let Some(entry) = self.entries.get(found.wrapping_sub(2))
+                && let Some(candidate) = &entry.key
+            {
+                if candidate.is(key) {
+                    return Place::At(found - 2);
+                }
+                if entry.hash == hash && !(candidate.is_small_int() && key.is_small_int()) {
+                    match quick_eq(vm, candidate, key) {
+                        Some(true) => return Place::At(found - 2),
+                        Some(false) => {}
+                        None => return Place::Ask,
+                    }
+                }
+            }
+            self.step(&mut probe);
+        }
     }
 
     #[inline(always)]
@@ -281,7 +327,37 @@ impl Table {
         if self.place(probe.place) == EMPTY {
             self.filled += 1
         }
-        self.set_place(probe.place, self.entries.len() as u32 + 2);
+        self.put(probe.place, key, hash, value);
+        Ok(())
+    }
+
+    /// As [`Table::insert`] where [`Table::locate`] has just found this free place.
+    #[inline]
+    pub fn insert_at(
+        &mut self,
+        place: usize,
+        key: Value,
+        hash: i64,
+        value: Value,
+        is_str: bool,
+    ) -> Result<(), AllocError> {
+        let most = usable(self.bits);
+        if self.entries.len() >= most
+            || self.filled as usize >= most
+            || self.entries.len() == self.entries.capacity()
+            || self.len == 0
+        {
+            return self.insert(key, hash, value, is_str);
+        }
+        self.only_str &= is_str;
+        self.filled += 1;
+        self.put(place, key, hash, value);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn put(&mut self, place: usize, key: Value, hash: i64, value: Value) {
+        self.set_place(place, self.entries.len() as u32 + 2);
         self.entries.push(Entry {
             hash,
             key: Some(key),
@@ -289,7 +365,6 @@ impl Table {
         });
         self.len += 1;
         self.touch();
-        Ok(())
     }
 
     /// Takes out entry `index`.
@@ -392,17 +467,16 @@ impl Table {
                 .try_reserve_exact(more)
                 .map_err(|_| AllocError)?;
         }
-        self.index = index.into_boxed_slice();
         self.small.fill(0);
+        match (bits <= MIN_BITS, width) {
+            (true, _) => lay::<1>(&mut self.small, &self.entries),
+            (_, 0) => lay::<1>(&mut index, &self.entries),
+            (_, 1) => lay::<2>(&mut index, &self.entries),
+            _ => lay::<4>(&mut index, &self.entries),
+        }
+        self.index = index.into_boxed_slice();
         self.bits = bits;
         self.width = width;
-        for at in 0..self.entries.len() {
-            let mut probe = self.probe(self.entries[at].hash);
-            while self.place(probe.place) != EMPTY {
-                self.step(&mut probe)
-            }
-            self.set_place(probe.place, at as u32 + 2);
-        }
         self.filled = self.entries.len() as u32;
         self.touch();
         Ok(())
@@ -472,5 +546,32 @@ impl Table {
         self.filled = 0;
         self.touch();
         entries
+    }
+}
+
+/// Place `at` of an index of so many bytes each.
+#[inline(always)]
+fn narrow<const BYTES: usize>(index: &[u8], at: usize) -> usize {
+    let mut word = [0; 8];
+    if let Some(bytes) = index.as_chunks::<BYTES>().0.get(at) {
+        word[..BYTES].copy_from_slice(bytes);
+    }
+    usize::from_le_bytes(word)
+}
+
+/// Fills an index of zeros with the numbers of entries, of which none is a hole.
+fn lay<const BYTES: usize>(index: &mut [u8], entries: &[Entry]) {
+    let places = index.as_chunks_mut::<BYTES>().0;
+    let mask = places.len() - 1;
+    for (number, entry) in entries.iter().enumerate() {
+        let mut perturb = entry.hash as u64;
+        let mut at = perturb as usize & mask;
+        while places.get(at).is_some_and(|place| *place != [0; BYTES]) {
+            perturb >>= 5;
+            at = at.wrapping_mul(5).wrapping_add(perturb as usize).wrapping_add(1) & mask;
+        }
+        if let Some(place) = places.get_mut(at) {
+            place.copy_from_slice(&(number + 2).to_le_bytes()[..BYTES]);
+        }
     }
 }

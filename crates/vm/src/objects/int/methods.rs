@@ -13,6 +13,7 @@ use naja_macros::pymethods;
 use naja_numbers::bigint::{ByteOrder, ParseIntError};
 use naja_numbers::format_spec::{self, Locale};
 use naja_numbers::wtf8;
+use crate::objects::tuple::Tuple;
 use smallvec::SmallVec;
 
 /// Parses text or bytes as an int in `base`; None for other objects. Raises ValueError.
@@ -63,13 +64,18 @@ fn instance(vm: &Vm, cls: &Ref<Type>, value: Value) -> PyResult {
     }
 }
 
-/// A binary operation: on machine integers, else on big ones; NotImplemented for other operands.
+/// A binary operation: on machine integers, on those of 128 bits, else on big ones; NotImplemented for other operands.
 macro_rules! operation {
-    ($vm:ident, $a:ident, $b:ident, |$x:ident, $y:ident| $small:expr, |$p:ident, $q:ident| $big:expr) => {{
+    ($vm:ident, $a:ident, $b:ident, |$x:ident, $y:ident| $small:expr, $wide:expr, |$p:ident, $q:ident| $big:expr) => {{
         if let Some(($x, $y)) = machine($a, $b)
             && let Some(n) = $small
         {
             return $vm.new_int(n);
+        }
+        if let Some(($x, $y)) = wides($a, $b)
+            && let Some(n) = $wide
+        {
+            return $vm.new_wide_int(n);
         }
         match bigs($a, $b) {
             Some(($p, $q)) => {
@@ -221,17 +227,19 @@ impl Int {
 
     #[pyslot]
     fn add(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| x.checked_add(y), |p, q| p + q)
+        operation!(vm, a, b, |x, y| x.checked_add(y), x.checked_add(y), |p, q| &*p
+            + &*q)
     }
 
     #[pyslot]
     fn subtract(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| x.checked_sub(y), |p, q| p - q)
+        operation!(vm, a, b, |x, y| x.checked_sub(y), x.checked_sub(y), |p, q| &*p
+            - &*q)
     }
 
     #[pyslot]
     fn multiply(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| x.checked_mul(y), |p, q| check(
+        operation!(vm, a, b, |x, y| x.checked_mul(y), wide_product(x, y), |p, q| check(
             vm,
             bigint::mul(&p, &q, BIT_LIMIT)
         )?)
@@ -239,7 +247,7 @@ impl Int {
 
     #[pyslot]
     fn floor_divide(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| bigint::floor_div_i64(x, y), |p, q| check(
+        operation!(vm, a, b, |x, y| bigint::floor_div_i64(x, y), wide_divmod(x, y).map(|(q, _)| q), |p, q| check(
             vm,
             bigint::floor_div(&p, &q)
         )?)
@@ -247,7 +255,7 @@ impl Int {
 
     #[pyslot]
     fn remainder(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| bigint::floor_mod_i64(x, y), |p, q| check(
+        operation!(vm, a, b, |x, y| bigint::floor_mod_i64(x, y), wide_divmod(x, y).map(|(_, r)| r), |p, q| check(
             vm,
             bigint::floor_mod(&p, &q)
         )?)
@@ -263,15 +271,18 @@ impl Int {
                 };
                 (vm.new_int(q)?, vm.new_int(r)?)
             }
-            _ => match bigs(a, b) {
-                Some((x, y)) => {
-                    let (q, r) = check(vm, bigint::divmod(&x, &y))?;
-                    (vm.new_bigint(q)?, vm.new_bigint(r)?)
-                }
-                None => return Ok(Value::NOT_IMPLEMENTED),
+            _ => match wides(a, b).and_then(|(x, y)| wide_divmod(x, y)) {
+                Some((q, r)) => (vm.new_wide_int(q)?, vm.new_wide_int(r)?),
+                None => match bigs(a, b) {
+                    Some((x, y)) => {
+                        let (q, r) = check(vm, bigint::divmod(&x, &y))?;
+                        (vm.new_bigint(q)?, vm.new_bigint(r)?)
+                    }
+                    None => return Ok(Value::NOT_IMPLEMENTED),
+                },
             },
         };
-        Ok(vm.new_tuple(vec![q, r])?.into_value())
+        Tuple::pair(vm, q, r)
     }
 
     #[pyslot]
@@ -321,6 +332,11 @@ impl Int {
         {
             return vm.new_int(n);
         }
+        if let (Some(x), Some(y @ 0..=126)) = (wide(a), b.as_small_int())
+            && x << y >> y == x
+        {
+            return vm.new_wide_int(x << y);
+        }
         match bigs(a, b) {
             Some((x, y)) => vm.new_bigint(check(vm, bigint::shl(&x, &y, BIT_LIMIT))?),
             None => Ok(Value::NOT_IMPLEMENTED),
@@ -334,6 +350,9 @@ impl Int {
         {
             return vm.new_int(bigint::shr_i64(x, y));
         }
+        if let (Some(x), Some(y @ 0..)) = (wide(a), b.as_small_int()) {
+            return vm.new_wide_int(x >> y.min(127));
+        }
         match bigs(a, b) {
             Some((x, y)) => vm.new_bigint(check(vm, bigint::shr(&x, &y))?),
             None => Ok(Value::NOT_IMPLEMENTED),
@@ -342,24 +361,24 @@ impl Int {
 
     #[pyslot]
     fn and(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| Some(x & y), |p, q| p & q)
+        operation!(vm, a, b, |x, y| Some(x & y), Some(x & y), |p, q| &*p & &*q)
     }
 
     #[pyslot]
     fn or(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| Some(x | y), |p, q| p | q)
+        operation!(vm, a, b, |x, y| Some(x | y), Some(x | y), |p, q| &*p | &*q)
     }
 
     #[pyslot]
     fn xor(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| Some(x ^ y), |p, q| p ^ q)
+        operation!(vm, a, b, |x, y| Some(x ^ y), Some(x ^ y), |p, q| &*p ^ &*q)
     }
 
     #[pyslot]
     fn negative(zelf: &Value, vm: &Vm) -> PyResult {
-        match (as_i64(zelf).and_then(i64::checked_neg), to_big(zelf)) {
-            (Some(n), _) => vm.new_int(n),
-            (None, Some(n)) => vm.new_bigint(-n),
+        match (wide(zelf), big(zelf)) {
+            (Some(n), _) => vm.new_wide_int(-n),
+            (None, Some(n)) => vm.new_bigint(-&*n),
             (None, None) => Ok(Value::NOT_IMPLEMENTED),
         }
     }
@@ -379,9 +398,9 @@ impl Int {
 
     #[pyslot]
     fn invert(zelf: &Value, vm: &Vm) -> PyResult {
-        match (as_i64(zelf), to_big(zelf)) {
-            (Some(n), _) => vm.new_int(!n),
-            (None, Some(n)) => vm.new_bigint(!n),
+        match (wide(zelf), big(zelf)) {
+            (Some(n), _) => vm.new_wide_int(!n),
+            (None, Some(n)) => vm.new_bigint(!n.into_owned()),
             (None, None) => Ok(Value::NOT_IMPLEMENTED),
         }
     }
@@ -420,7 +439,7 @@ impl Int {
     /// 6
     #[pymethod]
     fn bit_length(zelf: &Value, vm: &Vm) -> PyResult {
-        match (as_i64(zelf), to_big(zelf)) {
+        match (as_i64(zelf), big(zelf)) {
             (Some(n), _) => vm.new_int(bigint::bit_length_i64(n) as i64),
             (None, Some(n)) => vm.new_int(bigint::bit_length(&n) as i64),
             (None, None) => Err(vm.type_error("not an int")),
@@ -681,6 +700,9 @@ impl Int {
 impl Int {
     /// The absolute value of an int that is negative or big.
     fn negative_if(vm: &Vm, zelf: &Value) -> PyResult {
+        if let Some(n) = wide(zelf) {
+            return vm.new_wide_int(n.abs());
+        }
         match to_big(zelf) {
             Some(n) if bigint::is_negative(&n) => vm.new_bigint(-n),
             Some(n) => vm.new_bigint(n),

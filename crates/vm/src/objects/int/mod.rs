@@ -14,6 +14,7 @@ use error::check;
 use naja_heap::Value;
 use naja_macros::pyclass;
 use naja_numbers::bigint;
+use std::borrow::Cow;
 
 /// int([x]) -> integer
 /// int(x, base=10) -> integer
@@ -102,9 +103,16 @@ impl Vm {
         }
     }
 
-    #[cold]
     fn boxed_int(&self, value: IBig) -> PyResult {
         Ok(self.new_object(Int { value })?.into_value())
+    }
+
+    /// The int `n`. Raises MemoryError.
+    pub(crate) fn new_wide_int(&self, n: i128) -> PyResult {
+        match i64::try_from(n).ok().and_then(Value::try_int) {
+            Some(value) => Ok(value),
+            None => self.boxed_int(IBig::from(n)),
+        }
     }
 
     /// An int of any size, unboxed if it fits. Raises MemoryError.
@@ -128,13 +136,75 @@ fn machine(a: &Value, b: &Value) -> Option<(i64, i64)> {
     Some((as_i64(a)?, as_i64(b)?))
 }
 
-/// Both operands as big integers; None unless both are ints.
-fn bigs(a: &Value, b: &Value) -> Option<(IBig, IBig)> {
-    if is_int(a) && is_int(b) {
-        Some((to_big(a)?, to_big(b)?))
-    } else {
-        None
+/// The value of an int or bool that fits 128 bits.
+#[inline]
+fn wide(value: &Value) -> Option<i128> {
+    if let Some(n) = value.as_small_int() {
+        return Some(n as i128);
     }
+    match value.downcast::<Int>() {
+        Some(int) => wide_of(&int.value),
+        None => value.is_bool().then_some(value.is_true() as i128),
+    }
+}
+
+#[inline]
+fn wide_of(value: &IBig) -> Option<i128> {
+    let (sign, words) = value.as_sign_words();
+    let magnitude = match *words {
+        [] => 0,
+        [low] => low as i128,
+        [low, high] if high < 1 << 63 => (high as i128) << 64 | low as i128,
+        _ => return None,
+    };
+    Some(match sign {
+        dashu_int::Sign::Negative => -magnitude,
+        dashu_int::Sign::Positive => magnitude,
+    })
+}
+
+/// Both operands as integers of 128 bits, if they are.
+#[inline]
+fn wides(a: &Value, b: &Value) -> Option<(i128, i128)> {
+    Some((wide(a)?, wide(b)?))
+}
+
+/// A factor below 2^63 in magnitude and any other one, multiplied where 128 bits are enough.
+fn wide_product(x: i128, y: i128) -> Option<i128> {
+    match (i64::try_from(x), i64::try_from(y)) {
+        (Ok(_), Ok(_)) => Some(x * y),
+        _ => x.checked_mul(y),
+    }
+}
+
+/// `x // y` and `x % y`, for y that is not zero; None where the quotient does not fit.
+fn wide_divmod(x: i128, y: i128) -> Option<(i128, i128)> {
+    let (q, r) = match (u64::try_from(x.unsigned_abs()), u64::try_from(y.unsigned_abs())) {
+        (Ok(a), Ok(b)) if b != 0 => {
+            let (q, r) = ((a / b) as i128, (a % b) as i128);
+            let q = if (x < 0) != (y < 0) { -q } else { q };
+            (q, if x < 0 { -r } else { r })
+        }
+        _ => (x.checked_div(y)?, x.checked_rem(y)?),
+    };
+    Some(match r != 0 && (r < 0) != (y < 0) {
+        true => (q - 1, r + y),
+        false => (q, r),
+    })
+}
+
+/// An operand of an operation on big integers.
+fn big(value: &Value) -> Option<Cow<'_, IBig>> {
+    match value.downcast::<Int>() {
+        Some(int) => Some(Cow::Borrowed(&int.value)),
+        None => to_big(value).map(Cow::Owned),
+    }
+}
+
+/// Both operands as big integers; None unless both are ints.
+#[allow(clippy::type_complexity)]
+fn bigs<'a>(a: &'a Value, b: &'a Value) -> Option<(Cow<'a, IBig>, Cow<'a, IBig>)> {
+    Some((big(a)?, big(b)?))
 }
 
 /// A check for long computations: stops when a signal handler has raised.
@@ -147,6 +217,9 @@ pub fn to_decimal(vm: &Vm, value: &Value) -> PyResult<String> {
     if let Some(n) = as_i64(value) {
         return Ok(n.to_string());
     }
+    if let Some(n) = wide(value) {
+        return Ok(wide_decimal(n));
+    }
     match value.downcast::<Int>() {
         Some(i) => check(
             vm,
@@ -157,6 +230,19 @@ pub fn to_decimal(vm: &Vm, value: &Value) -> PyResult<String> {
             ),
         ),
         None => Err(vm.system_error("an int without a value")),
+    }
+}
+
+/// `str(n)`, nineteen digits at a time.
+fn wide_decimal(n: i128) -> String {
+    const STEP: u128 = 10_000_000_000_000_000_000;
+    let magnitude = n.unsigned_abs();
+    let sign = if n < 0 { "-" } else { "" };
+    let (high, low) = ((magnitude / STEP), (magnitude % STEP) as u64);
+    match (high / STEP, u64::try_from(high)) {
+        (0, Ok(0)) => format!("{sign}{low}"),
+        (0, Ok(high)) => format!("{sign}{high}{low:019}"),
+        (top, _) => format!("{sign}{top}{:019}{low:019}", (high % STEP) as u64),
     }
 }
 
@@ -206,6 +292,9 @@ pub fn decimal_digits(n: i64) -> Digits {
 /// Comparison of two ints; None unless both are.
 fn compare(a: &Value, b: &Value, op: CompareOp) -> Option<Value> {
     if let Some((x, y)) = machine(a, b) {
+        return Some(Value::from_bool(op.holds(x.cmp(&y))));
+    }
+    if let Some((x, y)) = wides(a, b) {
         return Some(Value::from_bool(op.holds(x.cmp(&y))));
     }
     let (x, y) = bigs(a, b)?;

@@ -68,6 +68,12 @@ impl List {
         })
     }
 
+    /// Lends the items to be moved about. The closure must run no Python.
+    #[inline]
+    pub fn arrange<R>(&self, f: impl FnOnce(&mut [Value]) -> R) -> R {
+        self.items.with_mut(|items| f(items))
+    }
+
     /// Replaces item `index`; says whether there was one.
     #[inline]
     pub fn set(&self, index: usize, value: Value) -> bool {

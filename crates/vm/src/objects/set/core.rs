@@ -108,6 +108,9 @@ impl Core {
 
     #[inline]
     pub fn contains_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<bool> {
+        if let Some(found) = self.table.with(|t| t.has(key, hash, vm)) {
+            return Ok(found);
+        }
         Ok(matches!(self.find(vm, key, hash)?, Found::At(_)))
     }
 
@@ -173,6 +176,25 @@ impl Core {
                 .table
                 .with_mut(|t| other.table.with(|o| t.copy_from(o)))
                 .map_err(|e| vm.no_memory(e));
+        }
+        // As far as no element need be asked; adding one again does nothing.
+        let quick = other.table.with(|other| {
+            // SAFETY: putting an element in an unused place drops nothing.
+            unsafe {
+                self.table.with_mut_no_drop(|t| {
+                    for slot in other.slots() {
+                        if let Some(key) = &slot.key
+                            && let Err(e) = t.put(key, slot.hash, vm)?
+                        {
+                            return Some(Err(e));
+                        }
+                    }
+                    Some(Ok(()))
+                })
+            }
+        });
+        if let Some(result) = quick {
+            return result.map_err(|e| vm.no_memory(e));
         }
         let mut position = 0;
         while let Some((key, hash)) = other.next(&mut position) {
@@ -360,12 +382,10 @@ impl Core {
         self.table.with(|own| {
             other.table.with(|table| {
                 for slot in own.slots() {
-                    if let Some(key) = &slot.key {
-                        match table.search(&mut table.probe(slot.hash), key, slot.hash, vm) {
-                            Found::At(_) => {}
-                            Found::Absent(_) => return Some(false),
-                            Found::Ask(_) => return None,
-                        }
+                    if let Some(key) = &slot.key
+                        && !table.has(key, slot.hash, vm)?
+                    {
+                        return Some(false);
                     }
                 }
                 Some(true)
@@ -380,11 +400,8 @@ impl Core {
             other.table.with(|table| {
                 for slot in own.slots() {
                     let Some(key) = &slot.key else { continue };
-                    let found = match table.search(&mut table.probe(slot.hash), key, slot.hash, vm)
-                    {
-                        Found::At(_) => true,
-                        Found::Absent(_) => false,
-                        Found::Ask(_) => return Ok(false),
+                    let Some(found) = table.has(key, slot.hash, vm) else {
+                        return Ok(false);
                     };
                     if found == common {
                         // Elements of one set differ from each other: the place is the first that is unused.

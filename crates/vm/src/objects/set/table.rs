@@ -190,6 +190,30 @@ impl SetTable {
         }
     }
 
+    /// Whether an element is there; None where a comparison would have to be asked.
+    #[inline]
+    pub fn has(&self, key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
+        // The first place decides most often.
+        let slots = self.slots();
+        if let Some(slot) = slots.get(hash as usize & (slots.len() - 1)) {
+            match &slot.key {
+                Some(candidate) if candidate.is(key) => return Some(true),
+                None if slot.hash == UNUSED => return Some(false),
+                _ => {}
+            }
+        }
+        self.has_elsewhere(key, hash, vm)
+    }
+
+    #[inline(never)]
+    fn has_elsewhere(&self, key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
+        match self.search(&mut self.probe(hash), key, hash, vm) {
+            Found::At(_) => Some(true),
+            Found::Absent(_) => Some(false),
+            Found::Ask(_) => None,
+        }
+    }
+
     /// Where an element of that hash goes which is known to be absent, in a table without marks.
     #[inline]
     pub fn free_place(&self, hash: i64) -> usize {

@@ -93,6 +93,42 @@ pub(crate) fn repr_items(
     result
 }
 
+impl Tuple {
+    /// The hash, kept once computed. Raises what the items' hashes raise.
+    #[inline]
+    pub(crate) fn hash_items(&self, vm: &Vm) -> PyResult<i64> {
+        if self.hash.get() != -1 {
+            return Ok(self.hash.get());
+        }
+        self.compute_hash(vm)
+    }
+
+    fn compute_hash(&self, vm: &Vm) -> PyResult<i64> {
+
+        // xxHash as in Objects/tupleobject.c
+        const P1: u64 = 11400714785074694791;
+        const P2: u64 = 14029467366897019727;
+        const P5: u64 = 2870177450012600261;
+        vm.check_stack()?;
+        let mut acc = P5;
+        for item in self.items() {
+            let lane = hash::hash(vm, item)? as u64;
+            acc = acc
+                .wrapping_add(lane.wrapping_mul(P2))
+                .rotate_left(31)
+                .wrapping_mul(P1);
+        }
+        acc = acc.wrapping_add(self.len() as u64 ^ (P5 ^ 3527539));
+        let h = if acc == u64::MAX {
+            1546275796
+        } else {
+            acc as i64
+        };
+        self.hash.set(h);
+        Ok(h)
+    }
+}
+
 #[pymethods]
 impl Tuple {
     #[pyslot(sig = "(iterable=(), /)")]
@@ -147,30 +183,7 @@ impl Tuple {
 
     #[pyslot]
     fn hash(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
-        if zelf.hash.get() != -1 {
-            return Ok(zelf.hash.get());
-        }
-        // xxHash as in Objects/tupleobject.c
-        const P1: u64 = 11400714785074694791;
-        const P2: u64 = 14029467366897019727;
-        const P5: u64 = 2870177450012600261;
-        vm.check_stack()?;
-        let mut acc = P5;
-        for item in zelf.items() {
-            let lane = hash::hash(vm, item)? as u64;
-            acc = acc
-                .wrapping_add(lane.wrapping_mul(P2))
-                .rotate_left(31)
-                .wrapping_mul(P1);
-        }
-        acc = acc.wrapping_add(zelf.len() as u64 ^ (P5 ^ 3527539));
-        let h = if acc == u64::MAX {
-            1546275796
-        } else {
-            acc as i64
-        };
-        zelf.hash.set(h);
-        Ok(h)
+        zelf.hash_items(vm)
     }
 
     #[pyslot]
@@ -389,20 +402,15 @@ impl TupleIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
-        let Some(tuple) = zelf.tuple.get() else {
-            return Ok(None);
-        };
         let index = zelf.index.get();
-        match tuple.get(index) {
-            Some(item) => {
-                zelf.index.set(index + 1);
-                Ok(Some(item.clone()))
-            }
-            None => {
-                drop(zelf.tuple.take());
-                Ok(None)
-            }
+        let item = zelf
+            .tuple
+            .with(|tuple| tuple.as_ref().and_then(|tuple| tuple.get(index).cloned()));
+        match item {
+            Some(_) => zelf.index.set(index + 1),
+            None => drop(zelf.tuple.take()),
         }
+        Ok(item)
     }
 
     /// Private method returning an estimate of len(list(it)).
