@@ -55,39 +55,35 @@ fn check(vm: &Vm, heap: &List, len: usize) -> PyResult<()> {
     }
 }
 
+/// Whether the item at `a` goes before that at `b`. Raises RuntimeError where comparing them changed the heap's length.
+#[inline]
+fn goes_before(vm: &Vm, heap: &List, a: usize, b: usize, order: Order) -> PyResult<bool> {
+    let quick = heap.look(|items| order.quick(vm, items.get(a)?, items.get(b)?));
+    match quick {
+        Some(before) => Ok(before),
+        None => ask(vm, heap, a, b, order),
+    }
+}
+
+#[inline(never)]
+fn ask(vm: &Vm, heap: &List, a: usize, b: usize, order: Order) -> PyResult<bool> {
+    let len = heap.len();
+    let before = order.before(vm, &item(vm, heap, a)?, &item(vm, heap, b)?)?;
+    check(vm, heap, len)?;
+    Ok(before)
+}
+
 /// Moves the item at `at` towards the front until its parent goes before it.
 fn sift_down(vm: &Vm, heap: &List, start: usize, mut at: usize, order: Order) -> PyResult<()> {
-    let len = heap.len();
-    loop {
-        // Without giving the list out as far as no class need be asked.
-        let whole = heap.arrange(|items| {
-            while at > start {
-                let parent = (at - 1) / 2;
-                let (Some(new), Some(old)) = (items.get(at), items.get(parent)) else {
-                    return false;
-                };
-                match order.quick(vm, new, old) {
-                    Some(true) => items.swap(at, parent),
-                    Some(false) => return true,
-                    None => return false,
-                }
-                at = parent;
-            }
-            true
-        });
-        if whole {
-            return Ok(());
-        }
+    while at > start {
         let parent = (at - 1) / 2;
-        let (new, old) = (item(vm, heap, at)?, item(vm, heap, parent)?);
-        let before = order.before(vm, &new, &old)?;
-        check(vm, heap, len)?;
-        if !before {
-            return Ok(());
+        if !goes_before(vm, heap, at, parent, order)? {
+            break;
         }
         heap.swap(at, parent);
         at = parent;
     }
+    Ok(())
 }
 
 /// Moves the item at `start` to a leaf, children up, then back to where it belongs.
@@ -98,36 +94,10 @@ fn sift_up(vm: &Vm, heap: &List, start: usize, order: Order) -> PyResult<()> {
     }
     let mut at = start;
     while at < len / 2 {
-        let whole = heap.arrange(|items| {
-            while at < len / 2 {
-                let mut child = 2 * at + 1;
-                if child + 1 < len {
-                    let (Some(left), Some(right)) = (items.get(child), items.get(child + 1)) else {
-                        return false;
-                    };
-                    // Of two equal children the right one moves, as the comparison is "left before right".
-                    match order.quick(vm, left, right) {
-                        Some(left_first) => child += usize::from(!left_first),
-                        None => return false,
-                    }
-                }
-                if child >= items.len() {
-                    return false;
-                }
-                items.swap(at, child);
-                at = child;
-            }
-            true
-        });
-        if whole {
-            break;
-        }
         let mut child = 2 * at + 1;
         if child + 1 < len {
-            let (left, right) = (item(vm, heap, child)?, item(vm, heap, child + 1)?);
-            let left_first = order.before(vm, &left, &right)?;
-            check(vm, heap, len)?;
-            child += usize::from(!left_first);
+            // Of two equal children the right one moves, as the comparison is "left before right".
+            child += usize::from(!goes_before(vm, heap, child, child + 1, order)?);
         }
         heap.swap(at, child);
         at = child;

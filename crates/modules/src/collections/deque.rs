@@ -7,7 +7,7 @@ use super::{class_of, state_of};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::protocols::compare::{self, CompareOp};
-use naja_vm::protocols::{iterator, number, object};
+use naja_vm::protocols::{iterator, number, object, sequence};
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Traverse, Visitor, Vm};
 use std::cell::Cell;
@@ -95,6 +95,18 @@ impl Deque {
                 zelf.push(vm, item, left)?
             }
             return Ok(());
+        }
+        let ty = vm.type_of(iterable);
+        if !left
+            && zelf.maxlen.get().is_none()
+            && (ty.is(&vm.types.list) || ty.is(&vm.types.tuple))
+        {
+            let new = sequence::collect(vm, iterable)?;
+            let added = zelf.items.with_mut(|items| {
+                items.try_reserve(new.len()).is_ok().then(|| items.extend(new))
+            });
+            zelf.changed();
+            return added.ok_or_else(|| vm.memory_error(""));
         }
         let items = iterator::iter(vm, iterable)?;
         while let Some(item) = iterator::next(vm, &items)? {

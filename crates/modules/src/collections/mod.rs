@@ -51,11 +51,13 @@ fn count_in_dict(vm: &Vm, dict: &Ref<Dict>, items: &Value) -> PyResult<()> {
     let one = Value::small_int(1);
     while let Some(key) = iterator::next(vm, items)? {
         let hash = hash::key_hash(vm, &key)?;
-        let count = match dict.get_hashed(vm, &key, hash)? {
-            Some(old) => number::add(vm, &old, &one)?,
-            None => one.clone(),
-        };
-        dict.set_hashed(vm, &key, hash, count)?;
+        if !dict.count_up(vm, &key, hash)? {
+            let count = match dict.get_hashed(vm, &key, hash)? {
+                Some(old) => number::add(vm, &old, &one)?,
+                None => one.clone(),
+            };
+            dict.set_hashed(vm, &key, hash, count)?;
+        }
         vm.check_signals()?;
     }
     Ok(())

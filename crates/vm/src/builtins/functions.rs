@@ -146,6 +146,24 @@ fn extreme(vm: &Vm, args: Args, name: &str, op: CompareOp) -> PyResult {
 
 /// An int in base 2, 8 or 16 with its prefix.
 fn in_base(vm: &Vm, value: &Value, base: u32) -> PyResult<String> {
+    if let Some(n) = value.as_small_int() {
+        let (bits, letter) = match base {
+            2 => (1, b'b'),
+            8 => (3, b'o'),
+            _ => (4, b'x'),
+        };
+        let (mut text, mut rest) = (Vec::with_capacity(67), n.unsigned_abs());
+        while rest > 0 || text.is_empty() {
+            text.push(b"0123456789abcdef"[rest as usize & ((1 << bits) - 1)]);
+            rest >>= bits;
+        }
+        text.extend_from_slice(&[letter, b'0']);
+        if n < 0 {
+            text.push(b'-');
+        }
+        text.reverse();
+        return Ok(String::from_utf8(text).unwrap_or_default());
+    }
     let n: IBig = number::index_big(vm, value)?;
     let digits = match base {
         2 => format!("{n:b}"),

@@ -142,7 +142,7 @@ impl Dict {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn find_general(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<usize>> {
         'restart: loop {
             let changes = self.table.with(|t| t.changes());
@@ -280,6 +280,26 @@ impl Dict {
                 .with_mut_no_drop(|t| t.insert(key.clone(), hash, value, is_str))
         }
         .map_err(|e| vm.no_memory(e))
+    }
+
+    /// Adds one to the count that `key` has, if it is a plain int; 1 where there is none. Says whether it could.
+    pub fn count_up(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<bool> {
+        match self.table.with(|t| t.locate(key, hash, vm)) {
+            Place::Free(place) => {
+                self.insert_at(vm, place, key, hash, Value::small_int(1))?;
+                Ok(true)
+            }
+            // SAFETY: an unboxed int takes the place of another.
+            Place::At(index) => Ok(unsafe {
+                self.table.with_mut_no_drop(|t| {
+                    let old = t.entries().get(index).map(|entry| &entry.value);
+                    let count = old.and_then(Value::as_small_int);
+                    let new = count.and_then(|n| Value::try_int(n + 1));
+                    new.map(|new| t.replace_value(index, new)).is_some()
+                })
+            }),
+            Place::Ask => Ok(false),
+        }
     }
 
     /// The value of `key`, set to `default` first if there is none.

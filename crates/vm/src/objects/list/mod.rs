@@ -68,10 +68,10 @@ impl List {
         })
     }
 
-    /// Lends the items to be moved about. The closure must run no Python.
+    /// Lends the items. The closure must run no Python.
     #[inline]
-    pub fn arrange<R>(&self, f: impl FnOnce(&mut [Value]) -> R) -> R {
-        self.items.with_mut(|items| f(items))
+    pub fn look<R>(&self, f: impl FnOnce(&[Value]) -> R) -> R {
+        self.items.with(|items| f(items))
     }
 
     /// Replaces item `index`; says whether there was one.
