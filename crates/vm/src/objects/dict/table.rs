@@ -28,7 +28,8 @@ pub enum Found {
 /// Where a key is, or would go.
 pub enum Place {
     At(usize),
-    /// It is not there: the search ended at this place of the index, which was never used.
+    /// It is not there: it would go to this place of the index, the first one that is deleted, or else that where the search
+    /// ended.
     Free(usize),
     /// Some key of the same hash must be asked whether it is equal.
     Ask,
@@ -257,10 +258,14 @@ impl Table {
     #[inline(always)]
     fn locate_by(&self, key: &Value, hash: i64, vm: &Vm, read: impl Fn(usize) -> usize) -> Place {
         let mut probe = self.probe(hash);
+        let mut deleted = None;
         loop {
             let found = read(probe.place);
             if found == EMPTY as usize {
-                return Place::Free(probe.place);
+                return Place::Free(deleted.unwrap_or(probe.place));
+            }
+            if found == DELETED as usize && deleted.is_none() {
+                deleted = Some(probe.place);
             }
             // A deleted place's number is none of an entry's.
             if let Some(entry) = self.entries.get(found.wrapping_sub(2))
@@ -350,7 +355,7 @@ impl Table {
             return self.insert(key, hash, value, is_str);
         }
         self.only_str &= is_str;
-        self.filled += 1;
+        self.filled += u32::from(self.place(place) == EMPTY);
         self.put(place, key, hash, value);
         Ok(())
     }
