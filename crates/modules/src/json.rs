@@ -235,7 +235,9 @@ impl<'a> Keys<'a> {
         let word = |bytes: Option<&[u8; 8]>| bytes.map(|b| u64::from_le_bytes(*b));
         let hash = match (word(key.first_chunk()), word(key.last_chunk())) {
             (Some(first), Some(last)) => first ^ last.rotate_left(29),
-            _ => key.iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte)),
+            _ => key
+                .iter()
+                .fold(0, |hash, byte| hash << 8 | u64::from(*byte)),
         };
         let mixed = (hash ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         &mut self.0[(mixed >> 58) as usize % Keys::PLACES]

@@ -97,13 +97,14 @@ impl Deque {
             return Ok(());
         }
         let ty = vm.type_of(iterable);
-        if !left
-            && zelf.maxlen.get().is_none()
-            && (ty.is(&vm.types.list) || ty.is(&vm.types.tuple))
+        if !left && zelf.maxlen.get().is_none() && (ty.is(&vm.types.list) || ty.is(&vm.types.tuple))
         {
             let new = sequence::collect(vm, iterable)?;
             let added = zelf.items.with_mut(|items| {
-                items.try_reserve(new.len()).is_ok().then(|| items.extend(new))
+                items
+                    .try_reserve(new.len())
+                    .is_ok()
+                    .then(|| items.extend(new))
             });
             zelf.changed();
             return added.ok_or_else(|| vm.memory_error(""));

@@ -188,8 +188,14 @@ fn number_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
     match (big(vm, a), big(vm, b)) {
         (Some(x), Some(y)) => Some(x.cmp(y)),
         // A boxed int is beyond all that are not.
-        (Some(x), None) => { int(b)?; beyond(x) },
-        (None, Some(y)) => { int(a)?; beyond(y).map(Ordering::reverse) },
+        (Some(x), None) => {
+            int(b)?;
+            beyond(x)
+        }
+        (None, Some(y)) => {
+            int(a)?;
+            beyond(y).map(Ordering::reverse)
+        }
         (None, None) => None,
     }
 }
@@ -297,9 +303,9 @@ fn quick_eq_rare(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
 fn eq_rare(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<bool> {
     match (sequence(vm, a), sequence(vm, b)) {
         (Items::Tuple(x), Items::Tuple(y)) => items_eq(vm, x, y, depth),
-        (Items::List(x), Items::List(y)) => {
-            x.items.with(|x| y.items.with(|y| items_eq(vm, x, y, depth)))
-        }
+        (Items::List(x), Items::List(y)) => x
+            .items
+            .with(|x| y.items.with(|y| items_eq(vm, x, y, depth))),
         (Items::None, Items::None) => {
             if let Some(order) = number_order(vm, a, b) {
                 return Some(order.is_eq());

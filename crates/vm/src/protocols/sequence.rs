@@ -141,7 +141,10 @@ fn copied(vm: &Vm, iterable: &Value) -> Option<PyResult<Vec<Value>>> {
     }
     let keys = |dict: &Dict| {
         dict.table.with(|table| {
-            let keys = table.entries().iter().filter_map(|entry| entry.key.as_ref());
+            let keys = table
+                .entries()
+                .iter()
+                .filter_map(|entry| entry.key.as_ref());
             filled(vm, table.len(), keys)
         })
     };
@@ -171,7 +174,11 @@ fn copied(vm: &Vm, iterable: &Value) -> Option<PyResult<Vec<Value>>> {
     if ty.is(vm.class::<DictItems>()) {
         let items = iterable.downcast::<DictItems>()?.dict().items_vec();
         let pairs = items.into_iter();
-        return Some(pairs.map(|(key, value)| Tuple::pair(vm, key, value)).collect());
+        return Some(
+            pairs
+                .map(|(key, value)| Tuple::pair(vm, key, value))
+                .collect(),
+        );
     }
     None
 }

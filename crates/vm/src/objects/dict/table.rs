@@ -573,7 +573,11 @@ fn lay<const BYTES: usize>(index: &mut [u8], entries: &[Entry]) {
         let mut at = perturb as usize & mask;
         while places.get(at).is_some_and(|place| *place != [0; BYTES]) {
             perturb >>= 5;
-            at = at.wrapping_mul(5).wrapping_add(perturb as usize).wrapping_add(1) & mask;
+            at = at
+                .wrapping_mul(5)
+                .wrapping_add(perturb as usize)
+                .wrapping_add(1)
+                & mask;
         }
         if let Some(place) = places.get_mut(at) {
             place.copy_from_slice(&(number + 2).to_le_bytes()[..BYTES]);

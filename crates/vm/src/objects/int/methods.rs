@@ -6,6 +6,7 @@ use crate::function::Args;
 use crate::objects::buffer::Buffer;
 use crate::objects::bytes::Bytes;
 use crate::objects::str_::{self, Str};
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::protocols::sequence;
 use naja_heap::Ref;
@@ -13,7 +14,6 @@ use naja_macros::pymethods;
 use naja_numbers::bigint::{ByteOrder, ParseIntError};
 use naja_numbers::format_spec::{self, Locale};
 use naja_numbers::wtf8;
-use crate::objects::tuple::Tuple;
 use smallvec::SmallVec;
 
 /// Parses text or bytes as an int in `base`; None for other objects. Raises ValueError.
@@ -227,38 +227,62 @@ impl Int {
 
     #[pyslot]
     fn add(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| x.checked_add(y), x.checked_add(y), |p, q| &*p
-            + &*q)
+        operation!(
+            vm,
+            a,
+            b,
+            |x, y| x.checked_add(y),
+            x.checked_add(y),
+            |p, q| &*p + &*q
+        )
     }
 
     #[pyslot]
     fn subtract(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| x.checked_sub(y), x.checked_sub(y), |p, q| &*p
-            - &*q)
+        operation!(
+            vm,
+            a,
+            b,
+            |x, y| x.checked_sub(y),
+            x.checked_sub(y),
+            |p, q| &*p - &*q
+        )
     }
 
     #[pyslot]
     fn multiply(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| x.checked_mul(y), wide_product(x, y), |p, q| check(
+        operation!(
             vm,
-            bigint::mul(&p, &q, BIT_LIMIT)
-        )?)
+            a,
+            b,
+            |x, y| x.checked_mul(y),
+            wide_product(x, y),
+            |p, q| check(vm, bigint::mul(&p, &q, BIT_LIMIT))?
+        )
     }
 
     #[pyslot]
     fn floor_divide(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| bigint::floor_div_i64(x, y), wide_divmod(x, y).map(|(q, _)| q), |p, q| check(
+        operation!(
             vm,
-            bigint::floor_div(&p, &q)
-        )?)
+            a,
+            b,
+            |x, y| bigint::floor_div_i64(x, y),
+            wide_divmod(x, y).map(|(q, _)| q),
+            |p, q| check(vm, bigint::floor_div(&p, &q))?
+        )
     }
 
     #[pyslot]
     fn remainder(vm: &Vm, a: &Value, b: &Value) -> PyResult {
-        operation!(vm, a, b, |x, y| bigint::floor_mod_i64(x, y), wide_divmod(x, y).map(|(_, r)| r), |p, q| check(
+        operation!(
             vm,
-            bigint::floor_mod(&p, &q)
-        )?)
+            a,
+            b,
+            |x, y| bigint::floor_mod_i64(x, y),
+            wide_divmod(x, y).map(|(_, r)| r),
+            |p, q| check(vm, bigint::floor_mod(&p, &q))?
+        )
     }
 
     #[pyslot]

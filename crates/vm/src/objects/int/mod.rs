@@ -179,7 +179,10 @@ fn wide_product(x: i128, y: i128) -> Option<i128> {
 
 /// `x // y` and `x % y`, for y that is not zero; None where the quotient does not fit.
 fn wide_divmod(x: i128, y: i128) -> Option<(i128, i128)> {
-    let (q, r) = match (u64::try_from(x.unsigned_abs()), u64::try_from(y.unsigned_abs())) {
+    let (q, r) = match (
+        u64::try_from(x.unsigned_abs()),
+        u64::try_from(y.unsigned_abs()),
+    ) {
         (Ok(a), Ok(b)) if b != 0 => {
             let (q, r) = ((a / b) as i128, (a % b) as i128);
             let q = if (x < 0) != (y < 0) { -q } else { q };

@@ -86,7 +86,11 @@ fn permute(mut values: Vec<Value>, places: &[Entry]) -> Vec<Value> {
 fn sorted_places(vm: &Vm, keys: &[Value], reverse: bool) -> PyResult<Vec<Entry>> {
     let (kind, inner) = kind_of(vm, keys);
     let word = |(place, key): (usize, &Value)| {
-        let key = if inner { first(vm, key).unwrap_or(key) } else { key };
+        let key = if inner {
+            first(vm, key).unwrap_or(key)
+        } else {
+            key
+        };
         (word(vm, key, kind), place as u32)
     };
     let mut entries: Vec<Entry> = keys.iter().enumerate().map(word).collect();
@@ -99,8 +103,11 @@ fn sorted_places(vm: &Vm, keys: &[Value], reverse: bool) -> PyResult<Vec<Entry>>
         Kind::Str if !inner => {
             let text = |place: u32| keys.get(place as usize).and_then(|key| exact_str(vm, key));
             entries.sort_by(|a, b| {
-                a.0.cmp(&b.0)
-                    .then_with(|| text(a.1).map(|t| t.as_bytes()).cmp(&text(b.1).map(|t| t.as_bytes())))
+                a.0.cmp(&b.0).then_with(|| {
+                    text(a.1)
+                        .map(|t| t.as_bytes())
+                        .cmp(&text(b.1).map(|t| t.as_bytes()))
+                })
             });
         }
         _ => merge_sort(&mut entries, |a, b| match a.0 == b.0 {
@@ -166,14 +173,21 @@ fn word(vm: &Vm, value: &Value, kind: Kind) -> u64 {
         Kind::Float => {
             // -0.0 is as great as 0.0.
             let bits = (float::exact(vm, value).unwrap_or(0.0) + 0.0).to_bits();
-            if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+            if bits >> 63 == 0 {
+                bits | 1 << 63
+            } else {
+                !bits
+            }
         }
         Kind::Str => {
             // WTF-8 sorts by code points.
             let bytes = exact_str(vm, value).map_or(&[][..], |text| text.as_bytes());
             match bytes.first_chunk() {
                 Some(bytes) => u64::from_be_bytes(*bytes),
-                None => bytes.iter().fold(0, |word, byte| word << 8 | *byte as u64) << (64 - 8 * bytes.len().max(1)),
+                None => {
+                    bytes.iter().fold(0, |word, byte| word << 8 | *byte as u64)
+                        << (64 - 8 * bytes.len().max(1))
+                }
             }
         }
         Kind::Any => 0,

@@ -104,7 +104,6 @@ impl Tuple {
     }
 
     fn compute_hash(&self, vm: &Vm) -> PyResult<i64> {
-
         // xxHash as in Objects/tupleobject.c
         const P1: u64 = 11400714785074694791;
         const P2: u64 = 14029467366897019727;
