@@ -1341,8 +1341,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 switch!(ops::call::call_miss)
                             }
-                            if *(*code).first_unit() as u8 == op::RETURN_GENERATOR
- && vm.coroutine_origin_depth.get() == 0 {
+                            if ops::call::makes_generator((*code).first_unit()) && vm.coroutine_origin_depth.get() == 0 {
                                 slow!(ops::call::make_generator)
                             }
                             let new = vm.stack.push((*code).frame_slots());

@@ -198,7 +198,7 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
 }
 
 /// The object of a generator function's call with the `n` arguments at `args`, which go over to it, as `func` does: `function`,
-/// whose code takes exactly those and begins with RETURN_GENERATOR. On an error they stay.
+/// whose code takes exactly those and begins with RETURN_GENERATOR, or that behind COPY_FREE_VARS. On an error they stay.
 ///
 /// # Safety
 /// As said; no origins of coroutines are tracked.
@@ -215,9 +215,14 @@ pub(crate) unsafe fn from_call(
         let value = blank(vm, code, own_names(function, code))?;
         let memory = payload(&value).place();
         let end = locals(memory).add(code.nlocalsplus as usize);
+        let first = code.first_unit();
+        let (pc, free) = match *first as u8 == op::COPY_FREE_VARS {
+            true => (first.add(2), (*first >> 8) as usize),
+            false => (first.add(1), 0),
+        };
         memory.write(Frame {
             prev: std::ptr::null_mut(),
-            pc: code.first_unit().add(1),
+            pc,
             sp: end,
             code,
             func: Slot::new(func.into_value()),
@@ -236,6 +241,15 @@ pub(crate) unsafe fn from_call(
         while at < end {
             *at = Slot::EMPTY;
             at = at.add(1);
+        }
+        if free != 0
+            && let Some(closure) = &*function.closure.as_ptr()
+        {
+            at = end.sub(free);
+            for cell in closure.items().iter().take(free) {
+                *at = Slot::new(cell.clone());
+                at = at.add(1);
+            }
         }
         Ok(value)
     }

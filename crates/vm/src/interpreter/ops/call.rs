@@ -56,6 +56,17 @@ pub(in crate::interpreter) unsafe fn fill_frame(
     }
 }
 
+/// Whether code that starts so does nothing but make a generator of its frame, with the variables of its closure in it.
+#[inline(always)]
+pub(in crate::interpreter) unsafe fn makes_generator(first: *const u16) -> bool {
+    // SAFETY: code has more than one unit.
+    unsafe {
+        let first_is = *first as u8;
+        first_is == op::RETURN_GENERATOR
+            || first_is == op::COPY_FREE_VARS && *first.add(1) as u8 == op::RETURN_GENERATOR
+    }
+}
+
 /// Pushes a frame for `function` with `n` positional arguments at `args`, which are moved into it (on errors too they are
 /// consumed). The frame becomes the current one.
 pub(in crate::interpreter) unsafe fn push_frame(
