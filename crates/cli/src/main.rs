@@ -1,5 +1,9 @@
 //! The `naja` program: the command line. CPython: Modules/main.c, Python/initconfig.c.
 
+// Rust's own start reads the process's memory map and prepares reports of stack overflows, which the machine's own checks prevent.
+// The C library gives the arguments to Rust's standard library in any case (others than glibc do not).
+#![cfg_attr(all(target_os = "linux", target_env = "gnu", not(test)), no_main)]
+
 use naja::{Command, Interpreter};
 use std::ffi::OsString;
 
@@ -16,6 +20,17 @@ mod allocator;
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
+#[cfg(all(target_os = "linux", target_env = "gnu", not(test)))]
+#[unsafe(export_name = "main")]
+extern "C" fn start(
+    _argc: std::ffi::c_int,
+    _argv: *const *const std::ffi::c_char,
+) -> std::ffi::c_int {
+    main();
+    0
+}
+
+#[cfg_attr(test, allow(dead_code))]
 fn main() {
     descriptors::restore();
     allocator::use_huge_pages_later();

@@ -301,6 +301,23 @@ impl Heap {
         true
     }
 
+    /// Whether any object that the collector sees, other than `except`, has a finalizer that is still to run.
+    pub fn has_finalizers(&self, except: &[Value]) -> bool {
+        let mut found = false;
+        let expected = |object: &Header| {
+            except
+                .iter()
+                .filter_map(Value::header)
+                .any(|header| std::ptr::eq(header, object))
+        };
+        for generation in &self.gc.generations {
+            generation
+                .head
+                .each(|object| found |= wants_finalizer(object) && !expected(object));
+        }
+        found
+    }
+
     /// Breaks the cycles. Objects leave the ring as they die; those that live on for a while move to `old`.
     fn clear_all(&self, dead: &GcHead, old: &GcHead) {
         while !dead.is_empty() {

@@ -29,6 +29,14 @@ fn list(vm: &Vm, which: fn(&State) -> &MutCell<Option<Ref<List>>>) -> PyResult<R
     Ok(new)
 }
 
+/// Whether anybody is called when a collection runs.
+pub(crate) fn has_callbacks(vm: &Vm) -> bool {
+    let state = vm.interp.module_state::<State>();
+    state
+        .callbacks
+        .with(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
+}
+
 /// For the heap: calls `gc.callbacks` as a collection starts and stops.
 pub(crate) fn notify(vm: &Vm, phase: Phase, collection: &Collection) {
     let state = vm.interp.module_state::<State>();

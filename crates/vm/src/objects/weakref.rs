@@ -115,6 +115,18 @@ fn shared(vm: &Vm, header: &Header) -> Option<Ref<WeakRef>> {
     })
 }
 
+/// Whether any living weak reference has a callback.
+pub(crate) fn any_callbacks(vm: &Vm) -> bool {
+    vm.interp.state.weakrefs.0.with(|t| {
+        t.values().flatten().any(|&r| {
+            // SAFETY: as in `references`; payloads in the table are whole.
+            unsafe { &*(r as *const WeakRef) }
+                .callback
+                .with(Option::is_some)
+        })
+    })
+}
+
 /// Whether a reference is one that `weakref.ref(object)` gives again.
 fn is_shared(vm: &Vm, reference: &Ref<WeakRef>) -> bool {
     reference.callback.with(Option::is_none)

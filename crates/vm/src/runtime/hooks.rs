@@ -70,6 +70,10 @@ pub(super) fn leave() {
 
 /// See `native_stack_limit`: a reserve of 256 KiB (or an eighth of a small stack) above the stack's end.
 pub(super) fn stack_limit() -> usize {
+    #[cfg(target_os = "linux")]
+    if let Some(limit) = main_stack_limit() {
+        return limit;
+    }
     // SAFETY: plain queries about the calling thread into initialised memory.
     unsafe {
         let mut attr: libc::pthread_attr_t = std::mem::zeroed();
@@ -80,5 +84,29 @@ pub(super) fn stack_limit() -> usize {
         libc::pthread_attr_getstack(&attr, &mut base, &mut size);
         libc::pthread_attr_destroy(&mut attr);
         base as usize + (size / 8).min(256 << 10)
+    }
+}
+
+/// The same for the main thread, without the text of `/proc/self/maps` that pthread_getattr_np reads for it: the system puts
+/// the name of the program at the upper end of the stack.
+#[cfg(target_os = "linux")]
+fn main_stack_limit() -> Option<usize> {
+    // SAFETY: plain queries about the process.
+    unsafe {
+        if libc::syscall(libc::SYS_gettid) != libc::c_long::from(libc::getpid()) {
+            return None;
+        }
+        let top = usize::try_from(libc::getauxval(libc::AT_EXECFN)).ok()?;
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_STACK, &mut limit) != 0 {
+            return None;
+        }
+        let size = usize::try_from(limit.rlim_cur).ok()?;
+        let here = &raw const limit as usize;
+        if !(64 << 10..=1 << 30).contains(&size) || !(top.saturating_sub(size)..top).contains(&here)
+        {
+            return None;
+        }
+        Some(top - size + (size / 8).min(256 << 10))
     }
 }

@@ -210,8 +210,38 @@ pub fn flush_streams(vm: &Vm) -> bool {
     good
 }
 
+/// Whether somebody could notice that cycles are freed at the end: a finalizer or a weak reference's callback would run, or
+/// the collector reports what it does. The standard streams, which everybody has, have been flushed already.
+fn cycles_matter(vm: &Vm) -> bool {
+    let config = &vm.interp.config;
+    if vm.interp.heap().gc().debug.get() != 0
+        || builtins::gc::has_callbacks(vm)
+        || !config.warn_options.is_empty()
+        || config.dev_mode
+        || crate::objects::weakref::any_callbacks(vm)
+    {
+        return true;
+    }
+    let mut streams = Vec::new();
+    for name in ["__stdin__", "__stdout__", "__stderr__"] {
+        let mut layer = vm.sys_attr(name).ok().flatten();
+        while let Some(stream) = layer.filter(|stream| !stream.is_none()) {
+            let inner = ["buffer", "raw"].map(|name| {
+                attributes::get_optional(vm, &stream, &vm.intern(name)).unwrap_or_else(|_| {
+                    vm.clear_exception();
+                    None
+                })
+            });
+            streams.push(stream);
+            layer = inner.into_iter().flatten().next();
+        }
+    }
+    vm.interp.heap().has_finalizers(&streams)
+}
+
 /// CPython: `finalize_modules`.
 fn take_modules_apart(vm: &Vm) {
+    let thorough = cycles_matter(vm);
     let Ok(modules) = import::modules(vm) else {
         return vm.clear_exception();
     };
@@ -264,7 +294,9 @@ fn take_modules_apart(vm: &Vm) {
     }
     modules.clear_table();
     vm.interp.state.importlib.set(None);
-    let _ = vm.interp.heap().collect(2);
+    if thorough {
+        let _ = vm.interp.heap().collect(2);
+    }
     for (reference, dict) in held.into_iter().rev() {
         let alive = reference
             .as_ref()
@@ -279,7 +311,9 @@ fn take_modules_apart(vm: &Vm) {
         }
     }
     crate::objects::str_::codecs::registry::clear(vm);
-    let _ = vm.interp.heap().collect(2);
+    if thorough {
+        let _ = vm.interp.heap().collect(2);
+    }
     if let Some(sys) = sys {
         clear_module_dict(vm, &sys);
     }

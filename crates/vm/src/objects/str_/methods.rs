@@ -253,27 +253,31 @@ fn search(hay: &[u8], needle: &[u8]) -> Option<usize> {
 /// Where the parts of a string stand that is split.
 type Pieces = smallvec::SmallVec<[(usize, usize); 16]>;
 
-/// The pieces of `split` by white space, for ASCII text.
-fn split_space_ascii(text: &[u8], max: usize) -> Pieces {
-    let mut words = Pieces::new();
-    let space = |at: usize| is_space(text[at].into());
-    let mut at = 0;
+/// The words of ASCII text: `split` by white space.
+fn split_words(vm: &Vm, zelf: &Ref<Str>, max: usize) -> PyResult<Vec<Value>> {
+    /// A bit for each white character.
+    const SPACES: u64 = 0x1F << 9 | 0x1F << 28;
+    let space = |byte: u8| byte <= 32 && SPACES >> byte & 1 != 0;
+    let text = zelf.as_bytes();
+    let mut words = Vec::new();
+    let mut rest = text;
     loop {
-        while at < text.len() && space(at) {
-            at += 1
+        let Some(start) = rest.iter().position(|&byte| !space(byte)) else {
+            return Ok(words);
+        };
+        rest = &rest[start..];
+        let end = match words.len() == max {
+            true => rest.len(),
+            false => rest
+                .iter()
+                .position(|&byte| space(byte))
+                .unwrap_or(rest.len()),
+        };
+        if end == text.len() {
+            return Ok(vec![exact(vm, zelf)?]);
         }
-        if at >= text.len() {
-            return words;
-        }
-        let start = at;
-        if words.len() == max {
-            words.push((start, text.len()));
-            return words;
-        }
-        while at < text.len() && !space(at) {
-            at += 1
-        }
-        words.push((start, at));
+        words.push(vm.new_ascii_str(&rest[..end])?.into_value());
+        rest = &rest[end..];
     }
 }
 
@@ -332,7 +336,9 @@ fn split(
         maxsplit as usize
     };
     let pieces = match sep.filter(|s| !s.is_none()) {
-        None if zelf.is_ascii() && !from_right => split_space_ascii(text, max),
+        None if zelf.is_ascii() && !from_right => {
+            return Ok(vm.new_list(split_words(vm, zelf, max)?)?.into_value());
+        }
         None => split_space(text, max, from_right),
         Some(sep) => {
             let sep = want_str(vm, sep, |t| format!("must be str or None, not {t}"))?;
