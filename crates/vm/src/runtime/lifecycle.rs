@@ -224,7 +224,10 @@ fn cycles_matter(vm: &Vm) -> bool {
     }
     let mut streams = Vec::new();
     for name in ["__stdin__", "__stdout__", "__stderr__"] {
-        let mut layer = vm.sys_attr(name).ok().flatten();
+        let Ok(mut layer) = vm.sys_attr(name) else {
+            vm.clear_exception();
+            return true;
+        };
         while let Some(stream) = layer.filter(|stream| !stream.is_none()) {
             let inner = ["buffer", "raw"].map(|name| {
                 attributes::get_optional(vm, &stream, &vm.intern(name)).unwrap_or_else(|_| {
