@@ -13,7 +13,7 @@ use crate::objects::str_;
 use crate::objects::weakref::WeakRef;
 use crate::protocols::attributes;
 use crate::vm::{PyResult, Vm};
-use naja_heap::{Ref, Value};
+use naja_heap::{Ref, TypeLayout, Value};
 
 /// Makes the modules that every program finds, and the standard streams. Raises what the library's modules raise.
 pub fn start(vm: &Vm) -> PyResult<()> {
@@ -229,6 +229,10 @@ fn cycles_matter(vm: &Vm) -> bool {
             return true;
         };
         while let Some(stream) = layer.filter(|stream| !stream.is_none()) {
+            let flags = stream.header().map_or(0, |h| h.layout().flags.get());
+            if flags & TypeLayout::COUNTED != 0 || streams.len() >= 9 {
+                return true; // not of `_io`'s own classes
+            }
             let inner = ["buffer", "raw"].map(|name| {
                 attributes::get_optional(vm, &stream, &vm.intern(name)).unwrap_or_else(|_| {
                     vm.clear_exception();
