@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 const LEAST: usize = 512 << 10;
 const PAGE: usize = 4096;
 /// Mappings of at least this size ask for huge pages.
-const HUGE: usize = 16 << 20;
+const HUGE: usize = 8 << 20;
 /// The longest mapping that is kept.
 const KEPT_MOST: usize = 2 << 20;
 
