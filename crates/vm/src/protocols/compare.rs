@@ -159,7 +159,24 @@ fn sequence<'a>(vm: &Vm, value: &'a Value) -> Items<'a> {
 }
 
 /// How two numbers of built-in classes are ordered; None for anything else, and beside NaN.
+#[inline]
 fn number_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
+    // Most objects are none: one look at each.
+    let number = |value: &Value| {
+        !value.is_object() || {
+            let ty = vm.type_of(value);
+            ty.is(&vm.types.int) || ty.is(&vm.types.float)
+        }
+    };
+    if number(a) && number(b) {
+        mixed_order(vm, a, b)
+    } else {
+        None
+    }
+}
+
+#[inline(never)]
+fn mixed_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
     /// The number in an unboxed int or a bool.
     fn int(value: &Value) -> Option<i64> {
         match value.as_small_int() {
