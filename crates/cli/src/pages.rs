@@ -2,8 +2,8 @@
 //!
 //! Read-only pages of the program's file are in memory once for all processes, but count for each that has touched them,
 //! with their neighbours: the system maps 64 KiB around each first touch. After the start of a program most of them are
-//! never needed again. At the machine's moments (`naja_heap::resident`) they are all unmapped if their share has grown
-//! by 2 MiB; what is still in use comes back by page faults that find it in the page cache, some dozens of
+//! never needed again. At some of the machine's moments (`naja_heap::resident`), the rarer the longer the program runs,
+//! they are all unmapped; what is still in use comes back by page faults that find it in the page cache, some dozens of
 //! microseconds altogether.
 //!
 //! Invariant: only the segments from the program's first byte to the end of its code are touched. They are mapped
@@ -20,12 +20,12 @@ mod linux {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     const PAGE: usize = 4096;
-    /// How much of files a process may have in memory before its first trimming.
-    const FIRST: usize = (5 << 20) / PAGE;
-    /// How much more than what stayed after a trimming there may be before the next.
-    const GROWTH: usize = (2 << 20) / PAGE;
-    /// So many page faults are needed for a growth worth looking at.
-    const FAULTS: usize = 12;
+    /// How much of files a process may have in memory without a trimming.
+    const ENOUGH: usize = (5 << 20) / PAGE;
+    /// So many page faults pass before the first trimming, about as many as an empty program has, and between two of them at
+    /// least: one costs some 150 itself.
+    const FIRST: usize = 450;
+    const APART: usize = 600;
 
     unsafe extern "C" {
         // Made by the linker: the first byte of the file, and the end of the code.
@@ -33,20 +33,22 @@ mod linux {
         static etext: u8;
     }
 
-    /// The page faults at the last look, and the number of pages of files that the next trimming waits for.
-    static SEEN: AtomicUsize = AtomicUsize::new(0);
-    static LIMIT: AtomicUsize = AtomicUsize::new(FIRST);
+    /// The number of page faults that the next look waits for.
+    static DUE: AtomicUsize = AtomicUsize::new(FIRST);
 
     pub(super) fn trim() {
         let faults = faults();
-        if faults.wrapping_sub(SEEN.load(Relaxed)) < FAULTS {
+        if faults < DUE.load(Relaxed) {
             return;
         }
-        SEEN.store(faults, Relaxed);
-        if file_pages().is_some_and(|pages| pages >= LIMIT.load(Relaxed)) {
+        let apart = if file_pages().is_some_and(|pages| pages >= ENOUGH) {
             unmap();
-            LIMIT.store((file_pages().unwrap_or(0) + GROWTH).max(FIRST), Relaxed);
-        }
+            // Rarer and rarer, so that the cost stays small beside that of a growing program's own faults.
+            APART.max(faults / 4)
+        } else {
+            APART / 8
+        };
+        DUE.store(faults + apart, Relaxed);
     }
 
     /// The page faults of the process so far.
