@@ -82,6 +82,14 @@ impl ByteSet {
         }
     }
 
+    /// The bytes whose ASCII lower case is in the set.
+    fn of_lower_case(mut self) -> ByteSet {
+        const UPPER: u64 = 0x07FF_FFFE;
+        let letters = self.0[1];
+        self.0[1] = letters & !UPPER | letters >> 32 & UPPER;
+        self
+    }
+
     fn complement(mut self) -> ByteSet {
         self.0.iter_mut().for_each(|word| *word = !*word);
         self
@@ -491,6 +499,11 @@ impl CharClass {
         let mut bits = match known {
             Some((bits, Fold::None)) if wide => bits.intersection(ByteSet::ASCII),
             Some((bits, Fold::None)) => bits,
+            // Of the lower cases of ASCII characters only ASCII letters matter.
+            Some((bits, Fold::Ascii | Fold::Unicode)) if wide => {
+                bits.of_lower_case().intersection(ByteSet::ASCII)
+            }
+            Some((bits, Fold::Ascii)) => bits.of_lower_case(),
             _ => {
                 let mut bits = ByteSet::EMPTY;
                 for byte in (0..if wide { 128 } else { 256 }).filter(|&byte| has(byte)) {

@@ -32,6 +32,17 @@ const OMITTED: &[&str] = &[
 const PATCHES: &[(&str, &[(&str, &str)])] = &[
     ("site.py", &[("rustpython", "naja"), ("RustPython", "Naja")]),
     ("sysconfig/__init__.py", &[("'RustPython'", "'Naja'")]),
+    // The search itself is native; what follows in the file serves attributes whose names are no plain strings.
+    (
+        "inspect.py",
+        &[(
+            "    instance_result = _sentinel\n\n    objtype = type(obj)\n",
+            "    if type(attr) is str:\n        result = _find_static(obj, attr, default)\n        if result is not _sentinel:\n            return result\n        raise AttributeError(attr)\n    instance_result = _sentinel\n\n    objtype = type(obj)\n",
+        ), (
+            "_sentinel = object()\n",
+            "_sentinel = object()\nfrom _typing import _find_static\n",
+        )],
+    ),
 ];
 
 /// A file of the library as packed.

@@ -75,6 +75,8 @@ impl Default for AttrCache {
 
 #[inline(always)]
 fn place_of(key: u64, word: u64, version: u32) -> usize {
+    // The upper half of the word tells instances of one class apart that have different room.
+    let word = word ^ word >> 28;
     let mix = (key >> 4) ^ key ^ (version as u64).wrapping_mul(7) ^ word.wrapping_mul(31);
     (mix ^ mix >> 11) as usize & (SIZE - 1)
 }

@@ -6,6 +6,7 @@ use super::ops::Sp;
 use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
+use crate::objects::list::List;
 use crate::objects::str_::{self, Str, StrRef};
 use crate::objects::tuple::Tuple;
 use crate::protocols::{attributes, object, sequence};
@@ -536,6 +537,11 @@ pub(crate) fn function_text(vm: &Vm, callable: &Value) -> String {
 /// The positional arguments of `f(*iterable)`.
 pub(super) fn star_args(vm: &Vm, callable: &Value, iterable: &Value) -> PyResult<Ref<Tuple>> {
     let ty = vm.type_of(iterable);
+    if ty.is(&vm.types.list)
+        && let Some(list) = iterable.downcast::<List>()
+    {
+        return list.items.with(|items| Tuple::from_slice(vm, items));
+    }
     if ty.slots.iter.get().is_none()
         && ty.slots.item.get().is_none()
         && ty.slots.subscript.get().is_none()

@@ -124,7 +124,12 @@ impl Frame {
 
     /// A `__builtins__` that is no plain dict.
     pub fn odd_builtins(&self) -> Option<Value> {
-        self.function()?.odd_builtins.clone()
+        if self.func.is_empty() {
+            return None;
+        }
+        // SAFETY: not empty, and the frame keeps it alive.
+        let function = unsafe { self.func.view() };
+        function.downcast::<Function>()?.odd_builtins.clone()
     }
 
     /// What Python code sees as the frame's builtins.

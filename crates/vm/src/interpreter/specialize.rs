@@ -705,6 +705,9 @@ unsafe fn call_form(vm: &Vm, pc: Pc, callable: &Value, has_self: bool, n: usize)
             op::CALL_BUILTIN_FAST
         });
     }
+    if ty.is(&vm.types.method_descriptor) && !has_self && n > 0 {
+        return Some(op::CALL_BUILTIN_FAST_WITH_KEYWORDS);
+    }
     if ty.is(&vm.types.method_descriptor) && has_self {
         if n == 1
             && vm.is_list_append(callable)

@@ -56,10 +56,29 @@ pub fn get_optional(vm: &Vm, object: &Value, name: &Ref<Str>) -> PyResult<Option
             result => result,
         };
     }
-    match get(vm, object, name) {
-        Ok(value) => Ok(Some(value)),
+    let found = match object.downcast::<Module>() {
+        Some(module) if ty.is(&vm.types.module) => module_get_optional(vm, object, module, name),
+        _ => get(vm, object, name).map(Some),
+    };
+    match found {
         Err(Raised) if vm.catch(&vm.types.attribute_error) => Ok(None),
-        Err(raised) => Err(raised),
+        result => result,
+    }
+}
+
+/// As `module.name`: the module's `__getattr__` is asked last.
+fn module_get_optional(
+    vm: &Vm,
+    object: &Value,
+    module: &Module,
+    name: &Ref<Str>,
+) -> PyResult<Option<Value>> {
+    if let Some(value) = generic_get_optional(vm, object, name)? {
+        return Ok(Some(value));
+    }
+    match module.dict().get_str(vm, &vm.names.__getattr__)? {
+        Some(getattr) => vm.call(&getattr, &[name.to_value()]).map(Some),
+        None => Ok(None),
     }
 }
 

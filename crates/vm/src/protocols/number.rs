@@ -1,5 +1,6 @@
 //! Arithmetic between any objects, and conversion to numbers. CPython: Objects/abstract.c.
 
+use crate::objects::bytes::Bytes;
 use crate::objects::float::Float;
 use crate::objects::int::{self, Int};
 use crate::objects::type_::slots::{BinaryFn, Slots};
@@ -60,6 +61,16 @@ pub fn binary_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
 fn plain_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
     if which == POWER {
         return power(vm, a, b, &Value::NONE);
+    }
+    // Adding bytes needs no question who is to do it.
+    if which == ADD
+        && let (Some(x), Some(y)) = (a.downcast::<Bytes>(), b.downcast::<Bytes>())
+        && vm.type_of(a).is(&vm.types.bytes)
+        && vm.type_of(b).is(&vm.types.bytes)
+    {
+        return vm
+            .new_bytes_joined(x.as_bytes(), y.as_bytes())
+            .map(Ref::into_value);
     }
     let Some(operator) = OPERATORS.get(which as usize) else {
         return Err(vm.system_error("unknown operator"));
@@ -306,6 +317,9 @@ pub fn invert(vm: &Vm, value: &Value) -> PyResult {
 
 /// `abs(value)`.
 pub fn absolute(vm: &Vm, value: &Value) -> PyResult {
+    if let Some(n) = value.as_small_int() {
+        return vm.new_int(n.abs());
+    }
     unary(vm, value, vm.type_of(value).slots.absolute.get(), "abs()")
 }
 

@@ -20,6 +20,7 @@ use crate::objects::type_::attributes::construct;
 use crate::objects::type_::slot_defs::slot_call;
 use crate::objects::type_::slots::CallFn;
 use crate::objects::type_::{Type, TypeFlags};
+use crate::objects::weakref::WeakRef;
 use crate::protocols::{object, sequence};
 use crate::vm::PyResult;
 use naja_bytecode::code::flags;
@@ -419,6 +420,8 @@ fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult
             Ok(set.into_value())
         });
         Some(made)
+    } else if class.is(&vm.types.weakref) {
+        Some(WeakRef::make(vm, class, iterable, None))
     } else {
         None
     }
@@ -483,6 +486,41 @@ unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
         callable_slot.release();
         let result = result?;
         *callable = Slot::new(result);
+        after_call(vm, fp, callable.add(1))?;
+        Ok((pc.add(4), callable.add(1)))
+    }
+}
+
+/// Calls a method through its class, as `dict.get(d, key)`; anything else in the callable's place was not foreseen.
+#[inline(never)]
+unsafe fn call_descriptor(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let n = arg as usize;
+        let callable = sp.sub(n + 2);
+        let view = (*callable).view();
+        let call = match view.downcast::<MethodDescriptor>() {
+            Some(descriptor)
+                if n > 0
+                    && (*sp.sub(n + 1)).is_empty()
+                    && vm.type_of(&view).is(&vm.types.method_descriptor)
+                    && crate::objects::type_::is_subtype(
+                        vm.type_of(&(*sp.sub(n)).view()),
+                        &descriptor.objclass,
+                    ) =>
+            {
+                descriptor.def.call
+            }
+            _ => {
+                missed(pc, op::CALL);
+                return call_any(pc, sp, fp, vm, arg);
+            }
+        };
+        let result = call_with(vm, fp, sp.sub(n), n, call);
+        let callable_slot = *callable;
+        (*fp).sp = callable;
+        callable_slot.release();
+        *callable = Slot::new(result?);
         after_call(vm, fp, callable.add(1))?;
         Ok((pc.add(4), callable.add(1)))
     }
@@ -613,10 +651,7 @@ ops! {
         let view = (*callable).view();
         let native = match view.downcast::<NativeFunction>() {
             Some(native) if (*receiver).is_empty() => native,
-            _ => {
-                missed(pc, op::CALL);
-                return call_any(pc, sp, fp, vm, arg);
-            }
+            _ => return call_descriptor(pc, sp, fp, vm, arg),
         };
         let result = match &native.zelf {
             // The object that a built-in method is bound to takes the empty place before the arguments.

@@ -5,6 +5,7 @@ use crate::interpreter::{monitor, specialize};
 use crate::objects::dict::iterators::DictItemIterator;
 use crate::objects::enumerate::Enumerate;
 use crate::objects::generator::{self, Generator};
+use crate::objects::str_::iterator::next_ascii;
 use crate::objects::type_::slots::SendResult;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::objects::zip::Zip;
@@ -120,6 +121,10 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
     // SAFETY: as for the slow paths.
     unsafe {
         let it = (*sp.sub(1)).view();
+        if let Some(character) = next_ascii(vm, &it) {
+            *sp = Slot::new(character);
+            return Ok((pc.add(2), sp.add(1)));
+        }
         // A pair that is taken apart at once need not become a tuple.
         if *pc.add(2) as u8 == op::UNPACK_SEQUENCE_TWO_TUPLE
             && let Some(next) = next_pair(vm, &it)

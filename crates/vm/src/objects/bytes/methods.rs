@@ -438,6 +438,19 @@ fn replaced(data: &[u8], old: &[u8], new: &[u8], max: usize) -> Result<Option<Ve
     if max == 0 || old == new || (data.is_empty() && !old.is_empty()) {
         return Ok(None);
     }
+    if let (&[old], &[new]) = (old, new)
+        && max >= data.len()
+    {
+        let Some(first) = memchr::memchr(old, data) else {
+            return Ok(None);
+        };
+        let mut out = Vec::new();
+        out.try_reserve_exact(data.len()).map_err(|_| ())?;
+        out.extend_from_slice(&data[..first]);
+        let swap = |&byte: &u8| if byte == old { new } else { byte };
+        out.extend(data[first..].iter().map(swap));
+        return Ok(Some(out));
+    }
     let places: Vec<usize> = match old {
         [] => (0..=data.len()).take(max).collect(),
         [byte] => memchr::memchr_iter(*byte, data).take(max).collect(),

@@ -381,6 +381,7 @@ fn os_fields(vm: &Vm, cls: &Type, exception: &Ref<BaseException>, args: &[Value]
     if args.len() < 2 || args.len() > 5 {
         return Ok(());
     }
+    exception.reserve_fields(os::WRITTEN + 1);
     exception.set_field(os::ERRNO, Some(args[0].clone()));
     exception.set_field(os::STRERROR, Some(args[1].clone()));
     if let Some(filename) = args.get(2).filter(|f| !f.is_none()) {
@@ -392,7 +393,7 @@ fn os_fields(vm: &Vm, cls: &Type, exception: &Ref<BaseException>, args: &[Value]
         } else {
             exception.set_field(os::FILENAME, Some(filename.clone()));
             exception.set_field(os::FILENAME2, args.get(4).filter(|f| !f.is_none()).cloned());
-            exception.args.set(Some(vm.new_tuple(args[..2].to_vec())?));
+            exception.args.set(Some(Tuple::from_slice(vm, &args[..2])?));
         }
     }
     Ok(())

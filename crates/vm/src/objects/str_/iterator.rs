@@ -130,6 +130,18 @@ macro_rules! iterator {
 iterator!(StrIterator, "str_iterator");
 iterator!(StrAsciiIterator, "str_ascii_iterator");
 
+/// The next character of an iterator over ASCII text; None for other iterators, and at the end.
+#[inline(always)]
+pub(crate) fn next_ascii(vm: &Vm, it: &Value) -> Option<Value> {
+    let position = &it.downcast::<StrAsciiIterator>()?.0;
+    let at = position.offset.get();
+    let byte = position
+        .text
+        .with(|text| text.as_ref()?.as_bytes().get(at).copied())?;
+    position.offset.set(at + 1);
+    Some(vm.interp.latin1_char(byte).into_value())
+}
+
 /// `iter(text)`.
 pub fn make(vm: &Vm, text: &Ref<Str>) -> PyResult {
     let position = Position {

@@ -1167,7 +1167,7 @@ impl Str {
 
     /// Return a formatted version of the string as described by format_spec.
     #[pymethod(sig = "($self, format_spec, /)")]
-    fn __format__(zelf: &Ref<Self>, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
+    pub(crate) fn __format__(zelf: &Ref<Self>, vm: &Vm, format_spec: &Ref<Str>) -> PyResult {
         if format_spec.byte_len() == 0 {
             return Ok(object::str(vm, zelf.as_value())?.into_value());
         }
@@ -1207,21 +1207,23 @@ impl Str {
             return Err(vm.value_error("empty separator"));
         }
         let text = zelf.as_bytes();
-        let found = if last {
-            memchr::memmem::rfind(text, sep.as_bytes())
-        } else {
-            search(text, sep.as_bytes())
+        let found = match sep.as_bytes() {
+            &[byte] if last => memchr::memrchr(byte, text),
+            several if last => memchr::memmem::rfind(text, several),
+            any => search(text, any),
         };
         let empty = || vm.interp.empty_str().into_value();
         let parts = match found {
-            Some(at) => vec![
-                vm.new_str_wtf8(&text[..at])?.into_value(),
+            Some(at) => [
+                part(vm, zelf, 0, at)?,
                 sep.to_value(),
-                vm.new_str_wtf8(&text[at + sep.byte_len()..])?.into_value(),
+                part(vm, zelf, at + sep.byte_len(), text.len())?,
             ],
-            None if last => vec![empty(), empty(), zelf.to_value()],
-            None => vec![zelf.to_value(), empty(), empty()],
+            None if last => [empty(), empty(), zelf.to_value()],
+            None => [zelf.to_value(), empty(), empty()],
         };
-        Ok(vm.new_tuple(parts)?.into_value())
+        let mut parts = parts.into_iter();
+        let tuple = Tuple::from_iter(vm, 3, |_| parts.next().unwrap_or(Value::NONE))?;
+        Ok(tuple.into_value())
     }
 }

@@ -141,6 +141,10 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
         None => return Ok(None),
     };
     let bytes = template.as_bytes();
+    if let ([value], b"%s") = (args, bytes) {
+        // A string is the result itself.
+        return object::str(vm, value).map(|text| Some(text.into_value()));
+    }
     let mut values = args.iter();
     let mut rest = bytes;
     while let Some(at) = memchr::memchr(b'%', rest) {
@@ -149,8 +153,7 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
             (Some(b'd'), Some(value)) => value.is_small_int(),
             _ => false,
         };
-        // A template that is nothing but `%s` may give the value itself.
-        if !fits || bytes == b"%s" {
+        if !fits {
             return Ok(None);
         }
         rest = &rest[at + 2..];

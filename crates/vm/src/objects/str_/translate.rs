@@ -19,10 +19,18 @@ enum Target {
 }
 
 fn look_up(vm: &Vm, table: &Value, c: u32) -> PyResult<Target> {
-    let found = match object::get_item(vm, table, &Value::small_int(c as i64)) {
-        Ok(found) => found,
-        Err(Raised) if vm.catch(&vm.types.lookup_error) => return Ok(Target::Same),
-        Err(raised) => return Err(raised),
+    let key = Value::small_int(c as i64);
+    // What a plain dict does not have needs no exception.
+    let found = match table.downcast::<Dict>() {
+        Some(dict) if vm.type_of(table).is(&vm.types.dict) => match dict.get(vm, &key)? {
+            Some(found) => found,
+            None => return Ok(Target::Same),
+        },
+        _ => match object::get_item(vm, table, &key) {
+            Ok(found) => found,
+            Err(Raised) if vm.catch(&vm.types.lookup_error) => return Ok(Target::Same),
+            Err(raised) => return Err(raised),
+        },
     };
     if found.is_none() {
         return Ok(Target::Deleted);
