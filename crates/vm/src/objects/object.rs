@@ -213,6 +213,18 @@ impl Object {
     #[pymethod(sig = "($self, protocol, /)")]
     fn __reduce_ex__(zelf: &Value, vm: &Vm, protocol: i32) -> PyResult {
         let name = &vm.names.__reduce__;
+        let ty = vm.type_of(zelf);
+        let getattro = vm.types.object.slots.getattro.get();
+        let class = ty.to_ref();
+        if ty.slots.getattro.get() == getattro && vm.type_of(class.as_value()).is(&vm.types.type_) {
+            // Nobody could notice that the method is asked for.
+            let (own, plain) = (ty.lookup(vm, name), vm.types.object.lookup(vm, name));
+            if let (Some(own), Some(plain)) = (own, plain)
+                && own.is(&plain)
+            {
+                return common_reduce(vm, zelf, protocol);
+            }
+        }
         if let Some(reduce) = attributes::get_optional(vm, zelf, name)? {
             let class = vm.type_of(zelf).to_ref().into_value();
             let own = attributes::get(vm, &class, name)?;

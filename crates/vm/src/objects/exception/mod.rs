@@ -116,11 +116,6 @@ impl BaseException {
         self.fields.with(|f| f.get(index).cloned().flatten())
     }
 
-    /// Makes room for so many fields at once.
-    pub(super) fn reserve_fields(&self, count: usize) {
-        self.fields.with_mut(|f| f.reserve_exact(count))
-    }
-
     pub fn set_field(&self, index: usize, value: Option<Value>) {
         let old = self.fields.with_mut(|f| {
             if f.len() <= index {

@@ -381,9 +381,9 @@ fn os_fields(vm: &Vm, cls: &Type, exception: &Ref<BaseException>, args: &[Value]
     if args.len() < 2 || args.len() > 5 {
         return Ok(());
     }
-    exception.reserve_fields(os::WRITTEN + 1);
-    exception.set_field(os::ERRNO, Some(args[0].clone()));
-    exception.set_field(os::STRERROR, Some(args[1].clone()));
+    let mut fields = Vec::with_capacity(os::WRITTEN + 1);
+    fields.extend(args[..2].iter().cloned().map(Some));
+    exception.fields.set(fields);
     if let Some(filename) = args.get(2).filter(|f| !f.is_none()) {
         if std::ptr::eq(cls, &*vm.types.blocking_io_error)
             && crate::protocols::number::is_number(vm, filename)
