@@ -3,12 +3,12 @@
 
 use naja_heap::{Ref, Value};
 use naja_macros::pymodule;
-use naja_vm::function::descriptor::GetSetDescriptor;
-use naja_vm::typing::{alias, params};
 use naja_vm::dict::Dict;
+use naja_vm::function::descriptor::GetSetDescriptor;
 use naja_vm::protocols::{attributes, object, sequence};
 use naja_vm::str_::Str;
 use naja_vm::type_::Type;
+use naja_vm::typing::{alias, params};
 use naja_vm::{PyResult, Raised, Vm, instance};
 
 /// What stands in the dictionary of the class itself.

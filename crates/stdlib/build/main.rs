@@ -35,13 +35,16 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
     // The search itself is native; what follows in the file serves attributes whose names are no plain strings.
     (
         "inspect.py",
-        &[(
-            "    instance_result = _sentinel\n\n    objtype = type(obj)\n",
-            "    if type(attr) is str:\n        result = _find_static(obj, attr, default)\n        if result is not _sentinel:\n            return result\n        raise AttributeError(attr)\n    instance_result = _sentinel\n\n    objtype = type(obj)\n",
-        ), (
-            "_sentinel = object()\n",
-            "_sentinel = object()\nfrom _typing import _find_static\n",
-        )],
+        &[
+            (
+                "    instance_result = _sentinel\n\n    objtype = type(obj)\n",
+                "    if type(attr) is str:\n        result = _find_static(obj, attr, default)\n        if result is not _sentinel:\n            return result\n        raise AttributeError(attr)\n    instance_result = _sentinel\n\n    objtype = type(obj)\n",
+            ),
+            (
+                "_sentinel = object()\n",
+                "_sentinel = object()\nfrom _typing import _find_static\n",
+            ),
+        ],
     ),
 ];
 
