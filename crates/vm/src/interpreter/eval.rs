@@ -84,6 +84,7 @@ fn unlikely(condition: bool) -> bool {
 /// The same frame, without the compiler knowing: addresses in it are then computed where they are used, as part of an instruction.
 /// Else it computes the first local's address ahead, before each dispatch, and keeps it in a register that the frame itself needs.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)] // nothing is read through it there
 fn opaque(mut fp: Fp) -> Fp {
     // SAFETY: no instruction.
     unsafe {
