@@ -22,10 +22,10 @@ mod linux {
     const PAGE: usize = 4096;
     /// How much of files a process may have in memory without a trimming.
     const ENOUGH: usize = (5 << 20) / PAGE;
-    /// So many page faults pass before the first trimming, about as many as an empty program has, and between two of them at
+    /// So many page faults pass before the first trimming, about half of what an empty program has, and between two of them at
     /// least: one costs some 150 itself.
-    const FIRST: usize = 450;
-    const APART: usize = 600;
+    const FIRST: usize = 350;
+    const APART: usize = 400;
 
     unsafe extern "C" {
         // Made by the linker: the first byte of the file, and the end of the code.
@@ -44,7 +44,7 @@ mod linux {
         let apart = if file_pages().is_some_and(|pages| pages >= ENOUGH) {
             unmap();
             // Rarer and rarer, so that the cost stays small beside that of a growing program's own faults.
-            APART.max(faults / 4)
+            APART.max(faults / 6)
         } else {
             APART / 8
         };
