@@ -75,10 +75,9 @@ impl Default for AttrCache {
 
 #[inline(always)]
 fn place_of(key: u64, word: u64, version: u32) -> usize {
-    // The upper half of the word tells instances of one class apart that have different room.
-    let word = word ^ word >> 28;
-    let mix = (key >> 4) ^ key ^ (version as u64).wrapping_mul(7) ^ word.wrapping_mul(31);
-    (mix ^ mix >> 11) as usize & (SIZE - 1)
+    // Names, shapes and versions are each numbered densely: all their bits must count.
+    let mix = (key ^ (version as u64) << 32).wrapping_add(word.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (mix.wrapping_mul(0xd6e8_feb8_6659_fd93) >> (64 - SIZE.ilog2())) as usize
 }
 
 /// What the object's attributes depend on: its attribute word and the version of its type. For a class: its metaclass's
@@ -212,6 +211,58 @@ pub(crate) unsafe fn value_of(
             return None;
         }
         Some(slot.to_value())
+    }
+}
+
+/// What an attribute is, for the evaluation loop: an owned word, and whether it is a method to be called with the object. Zero
+/// where the cache has no simple answer. `key` is the name's address, plus one where a method is wanted.
+///
+/// # Safety
+/// `key` is of an interned name.
+#[inline(never)]
+pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64, bool) {
+    let (word, version) = identity(header);
+    let Some((kind, place)) = cache.find(key, word, version) else {
+        return (0, false);
+    };
+    // SAFETY: as in `value_of`.
+    unsafe {
+        let slot = match kind {
+            kind::INLINE => Slot(*at(header, place)),
+            kind::METHOD | kind::CLASS => Slot(place),
+            kind::BLOCK => match instance::attrs(header) {
+                Some(attrs) => Slot(*attrs.block().add(place as usize)),
+                None => return (0, false),
+            },
+            _ => return (0, false),
+        };
+        if slot.is_empty() {
+            return (0, false);
+        }
+        (Slot::new(slot.to_value()).0, kind == kind::METHOD)
+    }
+}
+
+/// Where the loop is to store an attribute (the object has its new shape by then); null where the cache has no simple answer.
+///
+/// # Safety
+/// As for [`peek`], with the name's address; a value is stored there before anything else happens.
+#[inline(never)]
+pub(crate) unsafe fn peek_store(cache: &AttrCache, header: &Header, name: u64) -> *mut u64 {
+    const NOWHERE: *mut u64 = std::ptr::null_mut();
+    let version = Type::of_header(header).version.get();
+    let (attrs, word) = match instance::attrs(header) {
+        Some(attrs) if attrs.shape() == instance::DICT => return NOWHERE,
+        Some(attrs) => (Some(attrs), attrs.word()),
+        None => (None, NO_ATTRS),
+    };
+    match (cache.find(name | STORE, word, version), attrs) {
+        (Some((kind::INLINE, place)), _) => at(header, place),
+        (Some((kind::GROW, place)), Some(attrs)) => {
+            attrs.set_shape((place >> 32) as u32);
+            at(header, place & 0xffff_ffff)
+        }
+        _ => NOWHERE,
     }
 }
 

@@ -6,6 +6,7 @@
 //! `next!('dN)`, at most six to a label (see `copies!`), so that the compiler copies the dispatch into each arm and keeps
 //! the state in registers. `bench/dispatch.sh` counts the copies. CPython: Python/bytecodes.c, Python/ceval.c.
 
+use super::attr_cache;
 use super::frame::{Frame, locals};
 use super::ops::{self, Fp, Pc, Sp};
 use super::unwind;
@@ -18,6 +19,7 @@ use crate::objects::float::Float;
 use crate::objects::function::Function;
 use crate::objects::generator::Generator;
 use crate::objects::list::{List, ListIterator};
+use crate::objects::method::Method;
 use crate::objects::module::Module;
 use crate::objects::range::RangeIterator;
 use crate::objects::str_::Str;
@@ -28,6 +30,10 @@ use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
 use naja_heap::{Header, Obj, Payload, Value};
 use std::sync::atomic::Ordering;
+
+/// Numbers free in the bytecode: where instructions go on whose inline caches do not fit.
+const LOAD_ATTR_CACHED: u32 = 121;
+const STORE_ATTR_CACHED: u32 = 122;
 
 const NONE: u64 = Value::NONE.into_bits();
 const TRUE: u64 = Value::TRUE.into_bits();
@@ -81,18 +87,6 @@ fn unlikely(condition: bool) -> bool {
     condition
 }
 
-/// The same frame, without the compiler knowing: addresses in it are then computed where they are used, as part of an instruction.
-/// Else it computes the first local's address ahead, before each dispatch, and keeps it in a register that the frame itself needs.
-#[inline(always)]
-#[allow(clippy::pointers_in_nomem_asm_block)] // nothing is read through it there
-fn opaque(mut fp: Fp) -> Fp {
-    // SAFETY: no instruction.
-    unsafe {
-        std::arch::asm!("/* {0} */", inlateout(reg) fp, options(pure, nomem, nostack, preserves_flags))
-    };
-    fp
-}
-
 #[inline(always)]
 fn both_ints(l: Slot, r: Slot) -> bool {
     ((l.0 ^ 1) | (r.0 ^ 1)) & 3 == 0
@@ -121,13 +115,20 @@ fn float_word(f: f64) -> Option<u64> {
 #[inline(never)]
 #[rustfmt::skip::macros(copies)]
 pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
-    let mut fp: Fp = vm.stack.current.get();
-    // SAFETY (of the whole function): `fp` is a live frame; `pc` points into its code's units, which end in an
+    // The running frame, as the address of its local variables: what the loop uses most stands behind it or just before,
+    // and no second register is wanted for the other.
+    let mut lp: Sp = locals(vm.stack.current.get());
+    macro_rules! fp {
+        () => {
+            (lp as Fp).wrapping_sub(1)
+        };
+    }
+    // SAFETY (of the whole function): `fp!()` is a live frame; `pc` points into its code's units, which end in an
     // instruction that does not fall through; `sp` stays within the code's stack size, as the compiler computed it;
     // slots below `sp` are set. Values behind checked type words are of those types.
     unsafe {
-        let mut pc: Pc = (*fp).pc;
-        let mut sp: Sp = (*fp).sp;
+        let mut pc: Pc = (*fp!()).pc;
+        let mut sp: Sp = (*fp!()).sp;
         let mut w: u32;
         loop {
             w = *pc as u32;
@@ -147,7 +148,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     // A slow path that stays in this frame.
                     macro_rules! slow {
                         ($f:path) => {{
-                            let (p, s) = $f(pc, sp, fp, vm, w >> 8);
+                            let (p, s) = $f(pc, sp, fp!(), vm, w >> 8);
                             if p.is_null() {
                                 break 'run;
                             }
@@ -159,11 +160,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     // A slow path that may have pushed or popped a frame.
                     macro_rules! switch {
                         ($f:path) => {{
-                            let (p, s) = $f(pc, sp, fp, vm, w >> 8);
+                            let (p, s) = $f(pc, sp, fp!(), vm, w >> 8);
                             if p.is_null() {
                                 break 'run;
                             }
-                            fp = vm.stack.current.get();
+                            lp = locals(vm.stack.current.get());
                             pc = p;
                             sp = s;
                             break 'slow;
@@ -173,11 +174,23 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     macro_rules! release {
                         ($slot:expr) => {{
                             let slot: Slot = $slot;
-                            if slot.0 & 15 == 0
-                                && !unlikely(slot.0 == 0)
-                                && (*(slot.0 as *const Header)).decref_unless_last()
+                            if slot.0 & 15 == 0 {
+                                // Two jumps, where the compiler would compute one condition.
+                                std::arch::asm!("", options(nomem, nostack, preserves_flags));
+                                if slot.0 != 0 && (*(slot.0 as *const Header)).decref_unless_last()
+                                {
+                                    ops::release_last(slot, pc, sp, fp!());
+                                }
+                            }
+                        }};
+                    }
+                    // As `release!`, of a slot that holds an object.
+                    macro_rules! release_object {
+                        ($slot:expr) => {{
+                            let slot: Slot = $slot;
+                            if slot.0 & 8 == 0 && (*(slot.0 as *const Header)).decref_unless_last()
                             {
-                                ops::release_last(slot, pc, sp, fp);
+                                ops::release_last(slot, pc, sp, fp!());
                             }
                         }};
                     }
@@ -191,8 +204,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             for (i, slot) in slots.iter().enumerate() {
                                 *base.add(i) = Slot(slot.clean_bits());
                             }
-                            (*fp).pc = pc;
-                            (*fp).sp = sp;
+                            (*fp!()).pc = pc;
+                            (*fp!()).sp = sp;
                             let args = std::slice::from_raw_parts(base as *const Value, $n);
                             match call(vm, Args::positional_only(args)) {
                                 Ok(value) => {
@@ -236,6 +249,29 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             descriptor.def.call
                         }};
                     }
+                    // The inline cache of an attribute does not fit: the table of all attributes may know it.
+                    macro_rules! attr_miss {
+                        () => {{
+                            let counter = pc.add(1) as *mut u16;
+                            if *counter >> 4 == 0 {
+                                switch!(ops::attr::load_attr_miss)
+                            }
+                            *counter -= 16;
+                            w = w & !255 | LOAD_ATTR_CACHED;
+                            continue 'run;
+                        }};
+                    }
+                    macro_rules! store_miss {
+                        () => {{
+                            let counter = pc.add(1) as *mut u16;
+                            if *counter >> 4 == 0 {
+                                slow!(ops::attr::store_attr_miss)
+                            }
+                            *counter -= 16;
+                            w = w & !255 | STORE_ATTR_CACHED;
+                            continue 'run;
+                        }};
+                    }
                     macro_rules! push {
                         ($word:expr) => {{
                             *sp = $word;
@@ -244,7 +280,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     }
                     macro_rules! local {
                         ($n:expr) => {
-                            *locals(opaque(fp)).add($n as usize)
+                            *lp.add($n as usize)
                         };
                     }
                     macro_rules! float_op {
@@ -287,6 +323,34 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 next!($not_taken)
                             }
                             sp = sp.sub(1);
+                            *sp.sub(1) = Slot(if holds { TRUE } else { FALSE });
+                            next!($other)
+                        }};
+                    }
+                    // The end of a TO_BOOL, `pc` behind it: a conditional jump follows, which is done along with it. The operand, of
+                    // which nothing is left to release, is still on the stack.
+                    macro_rules! truth {
+                        ($holds:expr, $taken:lifetime, $not_taken:lifetime, $other:lifetime) => {{
+                            let holds: bool = $holds;
+                            let next = *pc as u32;
+                            if next as u8 == op::POP_JUMP_IF_FALSE {
+                                sp = sp.sub(1);
+                                if !holds {
+                                    pc = pc.add(2 + (next >> 8) as usize);
+                                    next!($taken)
+                                }
+                                pc = not_taken!(pc);
+                                next!($not_taken)
+                            }
+                            if next as u8 == op::POP_JUMP_IF_TRUE {
+                                sp = sp.sub(1);
+                                if holds {
+                                    pc = pc.add(2 + (next >> 8) as usize);
+                                    next!($taken)
+                                }
+                                pc = not_taken!(pc);
+                                next!($not_taken)
+                            }
                             *sp.sub(1) = Slot(if holds { TRUE } else { FALSE });
                             next!($other)
                         }};
@@ -362,7 +426,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22] ['s3 'd23 'd24 'd25 'd26 'd27 'd28 'd29] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -371,8 +435,33 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!('d0)
                         }
                         op::LOAD_FAST_BORROW => {
+                            let v = local!(arg!());
                             pc = pc.add(1);
-                            push!(local!(arg!()).borrow());
+                            let next = *pc as u32;
+                            // `self.x` and `self.f(` where they are what they were: the reference is not moved at all.
+                            if next as u16 & 0x1ff == op::LOAD_ATTR_INSTANCE_VALUE as u16 {
+                                let address = v.clean_bits();
+                                if v.is_pointer()
+                                    && (*type_ptr(v)).version.get() == cache_u32(pc.add(2))
+                                    && *((address - 32) as *const u64) == cache_u64(pc.add(6))
+                                {
+                                    let found = Slot(*((address + *pc.add(4) as u64) as *const u64)).to_value();
+                                    push!(Slot::new(found));
+                                    pc = pc.add(10);
+                                    next!('d28)
+                                }
+                            } else if next as u8 == op::LOAD_ATTR_METHOD_WITH_VALUES
+                                && v.is_pointer()
+                                && (*type_ptr(v)).version.get() == cache_u32(pc.add(2))
+                                && *((v.clean_bits() - 32) as *const u32) == cache_u32(pc.add(4))
+                            {
+                                *sp = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
+                                *sp.add(1) = v.borrow();
+                                sp = sp.add(2);
+                                pc = pc.add(10);
+                                next!('d28)
+                            }
+                            push!(v.borrow());
                             next!('d0)
                         }
                         op::LOAD_FAST_BORROW_LOAD_FAST_BORROW => {
@@ -431,7 +520,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 && (*(old.0 as *const Header)).decref_unless_last()
 {
                                 // Releasing can run Python: the second value stays on the stack meanwhile.
-                                ops::release_last(old, pc, sp.add(1), fp);
+                                ops::release_last(old, pc, sp.add(1), fp!());
                             }
                             let old = local!(w >> 8 & 15);
                             local!(w >> 8 & 15) = first;
@@ -450,7 +539,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
                             // The code object keeps its constants alive for longer than the frame.
-                            let code = &*(*fp).code;
+                            let code = &*(*fp!()).code;
                             let v = Slot((*code.first_const().add(arg!() as usize)).bits());
                             pc = pc.add(1);
                             push!(v.borrow());
@@ -469,7 +558,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::DELETE_NAME => slow!(ops::names::delete_name),
                         op::LOAD_GLOBAL => slow!(ops::names::load_global),
                         op::LOAD_GLOBAL_MODULE => {
-                            let dict = &(*((*fp).globals as *const Obj<Dict>)).payload;
+                            let dict = &(*((*fp!()).globals as *const Obj<Dict>)).payload;
                             let table = &*dict.table.as_ptr();
                             if table.current_version() != cache_u32(pc.add(2)) {
                                 slow!(ops::names::load_global_miss)
@@ -483,9 +572,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!('d2)
                         }
                         op::LOAD_GLOBAL_BUILTIN => {
-                            let cache = &*(*(*fp).code).global_cache(*pc.add(2));
-                            let globals = &(*((*fp).globals as *const Obj<Dict>)).payload;
-                            let builtins = &(*((*fp).builtins as *const Obj<Dict>)).payload;
+                            let cache = &*(*(*fp!()).code).global_cache(*pc.add(2));
+                            let globals = &(*((*fp!()).globals as *const Obj<Dict>)).payload;
+                            let builtins = &(*((*fp!()).builtins as *const Obj<Dict>)).payload;
                             let table = &*builtins.table.as_ptr();
                             if (*globals.table.as_ptr()).current_version() != cache.module_version
                                 || table.current_version() != cache.builtins_version
@@ -541,10 +630,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::DELETE_DEREF => slow!(ops::names::delete_deref),
                         op::MAKE_CELL => slow!(ops::names::make_cell),
                         op::COPY_FREE_VARS => {
-                        let function = payload::<Function>((*fp).func);
+                        let function = payload::<Function>((*fp!()).func);
                         let n = arg!() as usize;
                         if let Some(closure) = &*function.closure.as_ptr() {
-                            let to = locals(opaque(fp)).add((*(*fp).code).nlocalsplus as usize - n);
+                            let to = lp.add((*(*fp!()).code).nlocalsplus as usize - n);
                             let cells = closure.items();
                             for i in 0..n.min(cells.len()) {
                                 *to.add(i) = Slot::new(cells.get_unchecked(i).clone());
@@ -684,7 +773,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
-                                    release!(l);
+                                    release_object!(l);
                                     next!('d6)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
@@ -709,7 +798,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
-                                    release!(l);
+                                    release_object!(l);
                                     next!('d6)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
@@ -742,7 +831,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(3);
                                     pc = pc.add(2);
                                     release!(Slot(old));
-                                    release!(l);
+                                    release_object!(l);
                                     next!('d6)
                                 }
                                 None => slow!(ops::arith::store_subscr_again),
@@ -766,24 +855,22 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::arith::to_bool_miss)
                             }
                             pc = pc.add(4);
-                            next!('d6)
+                            truth!(top == TRUE, 'd23, 'd23, 'd6)
                         }
                         op::TO_BOOL_INT => {
                             let top = *sp.sub(1);
                             if top.0 & 3 != 1 {
                                 slow!(ops::arith::to_bool_miss)
                             }
-                            *sp.sub(1) = Slot(if top.0 == 1 { FALSE } else { TRUE });
                             pc = pc.add(4);
-                            next!('d7)
+                            truth!(top.0 != 1, 'd24, 'd24, 'd7)
                         }
                         op::TO_BOOL_NONE => {
                             if (*sp.sub(1)).0 != NONE {
                                 slow!(ops::arith::to_bool_miss)
                             }
-                            *sp.sub(1) = Slot(FALSE);
                             pc = pc.add(4);
-                            next!('d7)
+                            truth!(false, 'd26, 'd26, 'd7)
                         }
                         op::TO_BOOL_LIST => {
                             let top = *sp.sub(1);
@@ -793,8 +880,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let empty = (*payload::<List>(top).items.as_ptr()).is_empty();
                             *sp.sub(1) = Slot(if empty { FALSE } else { TRUE });
                             pc = pc.add(4);
-                            release!(top);
-                            next!('d7)
+                            release_object!(top);
+                            truth!(!empty, 'd25, 'd25, 'd7)
                         }
                         op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
                         op::TO_BOOL_ALWAYS_TRUE => {
@@ -806,8 +893,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             *sp.sub(1) = Slot(TRUE);
                             pc = pc.add(4);
-                            release!(top);
-                            next!('d7)
+                            release_object!(top);
+                            truth!(true, 'd26, 'd26, 'd7)
                         }
                         op::COMPARE_OP => slow!(ops::arith::compare_op),
                         op::COMPARE_OP_INT => {
@@ -856,19 +943,20 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             // Only == and != are specialised: any other outcome than "equal" will do for "not equal".
                             let outcome = if equal { 8 } else { 4 };
                             // The end of a str runs no Python.
-                            release!(r);
-                            release!(l);
+                            release_object!(r);
+                            release_object!(l);
                             compared!(arg!() & outcome != 0, 'd19, 'd19, 'd8)
                         }
                         op::IS_OP => {
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
                         let same = l.clean_bits() == r.clean_bits();
+                        let holds = same != (arg!() & 1 != 0);
                         sp = sp.sub(1);
-                        *sp.sub(1) = Slot(if same != (arg!() & 1 != 0) { TRUE } else { FALSE });
+                        *sp.sub(1) = Slot(if holds { TRUE } else { FALSE });
                         pc = pc.add(1);
                         release!(r);
                         release!(l);
-                        next!('d8)
+                        truth!(holds, 'd27, 'd27, 'd8)
                     }
                         op::CONTAINS_OP => slow!(ops::arith::contains_op),
                         op::CONTAINS_OP_DICT => slow!(ops::arith::contains_op_dict),
@@ -988,16 +1076,17 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !generator.is_suspended() {
                                 slow!(ops::iter::for_iter_again)
                             }
-                            (*fp).pc = pc;
-                            (*fp).sp = sp;
+                            (*fp!()).pc = pc;
+                            (*fp!()).sp = sp;
                             // A return lands on END_FOR, which drops the value; a yield goes on behind this instruction.
-                            (*fp).return_offset = 2 + arg!() as u16;
-                            fp = generator.enter(vm, fp, Slot(NONE));
-                            if fp.is_null() {
+                            (*fp!()).return_offset = 2 + arg!() as u16;
+                            let entered = generator.enter(vm, fp!(), Slot(NONE));
+                            if entered.is_null() {
                                 break 'run;
                             }
-                            pc = (*fp).pc;
-                            sp = (*fp).sp;
+                            lp = locals(entered);
+                            pc = (*entered).pc;
+                            sp = (*entered).sp;
                             next!('d11)
                         }
                         op::SEND => slow!(ops::iter::send),
@@ -1019,42 +1108,45 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             let value = Slot::new((*sp.sub(1)).into_value());
                             sp = sp.sub(1);
-                            (*fp).pc = pc;
-                            (*fp).sp = sp;
-                            (*fp).return_offset = 2 + arg!() as u16;
-                            fp = generator.enter(vm, fp, value);
-                            if fp.is_null() {
+                            (*fp!()).pc = pc;
+                            (*fp!()).sp = sp;
+                            (*fp!()).return_offset = 2 + arg!() as u16;
+                            let entered = generator.enter(vm, fp!(), value);
+                            if entered.is_null() {
                                 break 'run;
                             }
-                            pc = (*fp).pc;
-                            sp = (*fp).sp;
+                            lp = locals(entered);
+                            pc = (*entered).pc;
+                            sp = (*entered).sp;
                             next!('d12)
                         }
                         op::YIELD_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
                             sp = sp.sub(1);
-                            (*fp).pc = pc.add(1);
-                            (*fp).sp = sp;
-                            let entry = (*fp).entry;
-                            fp = ops::iter::leave_generator(vm, fp);
+                            (*fp!()).pc = pc.add(1);
+                            (*fp!()).sp = sp;
+                            let entry = (*fp!()).entry;
+                            lp = locals(ops::iter::leave_generator(vm, fp!()));
                             if entry {
                                 return Ok(value.into_value());
                             }
-                            pc = (*fp).pc.add(2);
+                            let mut frame = fp!();
+                            pc = (*frame).pc.add(2);
                             if *pc as u8 == op::YIELD_VALUE {
                                 let entry;
-                                (fp, entry) = ops::iter::ascend(vm, fp);
+                                (frame, entry) = ops::iter::ascend(vm, frame);
                                 if entry {
                                     return Ok(value.into_value());
                                 }
-                                pc = (*fp).pc.add(2);
+                                lp = locals(frame);
+                                pc = (*frame).pc.add(2);
                             }
-                            sp = (*fp).sp;
+                            sp = (*frame).sp;
                             push!(value);
                             next!('d12)
                         }
                         op::RETURN_GENERATOR => {
-                            let (p, s) = ops::iter::return_generator(pc, sp, fp, vm, 0);
+                            let (p, s) = ops::iter::return_generator(pc, sp, fp!(), vm, 0);
                             if p.is_null() {
                                 break 'run;
                             }
@@ -1062,7 +1154,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if s.is_null() {
                                 return Ok(Slot(p as u64).into_value());
                             }
-                            fp = vm.stack.current.get();
+                            lp = locals(vm.stack.current.get());
                             pc = p;
                             sp = s;
                             next!('d12)
@@ -1070,43 +1162,47 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::RETURN_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
                             sp = sp.sub(1);
-                            let init_call = (*fp).init_call;
-                            if !Frame::is_usual(fp) {
-                                (*fp).pc = pc;
-                                (*fp).sp = sp;
-                                let entry = (*fp).entry;
-                                fp = ops::control::pop_frame(vm, fp);
+                            let frame = fp!();
+                            let init_call = Frame::ends_init(frame);
+                            if !Frame::is_usual(frame) {
+                                (*frame).pc = pc;
+                                (*frame).sp = sp;
+                                let entry = (*frame).entry;
+                                lp = locals(ops::control::pop_frame(vm, frame));
                                 if entry {
                                     return Ok(value.into_value());
                                 }
                             } else {
-                                let mut at = locals(fp);
+                                let mut at = lp;
+                                // Not known to be the frame's own address: the compiler would keep that plus eight, too.
+                                std::arch::asm!("/* {0} */", inout(reg) at, options(nomem, nostack, preserves_flags));
                                 while at < sp {
-                                    let slot = std::ptr::replace(at, Slot::EMPTY);
-                                    if slot.0 & 15 == 0
-                                        && slot.0 != 0
-                                        && (*(slot.0 as *const Header)).decref_unless_last()
-                                    {
-                                        ops::control::release_local(slot, pc, sp, fp);
-                                    }
+                                    let slot = *at;
                                     at = at.add(1);
+                                    if slot.0 & 15 == 0 {
+                                        not_unrolled!();
+                                        if slot.0 != 0
+                                            && (*(slot.0 as *const Header)).decref_unless_last()
+                                        {
+                                            // That one and all behind it; nobody has seen the frame before.
+                                            ops::control::release_locals(at.sub(1), pc, sp, frame, vm);
+                                            break;
+                                        }
+                                    }
                                     not_unrolled!();
                                 }
-                                if !(*fp).frame_object.is_empty() {
-                                    ops::control::show_ended(vm, fp);
-                                }
-                                let func = (*fp).func;
-                                let prev = (*fp).prev;
+                                let func = (*frame).func;
+                                let prev = (*frame).prev;
                                 vm.depth.set(vm.depth.get() - 1);
                                 vm.stack.current.set(prev);
-                                vm.stack.pop(fp);
+                                vm.stack.pop(frame);
                                 if func.0 & 15 == 0 && (*(func.0 as *const Header)).decref_unless_last() {
                                     ops::control::release_function(func);
                                 }
-                                fp = prev;
+                                lp = locals(prev);
                             }
-                            pc = (*fp).pc.add((*fp).return_offset as usize);
-                            sp = (*fp).sp;
+                            pc = (*fp!()).pc.add((*fp!()).return_offset as usize);
+                            sp = (*fp!()).sp;
                             if init_call {
                                 // The constructor's object is on the caller's stack already; `__init__` must give None.
                                 if value.0 != NONE {
@@ -1134,24 +1230,59 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::CLEANUP_THROW => slow!(ops::iter::cleanup_throw),
 
                         // ---- attributes ----
-                        op::LOAD_ATTR => switch!(ops::attr::load_attr),
+                        op::LOAD_ATTR => {
+                            let counter = pc.add(1) as *mut u16;
+                            if *counter >> 4 == 0 {
+                                switch!(ops::attr::load_attr)
+                            }
+                            *counter -= 16;
+                            w = w & !255 | LOAD_ATTR_CACHED;
+                            continue 'run;
+                        }
+                        // What the inline cache does not cover, mostly other classes than the one seen there: from the table of
+                        // all attributes.
+                        121 => {
+                            if *pc as u8 == LOAD_ATTR_CACHED as u8 {
+                                slow!(ops::control::bad_opcode)
+                            }
+                            let owner = *sp.sub(1);
+                            if !owner.is_pointer() {
+                                switch!(ops::attr::load_attr_again)
+                            }
+                            let name = ops::name(fp!(), arg!() >> 1);
+                            let header = &*(owner.clean_bits() as *const Header);
+                            let (word, method) = attr_cache::peek(&vm.interp.attr_cache, header, name.as_ptr() as u64 | (arg!() & 1) as u64);
+                            if word == 0 {
+                                switch!(ops::attr::load_attr_again)
+                            }
+                            *sp.sub(1) = Slot(word);
+                            pc = pc.add(10);
+                            if method {
+                                push!(owner);
+                                next!('d28)
+                            }
+                            *sp = Slot::EMPTY;
+                            sp = sp.add((arg!() & 1) as usize);
+                            release_object!(owner);
+                            next!('d13)
+                        }
                         op::LOAD_ATTR_INSTANCE_VALUE => {
                             let owner = *sp.sub(1);
                             if !owner.is_pointer() {
-                                switch!(ops::attr::load_attr_miss)
+                                attr_miss!()
                             }
                             let address = owner.clean_bits();
                             if (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                                 || *((address - 32) as *const u64) != cache_u64(pc.add(6))
                             {
-                                switch!(ops::attr::load_attr_miss)
+                                attr_miss!()
                             }
                             let v = Slot(*((address + *pc.add(4) as u64) as *const u64)).to_value();
                             *sp.sub(1) = Slot::new(v);
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            release!(owner);
+                            release_object!(owner);
                             next!('d13)
                         }
                         op::LOAD_ATTR_SLOT => {
@@ -1159,7 +1290,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                             {
-                                switch!(ops::attr::load_attr_miss)
+                                attr_miss!()
                             }
                             let v = Slot(*((owner.clean_bits() + *pc.add(4) as u64) as *const u64));
                             if v.is_empty() {
@@ -1169,7 +1300,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            release!(owner);
+                            release_object!(owner);
                             next!('d13)
                         }
                         op::LOAD_ATTR_METHOD_WITH_VALUES => {
@@ -1177,7 +1308,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                             {
-                                switch!(ops::attr::load_attr_miss)
+                                attr_miss!()
                             }
                             // The instance has no attribute of that name: its shape is the one seen.
                             if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
@@ -1196,7 +1327,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 &raw const *vm.type_of(&owner.view())
                             };
                             if (*ty).version.get() != cache_u32(pc.add(2)) {
-                                switch!(ops::attr::load_attr_miss)
+                                attr_miss!()
                             }
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             push!(owner);
@@ -1219,7 +1350,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            release!(owner);
+                            release_object!(owner);
                             next!('d13)
                         }
                         op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => {
@@ -1235,7 +1366,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            release!(owner);
+                            release_object!(owner);
                             next!('d14)
                         }
                         op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
@@ -1243,7 +1374,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                             {
-                                switch!(ops::attr::load_attr_miss)
+                                attr_miss!()
                             }
                             // The instance has no attribute of that name: its shape is the one seen.
                             if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
@@ -1253,7 +1384,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            release!(owner);
+                            release_object!(owner);
                             next!('d13)
                         }
                         op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT => {
@@ -1261,32 +1392,62 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                             {
-                                switch!(ops::attr::load_attr_miss)
+                                attr_miss!()
                             }
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
-                            release!(owner);
+                            release_object!(owner);
                             next!('d14)
                         }
                         op::LOAD_ATTR_WITH_HINT => switch!(ops::attr::load_attr_with_hint),
                         op::LOAD_ATTR_PROPERTY => switch!(ops::attr::load_attr_property),
                         op::LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN => switch!(ops::attr::load_attr_again),
-                        op::STORE_ATTR => slow!(ops::attr::store_attr),
+                        op::STORE_ATTR => {
+                            let counter = pc.add(1) as *mut u16;
+                            if *counter >> 4 == 0 {
+                                slow!(ops::attr::store_attr)
+                            }
+                            *counter -= 16;
+                            w = w & !255 | STORE_ATTR_CACHED;
+                            continue 'run;
+                        }
+                        122 => {
+                            if *pc as u8 == STORE_ATTR_CACHED as u8 {
+                                slow!(ops::control::bad_opcode)
+                            }
+                            let (value, owner) = (*sp.sub(2), *sp.sub(1));
+                            if !owner.is_pointer() {
+                                slow!(ops::attr::store_attr_again)
+                            }
+                            let name = ops::name(fp!(), arg!());
+                            let header = &*(owner.clean_bits() as *const Header);
+                            let place = attr_cache::peek_store(&vm.interp.attr_cache, header, name.as_ptr() as u64);
+                            if place.is_null() {
+                                slow!(ops::attr::store_attr_again)
+                            }
+                            let old = *place;
+                            *place = value.into_value().into_bits();
+                            sp = sp.sub(2);
+                            pc = pc.add(5);
+                            release!(Slot(old));
+                            release_object!(owner);
+                            next!('d14)
+                        }
                         op::STORE_ATTR_INSTANCE_VALUE => {
                             // value, owner
                             let (value, owner) = (*sp.sub(2), *sp.sub(1));
-                            let cache = (*(*fp).code).store_cache(*pc.add(4));
+                            let cache = (*(*fp!()).code).store_cache(*pc.add(4));
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != (*cache).type_version
                             {
-                                slow!(ops::attr::store_attr_miss)
+                                store_miss!()
                             }
                             let address = owner.clean_bits();
                             let word = (address - 32) as *mut u64;
                             if *word != (*cache).word {
-                                slow!(ops::attr::store_attr_miss)
+                                store_miss!()
                             }
                             let place = (address + (*cache).offset as u64) as *mut u64;
                             let old = *place;
@@ -1295,7 +1456,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(2);
                             pc = pc.add(5);
                             release!(Slot(old));
-                            release!(owner);
+                            release_object!(owner);
                             next!('d14)
                         }
                         op::STORE_ATTR_SLOT => {
@@ -1303,7 +1464,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer()
                                 || (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                             {
-                                slow!(ops::attr::store_attr_miss)
+                                store_miss!()
                             }
                             let place = (owner.clean_bits() + *pc.add(4) as u64) as *mut u64;
                             let old = *place;
@@ -1311,7 +1472,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(2);
                             pc = pc.add(5);
                             release!(Slot(old));
-                            release!(owner);
+                            release_object!(owner);
                             next!('d14)
                         }
                         op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
@@ -1326,18 +1487,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::CALL_PY_EXACT_ARGS => {
                             let n = arg!() as usize;
                             let callable = *sp.sub(n + 2);
-                            let receiver = *sp.sub(n + 1);
-                            if !callable.is_pointer()
-                                || type_ptr(callable) != vm.exact.function
-                            {
+                            let has_self = !(*sp.sub(n + 1)).is_empty() as usize;
+                            if type_ptr_or_null(callable) != vm.exact.function {
                                 switch!(ops::call::call_miss)
                             }
                             let function = payload::<Function>(callable);
-                            let has_self = !receiver.is_empty() as usize;
                             let code = function.code_ptr();
                             // Which function it is does not matter: no keyword-only, variable or missing arguments.
-                            if (*code).argcount as usize != n + has_self
-                                || !(*code).is_simple()
+                            if (*code).exact_args as usize != n + has_self
                                 || vm.depth.get() >= vm.interp.recursion_limit()
                             {
                                 switch!(ops::call::call_miss)
@@ -1346,38 +1503,63 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::call::make_generator)
                             }
                             let new = vm.stack.push((*code).frame_slots());
-                            if new.is_null() {
+                            if unlikely(new.is_null()) {
                                 switch!(ops::call::call_miss)
                             }
-                            let args = sp.sub(n + has_self);
-                            let mut from = args;
+                            let locals_count = (*code).nlocalsplus as usize;
+                            let first = (*code).first_unit();
+                            let mut from = sp.sub(n + has_self);
                             let mut to = locals(new);
+                            let stack = to.add(locals_count);
                             while from < sp {
                                 *to = *from;
                                 from = from.add(1);
                                 to = to.add(1);
                                 not_unrolled!();
                             }
-                            let stack = locals(new).add((*code).nlocalsplus as usize);
                             while to < stack {
                                 *to = Slot::EMPTY;
                                 to = to.add(1);
                                 not_unrolled!();
                             }
                             sp = sp.sub(n + 2);
-                            (*fp).pc = pc;
-                            (*fp).sp = sp;
-                            (*fp).return_offset = 4;
-                            ops::call::fill_frame(new, fp, code, callable, function);
+                            (*fp!()).pc = pc;
+                            (*fp!()).sp = sp;
+                            (*fp!()).return_offset = 4;
+                            Frame::fill_called(new, fp!(), code, callable, function, first, stack);
                             vm.depth.set(vm.depth.get() + 1);
                             vm.stack.current.set(new);
-                            fp = new;
-                            pc = (*code).first_unit();
+                            lp = locals(new);
+                            pc = first;
                             sp = stack;
-                            next!('d14)
+                            // The check at the start of the function is done along with the call.
+                            if *pc as u8 == op::RESUME_CHECK && vm.breaker.load(Ordering::Relaxed) == 0 {
+                                pc = pc.add(1);
+                                next!('d29)
+                            }
+                            next!('d29)
                         }
-                        op::CALL_BOUND_METHOD_EXACT_ARGS
-                        | op::CALL_BOUND_METHOD_GENERAL => switch!(ops::call::call_again),
+                        op::CALL_BOUND_METHOD_EXACT_ARGS | op::CALL_BOUND_METHOD_GENERAL => {
+                            // The method is taken apart, and its function called as one found on the class.
+                            let n = arg!() as usize;
+                            let callable = *sp.sub(n + 2);
+                            if type_ptr_or_null(callable) != &raw const *vm.types.method
+                                || !(*sp.sub(n + 1)).is_empty()
+                            {
+                                switch!(ops::call::call_again)
+                            }
+                            let method = payload::<Method>(callable);
+                            *sp.sub(n + 1) = Slot::new(method.object.clone());
+                            *sp.sub(n + 2) = Slot::new(method.function.clone());
+                            release_object!(callable);
+                            if type_ptr_or_null(*sp.sub(n + 2)) == vm.exact.function
+                                && (*payload::<Function>(*sp.sub(n + 2)).code_ptr()).exact_args as usize == n + 1
+                            {
+                                w = w & !255 | op::CALL_PY_EXACT_ARGS as u32;
+                                continue 'run;
+                            }
+                            switch!(ops::call::call_again)
+                        }
                         op::CALL_PY_GENERAL => switch!(ops::call::call_py_general),
                         op::CALL_ALLOC_AND_ENTER_INIT => switch!(ops::call::call_alloc_and_enter_init),
                         op::CALL_BUILTIN_O => {
@@ -1463,11 +1645,30 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(2);
                             *sp.sub(1) = Slot((len as u64) << 2 | 1);
                             pc = pc.add(4);
-                            release!(value);
-                            release!(callable);
+                            release_object!(value);
+                            release_object!(callable);
                             next!('d14)
                         }
-                        op::CALL_ISINSTANCE => switch!(ops::call::call_isinstance),
+                        op::CALL_ISINSTANCE => {
+                            // Mostly an object is of the very class.
+                            let (callable, value, class) = (*sp.sub(4), *sp.sub(2), *sp.sub(1));
+                            if type_ptr_or_null(callable) != vm.exact.builtin_function
+                                || std::ptr::from_ref(payload::<NativeFunction>(callable).def) as usize
+                                    != vm.interp.state.special_builtins[1].get()
+                                || !(*sp.sub(3)).is_empty()
+                                || !class.is_pointer()
+                                || type_ptr_or_null(value) != std::ptr::from_ref(payload::<Type>(class))
+                            {
+                                switch!(ops::call::call_isinstance)
+                            }
+                            sp = sp.sub(3);
+                            *sp.sub(1) = Slot(TRUE);
+                            pc = pc.add(4);
+                            release_object!(class);
+                            release_object!(value);
+                            release_object!(callable);
+                            next!('d22)
+                        }
                         op::CALL_LIST_APPEND => {
                             // callable, list, item; the POP_TOP of the result that follows is skipped
                             let (callable, list) = (*sp.sub(3), *sp.sub(2));
@@ -1488,8 +1689,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             items.push((*sp.sub(1)).into_value());
                             sp = sp.sub(3);
                             pc = pc.add(5);
-                            release!(list);
-                            release!(callable);
+                            release_object!(list);
+                            release_object!(callable);
                             next!('d15)
                         }
                         op::CALL_STR_1 | op::CALL_TUPLE_1 => switch!(ops::call::call_builtin_class),
@@ -1575,7 +1776,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot::new(items[1].clone());
                             push!(Slot::new(items[0].clone()));
                             pc = pc.add(2);
-                            release!(top);
+                            release_object!(top);
                             next!('d15)
                         }
                         op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
@@ -1600,7 +1801,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             sp = sp.add(n).sub(1);
                             pc = pc.add(2);
-                            release!(top);
+                            release_object!(top);
                             next!('d15)
                         }
                         op::UNPACK_EX => slow!(ops::build::unpack_ex),
@@ -1650,9 +1851,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         | op::INSTRUMENTED_CALL_FUNCTION_EX
                         | op::INSTRUMENTED_JUMP_BACKWARD
                         | op::INSTRUMENTED_LINE => {
-                            match super::monitor::instrumented(vm, fp, pc, sp, w) {
+                            match super::monitor::instrumented(vm, fp!(), pc, sp, w) {
                                 Ok((p, s, plain)) => {
-                                    fp = vm.stack.current.get();
+                                    lp = locals(vm.stack.current.get());
                                     pc = p;
                                     sp = s;
                                     w = plain;
@@ -1664,7 +1865,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::RESERVED
                         | op::ENTER_EXECUTOR
                         // Single values: a range would leave the switch with a reachable default, and the dispatch merged.
-                        | 121 | 122 | 123 | 124 | 125 | 126 | 127 | 212
+                        | 123 | 124 | 125 | 126 | 127 | 212
                         | 213 | 214 | 215 | 216 | 217 | 218 | 219 | 220
                         | 221 | 222 | 223 | 224 | 225 | 226 | 227 | 228
                         | 229 | 230 | 231 | 232 | 233 => {
@@ -1676,12 +1877,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                 w = *pc as u32;
             }
             // An exception has been raised; `pc` and `sp` of the frame are stored.
-            fp = vm.stack.current.get();
-            match unwind::handle(vm, fp) {
+            lp = locals(vm.stack.current.get());
+            match unwind::handle(vm, fp!()) {
                 Some(frame) => {
-                    fp = frame;
-                    pc = (*fp).pc;
-                    sp = (*fp).sp;
+                    lp = locals(frame);
+                    pc = (*frame).pc;
+                    sp = (*frame).sp;
                 }
                 None => return Err(Raised),
             }

@@ -45,11 +45,14 @@ pub struct Frame {
     pub owner: Owner,
     /// Returning from this frame leaves the evaluation loop: a native function called it.
     pub entry: bool,
-    pub return_offset: u16,
     /// The frame is that of an `__init__` called by an inlined constructor: its result is checked and dropped.
     pub init_call: bool,
     /// Tracing: the line last reported.
     pub last_line: i32,
+    /// The generator that the frame belongs to, set when it is entered; of other frames nothing.
+    pub generator: *const Generator,
+    /// What a call adds to `pc` when it returns to this frame; set by the call.
+    pub return_offset: u16,
 }
 
 /// Slots that a frame's head takes.
@@ -89,6 +92,50 @@ impl Frame {
             const { assert!(Owner::ThreadStack as u8 == 0) };
             let marks = (&raw const (*frame).owner as *const u16).read();
             (*frame).locals.0 | (*frame).frame_object.0 | marks as u64 == 0
+        }
+    }
+
+    /// Whether the frame is that of an inlined constructor's `__init__`.
+    ///
+    /// # Safety
+    /// `frame` is live.
+    #[inline(always)]
+    pub unsafe fn ends_init(frame: *mut Frame) -> bool {
+        // SAFETY: a live frame.
+        unsafe { (*frame).init_call }
+    }
+
+    /// Writes the head of a frame for a call in the loop, as `ops::call::fill_frame`: only what may be looked at.
+    ///
+    /// # Safety
+    /// `new` is fresh frame memory; the function, whose reference moves into the frame, keeps the rest alive.
+    #[inline(always)]
+    pub unsafe fn fill_called(
+        new: *mut Frame,
+        caller: *mut Frame,
+        code: *const CodeObject,
+        func: Slot,
+        function: &Function,
+        pc: *const u16,
+        sp: *mut Slot,
+    ) {
+        use std::mem::offset_of;
+        const MARKS: usize = offset_of!(Frame, owner);
+        const { assert!(MARKS.is_multiple_of(8) && offset_of!(Frame, generator) == MARKS + 8) };
+        const { assert!(Owner::ThreadStack as u8 == 0 && cfg!(target_endian = "little")) };
+        const { assert!(offset_of!(Frame, last_line) == MARKS + 4) };
+        // SAFETY: by contract; the marks are one word: those of a usual frame, and no line.
+        unsafe {
+            (*new).prev = caller;
+            (*new).pc = pc;
+            (*new).sp = sp;
+            (*new).code = code;
+            (*new).func = func;
+            (*new).globals = function.globals.as_ptr() as *const Header;
+            (*new).builtins = function.builtins.as_ptr() as *const Header;
+            (*new).locals = Slot::EMPTY;
+            (*new).frame_object = Slot::EMPTY;
+            (&raw mut (*new).owner as *mut u64).write(0xffff_ffff_0000_0000);
         }
     }
 

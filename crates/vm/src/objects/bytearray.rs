@@ -124,6 +124,28 @@ impl Store {
 }
 
 impl ByteArray {
+    /// Stores a byte; false where index or value is none of those, which the general path tells of.
+    #[inline]
+    pub(crate) fn set_byte(&self, index: i64, byte: i64) -> bool {
+        let Ok(byte) = u8::try_from(byte) else {
+            return false;
+        };
+        self.data.with_mut(|data| {
+            let index = if index < 0 {
+                index + data.len() as i64
+            } else {
+                index
+            };
+            match usize::try_from(index).ok().and_then(|i| data.get_mut(i)) {
+                Some(place) => {
+                    *place = byte;
+                    true
+                }
+                None => false,
+            }
+        })
+    }
+
     pub fn to_vec(&self) -> Vec<u8> {
         self.data.with(|data| data.to_vec())
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::interpreter::specialize;
+use crate::objects::bytearray::ByteArray;
 use crate::objects::dict::Dict;
 use crate::objects::float;
 use crate::objects::function::Function;
@@ -268,14 +269,14 @@ ops! {
         }
         let v = (*sp.sub(1)).view();
         let result = object::is_true(vm, &v)?;
-        Ok((pc.add(4), replace_top(fp, sp, 1, Value::from_bool(result))))
+        Ok(decided(fp, pc.add(4), sp, 1, result))
     }
 
     fn to_bool_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::TO_BOOL);
         let v = (*sp.sub(1)).view();
         let result = object::is_true(vm, &v)?;
-        Ok((pc.add(4), replace_top(fp, sp, 1, Value::from_bool(result))))
+        Ok(decided(fp, pc.add(4), sp, 1, result))
     }
 
     fn to_bool_str(pc, sp, fp, vm, arg) {
@@ -287,7 +288,7 @@ ops! {
                 object::is_true(vm, &v)?
             }
         };
-        Ok((pc.add(4), replace_top(fp, sp, 1, Value::from_bool(result))))
+        Ok(decided(fp, pc.add(4), sp, 1, result))
     }
 
     fn compare_op(pc, sp, fp, vm, arg) {
@@ -308,7 +309,7 @@ ops! {
         match (float::exact(vm, &l), float::exact(vm, &r)) {
             (Some(a), Some(b)) => {
                 let outcome = float_outcome(a, b);
-                Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(arg & outcome != 0))))
+                Ok(decided(fp, pc.add(2), sp, 2, arg & outcome != 0))
             }
             _ => {
                 missed(pc, op::COMPARE_OP);
@@ -323,7 +324,7 @@ ops! {
             (Some(a), Some(b)) if vm.type_of(&l).is(&vm.types.str) && vm.type_of(&r).is(&vm.types.str) => {
                 // Only == and != are specialised: any other outcome than "equal" will do for "not equal".
                 let outcome = if str_::eq(a, b) { 8 } else { 4 };
-                Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(arg & outcome != 0))))
+                Ok(decided(fp, pc.add(2), sp, 2, arg & outcome != 0))
             }
             _ => {
                 missed(pc, op::COMPARE_OP);
@@ -338,7 +339,7 @@ ops! {
         }
         let (needle, haystack) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         let found = sequence::contains(vm, &haystack, &needle)?;
-        Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
+        Ok(decided(fp, pc.add(2), sp, 2, found != (arg != 0)))
     }
 
     fn contains_op_dict(pc, sp, fp, vm, arg) {
@@ -350,7 +351,7 @@ ops! {
                 sequence::contains(vm, &haystack, &needle)?
             }
         };
-        Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
+        Ok(decided(fp, pc.add(2), sp, 2, found != (arg != 0)))
     }
 
     fn contains_op_set(pc, sp, fp, vm, arg) {
@@ -368,7 +369,7 @@ ops! {
                 sequence::contains(vm, &haystack, &needle)?
             }
         };
-        Ok((pc.add(2), replace_top(fp, sp, 2, Value::from_bool(found != (arg != 0)))))
+        Ok(decided(fp, pc.add(2), sp, 2, found != (arg != 0)))
     }
 }
 
@@ -472,9 +473,16 @@ fn plain_slice_key(key: &Value) -> Option<&naja_heap::Ref<Slice>> {
 /// `container[key] = value`.
 #[inline(always)]
 fn store(vm: &Vm, container: &Value, key: &Value, value: &Value, sole: bool) -> PyResult<()> {
-    if key.is_small_int()
+    if let Some(index) = key.as_small_int()
         && let Some(set) = vm.type_of(container).slots.set_subscript.get()
     {
+        if let Some(byte) = value.as_small_int()
+            && vm.type_of(container).is(&vm.types.bytearray)
+            && let Some(bytes) = container.downcast::<ByteArray>()
+            && bytes.set_byte(index, byte)
+        {
+            return Ok(());
+        }
         return set(vm, container, key, Some(value));
     }
     if let Some(slice) = plain_slice_key(key)
@@ -638,13 +646,15 @@ unsafe fn compare_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> Result<Step,
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         if let (Some(a), Some(b)) = (float::plain_operand(vm, &l), float::plain_operand(vm, &r)) {
             let outcome = float_outcome(a, b);
-            let result = Value::from_bool(arg & outcome != 0);
-            return Ok((pc.add(2), replace_top(fp, sp, 2, result)));
+            return Ok(decided(fp, pc.add(2), sp, 2, arg & outcome != 0));
         }
         let mut result =
             compare::rich_compare(vm, &l, &r, compare::CompareOp::from_index(arg >> 5))?;
         if arg & 16 != 0 && !result.is_bool() {
             result = Value::from_bool(object::is_true(vm, &result)?);
+        }
+        if result.is_bool() {
+            return Ok(decided(fp, pc.add(2), sp, 2, result.is(&Value::TRUE)));
         }
         Ok((pc.add(2), replace_top(fp, sp, 2, result)))
     }

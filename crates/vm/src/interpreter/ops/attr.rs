@@ -320,6 +320,15 @@ ops! {
         Ok((pc.add(5), drop_top(fp, sp, 2)))
     }
 
+    fn store_attr_again(pc, sp, fp, vm, arg) {
+        let (value, owner) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let name = name(fp, arg);
+        if !attr_cache::store(vm, &owner, name, &value) {
+            attribute::set(vm, &owner, name, Some(&value))?;
+        }
+        Ok((pc.add(5), drop_top(fp, sp, 2)))
+    }
+
     fn store_attr_with_hint(pc, sp, fp, vm, arg) {
         let (value, owner) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         let name = name(fp, arg);

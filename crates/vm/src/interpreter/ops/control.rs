@@ -40,24 +40,29 @@ pub(in crate::interpreter) unsafe fn pop_frame(vm: &Vm, fp: Fp) -> Fp {
     }
 }
 
-/// Gives up the last reference that a local variable of a frame that ends held.
+/// Gives up the local variables from `at` on (and what is left on the stack) of a frame that ends: from the first whose
+/// end may run Python. Those before are given up already.
 #[cold]
 #[inline(never)]
-pub(in crate::interpreter) unsafe fn release_local(slot: Slot, pc: Pc, sp: Sp, fp: Fp) {
+pub(in crate::interpreter) unsafe fn release_locals(at: Sp, pc: Pc, sp: Sp, fp: Fp, vm: &Vm) {
     // SAFETY: called by the loop with its own state, at a return.
     unsafe {
         (*fp).pc = pc;
         (*fp).sp = sp;
-        (*(slot.0 as *const naja_heap::Header)).end();
+        let mut slot = locals(fp);
+        while slot < at {
+            *slot = Slot::EMPTY;
+            slot = slot.add(1);
+        }
+        while slot < sp {
+            // Emptied first: what a finalizer does may look at the frame.
+            std::ptr::replace(slot, Slot::EMPTY).release();
+            slot = slot.add(1);
+        }
+        if !(*fp).frame_object.is_empty() {
+            crate::objects::frame::take_over(vm, fp);
+        }
     }
-}
-
-/// The frame of a return got a frame object while its local variables were released.
-#[cold]
-#[inline(never)]
-pub(in crate::interpreter) unsafe fn show_ended(vm: &Vm, fp: Fp) {
-    // SAFETY: `fp` is the current frame.
-    unsafe { crate::objects::frame::take_over(vm, fp) }
 }
 
 /// Gives up the last reference to the function of a frame that has ended.

@@ -80,6 +80,32 @@ pub(super) unsafe fn replace_top(fp: Fp, sp: Sp, n: usize, result: Value) -> Sp 
     }
 }
 
+/// The end of a test whose `n` operands are on the stack, with `pc` behind it: mostly a conditional jump follows, which is
+/// done along with it.
+#[inline(always)]
+pub(super) unsafe fn decided(fp: Fp, pc: Pc, sp: Sp, n: usize, holds: bool) -> Step {
+    use naja_bytecode::opcode::op;
+    // SAFETY: as in `replace_top`; a conditional jump has a cache unit behind it.
+    unsafe {
+        let sp = drop_top(fp, sp, n);
+        let next = *pc;
+        let jumps = match next as u8 {
+            op::POP_JUMP_IF_FALSE => !holds,
+            op::POP_JUMP_IF_TRUE => holds,
+            _ => {
+                *sp = Slot(Value::from_bool(holds).bits());
+                return (pc, sp.add(1));
+            }
+        };
+        let behind = pc.add(2);
+        if jumps {
+            (behind.add((next >> 8) as usize), sp)
+        } else {
+            (behind.add((*behind as u8 == op::NOT_TAKEN) as usize), sp)
+        }
+    }
+}
+
 /// Takes the top `n` slots off the stack and releases them.
 #[inline(always)]
 pub(super) unsafe fn drop_top(fp: Fp, sp: Sp, n: usize) -> Sp {

@@ -103,6 +103,7 @@ impl Reader<'_> {
             argcount,
             posonlyargcount,
             kwonlyargcount,
+            exact_args: super::exact_args(argcount, kwonlyargcount, flags),
             stacksize,
             flags,
             nlocalsplus,

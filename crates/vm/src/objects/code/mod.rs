@@ -95,6 +95,8 @@ pub struct CodeObject {
     pub argcount: u32,
     pub posonlyargcount: u32,
     pub kwonlyargcount: u32,
+    /// `argcount` where calls with just so many positional arguments need no argument processing, else `u32::MAX`.
+    pub(crate) exact_args: u32,
     pub stacksize: u32,
     pub flags: u32,
     /// Slots of locals, cells and free variables together.
@@ -172,6 +174,7 @@ impl CodeObject {
             argcount: 0,
             posonlyargcount: 0,
             kwonlyargcount: 0,
+            exact_args: u32::MAX,
             stacksize: 0,
             flags: 0,
             nlocalsplus: 0,
@@ -269,9 +272,7 @@ impl CodeObject {
     /// Whether calls with exactly `argcount` positional arguments need no argument processing.
     #[inline(always)]
     pub fn is_simple(&self) -> bool {
-        self.kwonlyargcount == 0
-            && self.flags & (flags::VARARGS | flags::VARKEYWORDS | flags::OPTIMIZED)
-                == flags::OPTIMIZED
+        self.exact_args != u32::MAX
     }
 
     /// Slots that a frame of this code needs behind its head.
@@ -451,6 +452,16 @@ impl CodeObject {
     }
 }
 
+/// The value of `CodeObject::exact_args`.
+fn exact_args(argcount: u32, kwonlyargcount: u32, code_flags: u32) -> u32 {
+    const KINDS: u32 = flags::VARARGS | flags::VARKEYWORDS | flags::OPTIMIZED;
+    if kwonlyargcount == 0 && code_flags & KINDS == flags::OPTIMIZED {
+        argcount
+    } else {
+        u32::MAX
+    }
+}
+
 /// The object of parts. What is not `sound` gets an instruction to run that raises SystemError.
 fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
     let kinds = &parts.localspluskinds;
@@ -479,6 +490,7 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         argcount: parts.argcount,
         posonlyargcount: parts.posonlyargcount,
         kwonlyargcount: parts.kwonlyargcount,
+        exact_args: exact_args(parts.argcount, parts.kwonlyargcount, parts.flags),
         stacksize: if sound {
             parts.stacksize
         } else {
