@@ -3,7 +3,7 @@
 //! Each arm does the usual case in place and leaves the rest to an out-of-line function of `ops/`. The form matters to the
 //! machine code that comes out: every opcode value has an arm by itself (no `_`, no range: the switch would get a range
 //! check, and the dispatch be merged), slow paths are never inlined and take their state by value, and fast arms end in
-//! `next!('dN)`, at most six to a label (see `copies!`), so that the compiler copies the dispatch into each arm and keeps
+//! `next!('dN)`, few to a label (see `copies!`), so that the compiler copies the dispatch into each arm and keeps
 //! the state in registers. `bench/dispatch.sh` counts the copies. CPython: Python/bytecodes.c, Python/ceval.c.
 
 use super::attr_cache;
@@ -396,7 +396,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                     // LLVM copies a block that ends in a jump table into at most 16 predecessors. So arms end in one of many
                     // blocks ('d0, ...), those in one of a few ('s0, ...), and only those in the dispatch; an empty `asm!` keeps
                     // them apart. The dispatch is copied into the few, from there into the many, from there into the arms.
-                    // An arm counts for two or three (each way to its end), so a label takes five; slow paths share one.
+                    // An arm counts for each way to its end, one that releases a value for four or five: a label takes three of
+                    // those, or a dozen plain ones; slow paths share one.
                     macro_rules! copies {
                         (=> $($dispatch:tt)*) => { $($dispatch)* };
                         ([$few:lifetime $($many:lifetime)*] $($rest:tt)*) => {{
@@ -426,7 +427,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22] ['s3 'd23 'd24 'd25 'd26 'd27 'd28 'd29] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7 'd8 'd9 'd10] ['s1 'd11 'd12 'd13 'd14 'd15 'd16 'd17 'd18 'd19 'd20 'd21] ['s2 'd22 'd23 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31 'd32] ['s3 'd33 'd34 'd35] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -437,31 +438,33 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::LOAD_FAST_BORROW => {
                             let v = local!(arg!());
                             pc = pc.add(1);
-                            let next = *pc as u32;
+                            if !v.is_pointer() {
+                                push!(v);
+                                next!('d0)
+                            }
                             // `self.x` and `self.f(` where they are what they were: the reference is not moved at all.
-                            if next as u16 & 0x1ff == op::LOAD_ATTR_INSTANCE_VALUE as u16 {
-                                let address = v.clean_bits();
-                                if v.is_pointer()
-                                    && (*type_ptr(v)).version.get() == cache_u32(pc.add(2))
+                            let next = *pc;
+                            let address = v.0 & !15;
+                            if next & 0x1ff == op::LOAD_ATTR_INSTANCE_VALUE as u16 {
+                                if (*type_ptr(v)).version.get() == cache_u32(pc.add(2))
                                     && *((address - 32) as *const u64) == cache_u64(pc.add(6))
                                 {
                                     let found = Slot(*((address + *pc.add(4) as u64) as *const u64)).to_value();
                                     push!(Slot::new(found));
                                     pc = pc.add(10);
-                                    next!('d28)
+                                    next!('d11)
                                 }
                             } else if next as u8 == op::LOAD_ATTR_METHOD_WITH_VALUES
-                                && v.is_pointer()
                                 && (*type_ptr(v)).version.get() == cache_u32(pc.add(2))
-                                && *((v.clean_bits() - 32) as *const u32) == cache_u32(pc.add(4))
+                                && *((address - 32) as *const u32) == cache_u32(pc.add(4))
                             {
                                 *sp = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
-                                *sp.add(1) = v.borrow();
+                                *sp.add(1) = Slot(v.0 | 8);
                                 sp = sp.add(2);
                                 pc = pc.add(10);
-                                next!('d28)
+                                next!('d11)
                             }
-                            push!(v.borrow());
+                            push!(Slot(v.0 | 8));
                             next!('d0)
                         }
                         op::LOAD_FAST_BORROW_LOAD_FAST_BORROW => {
@@ -491,7 +494,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(1);
                             push!(local!(arg!()));
                             local!(arg!()) = Slot::EMPTY;
-                            next!('d1)
+                            next!('d0)
                         }
                         op::STORE_FAST => {
                             pc = pc.add(1);
@@ -499,7 +502,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let old = local!(arg!());
                             local!(arg!()) = *sp;
                             release!(old);
-                            next!('d1)
+                            next!('d0)
                         }
                         op::STORE_FAST_LOAD_FAST => {
                             pc = pc.add(1);
@@ -535,7 +538,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(1);
                             local!(arg!()) = Slot::EMPTY;
                             release!(old);
-                            next!('d1)
+                            next!('d2)
                         }
                         op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL => {
                             // The code object keeps its constants alive for longer than the frame.
@@ -661,7 +664,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             let old = *sp;
                             release!(old);
-                            next!('d3)
+                            next!('d4)
                         }
                         op::END_SEND => {
                             pc = pc.add(1);
@@ -704,7 +707,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     sp = sp.sub(1);
                                     *sp.sub(1) = Slot(sum as u64);
                                     pc = pc.add(6);
-                                    next!('d4)
+                                    next!('d5)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
@@ -774,7 +777,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
                                     release_object!(l);
-                                    next!('d6)
+                                    next!('d5)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
@@ -855,7 +858,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::arith::to_bool_miss)
                             }
                             pc = pc.add(4);
-                            truth!(top == TRUE, 'd23, 'd23, 'd6)
+                            truth!(top == TRUE, 'd7, 'd7, 'd7)
                         }
                         op::TO_BOOL_INT => {
                             let top = *sp.sub(1);
@@ -863,14 +866,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::arith::to_bool_miss)
                             }
                             pc = pc.add(4);
-                            truth!(top.0 != 1, 'd24, 'd24, 'd7)
+                            truth!(top.0 != 1, 'd7, 'd7, 'd8)
                         }
                         op::TO_BOOL_NONE => {
                             if (*sp.sub(1)).0 != NONE {
                                 slow!(ops::arith::to_bool_miss)
                             }
                             pc = pc.add(4);
-                            truth!(false, 'd26, 'd26, 'd7)
+                            truth!(false, 'd8, 'd8, 'd8)
                         }
                         op::TO_BOOL_LIST => {
                             let top = *sp.sub(1);
@@ -881,7 +884,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot(if empty { FALSE } else { TRUE });
                             pc = pc.add(4);
                             release_object!(top);
-                            truth!(!empty, 'd25, 'd25, 'd7)
+                            truth!(!empty, 'd9, 'd9, 'd9)
                         }
                         op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
                         op::TO_BOOL_ALWAYS_TRUE => {
@@ -894,7 +897,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot(TRUE);
                             pc = pc.add(4);
                             release_object!(top);
-                            truth!(true, 'd26, 'd26, 'd7)
+                            truth!(true, 'd10, 'd10, 'd10)
                         }
                         op::COMPARE_OP => slow!(ops::arith::compare_op),
                         op::COMPARE_OP_INT => {
@@ -910,7 +913,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 8
                             };
-                            compared!(arg!() & outcome != 0, 'd16, 'd16, 'd7)
+                            compared!(arg!() & outcome != 0, 'd10, 'd10, 'd11)
                         }
                         op::COMPARE_OP_FLOAT => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -925,7 +928,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 8
                             };
-                            compared!(arg!() & outcome != 0, 'd17, 'd17, 'd8)
+                            compared!(arg!() & outcome != 0, 'd11, 'd11, 'd11)
                         }
                         op::COMPARE_OP_STR => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -945,74 +948,77 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             // The end of a str runs no Python.
                             release_object!(r);
                             release_object!(l);
-                            compared!(arg!() & outcome != 0, 'd19, 'd19, 'd8)
+                            compared!(arg!() & outcome != 0, 'd12, 'd12, 'd13)
                         }
                         op::IS_OP => {
                         let (l, r) = (*sp.sub(2), *sp.sub(1));
-                        let same = l.clean_bits() == r.clean_bits();
+                        // The mark of a borrowed reference does not count; in other words than addresses its bit means something.
+                        let differ = l.0 ^ r.0;
+                        let same = differ == 0 || differ == 8 && l.is_pointer();
                         let holds = same != (arg!() & 1 != 0);
                         sp = sp.sub(1);
                         *sp.sub(1) = Slot(if holds { TRUE } else { FALSE });
                         pc = pc.add(1);
                         release!(r);
                         release!(l);
-                        truth!(holds, 'd27, 'd27, 'd8)
+                        truth!(holds, 'd13, 'd13, 'd14)
                     }
                         op::CONTAINS_OP => slow!(ops::arith::contains_op),
                         op::CONTAINS_OP_DICT => slow!(ops::arith::contains_op_dict),
                         op::CONTAINS_OP_SET => slow!(ops::arith::contains_op_set),
 
                         // ---- jumps ----
-                        op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd8, 'd8),
-                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd9, 'd9),
+                        op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd14, 'd14),
+                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd14, 'd14),
                         op::POP_JUMP_IF_NONE => {
                             sp = sp.sub(1);
                             let top = *sp;
                             if top.0 == NONE {
                                 pc = pc.add(2 + arg!() as usize);
-                                next!('d9)
+                                next!('d15)
                             }
                             pc = not_taken!(pc);
                             release!(top);
-                            next!('d9)
+                            next!('d15)
                         }
                         op::POP_JUMP_IF_NOT_NONE => {
                             sp = sp.sub(1);
                             let top = *sp;
                             if top.0 == NONE {
                                 pc = not_taken!(pc);
-                                next!('d9)
+                                next!('d16)
                             }
                             pc = pc.add(2 + arg!() as usize);
                             release!(top);
-                            next!('d10)
+                            next!('d16)
                         }
                         op::JUMP_FORWARD => {
                             pc = pc.add(1 + arg!() as usize);
-                            next!('d10)
+                            next!('d16)
                         }
                         op::JUMP_BACKWARD | op::JUMP_BACKWARD_NO_JIT | op::JUMP_BACKWARD_JIT => {
                             if vm.breaker.load(Ordering::Relaxed) != 0 {
                                 slow!(ops::control::jump_backward_check)
                             }
                             pc = pc.add(2).sub(arg!() as usize);
-                            next!('d10)
+                            next!('d16)
                         }
                         op::JUMP_BACKWARD_NO_INTERRUPT => {
                             pc = pc.add(1).sub(arg!() as usize);
                             if *pc as u8 == op::SEND_GEN {
-                                fp = ops::iter::descend(vm, fp, pc, sp);
-                                pc = (*fp).pc;
-                                sp = (*fp).sp;
+                                let frame = ops::iter::descend(vm, fp!(), pc, sp);
+                                lp = locals(frame);
+                                pc = (*frame).pc;
+                                sp = (*frame).sp;
                             }
-                            next!('d10)
+                            next!('d16)
                         }
                         op::RESUME_CHECK => {
                             if vm.breaker.load(Ordering::Relaxed) != 0 {
                                 slow!(ops::control::resume)
                             }
                             pc = pc.add(1);
-                            next!('d10)
+                            next!('d17)
                         }
                         op::RESUME => slow!(ops::control::resume),
 
@@ -1031,7 +1037,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 let index = it.index.get();
                                 if let Some(item) = items.get(index) {
                                     it.index.set(index + 1);
-                                    given!(Slot::new(item.clone()), 'd18, 'd11)
+                                    given!(Slot::new(item.clone()), 'd17, 'd18)
                                 }
                             }
                             slow!(ops::iter::for_iter_end_list)
@@ -1046,7 +1052,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 let index = it.index.get();
                                 if let Some(item) = tuple.items().get(index) {
                                     it.index.set(index + 1);
-                                    given!(Slot::new(item.clone()), 'd18, 'd11)
+                                    given!(Slot::new(item.clone()), 'd18, 'd19)
                                 }
                             }
                             slow!(ops::iter::for_iter_end_tuple)
@@ -1062,10 +1068,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 let value = it.next.get();
                                 it.left.set(left - 1);
                                 it.next.set(value.wrapping_add(it.step));
-                                given!(Slot((value as u64) << 2 | 1), 'd18, 'd11)
+                                given!(Slot((value as u64) << 2 | 1), 'd19, 'd20)
                             }
                             pc = pc.add(3 + arg!() as usize);
-                            next!('d11)
+                            next!('d20)
                         }
                         op::FOR_ITER_GEN => {
                             let it = *sp.sub(1);
@@ -1087,7 +1093,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             lp = locals(entered);
                             pc = (*entered).pc;
                             sp = (*entered).sp;
-                            next!('d11)
+                            next!('d20)
                         }
                         op::SEND => slow!(ops::iter::send),
                         op::SEND_GEN => {
@@ -1118,7 +1124,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             lp = locals(entered);
                             pc = (*entered).pc;
                             sp = (*entered).sp;
-                            next!('d12)
+                            next!('d20)
                         }
                         op::YIELD_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
@@ -1143,7 +1149,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             sp = (*frame).sp;
                             push!(value);
-                            next!('d12)
+                            next!('d20)
                         }
                         op::RETURN_GENERATOR => {
                             let (p, s) = ops::iter::return_generator(pc, sp, fp!(), vm, 0);
@@ -1157,7 +1163,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             lp = locals(vm.stack.current.get());
                             pc = p;
                             sp = s;
-                            next!('d12)
+                            next!('d20)
                         }
                         op::RETURN_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
@@ -1209,10 +1215,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     ops::control::init_returned(vm, value);
                                     break 'run;
                                 }
-                                next!('d12)
+                                next!('d21)
                             }
                             push!(value);
-                            next!('d12)
+                            next!('d21)
                         }
                         op::GET_AITER => slow!(ops::iter::get_aiter),
                         op::GET_ANEXT => slow!(ops::iter::get_anext),
@@ -1259,12 +1265,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(10);
                             if method {
                                 push!(owner);
-                                next!('d28)
+                                next!('d22)
                             }
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             release_object!(owner);
-                            next!('d13)
+                            next!('d22)
                         }
                         op::LOAD_ATTR_INSTANCE_VALUE => {
                             let owner = *sp.sub(1);
@@ -1283,7 +1289,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release_object!(owner);
-                            next!('d13)
+                            next!('d23)
                         }
                         op::LOAD_ATTR_SLOT => {
                             let owner = *sp.sub(1);
@@ -1301,7 +1307,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release_object!(owner);
-                            next!('d13)
+                            next!('d23)
                         }
                         op::LOAD_ATTR_METHOD_WITH_VALUES => {
                             let owner = *sp.sub(1);
@@ -1317,7 +1323,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             push!(owner);
                             pc = pc.add(10);
-                            next!('d13)
+                            next!('d23)
                         }
                         op::LOAD_ATTR_METHOD_NO_DICT | op::LOAD_ATTR_METHOD_LAZY_DICT => {
                             let owner = *sp.sub(1);
@@ -1332,7 +1338,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
                             push!(owner);
                             pc = pc.add(10);
-                            next!('d13)
+                            next!('d23)
                         }
                         op::LOAD_ATTR_MODULE => {
                             let owner = *sp.sub(1);
@@ -1351,7 +1357,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release_object!(owner);
-                            next!('d13)
+                            next!('d24)
                         }
                         op::LOAD_ATTR_CLASS | op::LOAD_ATTR_CLASS_WITH_METACLASS_CHECK => {
                             // The metaclass's version says that the owner is a class.
@@ -1367,7 +1373,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release_object!(owner);
-                            next!('d14)
+                            next!('d24)
                         }
                         op::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES => {
                             let owner = *sp.sub(1);
@@ -1385,7 +1391,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release_object!(owner);
-                            next!('d13)
+                            next!('d25)
                         }
                         op::LOAD_ATTR_NONDESCRIPTOR_NO_DICT => {
                             let owner = *sp.sub(1);
@@ -1399,7 +1405,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
                             release_object!(owner);
-                            next!('d14)
+                            next!('d25)
                         }
                         op::LOAD_ATTR_WITH_HINT => switch!(ops::attr::load_attr_with_hint),
                         op::LOAD_ATTR_PROPERTY => switch!(ops::attr::load_attr_property),
@@ -1433,7 +1439,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(5);
                             release!(Slot(old));
                             release_object!(owner);
-                            next!('d14)
+                            next!('d26)
                         }
                         op::STORE_ATTR_INSTANCE_VALUE => {
                             // value, owner
@@ -1457,7 +1463,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(5);
                             release!(Slot(old));
                             release_object!(owner);
-                            next!('d14)
+                            next!('d26)
                         }
                         op::STORE_ATTR_SLOT => {
                             let (value, owner) = (*sp.sub(2), *sp.sub(1));
@@ -1473,7 +1479,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(5);
                             release!(Slot(old));
                             release_object!(owner);
-                            next!('d14)
+                            next!('d27)
                         }
                         op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
                         op::DELETE_ATTR => slow!(ops::attr::delete_attr),
@@ -1499,7 +1505,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 switch!(ops::call::call_miss)
                             }
-                            if ops::call::makes_generator((*code).first_unit()) && vm.coroutine_origin_depth.get() == 0 {
+                            let first = (*code).first_unit();
+                            if ops::call::makes_generator(first) && vm.coroutine_origin_depth.get() == 0 {
                                 slow!(ops::call::make_generator)
                             }
                             let new = vm.stack.push((*code).frame_slots());
@@ -1507,7 +1514,6 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 switch!(ops::call::call_miss)
                             }
                             let locals_count = (*code).nlocalsplus as usize;
-                            let first = (*code).first_unit();
                             let mut from = sp.sub(n + has_self);
                             let mut to = locals(new);
                             let stack = to.add(locals_count);
@@ -1535,9 +1541,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             // The check at the start of the function is done along with the call.
                             if *pc as u8 == op::RESUME_CHECK && vm.breaker.load(Ordering::Relaxed) == 0 {
                                 pc = pc.add(1);
-                                next!('d29)
+                                next!('d27)
                             }
-                            next!('d29)
+                            next!('d27)
                         }
                         op::CALL_BOUND_METHOD_EXACT_ARGS | op::CALL_BOUND_METHOD_GENERAL => {
                             // The method is taken apart, and its function called as one found on the class.
@@ -1575,9 +1581,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 // The callable keeps it alive.
                                 *sp.sub(2) = Slot(object.bits()).borrow();
-                                native!(function.call, 2, 3, 'd20)
+                                native!(function.call, 2, 3, 'd28)
                             }
-                            native!(function.call, 1, 3, 'd20)
+                            native!(function.call, 1, 3, 'd28)
                         }
                         op::CALL_BUILTIN_FAST => {
                             let callable = *sp.sub(arg!() as usize + 2);
@@ -1592,25 +1598,25 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 && let Some(object) = &function.zelf
                             {
                                 *sp.sub(3) = Slot(object.bits()).borrow();
-                                native!(function.call, 3, 4, 'd20)
+                                native!(function.call, 3, 4, 'd29)
                             }
-                            native!(function.call, 2, 4, 'd20)
+                            native!(function.call, 2, 4, 'd29)
                         }
                         op::CALL_BUILTIN_FAST_WITH_KEYWORDS => switch!(ops::call::call_builtin),
                         op::CALL_METHOD_DESCRIPTOR_NOARGS => {
                             let call = native_method!(*sp.sub(2), *sp.sub(1));
-                            native!(call, 1, 2, 'd21)
+                            native!(call, 1, 2, 'd30)
                         }
                         op::CALL_METHOD_DESCRIPTOR_O => {
                             let call = native_method!(*sp.sub(3), *sp.sub(2));
-                            native!(call, 2, 3, 'd21)
+                            native!(call, 2, 3, 'd31)
                         }
                         op::CALL_METHOD_DESCRIPTOR_FAST => {
                             if arg!() != 2 {
                                 switch!(ops::call::call_method_descriptor)
                             }
                             let call = native_method!(*sp.sub(4), *sp.sub(3));
-                            native!(call, 3, 4, 'd21)
+                            native!(call, 3, 4, 'd32)
                         }
                         op::CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS => {
                             switch!(ops::call::call_method_descriptor)
@@ -1647,7 +1653,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(4);
                             release_object!(value);
                             release_object!(callable);
-                            next!('d14)
+                            next!('d33)
                         }
                         op::CALL_ISINSTANCE => {
                             // Mostly an object is of the very class.
@@ -1667,7 +1673,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             release_object!(class);
                             release_object!(value);
                             release_object!(callable);
-                            next!('d22)
+                            next!('d33)
                         }
                         op::CALL_LIST_APPEND => {
                             // callable, list, item; the POP_TOP of the result that follows is skipped
@@ -1691,7 +1697,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(5);
                             release_object!(list);
                             release_object!(callable);
-                            next!('d15)
+                            next!('d34)
                         }
                         op::CALL_STR_1 | op::CALL_TUPLE_1 => switch!(ops::call::call_builtin_class),
                         op::CALL_TYPE_1 => {
@@ -1707,7 +1713,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(4);
                             release!(value);
                             release!(callable);
-                            next!('d22)
+                            next!('d34)
                         }
                         op::CALL_KW
                         | op::CALL_KW_PY
@@ -1753,9 +1759,9 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             && vm.breaker.load(Ordering::Relaxed) == 0
                         {
                             pc = pc.add(2).sub((next >> 8) as usize);
-                            next!('d15)
+                            next!('d34)
                         }
-                        next!('d15)
+                        next!('d34)
                     }
                         op::LIST_EXTEND => slow!(ops::build::list_extend),
                         op::SET_ADD => slow!(ops::build::set_add),
@@ -1777,7 +1783,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             push!(Slot::new(items[0].clone()));
                             pc = pc.add(2);
                             release_object!(top);
-                            next!('d15)
+                            next!('d35)
                         }
                         op::UNPACK_SEQUENCE_TUPLE | op::UNPACK_SEQUENCE_LIST => {
                             let top = *sp.sub(1);
@@ -1802,7 +1808,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.add(n).sub(1);
                             pc = pc.add(2);
                             release_object!(top);
-                            next!('d15)
+                            next!('d35)
                         }
                         op::UNPACK_EX => slow!(ops::build::unpack_ex),
                         op::GET_LEN => slow!(ops::build::get_len),
