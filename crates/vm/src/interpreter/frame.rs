@@ -49,8 +49,6 @@ pub struct Frame {
     pub init_call: bool,
     /// Tracing: the line last reported.
     pub last_line: i32,
-    /// The generator that the frame belongs to, set when it is entered; of other frames nothing.
-    pub generator: *const Generator,
     /// What a call adds to `pc` when it returns to this frame; set by the call.
     pub return_offset: u16,
 }
@@ -121,7 +119,7 @@ impl Frame {
     ) {
         use std::mem::offset_of;
         const MARKS: usize = offset_of!(Frame, owner);
-        const { assert!(MARKS.is_multiple_of(8) && offset_of!(Frame, generator) == MARKS + 8) };
+        const { assert!(MARKS.is_multiple_of(8) && offset_of!(Frame, return_offset) == MARKS + 8) };
         const { assert!(Owner::ThreadStack as u8 == 0 && cfg!(target_endian = "little")) };
         const { assert!(offset_of!(Frame, last_line) == MARKS + 4) };
         // SAFETY: by contract; the marks are one word: those of a usual frame, and no line.
