@@ -164,10 +164,6 @@ pub fn format(vm: &Vm, value: &Value, spec: Option<&Value>) -> PyResult {
             return crate::objects::int::Int::__format__(value, vm, spec);
         } else if ty.is(&vm.types.float) {
             return crate::objects::float::Float::__format__(value, vm, spec);
-        } else if ty.is(&vm.types.str)
-            && let Some(text) = str_::of(value)
-        {
-            return str_::Str::__format__(text, vm, spec);
         }
     }
     let spec = match spec {
@@ -290,16 +286,12 @@ pub fn is_instance(vm: &Vm, value: &Value, class: &Value) -> PyResult<bool> {
     }
     if let Some(classes) = class.downcast::<Tuple>() {
         vm.check_stack()?;
-        // The last one without recursion, so that the depth of tuples in tuples hardly matters.
-        let Some((last, others)) = classes.items().split_last() else {
-            return Ok(false);
-        };
-        for class in others {
+        for class in classes.items() {
             if is_instance(vm, value, class)? {
                 return Ok(true);
             }
         }
-        return is_instance_of_last(vm, value, last);
+        return Ok(false);
     }
     if let Some(result) = vm.call_special(
         class,
@@ -309,22 +301,6 @@ pub fn is_instance(vm: &Vm, value: &Value, class: &Value) -> PyResult<bool> {
         return is_true(vm, &result);
     }
     recursive_is_instance(vm, value, class)
-}
-
-/// [`is_instance`] for the last class of a tuple: goes down through such tuples.
-fn is_instance_of_last(vm: &Vm, value: &Value, mut class: &Value) -> PyResult<bool> {
-    while let Some(classes) = class.downcast::<Tuple>() {
-        let Some((last, others)) = classes.items().split_last() else {
-            return Ok(false);
-        };
-        for class in others {
-            if is_instance(vm, value, class)? {
-                return Ok(true);
-            }
-        }
-        class = last;
-    }
-    is_instance(vm, value, class)
 }
 
 /// Whether `__class__` of the instances of `ty` is `ty` itself, because nobody has overridden it. Remembered with the
