@@ -1179,9 +1179,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     return Ok(value.into_value());
                                 }
                             } else {
-                                let mut at = lp;
+                                let mut at = lp as usize;
                                 // Not known to be the frame's own address: the compiler would keep that plus eight, too.
                                 std::arch::asm!("/* {0} */", inout(reg) at, options(nomem, nostack, preserves_flags));
+                                let mut at = at as Sp;
                                 while at < sp {
                                     let slot = *at;
                                     at = at.add(1);
