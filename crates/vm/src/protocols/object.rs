@@ -164,6 +164,10 @@ pub fn format(vm: &Vm, value: &Value, spec: Option<&Value>) -> PyResult {
             return crate::objects::int::Int::__format__(value, vm, spec);
         } else if ty.is(&vm.types.float) {
             return crate::objects::float::Float::__format__(value, vm, spec);
+        } else if ty.is(&vm.types.str)
+            && let Some(text) = str_::of(value)
+        {
+            return str_::Str::__format__(text, vm, spec);
         }
     }
     let spec = match spec {
