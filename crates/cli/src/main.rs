@@ -11,7 +11,6 @@ mod descriptors;
 mod dump;
 mod help;
 mod options;
-mod pages;
 
 use options::Task;
 
@@ -34,7 +33,6 @@ extern "C" fn start(
 fn main() {
     descriptors::restore();
     allocator::use_huge_pages_later();
-    pages::trim_at_moments();
     let args: Vec<OsString> = std::env::args_os().collect();
     let code = match std::panic::catch_unwind(|| run(&args)) {
         Ok(code) => code,

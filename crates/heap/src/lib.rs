@@ -18,7 +18,6 @@ mod header;
 mod object;
 mod pool;
 mod release;
-pub mod resident;
 pub mod slot;
 mod stats;
 #[cfg(test)]

@@ -352,7 +352,6 @@ impl Pools {
         self.arena_count.set(self.arena_count.get() + 1);
         if self.arena_count.get() > self.arenas_most.get() {
             self.arenas_most.set(self.arena_count.get());
-            crate::resident::moment();
         }
         Some(arena)
     }

@@ -538,9 +538,6 @@ fn code_object(vm: &Vm, stored: Stored<Value>) -> Result<Value, Error> {
 
 /// The first object in marshal data, and how many bytes it took. Raises EOFError, ValueError, TypeError.
 pub fn load_object(vm: &Vm, data: &[u8], allow_code: bool) -> PyResult<(Value, usize)> {
-    if allow_code && data.len() >= 512 {
-        naja_vm::resident::moment();
-    }
     let mut reader = Reader::new(data);
     match reader.value(&mut Loader { vm, allow_code }) {
         Ok(value) => Ok((value, reader.position())),

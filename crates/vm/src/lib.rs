@@ -25,7 +25,7 @@ pub mod vm;
 
 pub use function::{Args, FromArg, IntoPyResult, KwArgs, ModuleDef, OrNone, PyClass, TypeDef};
 pub use naja_heap::{
-    Flags, Header, Kind, MutCell, Payload, PayloadInfo, Ref, TypeLayout, Value, Visitor, resident,
+    Flags, Header, Kind, MutCell, Payload, PayloadInfo, Ref, TypeLayout, Value, Visitor,
 };
 pub use objects::*;
 pub use vm::{PyResult, Raised, Vm};

@@ -99,9 +99,6 @@ impl Heap {
         if collection.generation == 2 {
             self.trim();
         }
-        if collection.generation >= 1 {
-            crate::resident::moment();
-        }
         Some(collection)
     }
 

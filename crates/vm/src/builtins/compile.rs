@@ -297,13 +297,10 @@ pub fn compile_source(
     filename: &str,
     options: &Options,
 ) -> PyResult<Ref<CodeObject>> {
-    naja_heap::resident::moment();
     let arena = Arena::default();
     let mut options = *options;
     let tree = parse_source(vm, source, filename, &mut options, &arena)?;
-    let code = compile_tree(vm, tree, &arena, filename, &options);
-    naja_heap::resident::moment();
-    code
+    compile_tree(vm, tree, &arena, filename, &options)
 }
 
 /// Whether source text is a program, as far as the grammar says. Raises SyntaxError and the like.

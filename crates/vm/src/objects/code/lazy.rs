@@ -20,7 +20,6 @@ impl CodeObject {
         data: &'static [u8],
         filename: &Ref<Str>,
     ) -> PyResult<Ref<CodeObject>> {
-        naja_heap::resident::moment();
         let reader = Reader { vm, filename };
         let head = Cursor::module(data).and_then(|mut cursor| cursor.head());
         reader.code(data, head.ok_or_else(|| damaged(vm))?)
