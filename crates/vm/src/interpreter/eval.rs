@@ -427,7 +427,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7 'd8 'd9 'd10] ['s1 'd11 'd12 'd13 'd14 'd15 'd16 'd17 'd18 'd19 'd20 'd21] ['s2 'd22 'd23 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31 'd32] ['s3 'd33 'd34 'd35] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -479,7 +479,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::new(local!(w >> 12).to_value());
                             *sp.add(1) = Slot::new(local!(w >> 8 & 15).to_value());
                             sp = sp.add(2);
-                            next!('d0)
+                            next!('d36)
                         }
                         op::LOAD_FAST_CHECK => {
                             let v = local!(arg!());
@@ -488,13 +488,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             pc = pc.add(1);
                             push!(Slot::new(v.to_value()));
-                            next!('d0)
+                            next!('d36)
                         }
                         op::LOAD_FAST_AND_CLEAR => {
                             pc = pc.add(1);
                             push!(local!(arg!()));
                             local!(arg!()) = Slot::EMPTY;
-                            next!('d0)
+                            next!('d36)
                         }
                         op::STORE_FAST => {
                             pc = pc.add(1);
@@ -502,7 +502,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let old = local!(arg!());
                             local!(arg!()) = *sp;
                             release!(old);
-                            next!('d0)
+                            next!('d36)
                         }
                         op::STORE_FAST_LOAD_FAST => {
                             pc = pc.add(1);
@@ -596,7 +596,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *sp = Slot::EMPTY;
                             sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(5);
-                            next!('d2)
+                            next!('d37)
                         }
                         op::STORE_GLOBAL => slow!(ops::names::store_global),
                         op::DELETE_GLOBAL => slow!(ops::names::delete_global),
@@ -611,7 +611,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             Some(value) => {
                                 push!(Slot::new(value.clone()));
                                 pc = pc.add(1);
-                                next!('d2)
+                                next!('d37)
                             }
                             None => slow!(ops::names::load_deref),
                         }
@@ -692,7 +692,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::SWAP => {
                             pc = pc.add(1);
                             std::ptr::swap(sp.sub(1), sp.sub(arg!() as usize));
-                            next!('d4)
+                            next!('d38)
                         }
 
                         // ---- numbers ----
@@ -743,8 +743,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                         }
                         op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd5),
-                        op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd5),
-                        op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd5),
+                        op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd39),
+                        op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd39),
                         op::BINARY_OP_EXTEND => {
                             let word = super::specialize::extended_word(arg!(), *sp.sub(2), *sp.sub(1));
                             if word == 0 {
@@ -753,7 +753,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             *sp.sub(1) = Slot(word);
                             pc = pc.add(6);
-                            next!('d5)
+                            next!('d39)
                         }
                         op::BINARY_OP_ADD_UNICODE => slow!(ops::arith::add_unicode),
                         op::BINARY_OP_INPLACE_ADD_UNICODE => slow!(ops::arith::inplace_add_unicode),
@@ -777,7 +777,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     *sp.sub(1) = Slot::new(item);
                                     pc = pc.add(6);
                                     release_object!(l);
-                                    next!('d5)
+                                    next!('d39)
                                 }
                                 None => slow!(ops::arith::binary_op_again),
                             }
@@ -866,7 +866,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::arith::to_bool_miss)
                             }
                             pc = pc.add(4);
-                            truth!(top.0 != 1, 'd7, 'd7, 'd8)
+                            truth!(top.0 != 1, 'd7, 'd40, 'd8)
                         }
                         op::TO_BOOL_NONE => {
                             if (*sp.sub(1)).0 != NONE {
@@ -913,7 +913,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 8
                             };
-                            compared!(arg!() & outcome != 0, 'd10, 'd10, 'd11)
+                            compared!(arg!() & outcome != 0, 'd10, 'd41, 'd11)
                         }
                         op::COMPARE_OP_FLOAT => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -928,7 +928,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 8
                             };
-                            compared!(arg!() & outcome != 0, 'd11, 'd11, 'd11)
+                            compared!(arg!() & outcome != 0, 'd11, 'd42, 'd42)
                         }
                         op::COMPARE_OP_STR => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
@@ -969,7 +969,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
 
                         // ---- jumps ----
                         op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd14, 'd14),
-                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd14, 'd14),
+                        op::POP_JUMP_IF_TRUE => jump_if!(TRUE, 'd14, 'd43),
                         op::POP_JUMP_IF_NONE => {
                             sp = sp.sub(1);
                             let top = *sp;
@@ -1011,7 +1011,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 pc = (*frame).pc;
                                 sp = (*frame).sp;
                             }
-                            next!('d16)
+                            next!('d44)
                         }
                         op::RESUME_CHECK => {
                             if vm.breaker.load(Ordering::Relaxed) != 0 {
@@ -1149,7 +1149,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             sp = (*frame).sp;
                             push!(value);
-                            next!('d20)
+                            next!('d45)
                         }
                         op::RETURN_GENERATOR => {
                             let (p, s) = ops::iter::return_generator(pc, sp, fp!(), vm, 0);
@@ -1163,7 +1163,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             lp = locals(vm.stack.current.get());
                             pc = p;
                             sp = s;
-                            next!('d20)
+                            next!('d45)
                         }
                         op::RETURN_VALUE => {
                             let value = Slot::new((*sp.sub(1)).into_value());
