@@ -100,7 +100,7 @@ impl<'a> Source<'a> {
     /// The literal whose text begins at `start`, behind the quote, and where it ends.
     #[inline]
     fn literal(&self, start: usize, strict: bool) -> PyResult<(Literal<'a>, usize)> {
-        let mut at = start;
+        let mut at = self.plain_end(start);
         while self.bytes.get(at).is_some_and(|b| PLAIN[usize::from(*b)]) {
             at += 1;
         }
@@ -108,6 +108,25 @@ impl<'a> Source<'a> {
             return Ok((Literal::Plain(&self.bytes[start..at]), at + 1));
         }
         self.escaped(start, at, strict)
+    }
+
+    /// The first byte from `at` on that may end the plain part of a literal, or one of the source's last seven.
+    #[inline(always)]
+    fn plain_end(&self, mut at: usize) -> usize {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        // The high bit of each byte below `n`; a borrow spoils only bytes behind the first of them.
+        let below = |word: u64, n: u64| word.wrapping_sub(n * ONES) & !word & (0x80 * ONES);
+        while let Some(Ok(word)) = self.bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
+            let word = u64::from_le_bytes(word);
+            let special = below(word, 0x20)
+                | below(word ^ (b'"' as u64 * ONES), 1)
+                | below(word ^ (b'\\' as u64 * ONES), 1);
+            if special != 0 {
+                return at + special.trailing_zeros() as usize / 8;
+            }
+            at += 8;
+        }
+        at
     }
 
     fn escaped(&self, start: usize, mut at: usize, strict: bool) -> PyResult<(Literal<'a>, usize)> {

@@ -40,8 +40,12 @@ fn logarithm(
     check(vm, of_float(number::as_f64(vm, x)?))
 }
 
-fn coordinates(vm: &Vm, items: &[Value]) -> PyResult<Vec<f64>> {
-    items.iter().map(|x| number::as_f64(vm, x)).collect()
+fn coordinates(vm: &Vm, items: &[Value]) -> PyResult<smallvec::SmallVec<[f64; 8]>> {
+    let mut all = smallvec::SmallVec::with_capacity(items.len());
+    for x in items {
+        all.push(number::as_f64(vm, x)?)
+    }
+    Ok(all)
 }
 
 /// `math.sumprod`: ints exactly, floats with more precision than they have, everything else by operators.

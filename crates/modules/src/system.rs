@@ -35,7 +35,10 @@ pub fn fs_decode(vm: &Vm, bytes: &[u8]) -> PyResult {
 /// The bytes of a file name. Raises UnicodeEncodeError for surrogates that stand for no byte.
 pub fn fs_encode(vm: &Vm, text: &Ref<Str>) -> PyResult<Vec<u8>> {
     if let Some(text) = text.as_str() {
-        return Ok(text.as_bytes().to_vec());
+        // With room for the zero that a system call needs.
+        let mut bytes = Vec::with_capacity(text.len() + 1);
+        bytes.extend_from_slice(text.as_bytes());
+        return Ok(bytes);
     }
     let mut out = Vec::with_capacity(text.byte_len());
     for c in text.code_points() {

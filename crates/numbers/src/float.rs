@@ -8,7 +8,7 @@ mod hex;
 mod text;
 
 pub use hex::{from_hex, to_hex};
-pub use text::{Layout, format, parse, parse_prefix, push_fixed, repr, repr_into};
+pub use text::{Fixed, Layout, format, parse, parse_prefix, repr, repr_into, with_repr};
 
 use crate::bigint::{HASH_MODULUS, finish_hash};
 use crate::error::{NumError, Result};

@@ -82,10 +82,15 @@ fn value_error<T>(message: impl Into<String>) -> Result<T> {
     Err(NumError::Value(message.into().into()))
 }
 
-fn unknown_code<T>(kind: u32, type_name: &str) -> Result<T> {
+/// Tells the name of the formatted object's class, for error messages.
+pub type TypeName<'a> = &'a dyn Fn() -> String;
+
+#[cold]
+fn unknown_code<T>(kind: u32, type_name: TypeName) -> Result<T> {
     value_error(format!(
-        "Unknown format code '{}' for object of type '{type_name}'",
-        shown(kind)
+        "Unknown format code '{}' for object of type '{}'",
+        shown(kind),
+        type_name()
     ))
 }
 
@@ -107,13 +112,23 @@ struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
+    #[inline]
     fn peek(&self) -> Option<u32> {
-        wtf8::split_first(self.rest).map(|(code, _)| code)
+        match self.rest.first() {
+            Some(&byte) if byte < 0x80 => Some(byte.into()),
+            _ => wtf8::split_first(self.rest).map(|(code, _)| code),
+        }
     }
 
+    #[inline]
     fn advance(&mut self) {
-        if let Some((_, rest)) = wtf8::split_first(self.rest) {
-            self.rest = rest;
+        match self.rest {
+            [0..0x80, rest @ ..] => self.rest = rest,
+            _ => {
+                if let Some((_, rest)) = wtf8::split_first(self.rest) {
+                    self.rest = rest;
+                }
+            }
         }
     }
 
@@ -130,7 +145,12 @@ impl Cursor<'_> {
     /// A decimal number in any script's digits; `None` if there is no digit.
     fn number(&mut self) -> Result<Option<usize>> {
         let mut value = None;
-        while let Some(digit) = self.peek().and_then(naja_unicode::decimal_value) {
+        let digit = |code: u32| match code {
+            0x30..=0x39 => Some(code as u8 - b'0'),
+            0..0x80 => None,
+            _ => naja_unicode::decimal_value(code).map(|digit| digit as u8),
+        };
+        while let Some(digit) = self.peek().and_then(digit) {
             let next = value
                 .unwrap_or(0i64)
                 .checked_mul(10)
@@ -170,7 +190,7 @@ fn as_align(code: u32) -> Option<u8> {
 /// Parses a specification for an object of the type named `type_name`.
 pub fn parse(
     spec: &[u8],
-    type_name: &str,
+    type_name: TypeName,
     default_kind: u8,
     default_align: u8,
 ) -> Result<FormatSpec> {
@@ -214,7 +234,8 @@ pub fn parse(
         if !cursor.rest.is_empty() {
             let spec = wtf8::lossy(spec);
             return value_error(format!(
-                "Invalid format specifier '{spec}' for object of type '{type_name}'"
+                "Invalid format specifier '{spec}' for object of type '{}'",
+                type_name()
             ));
         }
         format.kind = kind;
@@ -268,7 +289,7 @@ fn kind_byte(format: &FormatSpec) -> u8 {
 // -------------------------------------------------------------------------------------------------------- strings
 
 /// `format(str, spec)` for a nonempty specification.
-pub fn format_str(value: &[u8], spec: &[u8], type_name: &str) -> Result<Vec<u8>> {
+pub fn format_str(value: &[u8], spec: &[u8], type_name: TypeName) -> Result<Vec<u8>> {
     if spec.is_empty() {
         return Ok(value.to_vec());
     }
@@ -306,7 +327,7 @@ pub fn format_str(value: &[u8], spec: &[u8], type_name: &str) -> Result<Vec<u8>>
 pub fn format_int(
     value: &IBig,
     spec: &[u8],
-    type_name: &str,
+    type_name: TypeName,
     max_digits: usize,
     locale: &Locale,
 ) -> Result<Vec<u8>> {
@@ -326,18 +347,82 @@ pub fn format_int(
     }
 }
 
-/// [`format_int`] of a small int.
+/// [`format_int`] of a machine word.
 pub fn format_i64(
     value: i64,
     spec: &[u8],
-    type_name: &str,
+    type_name: TypeName,
     max_digits: usize,
     locale: &Locale,
 ) -> Result<Vec<u8>> {
     if spec.is_empty() {
         return Ok(value.to_string().into_bytes());
     }
-    format_int(&IBig::from(value), spec, type_name, max_digits, locale)
+    let format = parse(spec, type_name, b'd', b'>')?;
+    let kind = kind_byte(&format);
+    match kind {
+        b'b' | b'd' | b'o' | b'x' | b'X' | b'n'
+            if format.precision.is_none() && !format.no_negative_zero =>
+        {
+            let mut buffer = [0; 64];
+            let number = Number {
+                negative: value < 0,
+                prefix: prefix(&format, kind),
+                digits: word_digits(value.unsigned_abs(), kind, &mut buffer),
+                ..Number::default()
+            };
+            layout::number(&number, &format, locale)
+        }
+        b'b' | b'c' | b'd' | b'o' | b'x' | b'X' | b'n' => {
+            format_int_as(&IBig::from(value), &format, max_digits, locale)
+        }
+        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'%' => {
+            format_float_as(value as f64, &format, locale)
+        }
+        _ => unknown_code(format.kind, type_name),
+    }
+}
+
+/// The digits of a word in the base that a type character means.
+fn word_digits(value: u64, kind: u8, buffer: &mut [u8; 64]) -> &[u8] {
+    let mut at = buffer.len();
+    let mut rest = value;
+    let letters: &[u8; 16] = if kind == b'X' {
+        b"0123456789ABCDEF"
+    } else {
+        b"0123456789abcdef"
+    };
+    let shift = match kind {
+        b'b' => 1,
+        b'o' => 3,
+        b'x' | b'X' => 4,
+        _ => 0,
+    };
+    loop {
+        at -= 1;
+        if shift == 0 {
+            buffer[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        } else {
+            buffer[at] = letters[(rest & ((1 << shift) - 1)) as usize];
+            rest >>= shift;
+        }
+        if rest == 0 {
+            break;
+        }
+    }
+    &buffer[at..]
+}
+
+/// What stands before the digits in the alternate form.
+fn prefix(format: &FormatSpec, kind: u8) -> &'static str {
+    match kind {
+        b'b' if format.alternate => "0b",
+        b'o' if format.alternate => "0o",
+        b'x' if format.alternate => "0x",
+        b'X' if format.alternate => "0X",
+        _ => "",
+    }
 }
 
 fn format_int_as(
@@ -357,20 +442,17 @@ fn format_int_as(
         return format_character(value, format, locale);
     }
     let magnitude = value.clone().abs();
-    let (prefix, digits) = match kind {
-        b'b' => ("0b", bigint::to_radix(&magnitude, 2)),
-        b'o' => ("0o", bigint::to_radix(&magnitude, 8)),
-        b'x' => ("0x", bigint::to_radix(&magnitude, 16)),
-        b'X' => ("0X", bigint::to_radix(&magnitude, 16).to_ascii_uppercase()),
-        _ => (
-            "",
-            bigint::to_decimal_checked(&magnitude, max_digits, &mut crate::never)?,
-        ),
+    let digits = match kind {
+        b'b' => bigint::to_radix(&magnitude, 2),
+        b'o' => bigint::to_radix(&magnitude, 8),
+        b'x' => bigint::to_radix(&magnitude, 16),
+        b'X' => bigint::to_radix(&magnitude, 16).to_ascii_uppercase(),
+        _ => bigint::to_decimal_checked(&magnitude, max_digits, &mut crate::never)?,
     };
     let number = Number {
         negative: bigint::is_negative(value),
-        prefix: if format.alternate { prefix } else { "" },
-        digits: &digits,
+        prefix: prefix(format, kind),
+        digits: digits.as_bytes(),
         ..Number::default()
     };
     layout::number(&number, format, locale)
@@ -421,7 +503,7 @@ pub fn with_prefix(value: &IBig, base: u32) -> String {
 // --------------------------------------------------------------------------------------------------------- floats
 
 /// `format(float, spec)`
-pub fn format_float(value: f64, spec: &[u8], type_name: &str, locale: &Locale) -> Result<Vec<u8>> {
+pub fn format_float(value: f64, spec: &[u8], type_name: TypeName, locale: &Locale) -> Result<Vec<u8>> {
     if spec.is_empty() {
         return Ok(float::repr(value).into_bytes());
     }
@@ -451,19 +533,19 @@ fn float_text(value: f64, format: &FormatSpec, add_dot_0: bool) -> Result<String
 }
 
 /// Sign, integer digits, whether a point follows, fraction digits, and the rest of a float's text.
-fn split_number(text: &str) -> Number<'_> {
-    let (negative, body) = match text.strip_prefix('-') {
-        Some(body) => (true, body),
-        None => (false, text),
+fn split_number(text: &[u8]) -> Number<'_> {
+    let (negative, body) = match text {
+        [b'-', body @ ..] => (true, body),
+        _ => (false, text),
     };
-    let digits_of = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
+    let digits_of = |s: &[u8]| s.iter().take_while(|b| b.is_ascii_digit()).count();
     let (digits, rest) = body.split_at(digits_of(body));
-    let (has_point, fraction, rest) = match rest.strip_prefix('.') {
-        Some(rest) => {
+    let (has_point, fraction, rest) = match rest {
+        [b'.', rest @ ..] => {
             let (fraction, rest) = rest.split_at(digits_of(rest));
             (true, fraction, rest)
         }
-        None => (false, "", rest),
+        _ => (false, &b""[..], rest),
     };
     Number {
         negative,
@@ -471,7 +553,7 @@ fn split_number(text: &str) -> Number<'_> {
         digits,
         has_point,
         fraction,
-        rest: rest.as_bytes(),
+        rest,
     }
 }
 
@@ -479,12 +561,20 @@ fn format_float_as(value: f64, format: &FormatSpec, locale: &Locale) -> Result<V
     if format.precision.is_some_and(|p| p > MAX_PRECISION) {
         return value_error("precision too big");
     }
+    if let (b'f' | b'F', false, false) = (
+        kind_byte(format),
+        format.alternate,
+        format.no_negative_zero,
+    ) && let Some(text) = float::Fixed::new(value, format.precision.unwrap_or(6))
+    {
+        return layout::number(&split_number(text.as_bytes()), format, locale);
+    }
     let percent = format.kind == u32::from(b'%');
     let mut text = float_text(if percent { value * 100.0 } else { value }, format, true)?;
     if percent {
         text.push('%');
     }
-    layout::number(&split_number(&text), format, locale)
+    layout::number(&split_number(text.as_bytes()), format, locale)
 }
 
 // -------------------------------------------------------------------------------------------------------- complex
@@ -494,7 +584,7 @@ pub fn format_complex(
     re: f64,
     im: f64,
     spec: &[u8],
-    type_name: &str,
+    type_name: TypeName,
     locale: &Locale,
 ) -> Result<Vec<u8>> {
     let format = parse(spec, type_name, 0, b'>')?;
@@ -528,14 +618,14 @@ pub fn format_complex(
     }
     if !only_imaginary {
         text.extend(layout::number(
-            &split_number(&float_text(re, &format, false)?),
+            &split_number(float_text(re, &format, false)?.as_bytes()),
             &part,
             locale,
         )?);
         part.sign = b'+';
     }
     text.extend(layout::number(
-        &split_number(&float_text(im, &format, false)?),
+        &split_number(float_text(im, &format, false)?.as_bytes()),
         &part,
         locale,
     )?);

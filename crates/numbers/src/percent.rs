@@ -276,7 +276,12 @@ fn memchr_percent(text: &[u8]) -> usize {
 // ------------------------------------------------------------------------------------------------------- formatting
 
 /// An int by `%d %i %u %o %x %X`.
-pub fn format_int(value: &IBig, directive: &Directive, max_digits: usize) -> Result<Vec<u8>> {
+pub fn format_int(
+    value: &IBig,
+    directive: &Directive,
+    max_digits: usize,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let kind = directive.kind_byte();
     let precision = directive.precision.unwrap_or(0);
     if precision > MAX_INT_PRECISION {
@@ -300,11 +305,12 @@ pub fn format_int(value: &IBig, directive: &Directive, max_digits: usize) -> Res
         zeros,
         digits.as_bytes(),
         directive,
+        out,
     )
 }
 
 /// [`format_int`] of a machine word.
-pub fn format_i64(value: i64, directive: &Directive) -> Result<Vec<u8>> {
+pub fn format_i64(value: i64, directive: &Directive, out: &mut Vec<u8>) -> Result<()> {
     let precision = directive.precision.unwrap_or(0);
     if precision > MAX_INT_PRECISION {
         return Err(NumError::overflow("precision too large"));
@@ -320,67 +326,92 @@ pub fn format_i64(value: i64, directive: &Directive) -> Result<Vec<u8>> {
     let mut rest = value.unsigned_abs();
     while rest > 0 || start == digits.len() {
         start -= 1;
-        digits[start] = letters[(rest % base) as usize];
-        rest /= base;
+        // Divisors that the compiler knows need no division.
+        let (digit, above) = match base {
+            8 => (rest & 7, rest >> 3),
+            16 => (rest & 15, rest >> 4),
+            _ => (rest % 10, rest / 10),
+        };
+        digits[start] = letters[digit as usize];
+        rest = above;
     }
     let digits = &digits[start..];
     let prefix = if directive.alternate { prefix } else { "" };
     let zeros = precision.saturating_sub(digits.len());
-    number_field(value < 0, prefix, zeros, digits, directive)
+    number_field(value < 0, prefix, zeros, digits, directive, out)
 }
 
 /// A float by `%e %E %f %F %g %G`.
-pub fn format_float(value: f64, directive: &Directive) -> Result<Vec<u8>> {
+pub fn format_float(value: f64, directive: &Directive, out: &mut Vec<u8>) -> Result<()> {
+    let precision = directive.precision.unwrap_or(6);
+    if let (b'f' | b'F', false) = (directive.kind_byte(), directive.alternate)
+        && let Some(text) = float::Fixed::new(value, precision)
+    {
+        return signed_field(text.as_bytes(), directive, out);
+    }
     let layout = float::Layout {
         alternate: directive.alternate,
         ..float::Layout::default()
     };
-    let text = float::format(
-        value,
-        directive.kind_byte(),
-        directive.precision.unwrap_or(6),
-        layout,
-    )?;
-    match text.strip_prefix('-') {
-        Some(digits) => number_field(true, "", 0, digits.as_bytes(), directive),
-        None => number_field(false, "", 0, text.as_bytes(), directive),
+    let text = float::format(value, directive.kind_byte(), precision, layout)?;
+    signed_field(text.as_bytes(), directive, out)
+}
+
+/// A number's text that may begin with a minus.
+fn signed_field(text: &[u8], directive: &Directive, out: &mut Vec<u8>) -> Result<()> {
+    match text {
+        [b'-', digits @ ..] => number_field(true, "", 0, digits, directive, out),
+        _ => number_field(false, "", 0, text, directive, out),
     }
 }
 
 /// A text (`%s %r %a`, for bytes also `%b`), cut to the precision. Widths count code points, or bytes.
-pub fn format_text(text: &[u8], directive: &Directive, is_bytes: bool) -> Result<Vec<u8>> {
+pub fn format_text(
+    text: &[u8],
+    directive: &Directive,
+    is_bytes: bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let text = match directive.precision {
         Some(precision) if is_bytes => text.get(..precision).unwrap_or(text),
         Some(precision) => wtf8::prefix(text, precision),
         None => text,
     };
-    format_character(text, directive, is_bytes)
+    format_character(text, directive, is_bytes, out)
 }
 
 /// The character of `%c`, which no precision cuts.
-pub fn format_character(text: &[u8], directive: &Directive, is_bytes: bool) -> Result<Vec<u8>> {
+pub fn format_character(
+    text: &[u8],
+    directive: &Directive,
+    is_bytes: bool,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let Some(field) = directive.width else {
+        reserve(out, text.len(), 0)?;
+        out.extend_from_slice(text);
+        return Ok(());
+    };
     let width = if is_bytes {
         text.len()
     } else {
         wtf8::count(text)
     };
-    let padding = directive.width.unwrap_or(0).saturating_sub(width);
-    let mut out = reserve(text.len(), padding)?;
+    let padding = field.saturating_sub(width);
+    reserve(out, text.len(), padding)?;
     if !directive.left {
-        out.resize(padding, b' ');
+        out.resize(out.len() + padding, b' ');
     }
     out.extend_from_slice(text);
     if directive.left {
         out.resize(out.len() + padding, b' ');
     }
-    Ok(out)
+    Ok(())
 }
 
-fn reserve(content: usize, padding: usize) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
+fn reserve(out: &mut Vec<u8>, content: usize, padding: usize) -> Result<()> {
     let size = content.checked_add(padding).ok_or(NumError::Memory)?;
-    out.try_reserve(size).map_err(|_| NumError::Memory)?;
-    Ok(out)
+    out.try_reserve(size).map_err(|_| NumError::Memory)
 }
 
 fn number_field(
@@ -389,7 +420,8 @@ fn number_field(
     zeros: usize,
     digits: &[u8],
     d: &Directive,
-) -> Result<Vec<u8>> {
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let sign: &[u8] = match (negative, d.sign, d.blank) {
         (true, ..) => b"-",
         (_, true, _) => b"+",
@@ -398,13 +430,13 @@ fn number_field(
     };
     let length = sign.len() + prefix.len() + zeros + digits.len();
     let padding = d.width.unwrap_or(0).saturating_sub(length);
-    let mut out = reserve(length, padding)?;
+    reserve(out, length, padding)?;
     let (before, inside) = match (d.left, d.zero) {
         (true, _) => (0, 0),
         (false, true) => (0, padding),
         (false, false) => (padding, 0),
     };
-    out.resize(before, b' ');
+    out.resize(out.len() + before, b' ');
     out.extend_from_slice(sign);
     out.extend_from_slice(prefix.as_bytes());
     out.resize(out.len() + inside + zeros, b'0');
@@ -412,7 +444,7 @@ fn number_field(
     if d.left {
         out.resize(out.len() + padding, b' ');
     }
-    Ok(out)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -447,15 +479,15 @@ mod tests {
         while let Some(piece) = parser.next_piece(&mut Stars(vec![1, -6]))? {
             match piece {
                 Piece::Literal(text) => out.extend_from_slice(text),
-                Piece::Directive(d) => out.extend(match d.kind_byte() {
+                Piece::Directive(d) => match d.kind_byte() {
                     b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
-                        format_int(&bigint::from_f64(value)?, &d, 4300)?
+                        format_int(&bigint::from_f64(value)?, &d, 4300, &mut out)?
                     }
-                    b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => format_float(value, &d)?,
-                    b's' => format_text(value.to_string().as_bytes(), &d, false)?,
-                    b'c' => format_character("\u{e9}".as_bytes(), &d, false)?,
+                    b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => format_float(value, &d, &mut out)?,
+                    b's' => format_text(value.to_string().as_bytes(), &d, false, &mut out)?,
+                    b'c' => format_character("\u{e9}".as_bytes(), &d, false, &mut out)?,
                     _ => return Err(parser.unsupported(&d)),
-                }),
+                },
             }
         }
         Ok(String::from_utf8(out).unwrap())

@@ -46,33 +46,45 @@ struct Compiler<'a> {
     pending: Vec<(usize, usize)>,
     /// The last instruction is a literal that may grow.
     growing: bool,
+    /// The program is not wanted: literals and classes are left out.
+    only_check: bool,
 }
 
 /// Translates code for a subject kind. `wide`: for text; else for bytes.
 pub fn compile(codes: &[u32], groups: usize, wide: bool) -> Checked<Program> {
-    if groups > MAX_GROUPS || codes.last() != Some(&SUCCESS) {
-        return Err(InvalidCode);
-    }
-    let mut compiler = Compiler {
-        codes: &codes[..codes.len() - 1],
-        wide,
-        groups,
-        program: Program {
-            insts: Vec::new(),
-            groups,
-            ..Program::default()
-        },
-        opens: Vec::new(),
-        pending: Vec::new(),
-        growing: false,
-    };
+    let mut compiler = Compiler::new(codes, groups, wide, false)?;
     compiler.run()?;
     let mut program = compiler.program;
     analyse::analyse(&mut program);
     Ok(program)
 }
 
+/// Whether code is valid, which does not depend on the kind of subject.
+pub fn check(codes: &[u32], groups: usize) -> Checked<()> {
+    Compiler::new(codes, groups, true, true)?.run()
+}
+
 impl Compiler<'_> {
+    fn new(codes: &[u32], groups: usize, wide: bool, only_check: bool) -> Checked<Compiler<'_>> {
+        if groups > MAX_GROUPS || codes.last() != Some(&SUCCESS) {
+            return Err(InvalidCode);
+        }
+        Ok(Compiler {
+            codes: &codes[..codes.len() - 1],
+            wide,
+            groups,
+            program: Program {
+                insts: Vec::with_capacity(codes.len() / 2),
+                groups,
+                ..Program::default()
+            },
+            opens: Vec::new(),
+            pending: Vec::new(),
+            growing: false,
+            only_check,
+        })
+    }
+
     fn word(&self, at: usize) -> Checked<u32> {
         self.codes.get(at).copied().ok_or(InvalidCode)
     }
@@ -385,6 +397,13 @@ impl Compiler<'_> {
     }
 
     fn literal(&mut self, code: u32) {
+        if self.only_check {
+            if !self.growing {
+                self.emit(Inst::Fail);
+                self.growing = true;
+            }
+            return;
+        }
         let start = self.program.literals.len();
         let encoded = if self.wide {
             encode(code, &mut self.program.literals)
@@ -425,6 +444,9 @@ impl Compiler<'_> {
     }
 
     fn class(&mut self, test: Test) -> Checked<u32> {
+        if self.only_check {
+            return Ok(0);
+        }
         let class = CharClass::new(test, &self.program.sets, self.wide);
         self.program.classes.push(class);
         Ok(self.program.classes.len() as u32 - 1)
@@ -478,9 +500,11 @@ impl Compiler<'_> {
         }
         self.check_set(at + 2, end - 1)?;
         let start = self.program.sets.len();
-        self.program
-            .sets
-            .extend_from_slice(&self.codes[at + 2..end]);
+        if !self.only_check {
+            self.program
+                .sets
+                .extend_from_slice(&self.codes[at + 2..end]);
+        }
         let class = self.class(Test::Set { at: start, fold })?;
         Ok((Item::Class(class), end))
     }

@@ -59,28 +59,13 @@ pub struct Pattern {
 impl Pattern {
     /// Checks the code of a pattern with so many groups (group 0 not counted).
     pub fn new(codes: Vec<u32>, groups: usize) -> Result<Pattern, InvalidCode> {
-        let pattern = Pattern {
+        compile::check(&codes, groups)?;
+        Ok(Pattern {
             text: OnceLock::new(),
             bytes: OnceLock::new(),
             groups,
             codes,
-        };
-        let program = compile::compile(&pattern.codes, groups, true)?;
-        let _ = pattern.text.set(program);
-        Ok(pattern)
-    }
-
-    /// As `new`, for a pattern that was written as bytes.
-    pub fn new_bytes(codes: Vec<u32>, groups: usize) -> Result<Pattern, InvalidCode> {
-        let pattern = Pattern {
-            text: OnceLock::new(),
-            bytes: OnceLock::new(),
-            groups,
-            codes,
-        };
-        let program = compile::compile(&pattern.codes, groups, false)?;
-        let _ = pattern.bytes.set(program);
-        Ok(pattern)
+        })
     }
 
     /// The number of groups.
@@ -93,10 +78,19 @@ impl Pattern {
         &self.codes
     }
 
+    #[inline]
     fn program(&self, wide: bool) -> &Program {
         let cell = if wide { &self.text } else { &self.bytes };
-        // Both kinds obey the same rules, so code that passed for one passes for the other.
-        cell.get_or_init(|| compile::compile(&self.codes, self.groups, wide).unwrap_or_default())
+        cell.get_or_init(|| self.translate(wide))
+    }
+
+    #[cold]
+    fn translate(&self, wide: bool) -> Program {
+        // The code has been checked; a program that never matches could only stand for one that was not.
+        compile::compile(&self.codes, self.groups, wide).unwrap_or_else(|_| Program {
+            insts: vec![program::Inst::Fail],
+            ..Program::default()
+        })
     }
 }
 

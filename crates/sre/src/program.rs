@@ -221,7 +221,7 @@ impl Program {
 impl Default for Program {
     fn default() -> Self {
         Program {
-            insts: vec![Inst::Fail],
+            insts: Vec::new(),
             literals: Vec::new(),
             classes: Vec::new(),
             ones: Vec::new(),

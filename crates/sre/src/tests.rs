@@ -83,11 +83,7 @@ fn as_cpython() {
         let bytes: Vec<u8> = (0..hex.len() / 2)
             .map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap())
             .collect();
-        let pattern = match fields[0] {
-            "bytes" => Pattern::new_bytes(codes.to_vec(), groups),
-            _ => Pattern::new(codes.to_vec(), groups),
-        }
-        .unwrap();
+        let pattern = Pattern::new(codes.to_vec(), groups).unwrap();
         let mut env = Env {
             locale: &Locale::C,
             interrupt: &mut || false,
@@ -248,7 +244,7 @@ fn filters_lose_nothing() {
     for (codes, groups) in FILTERED {
         let patterns = [
             Pattern::new(codes.to_vec(), *groups).unwrap(),
-            Pattern::new_bytes(codes.to_vec(), *groups).unwrap(),
+            Pattern::new(codes.to_vec(), *groups).unwrap(),
         ];
         let subjects = [
             (Subject::Text(text.as_bytes()), &patterns[0]),

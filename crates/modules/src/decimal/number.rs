@@ -92,6 +92,9 @@ pub fn div_mod(vm: &Vm, a: &dec::Decimal, b: &dec::Decimal, context: &Ref<Contex
 /// An operator.
 #[inline]
 fn operator(vm: &Vm, a: &Value, b: &Value, op: Binary) -> PyResult {
+    if let (Some(x), Some(y)) = (a.downcast::<Decimal>(), b.downcast::<Decimal>()) {
+        return binary(vm, &x.value, &y.value, &context::current(vm)?, op);
+    }
     let (Some(x), Some(y)) = (operand(vm, a)?, operand(vm, b)?) else {
         return Ok(Value::NOT_IMPLEMENTED);
     };
@@ -253,16 +256,24 @@ fn formatted(vm: &Vm, d: &dec::Decimal, spec: &Str, given: Option<&Value>) -> Py
     let Some(text) = spec.as_str() else {
         return Err(vm.value_error("invalid format string"));
     };
-    let mut old = None;
+    let (mut old, mut is_old) = (None, false);
     let text = match text.strip_suffix('N') {
         // Not the fill of an alignment.
         Some(rest) if !matches!(rest, "" | "<" | ">" | "=" | "^") || rest.is_empty() => {
             warn_of_old_type(vm)?;
+            is_old = true;
             old.insert(format!("{rest}n")).as_str()
         }
         _ => text,
     };
     let localized = text.ends_with('n');
+    let round = context.core.get().round;
+    if !localized && given.is_none() && !is_old {
+        return match dec::format(d, text, round, context.capitals.get(), None) {
+            Ok(text) => Ok(vm.new_str(text)?.into_value()),
+            Err(error) => Err(format_error(vm, error)),
+        };
+    }
     let mut locale = if localized {
         OwnedLocale::current(vm)?
     } else {
@@ -288,22 +299,28 @@ fn formatted(vm: &Vm, d: &dec::Decimal, spec: &Str, given: Option<&Value>) -> Py
         grouping: &locale.grouping,
     };
     let view = (localized || given.is_some()).then_some(view);
-    let round = context.core.get().round;
     match dec::format(d, text, round, context.capitals.get(), view.as_ref()) {
         // The old type has a capital exponent.
-        Ok(text) if old.is_some() => {
+        Ok(text) if is_old => {
             let text = text.replace("e-", "E-").replace("e+", "E+");
             Ok(vm.new_str(text)?.into_value())
         }
         Ok(text) => Ok(vm.new_str(text)?.into_value()),
-        Err(FormatError::Invalid) => Err(vm.value_error("invalid format string")),
-        Err(FormatError::TooLarge) => {
-            Err(vm.overflow_error("cannot fit 'int' into an index-sized integer"))
+        Err(error) => Err(format_error(vm, error)),
+    }
+}
+
+#[cold]
+fn format_error(vm: &Vm, error: FormatError) -> naja_vm::Raised {
+    match error {
+        FormatError::Invalid => vm.value_error("invalid format string"),
+        FormatError::TooLarge => {
+            vm.overflow_error("cannot fit 'int' into an index-sized integer")
         }
-        Err(FormatError::Limit) => {
-            Err(vm.value_error("format specification exceeds internal limits of _decimal"))
+        FormatError::Limit => {
+            vm.value_error("format specification exceeds internal limits of _decimal")
         }
-        Err(FormatError::Memory) => Err(vm.memory_error("")),
+        FormatError::Memory => vm.memory_error(""),
     }
 }
 

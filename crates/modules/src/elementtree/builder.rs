@@ -167,7 +167,7 @@ impl TreeBuilder {
         let Some((append, name)) = wanted else {
             return Ok(());
         };
-        let pair = vm.new_tuple(vec![name, node.clone()])?.into_value();
+        let pair = naja_vm::tuple::Tuple::pair(vm, name, node.clone())?;
         vm.call(&append, &[pair])?;
         Ok(())
     }
@@ -367,7 +367,7 @@ impl TreeBuilder {
     }
 
     pub fn handle_start_ns(&self, vm: &Vm, prefix: Value, uri: Value) -> PyResult<()> {
-        let pair = vm.new_tuple(vec![prefix, uri])?.into_value();
+        let pair = naja_vm::tuple::Tuple::pair(vm, prefix, uri)?;
         self.report(vm, START_NS, &pair)
     }
 

@@ -695,7 +695,7 @@ impl Element {
         let mut pairs = Vec::new();
         if let Some(dict) = self.attrib.get() {
             for (name, value) in dict.items_vec() {
-                pairs.push(vm.new_tuple(vec![name, value])?.into_value());
+                pairs.push(naja_vm::tuple::Tuple::pair(vm, name, value)?);
             }
         }
         Ok(vm.new_list(pairs)?.into_value())

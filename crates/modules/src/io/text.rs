@@ -19,6 +19,7 @@ use naja_vm::protocols::{attributes, number, object};
 use naja_vm::str_::{self, Str, count_chars, utf8_width};
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Traverse, Vm};
+use std::borrow::Cow;
 use std::cell::Cell;
 
 /// Text that has been decoded, and how far it has been read.
@@ -388,12 +389,12 @@ impl TextIoWrapper {
         let encoded = match newline::for_writing(text, &newline) {
             Some(translated) => {
                 let translated = vm.new_str_wtf8(&translated)?;
-                encoder.encode(vm, &translated, &self.errors(vm))?
+                encoder.encode(vm, &translated, &self.errors(vm))?.into()
             }
             None if text.is_ascii() && matches!(encoder, Encoder::Native(_)) => {
-                text.as_bytes().to_vec()
+                Cow::Borrowed(text.as_bytes())
             }
-            None => encoder.encode(vm, text, &self.errors(vm))?,
+            None => encoder.encode(vm, text, &self.errors(vm))?.into(),
         };
         self.write_encoded(vm, text, encoded)
     }
@@ -418,11 +419,11 @@ impl TextIoWrapper {
             return Err(unsupported(vm, "not writable"));
         };
         let encoded = encoder.encode(vm, translated, &self.errors(vm))?;
-        self.write_encoded(vm, text, encoded)
+        self.write_encoded(vm, text, encoded.into())
     }
 
     /// Collects encoded bytes and passes on what is due.
-    fn write_encoded(&self, vm: &Vm, text: &Ref<Str>, encoded: Vec<u8>) -> PyResult<()> {
+    fn write_encoded(&self, vm: &Vm, text: &Ref<Str>, encoded: Cow<[u8]>) -> PyResult<()> {
         let bytes = text.as_bytes();
         let flush = self.line_buffering.get() && memchr::memchr2(b'\n', b'\r', bytes).is_some();
         // A large piece is not collected behind others, nor behind what flushing those brought in.
@@ -432,10 +433,9 @@ impl TextIoWrapper {
             self.flush_pending(vm)?;
         }
         let held = self.pending.with_mut(|p| {
-            if p.is_empty() {
-                *p = encoded;
-            } else {
-                p.extend_from_slice(&encoded);
+            match encoded {
+                Cow::Owned(encoded) if p.is_empty() => *p = encoded,
+                encoded => p.extend_from_slice(&encoded),
             }
             p.len()
         });

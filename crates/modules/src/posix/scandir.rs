@@ -11,15 +11,15 @@ use naja_macros::{pyclass, pymethods};
 use naja_vm::runtime::Access;
 use naja_vm::type_::Type;
 use naja_vm::{IntoPyResult, PyResult, Vm};
+use smallvec::SmallVec;
 use std::cell::Cell;
-use std::ffi::CString;
 
 /// An open stream of directory entries.
 pub struct Dir(Cell<*mut libc::DIR>);
 
 /// What a directory says of one of its files.
 pub struct Entry {
-    pub name: Vec<u8>,
+    pub name: SmallVec<[u8; 64]>,
     kind: u8,
     inode: u64,
 }
@@ -73,7 +73,7 @@ impl Dir {
                 let name = std::ffi::CStr::from_ptr((*entry).d_name.as_ptr()).to_bytes();
                 if name != b"." && name != b".." {
                     return Ok(Some(Entry {
-                        name: name.to_vec(),
+                        name: SmallVec::from_slice(name),
                         kind: (*entry).d_type,
                         inode: (*entry).d_ino,
                     }));
@@ -174,9 +174,10 @@ pub struct DirEntry {
     path: Value,
     kind: u8,
     inode: u64,
-    /// How to reach the file: its full path, or its name below a descriptor.
-    place: Path,
+    /// The directory that the path is relative to.
     dir_fd: DirFd,
+    /// The directory was given as bytes.
+    bytes: bool,
     stat: MutCell<Option<Value>>,
     lstat: MutCell<Option<Value>>,
 }
@@ -184,10 +185,10 @@ pub struct DirEntry {
 impl DirEntry {
     fn make(vm: &Vm, dir: &Path, entry: Entry) -> PyResult {
         let name = dir.decode(vm, &entry.name)?;
-        let (full, dir_fd) = match dir.fd {
-            Some(fd) => (entry.name.clone(), DirFd(fd)),
+        let (path, dir_fd) = match dir.fd {
+            Some(fd) => (name.clone(), DirFd(fd)),
             None => {
-                let mut full = Vec::new();
+                let mut full = SmallVec::<[u8; 256]>::new();
                 if !dir.object.is_none() || dir.bytes {
                     full.extend_from_slice(dir.as_c().to_bytes());
                 } else {
@@ -197,27 +198,31 @@ impl DirEntry {
                     full.push(b'/')
                 }
                 full.extend_from_slice(&entry.name);
-                (full, DirFd::CWD)
+                (dir.decode(vm, &full)?, DirFd::CWD)
             }
-        };
-        let path = dir.decode(vm, &full)?;
-        let place = Path {
-            object: path.clone(),
-            c: CString::new(full).unwrap_or_default(),
-            fd: None,
-            bytes: dir.bytes,
         };
         let entry = DirEntry {
             name,
             path,
             kind: entry.kind,
             inode: entry.inode,
-            place,
             dir_fd,
+            bytes: dir.bytes,
             stat: MutCell::new(None),
             lstat: MutCell::new(None),
         };
         Ok(vm.new_object(entry)?.into_value())
+    }
+
+    /// How to reach the file: its full path, or its name below a descriptor.
+    fn place(&self, vm: &Vm) -> PyResult<Path> {
+        let bytes = super::path::fs_bytes(vm, &self.path)?;
+        Ok(Path {
+            object: self.path.clone(),
+            c: system::c_string(vm, bytes)?,
+            fd: None,
+            bytes: self.bytes,
+        })
     }
 
     fn status(&self, vm: &Vm, follow: bool) -> PyResult<Result<Value, i32>> {
@@ -227,7 +232,7 @@ impl DirEntry {
         if let Some(known) = cache.get() {
             return Ok(Ok(known));
         }
-        match stat_of(vm, &self.place, self.dir_fd, follow) {
+        match stat_of(vm, &self.place(vm)?, self.dir_fd, follow) {
             Ok(st) => {
                 let value = stat_value(vm, &st)?;
                 cache.set(Some(value.clone()));
@@ -255,7 +260,7 @@ impl DirEntry {
         } else {
             match self.lstat.get() {
                 Some(known) => Ok(known),
-                None => match stat_of(vm, &self.place, self.dir_fd, false) {
+                None => match stat_of(vm, &self.place(vm)?, self.dir_fd, false) {
                     Ok(st) => {
                         let value = stat_value(vm, &st)?;
                         self.lstat.set(Some(value.clone()));
@@ -271,7 +276,7 @@ impl DirEntry {
                 Ok(mode.as_small_int().unwrap_or(0) as u32 & libc::S_IFMT == wanted)
             }
             Err(libc::ENOENT) => Ok(false),
-            Err(errno) => Err(self.place.error(vm, errno)),
+            Err(errno) => Err(vm.os_error(errno, Some(&self.path))),
         }
     }
 }
@@ -318,7 +323,7 @@ impl DirEntry {
     #[pymethod(sig = "(*, follow_symlinks=True)")]
     fn stat(&self, vm: &Vm, #[default(true)] follow_symlinks: bool) -> PyResult {
         self.status(vm, follow_symlinks)?
-            .map_err(|errno| self.place.error(vm, errno))
+            .map_err(|errno| vm.os_error(errno, Some(&self.path)))
     }
 
     /// Return inode of the entry; cached per entry.

@@ -23,8 +23,14 @@ use template::Template;
 /// The code words in a list of ints. Raises OverflowError.
 fn code_words(vm: &Vm, code: &Ref<List>) -> PyResult<Vec<u32>> {
     let small = |word: &Value| word.as_small_int().and_then(|n| u32::try_from(n).ok());
-    let all = (0..code.len()).map(|at| code.get(at).and_then(|word| small(&word)));
-    if let Some(words) = all.collect() {
+    let all = code.look(|items| {
+        let mut words = Vec::with_capacity(items.len());
+        for word in items {
+            words.push(small(word)?);
+        }
+        Some(words)
+    });
+    if let Some(words) = all {
         return Ok(words);
     }
     let too_large = || vm.overflow_error("regular expression code size limit exceeded");

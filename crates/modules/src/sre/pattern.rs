@@ -213,11 +213,7 @@ impl Pattern {
         };
         let invalid = || vm.runtime_error("invalid SRE code");
         let groups = usize::try_from(groups).map_err(|_| invalid())?;
-        let engine = match is_bytes {
-            Some(true) => naja_sre::Pattern::new_bytes(code, groups),
-            _ => naja_sre::Pattern::new(code, groups),
-        }
-        .map_err(|_| invalid())?;
+        let engine = naja_sre::Pattern::new(code, groups).map_err(|_| invalid())?;
         let pattern = Pattern {
             pattern,
             flags,

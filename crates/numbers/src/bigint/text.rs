@@ -8,7 +8,8 @@
 use super::is_negative;
 use crate::error::{NumError, Result, Stop, never};
 use dashu_int::ops::{BitTest, DivRem, UnsignedAbs};
-use dashu_int::{IBig, UBig};
+use dashu_int::{IBig, Sign, UBig};
+use std::borrow::Cow;
 use std::f64::consts::LOG10_2;
 
 /// Why a text is no int.
@@ -66,7 +67,10 @@ pub fn to_decimal(value: &IBig) -> String {
 /// `str(value)`, at most `limit` digits (0: any number).
 pub fn to_decimal_checked(value: &IBig, limit: usize, stop: Stop) -> Result<String> {
     check_digit_limit(value, limit)?;
-    let text = if value.bit_len() <= 1 << 20 {
+    let (sign, words) = value.as_sign_words();
+    let text = if words.len() <= SHORT_WORDS {
+        short_to_decimal(words, sign == Sign::Negative)
+    } else if value.bit_len() <= 1 << 20 {
         value.to_string()
     } else {
         long_to_decimal(value, stop)?
@@ -75,6 +79,73 @@ pub fn to_decimal_checked(value: &IBig, limit: usize, stop: Stop) -> Result<Stri
         return Err(digit_limit_str_error(limit));
     }
     Ok(text)
+}
+
+/// Up to so many words digits are taken off by plain division, nineteen at a time.
+const SHORT_WORDS: usize = 24;
+/// The largest power of ten in a word.
+const NINETEEN: u64 = 10_000_000_000_000_000_000;
+
+/// The decimal text of a short number.
+fn short_to_decimal(words: &[u64], negative: bool) -> String {
+    let mut rest = [0u64; SHORT_WORDS];
+    let mut length = words.len();
+    rest[..length].copy_from_slice(words);
+    // A word has less than 20 digits.
+    let mut text = [b'0'; SHORT_WORDS * 20 + 20];
+    let mut end = text.len();
+    let mut start = end;
+    while length > 0 {
+        let mut carry = 0u64;
+        for word in rest[..length].iter_mut().rev() {
+            let wide = u128::from(carry) << 64 | u128::from(*word);
+            *word = (wide / u128::from(NINETEEN)) as u64;
+            carry = (wide % u128::from(NINETEEN)) as u64;
+        }
+        while length > 0 && rest[length - 1] == 0 {
+            length -= 1;
+        }
+        // The zeros that the piece does not reach are there already.
+        start = end;
+        while carry > 0 {
+            start -= 1;
+            text[start] = b'0' + (carry % 10) as u8;
+            carry /= 10;
+        }
+        end -= 19;
+    }
+    let digits = match &text[start..] {
+        [] => b"0",
+        digits => digits,
+    };
+    let mut out = String::with_capacity(digits.len() + 1);
+    if negative {
+        out.push('-');
+    }
+    out.push_str(std::str::from_utf8(digits).unwrap_or_default());
+    out
+}
+
+/// The number that up to `SHORT_WORDS` words' worth of decimal digits mean.
+fn short_from_decimal(digits: &[u8]) -> UBig {
+    let mut words = [0u64; SHORT_WORDS];
+    let mut length = 0;
+    let (first, rest) = digits.split_at(digits.len() % 19);
+    for piece in std::iter::once(first).chain(rest.chunks(19)) {
+        let mut carry = piece
+            .iter()
+            .fold(0u64, |n, digit| n * 10 + u64::from(digit - b'0'));
+        for word in &mut words[..length] {
+            let wide = u128::from(*word) * u128::from(NINETEEN) + u128::from(carry);
+            *word = wide as u64;
+            carry = (wide >> 64) as u64;
+        }
+        if carry > 0 {
+            words[length] = carry;
+            length += 1;
+        }
+    }
+    UBig::from_words(&words[..length])
 }
 
 fn long_to_decimal(value: &IBig, stop: Stop) -> Result<String> {
@@ -218,7 +289,19 @@ fn clean_digits(
     text: &[u8],
     base: u32,
     max_digits: usize,
-) -> std::result::Result<String, ParseIntError> {
+) -> std::result::Result<Cow<'_, str>, ParseIntError> {
+    // The usual text needs no copy. Without a branch, so that sixteen bytes at a time are looked at.
+    let digits_only = |text: &[u8]| text.iter().fold(true, |all, b| all & b.is_ascii_digit());
+    if base == 10
+        && !text.is_empty()
+        && digits_only(text)
+        && let Ok(digits) = std::str::from_utf8(text)
+    {
+        if max_digits > 0 && text.len() > max_digits {
+            return Err(ParseIntError::TooManyDigits(text.len()));
+        }
+        return Ok(Cow::Borrowed(digits));
+    }
     let mut clean = String::with_capacity(text.len());
     let mut previous_underscore = true;
     let mut complete = true;
@@ -244,7 +327,7 @@ fn clean_digits(
         return Err(ParseIntError::TooManyDigits(clean.len()));
     }
     if complete {
-        Ok(clean)
+        Ok(Cow::Owned(clean))
     } else {
         Err(ParseIntError::Invalid)
     }
@@ -255,6 +338,9 @@ fn magnitude(digits: &str, base: u32, stop: Stop) -> std::result::Result<UBig, P
         return Ok(UBig::from(digits.bytes().fold(0u64, |n, d| {
             n * u64::from(base) + u64::from(digit_value(d))
         })));
+    }
+    if base == 10 && digits.len() <= SHORT_WORDS * 19 {
+        return Ok(short_from_decimal(digits.as_bytes()));
     }
     if base.is_power_of_two() || digits.len() <= 2 * LEAF_DIGITS {
         return UBig::from_str_radix(digits, base).map_err(|_| ParseIntError::Invalid);

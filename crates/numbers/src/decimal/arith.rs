@@ -27,6 +27,17 @@ fn add_signed(
     ctx: &Context,
     status: &mut u32,
 ) -> Decimal {
+    if let Some((x, y, exp)) = aligned(a, b) {
+        let (negative, sum) = match a.negative == b_negative {
+            true => (b_negative, x + y),
+            false if x > y => (a.negative, x - y),
+            // Zero has rules of its own.
+            false => (b_negative, y - x),
+        };
+        if let Some(sum) = finish_small(negative, sum, exp, ctx, status) {
+            return sum;
+        }
+    }
     if a.kind != Kind::Finite || b.kind != Kind::Finite {
         if let Some(nan) = check_nans(&[a, b], ctx, status) {
             return nan;
@@ -83,6 +94,13 @@ fn add_signed(
 /// `a * b`.
 #[inline]
 pub fn mul(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> Decimal {
+    if let (Some(x), Some(y)) = (word(a), word(b)) {
+        let product = u128::from(x) * u128::from(y);
+        let negative = a.negative != b.negative;
+        if let Some(product) = finish_small(negative, product, a.exp + b.exp, ctx, status) {
+            return product;
+        }
+    }
     if let (Kind::Finite, Kind::Finite, Coeff::Small(x), Coeff::Small(y)) =
         (a.kind, b.kind, &a.coeff, &b.coeff)
     {
@@ -224,6 +242,11 @@ pub(crate) fn rescale_raw(
 
 /// `a` with the exponent of `b`.
 pub fn quantize(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> Decimal {
+    if b.is_finite()
+        && let Some(result) = quantize_word(a, b.exp, ctx, status)
+    {
+        return result;
+    }
     if !a.is_finite() || !b.is_finite() {
         if let Some(nan) = check_nans(&[a, b], ctx, status) {
             return nan;
@@ -234,6 +257,38 @@ pub fn quantize(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> De
         return error(INVALID_OPERATION, status);
     }
     rescale_checked(a, b.exp, ctx, status)
+}
+
+/// [`rescale_checked`] of a coefficient of one word, far from the bounds of the exponent.
+#[inline]
+fn quantize_word(a: &Decimal, exp: i64, ctx: &Context, status: &mut u32) -> Option<Decimal> {
+    let value = u128::from(word(a)?);
+    if ctx.clamp || exp < ctx.emin || exp > ctx.emax - 80 || value == 0 {
+        return None;
+    }
+    let (mut value, rest) = match exp.checked_sub(a.exp)? {
+        0 => (value, None),
+        shift @ -18..0 => (value * POW10[-shift as usize], None),
+        shift @ 1..=30 => {
+            let (value, rest) = coeff::div_pow10(value, shift as usize);
+            (value, Some(Rest::of_small(rest, POW10[shift as usize])))
+        }
+        _ => return None,
+    };
+    let mut raised = 0;
+    if let Some(rest) = rest {
+        raised = ROUNDED;
+        if rest != Rest::Zero {
+            raised |= INEXACT;
+            let last = || Coeff::Small(value).last_digit();
+            value += u128::from(ctx.round.increments(a.negative, last, rest));
+        }
+    }
+    if value >= *POW10.get(usize::try_from(ctx.prec).ok()?)? {
+        return None;
+    }
+    *status |= raised;
+    Some(Decimal::new(a.negative, Coeff::Small(value), exp))
 }
 
 /// `a` with this exponent, within the context.

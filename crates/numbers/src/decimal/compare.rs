@@ -8,6 +8,10 @@ use std::cmp::Ordering;
 
 /// The order of two numbers that are not NaN.
 pub fn order(a: &Decimal, b: &Decimal) -> Ordering {
+    if let Some((x, y, _)) = aligned(a, b) {
+        let signed = |n: u128, negative| if negative { -(n as i128) } else { n as i128 };
+        return signed(x, a.negative).cmp(&signed(y, b.negative));
+    }
     let rank = |d: &Decimal| match (d.kind, d.coeff.is_zero(), d.negative) {
         (Kind::Infinity, _, true) => -2,
         (Kind::Infinity, _, false) => 2,

@@ -13,6 +13,11 @@ const LONG_PREC: i64 = 10_000;
 /// `a / b`.
 pub fn div(a: &Decimal, b: &Decimal, ctx: &Context, status: &mut u32) -> Decimal {
     let negative = a.negative != b.negative;
+    if let (Some(x @ 1..), Some(y @ 1..)) = (word(a), word(b))
+        && let Some(quotient) = div_words(x, y, negative, a.exp - b.exp, ctx, status)
+    {
+        return quotient;
+    }
     if !a.is_finite() || !b.is_finite() {
         if let Some(nan) = check_nans(&[a, b], ctx, status) {
             return nan;
@@ -93,6 +98,53 @@ fn div_to(
         }
     }
     Decimal::new(negative, quotient, exp)
+}
+
+/// The quotient of words, neither of them zero, where what is divided is small.
+#[inline]
+fn div_words(
+    x: u64,
+    y: u64,
+    negative: bool,
+    ideal: i64,
+    ctx: &Context,
+    status: &mut u32,
+) -> Option<Decimal> {
+    let digits = |word: u64| coeff::small_digits(u128::from(word)) as i64;
+    let shift = digits(y) - digits(x) + ctx.prec + 1;
+    let power = *POW10.get(usize::try_from(shift).ok()?)?;
+    let scaled = u128::from(x).checked_mul(power)?;
+    let (mut quotient, rest) = div_by_word(scaled, y);
+    let mut exp = ideal - shift;
+    if rest == 0 {
+        while exp < ideal {
+            let (q, r) = div_by_word(quotient, 10);
+            if r != 0 {
+                break;
+            }
+            quotient = q;
+            exp += 1;
+        }
+        return finish_small(negative, quotient, exp, ctx, status);
+    }
+    if quotient % 5 == 0 {
+        quotient += 1;
+    }
+    let finished = finish_small(negative, quotient, exp, ctx, status)?;
+    *status |= INEXACT;
+    Some(finished)
+}
+
+/// Quotient and remainder of 128 bits by a word.
+#[inline(always)]
+fn div_by_word(n: u128, d: u64) -> (u128, u64) {
+    match u64::try_from(n) {
+        Ok(n) => (u128::from(n / d), n % d),
+        Err(_) => {
+            let d = u128::from(d);
+            (n / d, (n % d) as u64)
+        }
+    }
 }
 
 /// The quotient by a divisor of one machine word, and whether it is exact.

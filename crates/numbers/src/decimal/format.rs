@@ -203,6 +203,35 @@ fn group(digits: &str, separator: &str, sizes: &[u8], mut min_width: i64) -> Str
     groups.join(separator)
 }
 
+/// The text of the most usual format, so many decimals and nothing else, of a finite number that is not too long.
+fn plain_fixed(d: &Decimal, places: &[u8], round: Round) -> Option<String> {
+    let places = match places {
+        [a @ b'0'..=b'9'] => usize::from(a - b'0'),
+        [a @ b'1'..=b'9', b @ b'0'..=b'9'] => usize::from(a - b'0') * 10 + usize::from(b - b'0'),
+        _ => return None,
+    };
+    if !d.is_finite() || d.exp.unsigned_abs() > 100 {
+        return None;
+    }
+    let value = arith::rescale_raw(d, -(places as i64), round, &mut 0)?;
+    let mut room = [0; 40];
+    let digits = value.coeff.text_in(&mut room);
+    let mut out = String::with_capacity(digits.len() + places + 3);
+    if value.negative {
+        out.push('-');
+    }
+    let whole = digits.len().saturating_sub(places);
+    out.push_str(if whole == 0 { "0" } else { &digits[..whole] });
+    if places > 0 {
+        out.push('.');
+        for _ in digits.len()..places {
+            out.push('0');
+        }
+        out.push_str(&digits[whole..]);
+    }
+    Some(out)
+}
+
 /// The number's text by the specification. A locale is for the type `n` or replaces point and separators of any type.
 pub fn format(
     d: &Decimal,
@@ -211,6 +240,12 @@ pub fn format(
     capitals: bool,
     locale: Option<&Locale>,
 ) -> Result<String, FormatError> {
+    if locale.is_none()
+        && let [b'.', places @ .., b'f'] = spec.as_bytes()
+        && let Some(text) = plain_fixed(d, places, round)
+    {
+        return Ok(text);
+    }
     let spec = Spec::parse(spec, capitals)?;
     let percent = spec.kind == b'%';
     if !d.is_finite() {

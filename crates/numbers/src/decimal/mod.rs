@@ -318,6 +318,63 @@ pub(crate) fn check_nans(
     operands.iter().find(|d| d.is_nan()).map(|d| quiet(d, ctx))
 }
 
+/// The coefficient of a finite number, if it is one machine word.
+#[inline(always)]
+fn word(d: &Decimal) -> Option<u64> {
+    match d.coeff {
+        Coeff::Small(v) if d.kind == Kind::Finite => u64::try_from(v).ok(),
+        _ => None,
+    }
+}
+
+/// The coefficients of two finite numbers brought to one exponent, where that is short work; below 10^38.
+#[inline(always)]
+fn aligned(a: &Decimal, b: &Decimal) -> Option<(u128, u128, i64)> {
+    let (x, y) = (u128::from(word(a)?), u128::from(word(b)?));
+    match a.exp.checked_sub(b.exp)? {
+        0 => Some((x, y, a.exp)),
+        shift @ 1..=18 => Some((x * coeff::POW10[shift as usize], y, b.exp)),
+        shift @ -18..0 => Some((x, y * coeff::POW10[-shift as usize], a.exp)),
+        _ => None,
+    }
+}
+
+/// `finalize` of what can only need rounding: small, not zero, and far from the bounds of the exponent. None for others.
+#[inline]
+fn finish_small(
+    negative: bool,
+    value: u128,
+    exp: i64,
+    ctx: &Context,
+    status: &mut u32,
+) -> Option<Decimal> {
+    if value == 0 || ctx.clamp || exp < ctx.emin || exp > ctx.emax - 80 {
+        return None;
+    }
+    let limit = *coeff::POW10.get(usize::try_from(ctx.prec).ok()?)?;
+    if value < limit {
+        return Some(Decimal::new(negative, Coeff::Small(value), exp));
+    }
+    let cut = coeff::small_digits(value) as i64 - ctx.prec;
+    let power = *coeff::POW10.get(usize::try_from(cut).ok()?)?;
+    let (mut value, rest) = coeff::div_pow10(value, cut as usize);
+    let mut exp = exp + cut;
+    *status |= ROUNDED;
+    if rest != 0 {
+        *status |= INEXACT;
+        let rest = Rest::of_small(rest, power);
+        let last = || Coeff::Small(value).last_digit();
+        if ctx.round.increments(negative, last, rest) {
+            value += 1;
+            if value == limit {
+                value = limit / 10;
+                exp += 1;
+            }
+        }
+    }
+    Some(Decimal::new(negative, Coeff::Small(value), exp))
+}
+
 /// The result applied to the context: precision, bounds of the exponent, payloads.
 #[inline]
 pub fn finalize(d: Decimal, ctx: &Context, status: &mut u32) -> Decimal {

@@ -75,38 +75,37 @@ impl Digits {
 
 /// `repr(x)`
 pub fn repr(x: f64) -> String {
-    let mut out = String::new();
-    repr_into(x, &mut out);
-    out
+    with_repr(x, str::to_owned)
 }
 
 /// Appends `repr(x)`.
 pub fn repr_into(x: f64, out: &mut String) {
+    with_repr(x, |text| out.push_str(text))
+}
+
+/// Lends `repr(x)`, which is ASCII.
+pub fn with_repr<R>(x: f64, f: impl FnOnce(&str) -> R) -> R {
     if !x.is_finite() {
-        out.push_str(match (x.is_nan(), x > 0.0) {
+        return f(match (x.is_nan(), x > 0.0) {
             (true, _) => "nan",
             (_, true) => "inf",
             _ => "-inf",
         });
-        return;
     }
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(x);
-    let magnitude = x.abs();
     // In this range both layouts are plain decimals with a point.
-    if (1e-3..1e15).contains(&magnitude) && !text.contains('e') {
-        out.push_str(text);
-        if !text.contains('.') {
-            out.push_str(".0");
-        }
-        return;
+    if (1e-3..1e15).contains(&x.abs()) && text.contains('.') && !text.contains('e') {
+        return f(text);
     }
     let digits = Digits::read(text);
     let exponent = digits.point <= -4 || digits.point > 16;
+    let mut out = String::with_capacity(32);
     if x.is_sign_negative() {
         out.push('-');
     }
-    lay_out(&digits, exponent, 0, true, false, out);
+    lay_out(&digits, exponent, 0, true, false, &mut out);
+    f(&out)
 }
 
 /// The text of `x` in format `kind` (one of `e f g E F G r`), as C's `PyOS_double_to_string`.
@@ -164,16 +163,22 @@ fn fixed_exponent(x: f64, precision: usize, layout: Layout, out: &mut String) {
     );
 }
 
-/// 10 ** n for n up to 22, which are exact in 128 bits with a mantissa's 53 to spare.
-fn small_power_of_ten(n: usize) -> Option<u128> {
-    (n <= 22).then(|| 10u128.pow(n as u32))
-}
+/// 10 ** n, which in 128 bits leave a mantissa's 53 to spare.
+static POWERS_OF_TEN: [u128; 23] = {
+    let mut powers = [1; 23];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
 
-/// Appends finite, non-negative `x` with `precision` decimals, correctly rounded (halves to even); false, with nothing
-/// appended, where 128 bits are not enough.
+/// `x * 10**precision` rounded to an integer, halves to even; None where 128 bits are not enough. For finite,
+/// non-negative `x`.
 ///
-/// `x * 10**precision` is computed as an exact fraction with a power of two below it.
-pub fn push_fixed(x: f64, precision: usize, out: &mut String) -> bool {
+/// The product is computed as an exact fraction with a power of two below it.
+fn scaled(x: f64, precision: usize) -> Option<u128> {
     let bits = x.to_bits();
     let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
     // x = mantissa / 2**shift
@@ -181,60 +186,92 @@ pub fn push_fixed(x: f64, precision: usize, out: &mut String) -> bool {
         0 => (fraction, 1074),
         _ => (fraction | 1 << 52, 1075 - exponent),
     };
-    let Some(power) = small_power_of_ten(precision) else {
-        return false;
-    };
-    let scaled = match shift {
-        ..=-11 => return false,
-        -10..=0 => match (mantissa as u128).checked_shl(-shift as u32) {
-            Some(whole) => match whole.checked_mul(power) {
-                Some(scaled) => scaled,
-                None => return false,
-            },
-            None => return false,
-        },
+    let power = *POWERS_OF_TEN.get(precision)?;
+    match shift {
+        ..=-11 => None,
+        -10..=0 => (mantissa as u128)
+            .checked_shl(-shift as u32)?
+            .checked_mul(power),
         1..=127 => {
             let product = mantissa as u128 * power; // below 2**53 * 2**74
             let (whole, rest) = (product >> shift, product & ((1 << shift) - 1));
             let half = 1u128 << (shift - 1);
-            whole + u128::from(rest > half || rest == half && whole & 1 == 1)
+            Some(whole + u128::from(rest > half || rest == half && whole & 1 == 1))
         }
-        _ => 0,
-    };
-    let mut digits = [b'0'; 48];
-    let mut at = digits.len();
-    let mut rest = scaled;
-    while rest > u64::MAX as u128 {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+        _ => Some(0),
     }
-    let mut rest = rest as u64;
-    while rest > 0 {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+}
+
+/// A float with a fixed number of decimals, written into a buffer's end.
+pub struct Fixed {
+    text: [u8; 64],
+    start: usize,
+}
+
+impl Fixed {
+    /// `x` with `precision` decimals, correctly rounded (halves to even), with a minus if it is negative; None where 128
+    /// bits are not enough.
+    pub fn new(x: f64, precision: usize) -> Option<Fixed> {
+        if !x.is_finite() {
+            return None;
+        }
+        let mut rest = scaled(x.abs(), precision)?;
+        let mut fixed = Fixed {
+            text: [b'0'; 64],
+            start: 64,
+        };
+        while rest > u64::MAX as u128 {
+            fixed.digit((rest % 10) as u8, precision);
+            rest /= 10;
+        }
+        let mut rest = rest as u64;
+        while rest > 0 {
+            fixed.digit((rest % 10) as u8, precision);
+            rest /= 10;
+        }
+        // At least one digit before the point.
+        let least = 63 - precision - usize::from(precision > 0);
+        if fixed.start > least {
+            if precision > 0 {
+                fixed.text[63 - precision] = b'.';
+            }
+            fixed.start = least;
+        }
+        if x.is_sign_negative() {
+            fixed.start -= 1;
+            fixed.text[fixed.start] = b'-';
+        }
+        Some(fixed)
     }
-    at = at.min(digits.len() - precision - 1);
-    let point = digits.len() - precision;
-    // Only ASCII digits were written.
-    out.extend(digits[at..point].iter().map(|&d| d as char));
-    if precision > 0 {
-        out.push('.');
-        out.extend(digits[point..].iter().map(|&d| d as char));
+
+    #[inline(always)]
+    fn digit(&mut self, digit: u8, precision: usize) {
+        if self.start == 64 - precision && precision > 0 {
+            self.start -= 1;
+            self.text[self.start] = b'.';
+        }
+        self.start -= 1;
+        self.text[self.start] = b'0' + digit;
     }
-    true
+
+    /// The text, which is ASCII.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text[self.start..]
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
 }
 
 fn fixed_decimals(x: f64, precision: usize, layout: Layout, out: &mut String) {
-    if !layout.no_negative_zero && !layout.alternate {
-        if x.is_sign_negative() {
-            out.push('-');
-        }
-        if push_fixed(x.abs(), precision, out) {
-            return;
-        }
-        out.clear();
+    if !layout.no_negative_zero
+        && !layout.alternate
+        && let Some(fixed) = Fixed::new(x, precision)
+    {
+        out.push_str(fixed.as_str());
+        return;
     }
     let text = format!("{:.*}", precision.min(MAX_DECIMALS), x.abs());
     push_sign(x, text.bytes().all(|b| b == b'0' || b == b'.'), layout, out);
@@ -321,6 +358,12 @@ fn push_digits(digits: &[u8], start: usize, end: usize, out: &mut String) {
 
 /// `x` rounded to `ndigits` decimals (may be negative), read back.
 pub(super) fn round_decimal(x: f64, ndigits: i32) -> f64 {
+    // Where both are exact, their quotient is the float next to the decimal number.
+    if let Ok(digits @ 0..=22) = usize::try_from(ndigits)
+        && let Some(whole) = scaled(x.abs(), digits).filter(|&whole| whole <= 1 << 53)
+    {
+        return (whole as f64 / POWERS_OF_TEN[digits] as f64).copysign(x);
+    }
     let read = |text: &str| text.parse::<f64>().unwrap_or(x);
     if ndigits >= 0 {
         return read(&format!("{:.*}", ndigits as usize, x));
@@ -371,9 +414,9 @@ pub fn parse(text: &[u8]) -> Option<f64> {
     }
 }
 
+/// The standard library reads what Python does but for underscores and white space.
 fn parse_plain(text: &[u8]) -> Option<f64> {
-    let (value, used) = parse_prefix(text)?;
-    (used == text.len()).then_some(value)
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// The number at the start of `text`, as C's `strtod` without hexadecimal, and how many bytes it takes.
@@ -385,13 +428,15 @@ pub fn parse_prefix(text: &[u8]) -> Option<(f64, usize)> {
         body.get(..w.len())
             .is_some_and(|b| b.eq_ignore_ascii_case(w))
     };
-    for (name, value) in [
-        ("infinity", f64::INFINITY),
-        ("inf", f64::INFINITY),
-        ("nan", f64::NAN),
-    ] {
-        if word(name.as_bytes()) {
-            return Some((if negative { -value } else { value }, sign + name.len()));
+    if body.first().is_some_and(u8::is_ascii_alphabetic) {
+        for (name, value) in [
+            ("infinity", f64::INFINITY),
+            ("inf", f64::INFINITY),
+            ("nan", f64::NAN),
+        ] {
+            if word(name.as_bytes()) {
+                return Some((if negative { -value } else { value }, sign + name.len()));
+            }
         }
     }
     let digits = |from: usize| {

@@ -7,22 +7,23 @@
 use super::{FormatSpec, Grouping, Locale};
 use crate::error::{NumError, Result};
 use crate::wtf8;
+use std::borrow::Cow;
 
 /// The pieces of a number. Without integer digits (`nan`, `c`) nothing is grouped.
 #[derive(Default)]
 pub(super) struct Number<'a> {
     pub negative: bool,
     pub prefix: &'a str,
-    pub digits: &'a str,
+    pub digits: &'a [u8],
     pub has_point: bool,
-    pub fraction: &'a str,
+    pub fraction: &'a [u8],
     /// An exponent, `%`, `nan`, or a character.
     pub rest: &'a [u8],
 }
 
 /// Digits with separators, collected from the right.
 fn group_digits(
-    digits: &str,
+    digits: &[u8],
     min_width: usize,
     separator: &str,
     grouping: &[u8],
@@ -32,7 +33,7 @@ fn group_digits(
     reversed
         .try_reserve(size.saturating_add(size / 2 + 8))
         .map_err(|_| NumError::Memory)?;
-    let mut source = digits.bytes().rev();
+    let mut source = digits.iter().rev().copied();
     let (mut remaining, mut min_width) = (digits.len(), min_width);
     let separator_width = separator.chars().count();
     let (mut groups, mut previous, mut first) = (grouping.iter(), 0u8, true);
@@ -71,9 +72,9 @@ fn group_digits(
 }
 
 /// The fraction with a separator after every three digits.
-fn group_fraction(digits: &str, grouping: Grouping) -> Vec<u8> {
+fn group_fraction(digits: &[u8], grouping: Grouping) -> Vec<u8> {
     let mut out = Vec::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.bytes().enumerate() {
+    for (i, &digit) in digits.iter().enumerate() {
         if i > 0 && i % 3 == 0 {
             out.push(grouping.character() as u8);
         }
@@ -114,12 +115,12 @@ pub(super) fn number(number: &Number, format: &FormatSpec, locale: &Locale) -> R
         ""
     };
     let fraction = match format.fraction_grouping {
-        Grouping::None => number.fraction.as_bytes().to_vec(),
-        grouping => group_fraction(number.fraction, grouping),
+        Grouping::None => Cow::Borrowed(number.fraction),
+        grouping => Cow::Owned(group_fraction(number.fraction, grouping)),
     };
     let around = sign.len()
         + number.prefix.len()
-        + point.chars().count()
+        + wtf8::count(point.as_bytes())
         + fraction.len()
         + wtf8::count(number.rest);
     let width = format.width.unwrap_or(0);
@@ -129,31 +130,42 @@ pub(super) fn number(number: &Number, format: &FormatSpec, locale: &Locale) -> R
     } else {
         0
     };
-    let digits = if number.digits.is_empty() {
-        Vec::new()
+    let plain = matches!(locale.grouping, [] | [0 | 127, ..]);
+    let (zeros, digits) = if number.digits.is_empty() {
+        (0, Cow::Borrowed(number.digits))
+    } else if plain {
+        let zeros = min_width.saturating_sub(number.digits.len());
+        (zeros, Cow::Borrowed(number.digits))
     } else {
-        group_digits(
+        let grouped = group_digits(
             number.digits,
             min_width,
             locale.thousands_sep,
             locale.grouping,
-        )?
+        )?;
+        (0, Cow::Owned(grouped))
     };
-    let padding = width.saturating_sub(around + wtf8::count(&digits));
+    let around = around.saturating_add(zeros);
+    let padding = width.saturating_sub(around.saturating_add(wtf8::count(&digits)));
     let (left, inner, right) = match format.align {
         b'<' => (0, 0, padding),
         b'^' => (padding / 2, 0, padding - padding / 2),
         b'=' => (0, padding, 0),
         _ => (padding, 0, 0),
     };
-    let mut out = reserve(around + digits.len(), padding, format.fill)?;
+    let mut out = reserve(
+        around.saturating_add(digits.len()),
+        padding,
+        format.fill,
+    )?;
     fill(&mut out, left, format.fill);
     out.extend_from_slice(sign.as_bytes());
     out.extend_from_slice(number.prefix.as_bytes());
     fill(&mut out, inner, format.fill);
-    out.extend(digits);
+    fill(&mut out, zeros, u32::from(b'0'));
+    out.extend_from_slice(&digits);
     out.extend_from_slice(point.as_bytes());
-    out.extend(fraction);
+    out.extend_from_slice(&fraction);
     out.extend_from_slice(number.rest);
     fill(&mut out, right, format.fill);
     Ok(out)
@@ -182,7 +194,7 @@ fn reserve(content: usize, padding: usize, fill: u32) -> Result<Vec<u8>> {
     let per_fill = if fill < 0x80 { 1 } else { 4 };
     let size = padding
         .checked_mul(per_fill)
-        .and_then(|p| p.checked_add(content + 8))
+        .and_then(|p| p.checked_add(content.checked_add(8)?))
         .ok_or(NumError::Memory)?;
     out.try_reserve(size).map_err(|_| NumError::Memory)?;
     Ok(out)

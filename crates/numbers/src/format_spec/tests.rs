@@ -13,10 +13,10 @@ use Input::*;
 fn run(input: &Input, spec: &str) -> String {
     let (spec, locale) = (spec.as_bytes(), &Locale::C);
     let result = match input {
-        I(v) => format_i64(*v, spec, "int", 4300, locale),
-        F(v) => format_float(*v, spec, "float", locale),
-        C(re, im) => format_complex(*re, *im, spec, "complex", locale),
-        S(v) => format_str(v.as_bytes(), spec, "str"),
+        I(v) => format_i64(*v, spec, &|| "int".into(), 4300, locale),
+        F(v) => format_float(*v, spec, &|| "float".into(), locale),
+        C(re, im) => format_complex(*re, *im, spec, &|| "complex".into(), locale),
+        S(v) => format_str(v.as_bytes(), spec, &|| "str".into()),
     };
     match result {
         Ok(bytes) => String::from_utf8(bytes).unwrap(),
@@ -142,7 +142,7 @@ fn errors() {
         assert_eq!(run(&input, spec), expected, "{spec}");
     }
     assert!(matches!(
-        format_i64(1, b"9223372036854775807", "int", 0, &Locale::C),
+        format_i64(1, b"9223372036854775807", &|| "int".into(), 0, &Locale::C),
         Err(NumError::Memory)
     ));
 }
@@ -156,19 +156,19 @@ fn locales_and_surrogates() {
     };
     let text = |r: Result<Vec<u8>>| String::from_utf8(r.unwrap()).unwrap();
     assert_eq!(
-        text(format_float(12345.5, b"+n", "float", &locale)),
+        text(format_float(12345.5, b"+n", &|| "float".into(), &locale)),
         "+12\u{202f}345,5"
     );
     assert_eq!(
-        text(format_i64(-1234567, b"15n", "int", 0, &locale)),
+        text(format_i64(-1234567, b"15n", &|| "int".into(), 0, &locale)),
         "     -12\u{202f}34\u{202f}567"
     );
     assert_eq!(
-        format_i64(0xd800, b"c", "int", 0, &locale),
+        format_i64(0xd800, b"c", &|| "int".into(), 0, &locale),
         Ok(vec![0xed, 0xa0, 0x80])
     );
     assert_eq!(
-        format_str(b"a", b"\xed\xa0\x80>2", "str"),
+        format_str(b"a", b"\xed\xa0\x80>2", &|| "str".into()),
         Ok(vec![0xed, 0xa0, 0x80, b'a'])
     );
 }

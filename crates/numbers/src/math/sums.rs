@@ -176,7 +176,19 @@ impl CompensatedSum {
 
 /// `math.hypot`
 pub fn hypot(coordinates: &[f64]) -> f64 {
-    norm(coordinates.iter().map(|x| x.abs()).collect())
+    with_vector(coordinates.len(), |i| coordinates[i].abs())
+}
+
+/// The norm of a vector, which for the usual sizes needs no memory of its own.
+fn with_vector(count: usize, item: impl Fn(usize) -> f64) -> f64 {
+    let mut few = [0.0; 8];
+    match few.get_mut(..count) {
+        Some(few) => {
+            few.iter_mut().enumerate().for_each(|(i, x)| *x = item(i));
+            norm(few)
+        }
+        None => norm(&mut (0..count).map(item).collect::<Vec<_>>()),
+    }
 }
 
 /// `math.dist`; `ValueError` unless both points have as many coordinates.
@@ -186,11 +198,11 @@ pub fn dist(p: &[f64], q: &[f64]) -> Result<f64> {
             "both points must have the same number of dimensions",
         ));
     }
-    Ok(norm(p.iter().zip(q).map(|(p, q)| (p - q).abs()).collect()))
+    Ok(with_vector(p.len(), |i| (p[i] - q[i]).abs()))
 }
 
 /// The root of the sum of squares, within an ulp: scaled by a power of two, squared exactly, corrected once.
-fn norm(mut vector: Vec<f64>) -> f64 {
+fn norm(vector: &mut [f64]) -> f64 {
     let max = vector
         .iter()
         .copied()
@@ -221,7 +233,7 @@ fn norm(mut vector: Vec<f64>) -> f64 {
     };
     let mut total = 0.0;
     for x in vector {
-        let x = x * scale;
+        let x = *x * scale;
         let (square, low) = two_product(x, x);
         total = add(square, low);
     }

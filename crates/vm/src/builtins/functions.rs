@@ -817,6 +817,9 @@ pub mod module {
     /// the return value has the same type as the number.  ndigits may be negative.
     #[pyfunction(sig = "(number, ndigits=None)")]
     fn round(vm: &Vm, number: &Value, ndigits: OrNone<Value>) -> PyResult {
+        if vm.type_of(number).is(&vm.types.float) {
+            return crate::objects::float::Float::__round__(number, vm, ndigits.0);
+        }
         let result = match &ndigits.0 {
             None => vm.call_special(number, &vm.names.__round__, &[])?,
             Some(digits) => {

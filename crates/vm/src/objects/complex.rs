@@ -274,7 +274,8 @@ impl Complex {
             return Ok(object::str(vm, zelf)?.into_value());
         }
         let z = own(vm, zelf)?;
-        let name = vm.type_of(zelf).full_name();
+        let ty = vm.type_of(zelf);
+        let name = || ty.full_name();
         let locale = naja_numbers::format_spec::Locale::C;
         let text = naja_numbers::format_spec::format_complex(
             z.re,

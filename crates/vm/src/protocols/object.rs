@@ -95,6 +95,38 @@ pub fn repr(vm: &Vm, value: &Value) -> PyResult<Ref<Str>> {
     }
 }
 
+/// Appends `repr(value)`, for the most usual things without making a string of it.
+pub(crate) fn repr_into(vm: &Vm, value: &Value, out: &mut Vec<u8>) -> PyResult<()> {
+    if let Some(n) = value.as_small_int() {
+        out.extend_from_slice(crate::objects::int::decimal_digits(n).as_bytes());
+    } else if let Some(x) = value.as_small_float() {
+        naja_numbers::float::with_repr(x, |text| out.extend_from_slice(text.as_bytes()));
+    } else if let Some(text) = crate::objects::dict::exact_str(vm, value) {
+        str_::methods::push_repr(text, out);
+    } else if value.is_none() {
+        out.extend_from_slice(b"None");
+    } else if value.is_bool() {
+        out.extend_from_slice(if value.is_true() { b"True" } else { b"False" });
+    } else {
+        out.extend_from_slice(repr(vm, value)?.as_bytes());
+    }
+    Ok(())
+}
+
+/// Appends `str(value)`, for the most usual things without making a string of it.
+pub(crate) fn str_into(vm: &Vm, value: &Value, out: &mut Vec<u8>) -> PyResult<()> {
+    if let Some(text) = str_::of(value)
+        && vm.type_of(value).is(&vm.types.str)
+    {
+        out.extend_from_slice(text.as_bytes());
+    } else if value.as_small_int().is_some() || value.as_small_float().is_some() || value.is_none() {
+        return repr_into(vm, value, out);
+    } else {
+        out.extend_from_slice(str(vm, value)?.as_bytes());
+    }
+    Ok(())
+}
+
 /// `str(value)`.
 pub fn str(vm: &Vm, value: &Value) -> PyResult<Ref<Str>> {
     if let Some(text) = str_::of(value)

@@ -202,7 +202,7 @@ pub fn search(hay: &[u8], needle: &[u8], last: bool) -> Option<usize> {
         [byte] if last => memchr::memrchr(*byte, hay),
         [byte] => memchr::memchr(*byte, hay),
         _ if last => memmem::rfind(hay, needle),
-        _ => memmem::find(hay, needle),
+        _ => str_::methods::search(hay, needle),
     }
 }
 
@@ -211,7 +211,11 @@ pub fn count(hay: &[u8], needle: &[u8]) -> usize {
     match needle {
         [] => hay.len() + 1,
         [byte] => memchr::memchr_iter(*byte, hay).count(),
-        _ => memmem::find_iter(hay, needle).count(),
+        _ => {
+            let mut count = 0;
+            str_::methods::occurrences(hay, needle, usize::MAX, |_| count += 1);
+            count
+        }
     }
 }
 
@@ -451,11 +455,12 @@ fn replaced(data: &[u8], old: &[u8], new: &[u8], max: usize) -> Result<Option<Ve
         out.extend(data[first..].iter().map(swap));
         return Ok(Some(out));
     }
-    let places: Vec<usize> = match old {
-        [] => (0..=data.len()).take(max).collect(),
-        [byte] => memchr::memchr_iter(*byte, data).take(max).collect(),
-        _ => memmem::find_iter(data, old).take(max).collect(),
-    };
+    let mut places = smallvec::SmallVec::<[usize; 16]>::new();
+    match old {
+        [] => places.extend((0..=data.len()).take(max)),
+        [byte] => places.extend(memchr::memchr_iter(*byte, data).take(max)),
+        _ => str_::methods::occurrences(data, old, max, |at| places.push(at)),
+    }
     if places.is_empty() {
         return Ok(None);
     }
@@ -1529,6 +1534,12 @@ macro_rules! shared_methods {
                                 | b"replace"
                         )
                     });
+                if codecs::is_plain_for_ascii(encoding.as_ref(), errors.as_ref()) {
+                    let text = zelf.view(|data| data.is_ascii().then(|| vm.new_ascii_str(data)));
+                    if let Some(text) = text {
+                        return Ok(text?.into_value());
+                    }
+                }
                 if is_utf8 {
                     let text = zelf
                         .view(|data| std::str::from_utf8(data).ok().map(|text| vm.new_str(text)));

@@ -26,11 +26,11 @@ pub fn format(vm: &Vm, template: &[u8], args: &Value) -> PyResult<Vec<u8>> {
             Ok(Some(Piece::Directive(directive))) => source
                 .next()
                 .map_err(Failure::from)
-                .and_then(|value| one(vm, &parser, &directive, &value)),
+                .and_then(|value| one(vm, &parser, &directive, &value, &mut out)),
             Err(failure) => Err(failure),
         };
         match step {
-            Ok(text) => out.extend(text),
+            Ok(()) => {}
             Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
             Err(Failure::Raised(raised)) => return Err(raised),
         }
@@ -91,19 +91,26 @@ fn character(vm: &Vm, value: &Value) -> PyResult<u8> {
     }
 }
 
-fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result<Vec<u8>, Failure> {
+fn one(
+    vm: &Vm,
+    parser: &Parser,
+    directive: &Directive,
+    value: &Value,
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
     let kind = directive.kind_byte();
     let limit = vm.interp.state.int_max_str_digits.get();
     match kind {
-        b's' | b'b' => Ok(percent::format_text(&content(vm, value)?, directive, true)?),
+        b's' | b'b' => Ok(percent::format_text(&content(vm, value)?, directive, true, out)?),
         b'r' | b'a' => {
             let text = object::ascii(vm, value)?;
-            Ok(percent::format_text(text.as_bytes(), directive, true)?)
+            Ok(percent::format_text(text.as_bytes(), directive, true, out)?)
         }
         b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Ok(percent::format_int(
             &integer(vm, kind, value)?,
             directive,
             limit,
+            out,
         )?),
         b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => {
             let x = match number::as_f64(vm, value) {
@@ -118,12 +125,13 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
                 }
                 Err(raised) => return Err(raised.into()),
             };
-            Ok(percent::format_float(x, directive)?)
+            Ok(percent::format_float(x, directive, out)?)
         }
         b'c' => Ok(percent::format_character(
             &[character(vm, value)?],
             directive,
             true,
+            out,
         )?),
         _ => Err(parser.unsupported(directive).into()),
     }

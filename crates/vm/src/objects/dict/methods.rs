@@ -144,25 +144,26 @@ fn fill(vm: &Vm, dict: &Ref<Dict>, keys: &Value, value: &Value) -> PyResult<()> 
 }
 
 /// `{...}` of items. "{...}" where the dict is being shown already.
-fn repr_text(vm: &Vm, zelf: &Ref<Dict>) -> PyResult<String> {
+fn repr_text(vm: &Vm, zelf: &Ref<Dict>) -> PyResult<Vec<u8>> {
     if zelf.is_empty() {
-        return Ok("{}".to_string());
+        return Ok(b"{}".to_vec());
     }
     if object::repr_enter(vm, zelf.as_value()) {
-        return Ok("{...}".to_string());
+        return Ok(b"{...}".to_vec());
     }
     let result = (|| {
-        let mut out = String::from("{");
+        let mut out = Vec::with_capacity(64);
+        out.push(b'{');
         let mut position = 0;
         while let Some((key, value)) = zelf.next_item(&mut position) {
             if out.len() > 1 {
-                out += ", ";
+                out.extend_from_slice(b", ");
             }
-            out += &object::repr(vm, &key)?.to_string_lossy();
-            out += ": ";
-            out += &object::repr(vm, &value)?.to_string_lossy();
+            object::repr_into(vm, &key, &mut out)?;
+            out.extend_from_slice(b": ");
+            object::repr_into(vm, &value, &mut out)?;
         }
-        out.push('}');
+        out.push(b'}');
         Ok(out)
     })();
     object::repr_leave(vm, zelf.as_value());
@@ -183,7 +184,7 @@ impl Dict {
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_str(repr_text(vm, zelf)?)?.into_value())
+        Ok(vm.new_str_wtf8(&repr_text(vm, zelf)?)?.into_value())
     }
 
     #[pyslot]

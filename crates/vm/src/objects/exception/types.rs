@@ -11,7 +11,7 @@ use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, TypeFlags, class_new, is_subtype};
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
-use naja_heap::{Heap, Ref, Value};
+use naja_heap::{Heap, MutCell, Ref, Value};
 
 /// Fields of AttributeError and NameError.
 pub mod attribute {
@@ -607,6 +607,9 @@ fn init_unicode(
 pub fn str_of(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
     let t = &vm.types.exceptions;
     let ty = vm.type_of(exception.as_value());
+    if !ty.flag(TypeFlags::SPECIAL_EXCEPTION) && !is_subtype(ty, &t.key_error) {
+        return plain_text(vm, exception);
+    }
     let args = exception.args_vec();
     let text_of =
         |v: &Value| -> PyResult<String> { Ok(object::str(vm, v)?.to_string_lossy().into_owned()) };
@@ -646,13 +649,18 @@ pub fn str_of(vm: &Vm, exception: &Ref<BaseException>) -> PyResult {
     if is_subtype(ty, &t.unicode_error) && exception.field(unicode::REASON).is_some() {
         return unicode_text(vm, exception, ty);
     }
-    match args.as_slice() {
+    plain_text(vm, exception)
+}
+
+/// The text of the arguments.
+fn plain_text(vm: &Vm, exception: &BaseException) -> PyResult {
+    let Some(args) = exception.args.get() else {
+        return Ok(vm.interp.empty_str().into_value());
+    };
+    match args.items() {
         [] => Ok(vm.interp.empty_str().into_value()),
         [one] => Ok(object::str(vm, one)?.into_value()),
-        _ => {
-            let tuple: Ref<Tuple> = vm.new_tuple(args)?;
-            Ok(object::str(vm, tuple.as_value())?.into_value())
-        }
+        _ => Ok(object::str(vm, args.as_value())?.into_value()),
     }
 }
 
@@ -811,21 +819,39 @@ impl Vm {
     /// Raises the OSError for an errno, with a file name where there is one.
     #[cold]
     pub fn os_error(&self, errno: i32, filename: Option<&Value>) -> crate::vm::Raised {
-        let class = os_error_class(self, errno as i64);
-        let message = std::io::Error::from_raw_os_error(errno).to_string();
-        let message = message.split(" (os error").next().unwrap_or("").to_string();
-        let args = (|| -> PyResult<Vec<Value>> {
-            let mut args = vec![
-                self.new_int(errno as i64)?,
-                self.new_str(message)?.into_value(),
-            ];
-            args.extend(filename.cloned());
-            Ok(args)
-        })();
-        match args {
-            Ok(args) => self.raise_with(&class, &args),
+        match self.make_os_error(errno, filename) {
+            Ok(exception) => self.raise_value(exception),
             Err(raised) => raised,
         }
+    }
+
+    /// `OSError(errno, strerror(errno), filename)`, straight away: these classes have no constructors but their base's.
+    fn make_os_error(
+        &self,
+        errno: i32,
+        filename: Option<&Value>,
+    ) -> PyResult<Ref<BaseException>> {
+        let class = os_error_class(self, errno as i64);
+        let number = self.new_int(errno as i64)?;
+        let message = error_text(self, errno)?;
+        let mut new = BaseException::blank();
+        let mut fields = Vec::with_capacity(os::FILENAME + 1);
+        fields.extend([Some(number.clone()), Some(message.clone())]);
+        if let Some(filename) = filename.filter(|name| !name.is_none()) {
+            if class.is(&self.types.blocking_io_error) {
+                // Where it is a number, it is no name.
+                let args = [number, message, filename.clone()];
+                return super::instantiate(self, &class, &args);
+            }
+            fields.push(Some(filename.clone()));
+        }
+        new.fields = MutCell::new(fields);
+        let args = Tuple::from_iter(self, 2, |i| match i {
+            0 => number.clone(),
+            _ => message.clone(),
+        })?;
+        new.args = MutCell::new(Some(args));
+        self.new_object_of(&class, new)
     }
 
     /// Raises the OSError for the calling thread's `errno`.
@@ -836,4 +862,17 @@ impl Vm {
             filename,
         )
     }
+}
+
+/// The system's text for an errno.
+fn error_text(vm: &Vm, errno: i32) -> PyResult {
+    let mut buffer = [0 as libc::c_char; 256];
+    // SAFETY: the buffer is as long as told; the text that the function writes there ends with a zero.
+    let text = unsafe {
+        match libc::strerror_r(errno, buffer.as_mut_ptr(), buffer.len()) {
+            0 => std::ffi::CStr::from_ptr(buffer.as_ptr()).to_string_lossy(),
+            _ => format!("Unknown error {errno}").into(),
+        }
+    };
+    Ok(vm.new_str(text)?.into_value())
 }

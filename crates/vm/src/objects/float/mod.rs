@@ -7,6 +7,7 @@ use crate::function::Args;
 use crate::objects::buffer::Buffer;
 use crate::objects::int::{self, error::check};
 use crate::objects::str_::{self, Str};
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{number, object};
@@ -188,9 +189,8 @@ impl Float {
 
     #[pyslot]
     fn repr(zelf: &Value, vm: &Vm) -> PyResult {
-        Ok(vm
-            .new_ascii_str(float::repr(own(vm, zelf)?).as_bytes())?
-            .into_value())
+        float::with_repr(own(vm, zelf)?, |text| vm.new_ascii_str(text.as_bytes()))
+            .map(Ref::into_value)
     }
 
     #[pyslot]
@@ -256,9 +256,7 @@ impl Float {
         match operands(vm, a, b)? {
             Some((x, y)) => {
                 let (q, r) = check(vm, float::divmod(x, y))?;
-                Ok(vm
-                    .new_tuple(vec![vm.new_float(q)?, vm.new_float(r)?])?
-                    .into_value())
+                Tuple::pair(vm, vm.new_float(q)?, vm.new_float(r)?)
             }
             None => Ok(Value::NOT_IMPLEMENTED),
         }
@@ -329,9 +327,10 @@ impl Float {
     ///
     /// When an argument is passed, work like built-in round(x, ndigits).
     #[pymethod(sig = "($self, ndigits=None, /)")]
-    fn __round__(zelf: &Value, vm: &Vm, ndigits: Option<Value>) -> PyResult {
+    pub(crate) fn __round__(zelf: &Value, vm: &Vm, ndigits: Option<Value>) -> PyResult {
         let x = own(vm, zelf)?;
         match ndigits.filter(|n| !n.is_none()) {
+            None if x.abs() < (1i64 << 52) as f64 => vm.new_int(x.round_ties_even() as i64),
             None => vm.new_bigint(check(vm, bigint::from_f64_round(x))?),
             Some(ndigits) => {
                 let ndigits = number::index_clipped(vm, &ndigits)?;
@@ -421,18 +420,15 @@ impl Float {
         if let [b'.', digit @ b'0'..=b'9', b'f'] = format_spec.as_bytes()
             && let Some(x) = zelf.as_small_float()
         {
-            let mut text = String::with_capacity(32);
-            if x < 0.0 {
-                text.push('-');
-            }
-            if naja_numbers::float::push_fixed(x.abs(), (digit - b'0') as usize, &mut text) {
+            if let Some(text) = float::Fixed::new(x, (digit - b'0') as usize) {
                 return Ok(vm.new_ascii_str(text.as_bytes())?.into_value());
             }
         }
         if format_spec.byte_len() == 0 {
             return Ok(object::str(vm, zelf)?.into_value());
         }
-        let name = vm.type_of(zelf).full_name();
+        let ty = vm.type_of(zelf);
+        let name = || ty.full_name();
         let text =
             format_spec::format_float(own(vm, zelf)?, format_spec.as_bytes(), &name, &Locale::C);
         Ok(vm.new_str_wtf8(&check(vm, text)?)?.into_value())
@@ -468,6 +464,12 @@ fn truncated(vm: &Vm, f: f64) -> PyResult {
 
 /// `float(x)` of text, bytes or a number.
 pub fn from_object(vm: &Vm, x: &Value) -> PyResult<f64> {
+    if vm.type_of(x).is(&vm.types.str)
+        && let Some(text) = str_::of(x).filter(|text| text.is_ascii())
+        && let Some(f) = float::parse(text.as_bytes())
+    {
+        return Ok(f);
+    }
     // A subclass may override `__float__`.
     if exact(vm, x).is_none()
         && !vm.type_of(x).is(&vm.types.str)

@@ -557,7 +557,8 @@ impl Int {
         {
             return Ok(vm.new_ascii_str(&text)?.into_value());
         }
-        let name = vm.type_of(zelf).full_name();
+        let ty = vm.type_of(zelf);
+        let name = || ty.full_name();
         let limit = vm.interp.state.int_max_str_digits.get();
         let text = match as_i64(zelf) {
             Some(n) => format_spec::format_i64(n, format_spec.as_bytes(), &name, limit, &Locale::C),

@@ -52,8 +52,11 @@ impl List {
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        let text = match repr_items(vm, zelf.as_value(), |i| zelf.get(i))? {
-            Some(text) => [b"[", text.as_slice(), b"]"].concat(),
+        let text = match repr_items(vm, zelf.as_value(), b'[', |i| zelf.get(i))? {
+            Some(mut text) => {
+                text.push(b']');
+                text
+            }
             None => b"[...]".to_vec(),
         };
         Ok(vm.new_str_wtf8(&text)?.into_value())

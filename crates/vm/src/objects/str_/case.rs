@@ -57,6 +57,24 @@ fn convert(
     Ok(vm.new_str_wtf8(&out)?.into_value())
 }
 
+/// As [`convert`], where each ASCII character is changed for itself, whatever stands beside it.
+fn convert_each(
+    vm: &Vm,
+    text: &Str,
+    ascii: impl Fn(&mut [u8]),
+    mut wide: impl FnMut(&mut Vec<u8>, u32, &[u8]),
+) -> PyResult {
+    convert(vm, text, &ascii, |out, c, rest| {
+        if c < 0x80 {
+            let mut byte = [c as u8];
+            ascii(&mut byte);
+            out.push(byte[0]);
+        } else {
+            wide(out, c, rest)
+        }
+    })
+}
+
 /// Upper case at the start of words, lower case inside.
 fn title_ascii(bytes: &mut [u8]) {
     let mut inside = false;
@@ -110,7 +128,7 @@ impl Str {
     #[pymethod]
     fn lower(&self, vm: &Vm) -> PyResult {
         let text = self.as_bytes();
-        convert(vm, self, <[u8]>::make_ascii_lowercase, |out, c, rest| {
+        convert_each(vm, self, <[u8]>::make_ascii_lowercase, |out, c, rest| {
             push_lower(out, c, text, rest)
         })
     }
@@ -118,7 +136,7 @@ impl Str {
     /// Return a copy of the string converted to uppercase.
     #[pymethod]
     fn upper(&self, vm: &Vm) -> PyResult {
-        convert(vm, self, <[u8]>::make_ascii_uppercase, |out, c, _| {
+        convert_each(vm, self, <[u8]>::make_ascii_uppercase, |out, c, _| {
             push_all(out, naja_unicode::to_upper(c))
         })
     }
@@ -126,7 +144,7 @@ impl Str {
     /// Return a version of the string suitable for caseless comparisons.
     #[pymethod]
     fn casefold(&self, vm: &Vm) -> PyResult {
-        convert(vm, self, <[u8]>::make_ascii_lowercase, |out, c, _| {
+        convert_each(vm, self, <[u8]>::make_ascii_lowercase, |out, c, _| {
             push_all(out, naja_unicode::to_casefold(c))
         })
     }
@@ -280,6 +298,13 @@ impl Str {
     /// identifier, such as "def" or "class".
     #[pymethod]
     fn isidentifier(&self) -> bool {
+        if self.is_ascii() {
+            let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+            return match self.as_bytes() {
+                [] | [b'0'..=b'9', ..] => false,
+                bytes => bytes.iter().all(word),
+            };
+        }
         let mut points = self.code_points();
         points
             .next()

@@ -15,7 +15,7 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: Args) -> PyResult {
     if memchr::memchr2(b'{', b'}', template.as_bytes()).is_none() {
         return Ok(template.to_value());
     }
-    let mut out = Vec::with_capacity(template.byte_len());
+    let mut out = Vec::with_capacity(template.byte_len() + 48);
     render(
         vm,
         template.as_bytes(),
@@ -39,7 +39,7 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: Args) -> PyResult {
 
 /// `template.format_map(mapping)`.
 pub fn format_map(vm: &Vm, template: &Ref<Str>, mapping: &Value) -> PyResult {
-    let mut out = Vec::with_capacity(template.byte_len());
+    let mut out = Vec::with_capacity(template.byte_len() + 48);
     render(
         vm,
         template.as_bytes(),

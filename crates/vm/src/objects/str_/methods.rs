@@ -16,22 +16,59 @@ use naja_numbers::format_spec;
 
 /// `repr(str)`: quotes, escapes for what is not printable.
 pub fn repr_text(text: &Str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') {
-        b'"'
-    } else {
-        b'\''
-    };
-    let mut out = Vec::with_capacity(bytes.len() + 2);
-    out.push(quote);
-    if bytes
-        .iter()
-        .all(|&b| (b' '..=b'~').contains(&b) && b != b'\\' && b != quote)
-    {
-        out.extend_from_slice(bytes);
-        out.push(quote);
-        return out;
+    let mut out = Vec::with_capacity(text.byte_len() + 2);
+    push_repr(text, &mut out);
+    out
+}
+
+/// What the bytes of a text have in common.
+#[derive(Clone, Copy)]
+struct Traits {
+    /// None but printable ASCII, and no backslash.
+    plain: bool,
+    apostrophe: bool,
+    quotation_mark: bool,
+}
+
+/// Looks at all bytes of a text: without a branch, so that sixteen at a time are.
+fn traits(bytes: &[u8]) -> Traits {
+    let (mut odd, mut apostrophe, mut quotation_mark) = (0u8, 0u8, 0u8);
+    for &byte in bytes {
+        odd |= u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') | u8::from(byte == b'\\');
+        apostrophe |= u8::from(byte == b'\'');
+        quotation_mark |= u8::from(byte == b'"');
     }
+    Traits {
+        plain: odd == 0,
+        apostrophe: apostrophe != 0,
+        quotation_mark: quotation_mark != 0,
+    }
+}
+
+/// The quotes that a text's repr stands in, and whether nothing in it needs a backslash.
+fn quotes(bytes: &[u8]) -> (u8, bool) {
+    let traits = traits(bytes);
+    match (traits.apostrophe, traits.quotation_mark) {
+        (true, false) => (b'"', traits.plain),
+        (both, _) => (b'\'', traits.plain && !both),
+    }
+}
+
+/// Appends [`repr_text`].
+pub(crate) fn push_repr(text: &Str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let (quote, plain) = quotes(bytes);
+    out.reserve(bytes.len() + 2);
+    out.push(quote);
+    if plain {
+        out.extend_from_slice(bytes);
+    } else {
+        push_escaped(text, quote, out);
+    }
+    out.push(quote);
+}
+
+fn push_escaped(text: &Str, quote: u8, out: &mut Vec<u8>) {
     for c in text.code_points() {
         match c {
             0x5c => out.extend(b"\\\\"),
@@ -40,14 +77,12 @@ pub fn repr_text(text: &Str) -> Vec<u8> {
             0x0d => out.extend(b"\\r"),
             _ if c == quote as u32 => out.extend([b'\\', quote]),
             0x20..=0x7e => out.push(c as u8),
-            _ if naja_unicode::is_printable(c) => push_code_point(&mut out, c),
+            _ if naja_unicode::is_printable(c) => push_code_point(out, c),
             0..=0xff => out.extend(format!("\\x{c:02x}").bytes()),
             0x100..=0xffff => out.extend(format!("\\u{c:04x}").bytes()),
             _ => out.extend(format!("\\U{c:08x}").bytes()),
         }
     }
-    out.push(quote);
-    out
 }
 
 /// Start and end as byte offsets, from optional code point indices.
@@ -155,10 +190,10 @@ fn exact(vm: &Vm, text: &Ref<Str>) -> PyResult {
 
 fn find_at(text: &Str, needle: &Str, from: usize, to: usize, last: bool) -> Option<usize> {
     let hay = &text.as_bytes()[from..to];
-    let found = if last {
-        memchr::memmem::rfind(hay, needle.as_bytes())
-    } else {
-        search(hay, needle.as_bytes())
+    let found = match needle.as_bytes() {
+        &[byte] if last => memchr::memrchr(byte, hay),
+        needle if last => memchr::memmem::rfind(hay, needle),
+        needle => search(hay, needle),
     };
     found.map(|at| text.char_index(from + at))
 }
@@ -241,37 +276,102 @@ fn strip(
     part(vm, zelf, start, end)
 }
 
-/// Where `needle` stands first; a single byte needs no searcher to be built.
+/// Where `needle` stands first.
+///
+/// A few places where its first byte stands are looked at before a searcher is made, which costs more than most searches.
 #[inline]
-fn search(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    match needle {
-        &[byte] => memchr::memchr(byte, hay),
-        needle => memchr::memmem::find(hay, needle),
+pub(crate) fn search(hay: &[u8], needle: &[u8]) -> Option<usize> {
+    let &[first, ref rest @ ..] = needle else {
+        return Some(0);
+    };
+    if rest.is_empty() {
+        return memchr::memchr(first, hay);
+    }
+    // A match begins before this.
+    let end = hay.len().checked_sub(rest.len())?;
+    let mut from = 0;
+    for _ in 0..4 {
+        let at = from + memchr::memchr(first, &hay[from..end])?;
+        if hay[at + 1..].starts_with(rest) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    memchr::memmem::find(&hay[from..], needle).map(|at| from + at)
+}
+
+/// Tells the places of a needle of several bytes, at most `max`, none overlapping.
+pub(crate) fn occurrences(hay: &[u8], needle: &[u8], max: usize, mut tell: impl FnMut(usize)) {
+    if hay.len() > SHORT {
+        return memchr::memmem::find_iter(hay, needle)
+            .take(max)
+            .for_each(tell);
+    }
+    let mut from = 0;
+    for _ in 0..max {
+        let Some(at) = search(&hay[from..], needle) else {
+            break;
+        };
+        tell(from + at);
+        from += at + needle.len();
     }
 }
+
+/// In text up to this length a needle is found sooner than a searcher is made.
+const SHORT: usize = 64;
 
 /// Where the parts of a string stand that is split.
 type Pieces = smallvec::SmallVec<[(usize, usize); 16]>;
 
-/// The words of ASCII text: `split` by white space.
-fn split_words(vm: &Vm, zelf: &Ref<Str>, max: usize) -> PyResult<Vec<Value>> {
+/// Where the first white space of ASCII text stands, or its end.
+#[inline]
+fn word_end(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at = 0;
+    while let Some(Ok(word)) = text.get(at..at + 8).map(<[u8; 8]>::try_from) {
+        let word = u64::from_le_bytes(word);
+        // The high bit of each byte below 33; a borrow spoils only bytes behind the first of them.
+        let low = word.wrapping_sub(33 * ONES) & !word & (0x80 * ONES);
+        if low == 0 {
+            at += 8;
+            continue;
+        }
+        at += low.trailing_zeros() as usize / 8;
+        if is_ascii_space(text[at]) {
+            return at;
+        }
+        at += 1;
+    }
+    while at < text.len() && !is_ascii_space(text[at]) {
+        at += 1;
+    }
+    at
+}
+
+#[inline(always)]
+fn is_ascii_space(byte: u8) -> bool {
     /// A bit for each white character.
     const SPACES: u64 = 0x1F << 9 | 0x1F << 28;
-    let space = |byte: u8| byte <= 32 && SPACES >> byte & 1 != 0;
+    byte <= 32 && SPACES >> byte & 1 != 0
+}
+
+/// The words of ASCII text: `split` by white space.
+fn split_words(vm: &Vm, zelf: &Ref<Str>, max: usize) -> PyResult<Vec<Value>> {
     let text = zelf.as_bytes();
-    let mut words = Vec::new();
+    let mut words = Vec::with_capacity(FEW.min(text.len() / 2 + 1));
     let mut rest = text;
     loop {
-        let Some(start) = rest.iter().position(|&byte| !space(byte)) else {
+        while let [first, behind @ ..] = rest
+            && is_ascii_space(*first)
+        {
+            rest = behind;
+        }
+        if rest.is_empty() {
             return Ok(words);
-        };
-        rest = &rest[start..];
+        }
         let end = match words.len() == max {
             true => rest.len(),
-            false => rest
-                .iter()
-                .position(|&byte| space(byte))
-                .unwrap_or(rest.len()),
+            false => word_end(rest),
         };
         if end == text.len() {
             return Ok(vec![exact(vm, zelf)?]);
@@ -279,6 +379,35 @@ fn split_words(vm: &Vm, zelf: &Ref<Str>, max: usize) -> PyResult<Vec<Value>> {
         words.push(vm.new_ascii_str(&rest[..end])?.into_value());
         rest = &rest[end..];
     }
+}
+
+/// Items that a list of parts has room for before their number is known.
+const FEW: usize = 12;
+
+/// ASCII text split at a character.
+fn split_at_byte(vm: &Vm, zelf: &Ref<Str>, byte: u8, max: usize) -> PyResult<Vec<Value>> {
+    let text = zelf.as_bytes();
+    // Setting up a search costs more than looking at a few bytes.
+    let find = |rest: &[u8]| match rest.len() {
+        0..16 => rest.iter().position(|&b| b == byte),
+        _ => match rest[..8].iter().position(|&b| b == byte) {
+            None => memchr::memchr(byte, &rest[8..]).map(|at| at + 8),
+            near => near,
+        },
+    };
+    let mut parts = Vec::with_capacity(FEW.min(text.len() / 2 + 1));
+    let mut rest = text;
+    while parts.len() < max
+        && let Some(at) = find(rest)
+    {
+        parts.push(vm.new_ascii_str(&rest[..at])?.into_value());
+        rest = &rest[at + 1..];
+    }
+    parts.push(match parts.is_empty() {
+        true => exact(vm, zelf)?,
+        false => vm.new_ascii_str(rest)?.into_value(),
+    });
+    Ok(parts)
 }
 
 /// The pieces of `split`/`rsplit` by white space.
@@ -346,6 +475,14 @@ fn split(
             if sep.is_empty() {
                 return Err(vm.value_error("empty separator"));
             }
+            if let &[byte] = sep
+                && zelf.is_ascii()
+                && !from_right
+            {
+                return Ok(vm
+                    .new_list(split_at_byte(vm, zelf, byte, max)?)?
+                    .into_value());
+            }
             let mut pieces = Pieces::new();
             if from_right {
                 let mut end = text.len();
@@ -362,19 +499,10 @@ fn split(
                     start = at + sep.len();
                 };
                 match sep {
-                    // Setting up a searcher costs more than looking at each byte.
-                    [byte] if text.len() < 32 => text
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, b)| *b == byte)
-                        .take(max)
-                        .for_each(|(at, _)| add(at)),
                     [byte] => memchr::memchr_iter(*byte, text)
                         .take(max)
                         .for_each(&mut add),
-                    _ => memchr::memmem::find_iter(text, sep)
-                        .take(max)
-                        .for_each(&mut add),
+                    _ => occurrences(text, sep, max, &mut add),
                 }
                 pieces.push((start, text.len()));
             }
@@ -507,13 +635,14 @@ fn replace(vm: &Vm, text: &Str, old: &Str, new: &Str, max: usize) -> PyResult<Op
         };
         return Str::build(vm, bytes.len(), text.char_len(), swap).map(Some);
     }
-    let places: Vec<usize> = match old.as_bytes() {
+    let mut places = smallvec::SmallVec::<[usize; 16]>::new();
+    match old.as_bytes() {
         [] => {
             let starts = (0..bytes.len()).filter(|&i| bytes[i] & 0xc0 != 0x80);
-            starts.chain([bytes.len()]).take(max).collect()
+            places.extend(starts.chain([bytes.len()]).take(max))
         }
-        [byte] => memchr::memchr_iter(*byte, bytes).take(max).collect(),
-        old => memchr::memmem::find_iter(bytes, old).take(max).collect(),
+        [byte] => places.extend(memchr::memchr_iter(*byte, bytes).take(max)),
+        old => occurrences(bytes, old, max, |at| places.push(at)),
     };
     if places.is_empty() {
         return Ok(None);
@@ -528,20 +657,29 @@ fn replace(vm: &Vm, text: &Str, old: &Str, new: &Str, max: usize) -> PyResult<Op
         return Err(vm.overflow_error("replace string is too long"));
     };
     let chars = text.char_len() - old.char_len() * n + new.char_len() * n;
-    let fill = |out: &mut [u8]| {
-        let (mut from, mut to) = (0, 0);
-        let mut put = |piece: &[u8]| {
-            out[to..to + piece.len()].copy_from_slice(piece);
-            to += piece.len();
-        };
-        for at in places {
-            put(&bytes[from..at]);
-            put(with);
+    if size < 2 {
+        // One of the shared strings.
+        let mut text = Vec::with_capacity(size);
+        let mut from = 0;
+        for &at in &places {
+            text.extend_from_slice(&bytes[from..at]);
+            text.extend_from_slice(with);
             from = at + old.byte_len();
         }
-        put(&bytes[from..]);
+        text.extend_from_slice(&bytes[from..]);
+        return vm.new_str_wtf8(&text).map(Some);
+    }
+    let fill = |out: &mut super::Pieces| {
+        let mut from = 0;
+        for &at in &places {
+            out.push(&bytes[from..at]);
+            out.push(with);
+            from = at + old.byte_len();
+        }
+        out.push(&bytes[from..]);
     };
-    Str::build(vm, size, chars, fill).map(Some)
+    vm.check_size(Some(size))?;
+    Str::filled(vm, size, chars, fill).map(Some)
 }
 
 /// The items joined, if they are two or more exact strings. Runs no Python.
@@ -563,13 +701,14 @@ fn join_exact(vm: &Vm, separator: &Str, items: &[Value]) -> Option<PyResult<Ref<
     if bytes < 2 {
         return None; // one of the shared strings
     }
-    Some(Str::filled(vm, bytes, chars, |push| {
+    let between = separator.as_bytes();
+    Some(Str::filled(vm, bytes, chars, |out| {
         for (i, item) in items.iter().enumerate() {
             if i > 0 {
-                push(separator.as_bytes());
+                out.push(between);
             }
             if let Some(text) = item.downcast::<Str>() {
-                push(text.as_bytes());
+                out.push(text.as_bytes());
             }
         }
     }))
@@ -622,7 +761,14 @@ impl Str {
 
     #[pyslot]
     fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        Ok(vm.new_str_wtf8(&repr_text(zelf))?.into_value())
+        let bytes = zelf.as_bytes();
+        let (quote, plain) = quotes(bytes);
+        let new = if plain {
+            Str::from_parts(vm, &vm.types.str, &[&[quote], bytes, &[quote]], bytes.len() + 2)?
+        } else {
+            vm.new_str_wtf8(&repr_text(zelf))?
+        };
+        Ok(new.into_value())
     }
 
     #[pyslot(name = "str")]
@@ -671,6 +817,10 @@ impl Str {
 
     #[pyslot]
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        if let Some(n) = key.as_small_int() {
+            let n = if n < 0 { n + zelf.char_len() as i64 } else { n };
+            return Str::item(zelf, vm, n as isize);
+        }
         if number::has_index(vm, key) {
             let index = number::index_for(vm, key, &vm.types.index_error)?;
             return Str::item(
@@ -705,7 +855,12 @@ impl Str {
         }
         if zelf.is_ascii() {
             let text = zelf.as_bytes();
-            let picked: Vec<u8> = a.indices().filter_map(|i| text.get(i).copied()).collect();
+            let mut picked = Vec::with_capacity(a.count);
+            let mut at = a.start;
+            for _ in 0..a.count {
+                picked.push(text[at as usize]);
+                at = at.wrapping_add(a.step);
+            }
             return Ok(vm.new_ascii_str(&picked)?.into_value());
         }
         let points: Vec<u32> = zelf.code_points().collect();
@@ -782,7 +937,16 @@ impl Str {
         {
             return joined.map(Ref::into_value);
         }
+        if let Some(tuple) = iterable.downcast::<Tuple>()
+            && vm.type_of(iterable).is(&vm.types.tuple)
+            && let Some(joined) = join_exact(vm, zelf, tuple.items())
+        {
+            return joined.map(Ref::into_value);
+        }
         let items = sequence::collect_or(vm, iterable, "can only join an iterable")?;
+        if let Some(joined) = join_exact(vm, zelf, &items) {
+            return joined.map(Ref::into_value);
+        }
         if let [one] = items.as_slice()
             && vm.type_of(one).is(&vm.types.str)
         {
@@ -998,7 +1162,11 @@ impl Str {
         }
         Ok(match sub.as_bytes() {
             [byte] => memchr::memchr_iter(*byte, hay).count(),
-            sub => memchr::memmem::find_iter(hay, sub).count(),
+            sub => {
+                let mut count = 0;
+                occurrences(hay, sub, usize::MAX, |_| count += 1);
+                count
+            }
         })
     }
 
@@ -1153,6 +1321,9 @@ impl Str {
                     b"strict" | b"surrogatepass" | b"surrogateescape" | b"ignore" | b"replace"
                 )
             });
+        if zelf.is_ascii() && codecs::is_plain_for_ascii(encoding.as_ref(), errors.as_ref()) {
+            return Ok(vm.new_bytes(zelf.as_bytes())?.into_value());
+        }
         // Only surrogates need the codec, and who handles its errors.
         if is_utf8 && (zelf.is_ascii() || std::str::from_utf8(zelf.as_bytes()).is_ok()) {
             return Ok(vm.new_bytes(zelf.as_bytes())?.into_value());
@@ -1171,7 +1342,8 @@ impl Str {
         if format_spec.byte_len() == 0 {
             return Ok(object::str(vm, zelf.as_value())?.into_value());
         }
-        let name = vm.type_of(zelf.as_value()).full_name();
+        let ty = vm.type_of(zelf.as_value());
+        let name = || ty.full_name();
         let text = check(
             vm,
             format_spec::format_str(zelf.as_bytes(), format_spec.as_bytes(), &name),

@@ -130,14 +130,15 @@ impl Str {
         Ok(new)
     }
 
-    /// A string of `byte_len` bytes which `fill` gives piece by piece to the function that it gets. Raises MemoryError.
+    /// A string of `byte_len` bytes which `fill` gives piece by piece. Raises MemoryError.
     ///
     /// Panics where the pieces are not of that length together.
+    #[inline]
     pub(crate) fn filled(
         vm: &Vm,
         byte_len: usize,
         char_len: usize,
-        fill: impl FnOnce(&mut dyn FnMut(&[u8])),
+        fill: impl FnOnce(&mut Pieces),
     ) -> PyResult<Ref<Str>> {
         let payload = Str {
             hash: Cell::new(0),
@@ -148,14 +149,12 @@ impl Str {
         // SAFETY: the text is filled in here; if it is not, nobody sees the object.
         let new = unsafe { vm.heap().alloc_unfilled(&ty.layout, byte_len, payload) }
             .map_err(|e| vm.no_memory(e))?;
-        let (start, mut at) = (new.data_ptr(), 0);
-        fill(&mut |piece| {
-            assert!(piece.len() <= byte_len - at);
-            // SAFETY: just checked.
-            unsafe { std::ptr::copy_nonoverlapping(piece.as_ptr(), start.add(at), piece.len()) };
-            at += piece.len();
-        });
-        assert_eq!(at, byte_len);
+        let mut pieces = Pieces {
+            at: new.data_ptr(),
+            room: byte_len,
+        };
+        fill(&mut pieces);
+        assert_eq!(pieces.room, 0);
         Ok(new)
     }
 
@@ -247,12 +246,13 @@ impl Str {
     }
 
     /// The characters as CPython keeps (and hashes) them: one, two or four bytes each, by the largest.
-    fn fixed_width(&self) -> Vec<u8> {
-        let largest = self.code_points().max().unwrap_or(0);
+    fn fixed_width(&self) -> smallvec::SmallVec<[u8; 256]> {
+        // The first bytes of the characters sort as the characters do.
+        let largest = self.as_bytes().iter().copied().max().unwrap_or(0);
         let points = self.code_points();
         match largest {
-            0..=0xff => points.map(|c| c as u8).collect(),
-            0x100..=0xffff => points.flat_map(|c| (c as u16).to_ne_bytes()).collect(),
+            0..=0xc3 => points.map(|c| c as u8).collect(),
+            0xc4..=0xef => points.flat_map(|c| (c as u16).to_ne_bytes()).collect(),
             _ => points.flat_map(u32::to_ne_bytes).collect(),
         }
     }
@@ -273,12 +273,7 @@ impl Str {
             return self.byte_len.get();
         }
         let bytes = self.as_bytes();
-        let walk = |mut at: usize, steps: usize| {
-            for _ in 0..steps {
-                at += utf8_width(bytes[at]);
-            }
-            at
-        };
+        let walk = |at: usize, steps: usize| skip_chars(bytes, at, steps);
         if self.byte_len.get() < 2 * INDEX_STEP {
             return walk(0, index);
         }
@@ -372,6 +367,51 @@ impl Str {
     }
 }
 
+/// Where the text of a string that is being made goes.
+pub(crate) struct Pieces {
+    at: *mut u8,
+    /// Bytes that are still to come.
+    room: usize,
+}
+
+impl Pieces {
+    /// Appends a piece.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, piece: &[u8]) {
+        assert!(piece.len() <= self.room);
+        let length = piece.len();
+        // SAFETY: there is room for the piece, as just checked; the two-word copies overlap within it.
+        unsafe {
+            let (from, to) = (piece.as_ptr(), self.at);
+            // Most pieces are short, and a call costs more than they do.
+            match length {
+                8..=16 => {
+                    let head = from.cast::<u64>().read_unaligned();
+                    let tail = from.add(length - 8).cast::<u64>().read_unaligned();
+                    to.cast::<u64>().write_unaligned(head);
+                    to.add(length - 8).cast::<u64>().write_unaligned(tail);
+                }
+                4..8 => {
+                    let head = from.cast::<u32>().read_unaligned();
+                    let tail = from.add(length - 4).cast::<u32>().read_unaligned();
+                    to.cast::<u32>().write_unaligned(head);
+                    to.add(length - 4).cast::<u32>().write_unaligned(tail);
+                }
+                1..4 => {
+                    let (first, last) = (*from, *from.add(length - 1));
+                    *to.add(length / 2) = *from.add(length / 2);
+                    *to = first;
+                    *to.add(length - 1) = last;
+                }
+                0 => {}
+                _ => std::ptr::copy_nonoverlapping(from, to, length),
+            }
+            self.at = to.add(length);
+        }
+        self.room -= length;
+    }
+}
+
 impl Type {
     /// The type of the object that a payload sits in.
     #[inline(always)]
@@ -402,17 +442,75 @@ pub struct HashKey(pub u64, pub u64);
 impl HashKey {
     /// SipHash-1-3 of `bytes` as CPython makes it into a hash: 0 for nothing, never -1. (Never 0 otherwise either: that means "not cached".)
     pub fn hash_bytes(&self, bytes: &[u8]) -> i64 {
-        use std::hash::Hasher;
         if bytes.is_empty() {
             return 0;
         }
-        let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.0, self.1);
-        hasher.write(bytes);
-        match hasher.finish() as i64 {
+        match sip13(self.0, self.1, bytes) as i64 {
             -1 => -2,
             hash => hash,
         }
     }
+}
+
+/// SipHash with one round per word and three at the end.
+fn sip13(k0: u64, k1: u64, bytes: &[u8]) -> u64 {
+    let mut v = [
+        k0 ^ 0x736f_6d65_7073_6575,
+        k1 ^ 0x646f_7261_6e64_6f6d,
+        k0 ^ 0x6c79_6765_6e65_7261,
+        k1 ^ 0x7465_6462_7974_6573,
+    ];
+    let mut words = bytes.chunks_exact(8);
+    for word in &mut words {
+        let word = word.first_chunk::<8>().map_or(0, |w| u64::from_le_bytes(*w));
+        sip_word(&mut v, word);
+    }
+    let rest = words.remainder();
+    // The last bytes, and the length above them.
+    let last = match (rest.len(), bytes.last_chunk::<8>()) {
+        (0, _) => 0,
+        (n, Some(last)) => u64::from_le_bytes(*last) >> (64 - 8 * n),
+        (n, None) => {
+            let mut word = 0;
+            let mut at = 0;
+            if let Some(four) = rest.first_chunk::<4>() {
+                word = u64::from(u32::from_le_bytes(*four));
+                at = 4;
+            }
+            while at < n {
+                word |= u64::from(rest[at]) << (8 * at);
+                at += 1;
+            }
+            word
+        }
+    };
+    sip_word(&mut v, last | (bytes.len() as u64) << 56);
+    v[2] ^= 0xff;
+    for _ in 0..3 {
+        sip_round(&mut v);
+    }
+    v[0] ^ v[1] ^ v[2] ^ v[3]
+}
+
+#[inline(always)]
+fn sip_word(v: &mut [u64; 4], word: u64) {
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+}
+
+#[inline(always)]
+fn sip_round(v: &mut [u64; 4]) {
+    v[0] = v[0].wrapping_add(v[1]);
+    v[2] = v[2].wrapping_add(v[3]);
+    v[1] = v[1].rotate_left(13) ^ v[0];
+    v[3] = v[3].rotate_left(16) ^ v[2];
+    v[0] = v[0].rotate_left(32);
+    v[2] = v[2].wrapping_add(v[1]);
+    v[0] = v[0].wrapping_add(v[3]);
+    v[1] = v[1].rotate_left(17) ^ v[2];
+    v[3] = v[3].rotate_left(21) ^ v[0];
+    v[2] = v[2].rotate_left(32);
 }
 
 /// Iterator over the code points of WTF-8 bytes.
@@ -478,22 +576,47 @@ pub fn decode_at(bytes: &[u8], at: usize) -> (u32, usize) {
 }
 
 /// Appends a code point (a surrogate too) as WTF-8.
+#[inline]
 pub fn push_code_point(out: &mut Vec<u8>, c: u32) {
-    match c {
-        0..=0x7f => out.push(c as u8),
-        0x80..=0x7ff => out.extend([0xc0 | (c >> 6) as u8, 0x80 | (c & 0x3f) as u8]),
-        0x800..=0xffff => out.extend([
-            0xe0 | (c >> 12) as u8,
-            0x80 | (c >> 6 & 0x3f) as u8,
-            0x80 | (c & 0x3f) as u8,
-        ]),
-        _ => out.extend([
-            0xf0 | (c >> 18) as u8,
-            0x80 | (c >> 12 & 0x3f) as u8,
-            0x80 | (c >> 6 & 0x3f) as u8,
-            0x80 | (c & 0x3f) as u8,
-        ]),
+    if c < 0x80 {
+        return out.push(c as u8);
     }
+    let (bytes, width) = encoded(c);
+    out.extend_from_slice(&bytes[..width]);
+}
+
+/// A code point as WTF-8, and how many bytes of the array it takes.
+#[inline]
+fn encoded(c: u32) -> ([u8; 4], usize) {
+    let tail = |shift: u32| 0x80 | (c >> shift & 0x3f) as u8;
+    match c {
+        0..=0x7f => ([c as u8, 0, 0, 0], 1),
+        0x80..=0x7ff => ([0xc0 | (c >> 6) as u8, tail(0), 0, 0], 2),
+        0x800..=0xffff => ([0xe0 | (c >> 12) as u8, tail(6), tail(0), 0], 3),
+        _ => ([0xf0 | (c >> 18) as u8, tail(12), tail(6), tail(0)], 4),
+    }
+}
+
+/// The offset of the code point that is `steps` behind the one at `at`.
+#[inline]
+fn skip_chars(bytes: &[u8], mut at: usize, mut steps: usize) -> usize {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Code points that begin in the next eight bytes: all bytes but those of the form 10xxxxxx.
+    while steps >= 8
+        && let Some(Ok(word)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from)
+    {
+        let word = u64::from_le_bytes(word);
+        let inside = word & HIGH & !(word << 1);
+        steps -= 8 - inside.count_ones() as usize;
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|byte| byte & 0xC0 == 0x80) {
+        at += 1;
+    }
+    for _ in 0..steps {
+        at += utf8_width(bytes[at]);
+    }
+    at
 }
 
 /// The number of code points in well-formed WTF-8.
@@ -532,9 +655,8 @@ impl Vm {
         if c < 256 {
             return Ok(self.interp.latin1_char(c as u8));
         }
-        let mut bytes = Vec::with_capacity(4);
-        push_code_point(&mut bytes, c);
-        Str::from_parts(self, &self.types.str, &[&bytes], 1)
+        let (bytes, width) = encoded(c);
+        Str::filled(self, width, 1, |out| out.push(&bytes[..width]))
     }
 }
 

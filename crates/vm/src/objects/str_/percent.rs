@@ -34,7 +34,7 @@ pub(crate) struct Source<'a> {
     vm: &'a Vm,
     is_bytes: bool,
     used_keys: bool,
-    values: Vec<Value>,
+    values: &'a [Value],
     next: usize,
     mapping: Option<&'a Value>,
     /// The value that a `(key)` selected.
@@ -51,8 +51,8 @@ impl<'a> Source<'a> {
             && !is_text
             && !ty.flag(TypeFlags::STR_SUBCLASS);
         let values = match tuple {
-            Some(tuple) => tuple.items().to_vec(),
-            None => vec![args.clone()],
+            Some(tuple) => tuple.items(),
+            None => std::slice::from_ref(args),
         };
         Source {
             vm,
@@ -130,15 +130,12 @@ impl Arguments for Source<'_> {
     }
 }
 
-/// Templates of nothing but plain `%s` and `%d`, with a tuple of as many strings, or anything for `%s`, and small ints. None:
-/// not so, and nothing has been run.
+/// Templates of nothing but plain `%s`, `%r` and `%d`, with a tuple of as many values, or one value; small ints for
+/// `%d`. None: not so, and nothing has been run.
 fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>> {
     let args = match args.downcast::<Tuple>() {
         Some(tuple) => tuple.items(),
-        None if args.is_small_int() || vm.type_of(args).is(&vm.types.str) => {
-            std::slice::from_ref(args)
-        }
-        None => return Ok(None),
+        None => std::slice::from_ref(args),
     };
     let bytes = template.as_bytes();
     if let ([value], b"%s") = (args, bytes) {
@@ -149,7 +146,7 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
     let mut rest = bytes;
     while let Some(at) = memchr::memchr(b'%', rest) {
         let fits = match (rest.get(at + 1), values.next()) {
-            (Some(b's'), Some(_)) => true,
+            (Some(b's' | b'r'), Some(_)) => true,
             (Some(b'd'), Some(value)) => value.is_small_int(),
             _ => false,
         };
@@ -165,15 +162,9 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
     let (mut rest, mut index) = (bytes, 0);
     while let Some(at) = memchr::memchr(b'%', rest) {
         out.extend_from_slice(&rest[..at]);
-        let value = &args[index];
-        match super::of(value) {
-            Some(text) if vm.type_of(value).is(&vm.types.str) => {
-                out.extend_from_slice(text.as_bytes())
-            }
-            _ => match value.as_small_int() {
-                Some(n) => out.extend_from_slice(int::decimal_digits(n).as_bytes()),
-                None => out.extend_from_slice(object::str(vm, value)?.as_bytes()),
-            },
+        match rest[at + 1] {
+            b'r' => object::repr_into(vm, &args[index], &mut out)?,
+            _ => object::str_into(vm, &args[index], &mut out)?,
         }
         index += 1;
         rest = &rest[at + 2..];
@@ -192,7 +183,7 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
     // A string that may turn out to be the whole result, which it then is itself.
     let mut whole = exact(template.as_value()).then(|| template.to_value());
     let mut parser = Parser::new(template.as_bytes());
-    let mut out = Vec::with_capacity(template.byte_len());
+    let mut out = Vec::with_capacity(template.byte_len() + 48);
     loop {
         match parser.next_piece(&mut source) {
             Ok(None) => break,
@@ -200,8 +191,8 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
             Ok(Some(Piece::Directive(directive))) => {
                 let value = source.next()?;
                 whole = (out.is_empty() && exact(&value)).then(|| value.clone());
-                match one(vm, &parser, &directive, &value) {
-                    Ok(text) => out.extend(text),
+                match one(vm, &parser, &directive, &value, &mut out) {
+                    Ok(()) => {}
                     Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
                     Err(Failure::Raised(raised)) => return Err(raised),
                 }
@@ -221,38 +212,48 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
     Ok(vm.new_str_wtf8(&out)?.into_value())
 }
 
-/// The text of one directive.
-fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result<Vec<u8>, Failure> {
+/// Appends the text of one directive.
+fn one(
+    vm: &Vm,
+    parser: &Parser,
+    directive: &Directive,
+    value: &Value,
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
     let kind = directive.kind_byte();
     let limit = vm.interp.state.int_max_str_digits.get();
+    let plain = directive.width.is_none() && directive.precision.is_none();
     match kind {
-        b's' => Ok(percent::format_text(
-            object::str(vm, value)?.as_bytes(),
-            directive,
-            false,
-        )?),
-        b'r' => Ok(percent::format_text(
-            object::repr(vm, value)?.as_bytes(),
-            directive,
-            false,
-        )?),
-        b'a' => Ok(percent::format_text(
-            object::ascii(vm, value)?.as_bytes(),
-            directive,
-            false,
-        )?),
+        b's' if plain => Ok(object::str_into(vm, value, out)?),
+        b'r' if plain => Ok(object::repr_into(vm, value, out)?),
+        b's' | b'r' | b'a' => {
+            let text = match kind {
+                b's' => object::str(vm, value)?,
+                b'r' => object::repr(vm, value)?,
+                _ => object::ascii(vm, value)?,
+            };
+            Ok(percent::format_text(
+                text.as_bytes(),
+                directive,
+                false,
+                out,
+            )?)
+        }
         b'd' | b'i' | b'u' | b'x' | b'X' if value.is_small_int() => Ok(percent::format_i64(
             value.as_small_int().unwrap_or_default(),
             directive,
+            out,
         )?),
         b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Ok(percent::format_int(
             &integer(vm, kind, value)?,
             directive,
             limit,
+            out,
         )?),
         b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => Ok(percent::format_float(
             number::as_f64(vm, value)?,
             directive,
+            out,
         )?),
         b'c' => {
             if let Some(text) = super::of(value) {
@@ -268,6 +269,7 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
                     text.as_bytes(),
                     directive,
                     false,
+                    out,
                 )?);
             }
             if !number::has_index(vm, value) {
@@ -282,7 +284,7 @@ fn one(vm: &Vm, parser: &Parser, directive: &Directive, value: &Value) -> Result
                 Some(n) if (0..0x110000).contains(&n) => {
                     let mut text = Vec::new();
                     push_code_point(&mut text, n as u32);
-                    Ok(percent::format_character(&text, directive, false)?)
+                    Ok(percent::format_character(&text, directive, false, out)?)
                 }
                 _ => Err(vm.overflow_error("%c arg not in range(0x110000)").into()),
             }

@@ -58,17 +58,37 @@ fn push(out: &mut Vec<u8>, c: u32, target: &Target) {
 
 /// `text.translate(table)`, also of the error handlers of `charmap` codecs.
 pub fn translate(vm: &Vm, text: &Str, table: &Value) -> PyResult<Ref<Str>> {
-    let mut known: [Option<Target>; 128] = [const { None }; 128];
+    // What each ASCII character becomes: a code point, or one of these, or a text's number behind them.
+    const UNKNOWN: u32 = 0x110000;
+    const DELETED: u32 = UNKNOWN + 1;
+    const TEXTS: u32 = UNKNOWN + 2;
+    let mut known = [UNKNOWN; 128];
+    let mut texts: Vec<Ref<Str>> = Vec::new();
     let mut out = Vec::with_capacity(text.byte_len());
     for c in text.code_points() {
-        match known.get_mut(c as usize) {
-            Some(Some(target)) => push(&mut out, c, target),
-            Some(slot) => {
-                let target = look_up(vm, table, c)?;
-                push(&mut out, c, &target);
-                *slot = Some(target);
+        let Some(slot) = known.get_mut(c as usize) else {
+            push(&mut out, c, &look_up(vm, table, c)?);
+            continue;
+        };
+        if *slot == UNKNOWN {
+            *slot = match look_up(vm, table, c)? {
+                Target::Same => c,
+                Target::Code(code) => code,
+                Target::Deleted => DELETED,
+                Target::Text(text) => {
+                    texts.push(text);
+                    TEXTS + texts.len() as u32 - 1
+                }
+            };
+        }
+        match *slot {
+            DELETED => {}
+            code @ 0..=0x10ffff => push_code_point(&mut out, code),
+            number => {
+                if let Some(text) = texts.get((number - TEXTS) as usize) {
+                    out.extend_from_slice(text.as_bytes())
+                }
             }
-            None => push(&mut out, c, &look_up(vm, table, c)?),
         }
     }
     vm.new_str_wtf8(&out)

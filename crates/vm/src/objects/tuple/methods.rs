@@ -68,23 +68,25 @@ pub(crate) fn repeat_items(vm: &Vm, items: &[Value], n: isize) -> PyResult<Vec<V
     Ok(out)
 }
 
-/// The reprs of items, comma between. `zelf` guards against recursion: None where it is being shown already.
+/// The reprs of items, comma between, behind `open`. `zelf` guards against recursion: None where it is being shown already.
 pub(crate) fn repr_items(
     vm: &Vm,
     zelf: &Value,
+    open: u8,
     get: impl Fn(usize) -> Option<Value>,
 ) -> PyResult<Option<Vec<u8>>> {
     if object::repr_enter(vm, zelf) {
         return Ok(None);
     }
     let result = (|| {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(64);
+        out.push(open);
         let mut i = 0;
         while let Some(item) = get(i) {
             if i > 0 {
                 out.extend_from_slice(b", ");
             }
-            out.extend_from_slice(object::repr(vm, &item)?.as_bytes());
+            object::repr_into(vm, &item, &mut out)?;
             i += 1;
         }
         Ok(Some(out))
@@ -172,9 +174,14 @@ impl Tuple {
         if zelf.is_empty() {
             return Ok(vm.new_str("()")?.into_value());
         }
-        let text = match repr_items(vm, zelf.as_value(), |i| zelf.get(i).cloned())? {
-            Some(text) if zelf.len() == 1 => [b"(", text.as_slice(), b",)"].concat(),
-            Some(text) => [b"(", text.as_slice(), b")"].concat(),
+        let text = match repr_items(vm, zelf.as_value(), b'(', |i| zelf.get(i).cloned())? {
+            Some(mut text) => {
+                if zelf.len() == 1 {
+                    text.push(b',')
+                }
+                text.push(b')');
+                text
+            }
             None => b"(...)".to_vec(),
         };
         Ok(vm.new_str_wtf8(&text)?.into_value())

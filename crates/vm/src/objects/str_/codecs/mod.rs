@@ -98,6 +98,22 @@ impl Native {
     }
 }
 
+/// Whether ASCII text is encoded as itself and errors, if there are any, are handled by a handler that needs no looking for:
+/// what is known at sight of the usual names.
+pub fn is_plain_for_ascii(encoding: Option<&Ref<Str>>, errors: Option<&Ref<Str>>) -> bool {
+    encoding.is_none_or(|name| {
+        matches!(
+            name.as_bytes(),
+            b"utf-8" | b"utf8" | b"UTF-8" | b"ascii" | b"latin-1" | b"latin1" | b"iso-8859-1"
+        )
+    }) && errors.is_none_or(|name| {
+        matches!(
+            name.as_bytes(),
+            b"strict" | b"surrogatepass" | b"surrogateescape" | b"ignore" | b"replace"
+        )
+    })
+}
+
 /// In development mode names are checked even where nothing needs them. Raises LookupError.
 fn check_names(vm: &Vm, encoding: Option<&Ref<Str>>, errors: Option<&Ref<Str>>) -> PyResult<()> {
     if !vm.interp.config.dev_mode || vm.interp.state.finalizing.get() {
