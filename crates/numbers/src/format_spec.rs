@@ -503,7 +503,12 @@ pub fn with_prefix(value: &IBig, base: u32) -> String {
 // --------------------------------------------------------------------------------------------------------- floats
 
 /// `format(float, spec)`
-pub fn format_float(value: f64, spec: &[u8], type_name: TypeName, locale: &Locale) -> Result<Vec<u8>> {
+pub fn format_float(
+    value: f64,
+    spec: &[u8],
+    type_name: TypeName,
+    locale: &Locale,
+) -> Result<Vec<u8>> {
     if spec.is_empty() {
         return Ok(float::repr(value).into_bytes());
     }
@@ -561,11 +566,9 @@ fn format_float_as(value: f64, format: &FormatSpec, locale: &Locale) -> Result<V
     if format.precision.is_some_and(|p| p > MAX_PRECISION) {
         return value_error("precision too big");
     }
-    if let (b'f' | b'F', false, false) = (
-        kind_byte(format),
-        format.alternate,
-        format.no_negative_zero,
-    ) && let Some(text) = float::Fixed::new(value, format.precision.unwrap_or(6))
+    if let (b'f' | b'F', false, false) =
+        (kind_byte(format), format.alternate, format.no_negative_zero)
+        && let Some(text) = float::Fixed::new(value, format.precision.unwrap_or(6))
     {
         return layout::number(&split_number(text.as_bytes()), format, locale);
     }

@@ -314,9 +314,7 @@ fn formatted(vm: &Vm, d: &dec::Decimal, spec: &Str, given: Option<&Value>) -> Py
 fn format_error(vm: &Vm, error: FormatError) -> naja_vm::Raised {
     match error {
         FormatError::Invalid => vm.value_error("invalid format string"),
-        FormatError::TooLarge => {
-            vm.overflow_error("cannot fit 'int' into an index-sized integer")
-        }
+        FormatError::TooLarge => vm.overflow_error("cannot fit 'int' into an index-sized integer"),
         FormatError::Limit => {
             vm.value_error("format specification exceeds internal limits of _decimal")
         }

@@ -119,7 +119,9 @@ impl IoBase {
     fn finalize(zelf: &Value, vm: &Vm) {
         // What is only in memory has nothing to lose; subclasses may have more.
         let ty = vm.type_of(zelf);
-        if ty.is(vm.class::<super::bytesio::BytesIo>()) || ty.is(vm.class::<super::stringio::StringIo>()) {
+        if ty.is(vm.class::<super::bytesio::BytesIo>())
+            || ty.is(vm.class::<super::stringio::StringIo>())
+        {
             return;
         }
         finalize(vm, zelf)

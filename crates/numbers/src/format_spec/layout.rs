@@ -153,11 +153,7 @@ pub(super) fn number(number: &Number, format: &FormatSpec, locale: &Locale) -> R
         b'=' => (0, padding, 0),
         _ => (padding, 0, 0),
     };
-    let mut out = reserve(
-        around.saturating_add(digits.len()),
-        padding,
-        format.fill,
-    )?;
+    let mut out = reserve(around.saturating_add(digits.len()), padding, format.fill)?;
     fill(&mut out, left, format.fill);
     out.extend_from_slice(sign.as_bytes());
     out.extend_from_slice(number.prefix.as_bytes());

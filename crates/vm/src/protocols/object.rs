@@ -119,7 +119,8 @@ pub(crate) fn str_into(vm: &Vm, value: &Value, out: &mut Vec<u8>) -> PyResult<()
         && vm.type_of(value).is(&vm.types.str)
     {
         out.extend_from_slice(text.as_bytes());
-    } else if value.as_small_int().is_some() || value.as_small_float().is_some() || value.is_none() {
+    } else if value.as_small_int().is_some() || value.as_small_float().is_some() || value.is_none()
+    {
         return repr_into(vm, value, out);
     } else {
         out.extend_from_slice(str(vm, value)?.as_bytes());

@@ -101,7 +101,12 @@ fn one(
     let kind = directive.kind_byte();
     let limit = vm.interp.state.int_max_str_digits.get();
     match kind {
-        b's' | b'b' => Ok(percent::format_text(&content(vm, value)?, directive, true, out)?),
+        b's' | b'b' => Ok(percent::format_text(
+            &content(vm, value)?,
+            directive,
+            true,
+            out,
+        )?),
         b'r' | b'a' => {
             let text = object::ascii(vm, value)?;
             Ok(percent::format_text(text.as_bytes(), directive, true, out)?)

@@ -826,11 +826,7 @@ impl Vm {
     }
 
     /// `OSError(errno, strerror(errno), filename)`, straight away: these classes have no constructors but their base's.
-    fn make_os_error(
-        &self,
-        errno: i32,
-        filename: Option<&Value>,
-    ) -> PyResult<Ref<BaseException>> {
+    fn make_os_error(&self, errno: i32, filename: Option<&Value>) -> PyResult<Ref<BaseException>> {
         let class = os_error_class(self, errno as i64);
         let number = self.new_int(errno as i64)?;
         let message = error_text(self, errno)?;

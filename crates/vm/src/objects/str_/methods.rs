@@ -764,7 +764,12 @@ impl Str {
         let bytes = zelf.as_bytes();
         let (quote, plain) = quotes(bytes);
         let new = if plain {
-            Str::from_parts(vm, &vm.types.str, &[&[quote], bytes, &[quote]], bytes.len() + 2)?
+            Str::from_parts(
+                vm,
+                &vm.types.str,
+                &[&[quote], bytes, &[quote]],
+                bytes.len() + 2,
+            )?
         } else {
             vm.new_str_wtf8(&repr_text(zelf))?
         };

@@ -462,7 +462,9 @@ fn sip13(k0: u64, k1: u64, bytes: &[u8]) -> u64 {
     ];
     let mut words = bytes.chunks_exact(8);
     for word in &mut words {
-        let word = word.first_chunk::<8>().map_or(0, |w| u64::from_le_bytes(*w));
+        let word = word
+            .first_chunk::<8>()
+            .map_or(0, |w| u64::from_le_bytes(*w));
         sip_word(&mut v, word);
     }
     let rest = words.remainder();
