@@ -4,6 +4,8 @@
 //! still in the processor's cache. (mimalloc gives out the whole page before a freed block comes back.) Invariant: every
 //! block of a small layout has the full size of its class, whichever function made it.
 //!
+//! Of those of 16 KiB and more it keeps the last two.
+//!
 //! Blocks of half a MiB and more are mappings of their own: they grow by `mremap`, without a copy and without the memory
 //! of both, what of them was never written takes no memory, and they go back to the system at once. Only the one freed last is kept for the
 //! next request, until a larger one comes. Invariant: whether a block is a mapping is decided by its layout alone.
@@ -136,6 +138,72 @@ unsafe fn free_small(block: *mut u8, class: usize) {
     }
 }
 
+/// Blocks of this size and more, up to those that are mappings, are kept too: the last two that a thread freed.
+const MIDDLE: usize = 16 << 10;
+const MIDDLE_END: usize = 512 << 10;
+const MIDDLE_KEPT: usize = 2;
+
+/// Free blocks of mimalloc with their least sizes, the last one first; null where there is none.
+struct MiddleCache([Cell<(*mut u8, usize)>; MIDDLE_KEPT]);
+
+thread_local! {
+    static MIDDLE_CACHE: MiddleCache =
+        const { MiddleCache([const { Cell::new((ptr::null_mut(), 0)) }; MIDDLE_KEPT]) };
+}
+
+impl Drop for MiddleCache {
+    /// The thread ends: its blocks go back.
+    fn drop(&mut self) {
+        for kept in &self.0 {
+            // SAFETY: mimalloc's own block, or null.
+            unsafe { mi::mi_free(kept.replace((ptr::null_mut(), 0)).0 as *mut c_void) }
+        }
+    }
+}
+
+/// Whether a layout that is neither small nor a mapping is one of those.
+#[inline(always)]
+fn is_middle(layout: &Layout) -> bool {
+    (MIDDLE..MIDDLE_END).contains(&layout.size()) && layout.align() <= UNIT
+}
+
+/// A kept block for so many bytes, which wastes no more than a quarter; null if there is none.
+#[inline(never)]
+fn take_middle(size: usize) -> *mut u8 {
+    let found = MIDDLE_CACHE.try_with(|cache| {
+        for kept in &cache.0 {
+            let (block, room) = kept.get();
+            if room >= size && room - size <= size / 4 {
+                kept.set((ptr::null_mut(), 0));
+                return block;
+            }
+        }
+        ptr::null_mut()
+    });
+    found.unwrap_or(ptr::null_mut())
+}
+
+/// # Safety
+/// The block is mimalloc's own, of at least this size, and not used any more.
+#[inline(never)]
+unsafe fn free_middle(block: *mut u8, size: usize) {
+    // SAFETY: by contract.
+    unsafe {
+        let mut last = (block, size);
+        let kept = MIDDLE_CACHE.try_with(|cache| {
+            for kept in &cache.0 {
+                last = kept.replace(last);
+                if last.0.is_null() {
+                    break;
+                }
+            }
+            last.0
+        });
+        // What falls out at the end, or all where the thread is ending.
+        mi::mi_free(kept.unwrap_or(block) as *mut c_void)
+    }
+}
+
 /// From this size on a request is compared with the machine's memory.
 const LARGE: usize = 1 << 32;
 
@@ -225,6 +293,12 @@ unsafe impl GlobalAlloc for Allocator {
         if mapped::is_mapped(&layout) {
             return mapped::alloc(layout.size());
         }
+        if is_middle(&layout) {
+            let kept = take_middle(layout.size());
+            if !kept.is_null() {
+                return kept;
+            }
+        }
         // SAFETY: any size will do.
         unsafe {
             if plain(&layout) {
@@ -277,6 +351,7 @@ unsafe impl GlobalAlloc for Allocator {
                 Some(class) => free_small(block, class),
                 #[cfg(target_os = "linux")]
                 None if mapped::is_mapped(&layout) => mapped::free(block, layout.size()),
+                None if is_middle(&layout) => free_middle(block, layout.size()),
                 None => mi::mi_free(block as *mut c_void),
             }
         }

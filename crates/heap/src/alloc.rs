@@ -341,6 +341,11 @@ impl Heap {
         self.give_back(self.pools.trim())
     }
 
+    /// Bytes taken from the system, or charged.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.get()
+    }
+
     #[inline]
     fn take(&self, bytes: usize) -> Result<(), AllocError> {
         let taken = self.taken.get().checked_add(bytes).ok_or(AllocError)?;

@@ -24,6 +24,11 @@ pub(crate) const CLASSES: usize = MAX_SMALL / ALIGN;
 const POOL_HEADER: usize = size_of::<Pool>().next_multiple_of(ALIGN);
 /// Blocks are put on a pool's free list a page at a time.
 const BATCH: usize = 4096;
+/// From so many arenas on they are mapped in groups of so many.
+const GROUPS_FROM: usize = 32;
+const GROUP: usize = 8;
+/// So many arenas without a used block are kept at most.
+const IDLE_MOST: usize = 64;
 /// `Pool::class` of a pool that its arena holds.
 const FREE: u16 = u16::MAX;
 /// Fills freed blocks in checking builds.
@@ -70,6 +75,11 @@ pub(crate) struct Pools {
     arenas_made: Cell<usize>,
     arenas_most: Cell<usize>,
     pool_count: Cell<usize>,
+    /// Arenas of which no pool is used.
+    idle_arenas: Cell<usize>,
+    /// What is left of memory that was mapped for several arenas: its start and how many there is room for.
+    reserve: Cell<*mut u8>,
+    reserve_left: Cell<usize>,
 }
 
 /// Figures of one size class.
@@ -136,6 +146,9 @@ impl Pools {
             arenas_made: Cell::new(0),
             arenas_most: Cell::new(0),
             pool_count: Cell::new(0),
+            idle_arenas: Cell::new(0),
+            reserve: Cell::new(ptr::null_mut()),
+            reserve_left: Cell::new(0),
         }
     }
 
@@ -248,6 +261,11 @@ impl Pools {
                 bytes += POOL_SIZE;
             }
         }
+        while self.idle_arenas.get() > 1 {
+            let idle = self.arenas[POOLS].get();
+            // SAFETY: none of its pools is used.
+            unsafe { self.unmap_arena(idle) }
+        }
         bytes
     }
 
@@ -327,18 +345,36 @@ impl Pools {
             self.pool_count.set(self.pool_count.get() - 1);
             let free = (*arena).free_count.get() + 1;
             self.move_arena(arena, free);
-            let only = self.arenas[1..POOLS]
-                .iter()
-                .all(|list| list.get().is_null())
-                && (*arena).next.get().is_null();
-            if free == POOLS && !only {
+            // A program that grew large once may do so again: part of the memory waits for that.
+            let keep = (self.arenas_most.get() / 2).clamp(1, IDLE_MOST);
+            if free == POOLS && self.idle_arenas.get() > keep {
                 self.unmap_arena(arena)
             }
         }
     }
 
+    /// Memory for an arena. Large heaps get it in pieces that the system can back with huge pages.
+    fn map_base(&self) -> Option<*mut u8> {
+        if self.reserve_left.get() == 0
+            && self.arena_count.get() >= GROUPS_FROM
+            && let Some(group) = system::map_group(GROUP)
+        {
+            self.reserve.set(group);
+            self.reserve_left.set(GROUP);
+        }
+        match self.reserve_left.get() {
+            0 => system::map(),
+            left => {
+                let base = self.reserve.get();
+                self.reserve.set(base.wrapping_add(ARENA_SIZE));
+                self.reserve_left.set(left - 1);
+                Some(base)
+            }
+        }
+    }
+
     fn map_arena(&self) -> Option<*mut Arena> {
-        let base = system::map()?;
+        let base = self.map_base()?;
         let arena = Box::into_raw(Box::new(Arena {
             base,
             free: Cell::new(ptr::null_mut()),
@@ -378,8 +414,11 @@ impl Pools {
     fn link_arena(&self, arena: *mut Arena) {
         // SAFETY: the arenas on the lists are ours and alive.
         unsafe {
-            let list = &self.arenas[(*arena).free_count.get()];
-            let next = list.replace(arena);
+            let free = (*arena).free_count.get();
+            if free == POOLS {
+                self.idle_arenas.set(self.idle_arenas.get() + 1);
+            }
+            let next = self.arenas[free].replace(arena);
             (*arena).next.set(next);
             (*arena).prev.set(ptr::null_mut());
             if !next.is_null() {
@@ -392,6 +431,9 @@ impl Pools {
         // SAFETY: as above.
         unsafe {
             let (next, prev) = ((*arena).next.get(), (*arena).prev.get());
+            if (*arena).free_count.get() == POOLS {
+                self.idle_arenas.set(self.idle_arenas.get() - 1);
+            }
             if !next.is_null() {
                 (*next).prev.set(prev);
             }
@@ -413,6 +455,12 @@ impl Pools {
                 // SAFETY: by contract.
                 unsafe { self.unmap_arena(list.get()) }
             }
+        }
+        while self.reserve_left.get() > 0
+            && let Some(base) = self.map_base()
+        {
+            // SAFETY: nobody has had this part of the reserve.
+            unsafe { system::unmap(base) }
         }
         self.init();
     }
@@ -549,8 +597,39 @@ mod system {
         }
     }
 
+    /// Memory for `count` arenas, to be backed by huge pages.
+    #[cfg(target_os = "linux")]
+    pub(super) fn map_group(count: usize) -> Option<*mut u8> {
+        const HUGE: usize = 2 << 20;
+        let (wanted, all) = (count * ARENA_SIZE, count * ARENA_SIZE + HUGE);
+        // SAFETY: as in `map`; the advice changes no contents.
+        unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANON;
+            let base = libc::mmap(std::ptr::null_mut(), all, access, flags, -1, 0);
+            if base == libc::MAP_FAILED {
+                return None;
+            }
+            let start = base as *mut u8;
+            let head = (HUGE - start as usize % HUGE) % HUGE;
+            if head != 0 {
+                libc::munmap(base, head);
+            }
+            if head != HUGE {
+                libc::munmap(start.add(head + wanted) as *mut libc::c_void, HUGE - head);
+            }
+            libc::madvise(start.add(head) as *mut libc::c_void, wanted, libc::MADV_HUGEPAGE);
+            Some(start.add(head))
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn map_group(_count: usize) -> Option<*mut u8> {
+        None
+    }
+
     /// # Safety
-    /// `base` came from `map`.
+    /// `base` came from `map`, or is part of a group.
     #[cfg(unix)]
     pub(super) unsafe fn unmap(base: *mut u8) {
         // SAFETY: by contract.

@@ -95,6 +95,8 @@ pub struct State {
     pub atexit: MutCell<Vec<Value>>,
     /// State of native modules, by its type.
     modules_state: MutCell<FxHashMap<TypeId, Rc<dyn Any>>>,
+    /// That of `_asyncio`, which asks for it all the time.
+    asyncio_state: OnceCell<Box<dyn Any>>,
     /// The one that was asked for last.
     last_module_state: MutCell<Option<(TypeId, Rc<dyn Any>)>>,
     pub weakrefs: crate::objects::weakref::Table,
@@ -317,6 +319,16 @@ impl Interpreter {
         let state = Rc::new(T::default());
         states.with_mut(|s| s.insert(TypeId::of::<T>(), state.clone()));
         state
+    }
+
+    /// As [`Interpreter::module_state`] for the one type that `_asyncio` keeps its state in: one load.
+    #[inline]
+    pub fn asyncio_state<T: Default + 'static>(&self) -> &T {
+        let made = || -> Box<dyn Any> { Box::new(T::default()) };
+        match self.state.asyncio_state.get_or_init(made).downcast_ref() {
+            Some(state) => state,
+            None => unreachable!("one type only"),
+        }
     }
 
     /// The greatest depth of Python calls (`sys.setrecursionlimit`).

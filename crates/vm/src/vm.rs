@@ -9,6 +9,7 @@ use crate::interpreter::thread_stack::ThreadStack;
 use crate::names::Names;
 use crate::objects::exception::BaseException;
 use crate::objects::str_::Str;
+use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::runtime::Interpreter;
 use crate::types::Types;
@@ -98,6 +99,8 @@ pub struct Vm {
     pub async_exception: MutCell<Option<Value>>,
     /// Objects whose repr is being made (`Py_ReprEnter`).
     pub repr_stack: MutCell<Vec<usize>>,
+    /// Tuples of keywords of earlier calls `f(**keywords)`.
+    pub(crate) keyword_names: [MutCell<Option<Ref<Tuple>>>; 8],
 }
 
 impl Vm {
@@ -125,6 +128,7 @@ impl Vm {
             trace: Default::default(),
             async_exception: MutCell::new(None),
             repr_stack: MutCell::new(Vec::new()),
+            keyword_names: Default::default(),
             interp,
         }
     }

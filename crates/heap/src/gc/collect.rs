@@ -11,13 +11,18 @@
 //!
 //! CPython: Python/gc.c (`gc_collect_main`).
 
-use super::{Collection, GcHead, GcState, Note, Phase};
+use super::{Collection, DEFAULT_THRESHOLDS, GcHead, GcState, Note, Phase};
 use crate::alloc::Heap;
 use crate::header::{Flags, Header, TypeLayout};
 use crate::object::Visitor;
 use crate::release;
 use crate::value::Value;
 use std::time::Instant;
+
+/// After so many collections of the middle generation that found nothing, most are left out.
+const IDLE_ENOUGH: u32 = 4;
+/// So many are left out one after the other at most.
+const MOST_SKIPPED: u32 = 7;
 
 /// Reports every reference that `object` owns.
 pub(super) fn traverse(heap: &Heap, object: &Header, visitor: &mut Visitor) {
@@ -78,12 +83,16 @@ impl Heap {
         if !self.gc.is_automatic() {
             return None;
         }
-        let generation = match self.gc.due() {
+        let generation = match self.gc.due(self.taken()) {
             Some(generation) => generation,
             None if self.gc.stress_is_due() => 2,
             None => return None,
         };
         self.gc.since_stress.set(0);
+        let generation = match generation {
+            1 if self.gc.skips_middle() => 0,
+            generation => generation,
+        };
         self.collect(generation)
     }
 
@@ -117,8 +126,9 @@ impl Heap {
         let (young, old) = gc.begin(generation);
 
         let unreachable = Ring::new();
-        result.candidates = self.split(young, &unreachable.0);
-        gc.age(generation, young, old);
+        let survivors;
+        (result.candidates, survivors) = self.split(young, &unreachable.0);
+        gc.age(generation, young, old, survivors);
         if debug & GcState::DEBUG_COLLECTABLE != 0 {
             unreachable
                 .0
@@ -162,6 +172,14 @@ impl Heap {
         stats
             .collected
             .set(stats.collected.get() + result.collected);
+        let idle = match result.collected {
+            0 => stats.idle.get().saturating_add(1),
+            _ => 0,
+        };
+        stats.idle.set(idle);
+        if generation == 2 {
+            gc.taken_then.set(self.taken());
+        }
         (self.hooks.collection)(Phase::Stop, &result);
         result
     }
@@ -181,9 +199,10 @@ impl Heap {
     }
 
     /// Moves those objects of `base` to `unreachable` that cannot be reached from outside of `base`; they keep the
-    /// mark `COLLECTING`. Gives the number of objects looked at.
-    fn split(&self, base: &GcHead, unreachable: &GcHead) -> usize {
+    /// mark `COLLECTING`. Gives the number of objects looked at, and of those that stay.
+    fn split(&self, base: &GcHead, unreachable: &GcHead) -> (usize, usize) {
         let candidates = self.count_references(base);
+        let mut survivors = 0;
         // SAFETY: from here to the end nothing but `traverse` runs, so that no object comes or goes. `next` links are
         // always whole; `prev` links hold counts to the right of `last` and are restored to its left. The ring's own
         // `prev` names the last entry, which is valid whenever `traverse` runs, as its entry is still in the ring.
@@ -206,6 +225,7 @@ impl Heap {
                     } else {
                         (*entry).prev.set(last);
                         last = entry;
+                        survivors += 1;
                     }
                 } else {
                     (*last).next.set((*entry).next.get());
@@ -217,7 +237,7 @@ impl Heap {
             base.prev.set(last);
         }
         unreachable.each(|object| object.set_flag(Flags::UNREACHABLE, false));
-        candidates
+        (candidates, survivors)
     }
 
     /// Writes into each object's `prev` how many references to it come from outside of `base`.
@@ -420,14 +440,44 @@ impl Drop for Running<'_> {
 
 impl GcState {
     /// The oldest generation over its threshold. The oldest of all is only due when the objects that joined it since
-    /// its last collection are a quarter of the others: so the cost of full collections stays linear.
-    fn due(&self) -> Option<usize> {
+    /// its last collection are a quarter of the others: so the cost of full collections stays linear. And where those
+    /// last found nothing, there is nothing to hope for before the heap has grown by a quarter, to `taken` bytes.
+    fn due(&self, taken: usize) -> Option<usize> {
         (0..3).rev().find(|&n| {
             let generation = &self.generations[n];
-            let young_enough =
-                n == 2 && self.long_lived_pending.get() < self.long_lived_total.get() / 4;
-            generation.count.get() > generation.threshold.get() && !young_enough
+            if generation.count.get() <= generation.threshold.get() {
+                return false;
+            }
+            let then = self.taken_then.get();
+            n < 2
+                || self.long_lived_pending.get() >= self.long_lived_total.get() / 4
+                    && !(self.backs_off() && generation.idle.get() > 0 && taken < then + then / 4)
         })
+    }
+
+    /// Whether collections that find nothing may become rarer: not where the program has set thresholds of its own.
+    fn backs_off(&self) -> bool {
+        self.thresholds() == DEFAULT_THRESHOLDS && self.stress.get() == 0
+    }
+
+    /// Whether the middle generation, which is due, joins the oldest without being looked at: most times where its last
+    /// collections have found nothing.
+    fn skips_middle(&self) -> bool {
+        let middle = &self.generations[1];
+        let skipped = self.skipped.get();
+        if !self.backs_off() || middle.idle.get() < IDLE_ENOUGH || skipped >= MOST_SKIPPED {
+            self.skipped.set(0);
+            return false;
+        }
+        self.skipped.set(skipped + 1);
+        middle.count.set(0);
+        let oldest = &self.generations[2];
+        oldest.count.set(oldest.count.get() + 1);
+        oldest.head.merge(&middle.head);
+        let joined = self.middle_survivors.take();
+        self.long_lived_pending
+            .set(self.long_lived_pending.get() + joined);
+        true
     }
 
     /// Resets the counters and merges the younger generations: the ring to collect and the one for the survivors.
@@ -446,17 +496,23 @@ impl GcState {
     }
 
     /// Moves the survivors to the next generation.
-    fn age(&self, generation: usize, young: &GcHead, old: &GcHead) {
+    fn age(&self, generation: usize, young: &GcHead, old: &GcHead, survivors: usize) {
         match generation {
-            0 => old.merge(young),
+            0 => {
+                self.middle_survivors
+                    .set(self.middle_survivors.get() + survivors);
+                old.merge(young)
+            }
             1 => {
+                self.middle_survivors.set(0);
                 self.long_lived_pending
-                    .set(self.long_lived_pending.get() + young.len());
+                    .set(self.long_lived_pending.get() + survivors);
                 old.merge(young);
             }
             _ => {
+                self.middle_survivors.set(0);
                 self.long_lived_pending.set(0);
-                self.long_lived_total.set(young.len());
+                self.long_lived_total.set(survivors);
             }
         }
     }

@@ -3,7 +3,8 @@
 //! Tracked objects are links of a ring, one ring per generation; new objects enter the youngest. An allocation that
 //! takes the youngest generation over its threshold sets a bit in the evaluation loop's breaker word, and the loop
 //! calls [`Heap::collect_if_needed`] where it is safe. Generations, thresholds, counters and the rule for full
-//! collections are those of CPython 3.14.5 and later, which went back from the incremental collector to generations.
+//! collections are those of CPython 3.14.5 and later, which went back from the incremental collector to generations;
+//! with the usual thresholds, collections of the older generations that find nothing become rarer.
 //!
 //! CPython: Python/gc.c, Modules/gcmodule.c.
 
@@ -134,7 +135,12 @@ pub struct Generation {
     pub collections: Cell<usize>,
     pub collected: Cell<usize>,
     pub uncollectable: Cell<usize>,
+    /// How many collections in a row have found nothing.
+    pub(crate) idle: Cell<u32>,
 }
+
+/// What `gc.get_threshold()` tells where nobody has changed it.
+const DEFAULT_THRESHOLDS: [u32; 3] = [2000, 10, 10];
 
 /// The collector's state.
 pub struct GcState {
@@ -151,6 +157,12 @@ pub struct GcState {
     /// Objects that survived the last full collection, and those that joined the oldest generation since.
     long_lived_total: Cell<usize>,
     long_lived_pending: Cell<usize>,
+    /// Objects that joined the middle generation since it was last collected or left (some have died since).
+    middle_survivors: Cell<usize>,
+    /// How many collections of the middle generation were left out in a row.
+    skipped: Cell<u32>,
+    /// The heap's bytes at the last full collection.
+    taken_then: Cell<usize>,
     since_stress: Cell<u32>,
     breaker: Cell<*const AtomicU32>,
     breaker_bit: Cell<u32>,
@@ -197,9 +209,10 @@ impl GcState {
             collections: Cell::new(0),
             collected: Cell::new(0),
             uncollectable: Cell::new(0),
+            idle: Cell::new(0),
         };
         GcState {
-            generations: [generation(2000), generation(10), generation(10)],
+            generations: DEFAULT_THRESHOLDS.map(generation),
             enabled: Cell::new(true),
             debug: Cell::new(0),
             stress: Cell::new(if cfg!(naja_paranoid) { 100 } else { 0 }),
@@ -207,6 +220,9 @@ impl GcState {
             collecting: Cell::new(false),
             long_lived_total: Cell::new(0),
             long_lived_pending: Cell::new(0),
+            middle_survivors: Cell::new(0),
+            skipped: Cell::new(0),
+            taken_then: Cell::new(0),
             since_stress: Cell::new(0),
             breaker: Cell::new(ptr::null()),
             breaker_bit: Cell::new(0),

@@ -4,6 +4,7 @@
 //! with a future's, too. An object made by `__new__` alone has no loop: everything that needs one raises RuntimeError.
 //! Invariant: callbacks stand in the list only while the future is pending. CPython: FutureObj.
 
+use super::quick;
 use super::state::{self, imported, invalid_state};
 use naja_heap::{Flags, MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
@@ -16,6 +17,7 @@ use naja_vm::tuple::Tuple;
 use naja_vm::type_::slots::SendResult;
 use naja_vm::type_::{Type, is_subtype};
 use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// How far a future is.
@@ -50,7 +52,7 @@ pub enum Progress {
 pub struct Future {
     pub event_loop: MutCell<Option<Value>>,
     /// Functions to be called when the future is done, with the contexts to run them in.
-    callbacks: MutCell<Vec<(Value, Value)>>,
+    callbacks: MutCell<SmallVec<[(Value, Value); 1]>>,
     exception: MutCell<Option<Ref<BaseException>>>,
     traceback: MutCell<Option<Ref<Traceback>>>,
     result: MutCell<Option<Value>>,
@@ -58,7 +60,7 @@ pub struct Future {
     pub cancel_message: MutCell<Option<Value>>,
     /// The exception that cancelled a task, until it is raised again.
     pub cancelled: MutCell<Option<Value>>,
-    awaited_by: MutCell<Vec<Value>>,
+    awaited_by: MutCell<SmallVec<[Value; 1]>>,
     progress: Cell<Progress>,
     /// Nobody has asked for the exception yet.
     pub log_traceback: Cell<bool>,
@@ -120,6 +122,9 @@ pub fn call_soon(
     arg: Option<Value>,
     context: Value,
 ) -> PyResult<()> {
+    if quick::call_soon(vm, event_loop, &function, arg.as_ref(), &context)? {
+        return Ok(());
+    }
     let state = state::state(vm);
     let names = state.names(vm)?;
     let (method, first) = match attributes::get_method(vm, event_loop, &names.call_soon)? {
@@ -244,6 +249,9 @@ impl Future {
             None => state::event_loop(vm)?,
         };
         self.event_loop.set(Some(event_loop.clone()));
+        if quick::is_not_debugging(vm, &event_loop)? {
+            return Ok(());
+        }
         let state = state::state(vm);
         let debug = vm.call_method(&event_loop, &state.names(vm)?.get_debug, &[])?;
         // At the interpreter's end `traceback` may be gone already.
@@ -728,7 +736,7 @@ impl Future {
         if all.is_empty() {
             return Ok(None);
         }
-        FrozenSet::from_values(vm, all).map(Some)
+        FrozenSet::from_values(vm, all.into_vec()).map(Some)
     }
 }
 

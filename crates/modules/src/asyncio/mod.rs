@@ -1,11 +1,13 @@
 //! `_asyncio`: futures, tasks and the running event loop.
 //!
 //! * `future`: `Future` and what awaits it; `task`: `Task` and its steps
+//! * `quick`: what the library's own event loops do for them, without the calls
 //! * `state`: which loop and task run in a thread, the tasks that are alive, and what is taken from `asyncio`'s Python half
 //!
 //! A thread's loop and task stand in its `Vm`. CPython: Modules/_asynciomodule.c.
 
 mod future;
+mod quick;
 mod state;
 mod task;
 

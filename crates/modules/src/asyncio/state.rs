@@ -1,18 +1,17 @@
 //! The running loop and task of each thread, the tasks that are alive, and the Python half of `asyncio`.
 //!
-//! Native tasks are known by weak references under their addresses: a task takes itself out when it ends or dies, and dead
-//! entries left by subclasses with a `__del__` of their own are swept as the table grows. Tasks of other classes stand in
-//! a `WeakSet`. Invariant: the running task belongs to the running loop. CPython: _asynciomodule.c's asyncio_state.
+//! Native tasks stand on a roster, which a task leaves when it ends or dies. Tasks of other classes stand in a `WeakSet`. Invariant: the running task belongs to the running loop. CPython: _asynciomodule.c's asyncio_state.
 
 use super::future;
+use super::quick::Plan;
 use super::task::Task;
 use naja_heap::{MutCell, Ref, Value};
 use naja_vm::protocols::{attributes, iterator, object};
+use naja_vm::roster::{Roster, Seated};
 use naja_vm::set::Set;
 use naja_vm::str_::Str;
 use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
-use naja_vm::weakref::WeakRef;
 use naja_vm::{PyResult, Raised, Vm, import};
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
@@ -39,20 +38,18 @@ pub struct State {
     cancelled: OnceCell<Ref<Type>>,
     /// How many tasks have got a name made up here.
     counter: Cell<u64>,
-    /// Weak references; a task knows its place.
-    tasks: MutCell<Vec<Option<Value>>>,
-    /// Places in `tasks` that are empty.
-    vacant: MutCell<Vec<usize>>,
-    /// Sweep the table when it gets this large.
-    sweep_at: Cell<usize>,
+    tasks: Roster<Task>,
     eager: MutCell<Vec<Value>>,
+    /// How the loop asked last is served without calls, and how many such plans were made.
+    pub plan: MutCell<Option<Rc<Plan>>>,
+    pub plans_made: Cell<u32>,
     others: MutCell<Option<Value>>,
     /// Classes whose objects `asyncio.iscoroutine` takes for coroutines.
     coroutine_types: MutCell<Vec<Value>>,
 }
 
-pub fn state(vm: &Vm) -> Rc<State> {
-    vm.interp.module_state::<State>()
+pub fn state(vm: &Vm) -> &State {
+    vm.interp.asyncio_state::<State>()
 }
 
 impl State {
@@ -255,68 +252,15 @@ pub fn register(vm: &Vm, task: &Value) -> PyResult<()> {
             .call_method_str(&others(vm)?, "add", std::slice::from_ref(task))
             .map(drop);
     };
-    if native.place.get().is_some() {
-        return Ok(());
-    }
-    let state = state(vm);
-    let weak = WeakRef::make(vm, &vm.types.weakref, task, None)?;
-    let place = match state.vacant.with_mut(Vec::pop) {
-        Some(place) => place,
-        None => state.tasks.with_mut(|all| {
-            all.push(None);
-            all.len() - 1
-        }),
-    };
-    state.tasks.with_mut(|all| all[place] = Some(weak));
-    native.place.set(Some(place));
-    if place > state.sweep_at.get().max(64) {
-        sweep(&state);
-    }
+    state(vm).tasks.join(native);
     Ok(())
-}
-
-/// Empties the places of tasks that died without saying so.
-#[cold]
-fn sweep(state: &State) {
-    let mut dead = Vec::new();
-    let mut live = 0;
-    state.tasks.with_mut(|all| {
-        for (place, entry) in all.iter_mut().enumerate() {
-            match entry {
-                Some(weak) if target(weak).is_some() => live += 1,
-                Some(_) => dead.extend(entry.take().map(|weak| (place, weak))),
-                None => {}
-            }
-        }
-    });
-    state
-        .vacant
-        .with_mut(|vacant| vacant.extend(dead.iter().map(|&(place, _)| place)));
-    drop(dead);
-    state.sweep_at.set(2 * live);
-}
-
-fn target(weak: &Value) -> Option<Value> {
-    weak.downcast::<WeakRef>()?.get()
-}
-
-/// Forgets a native task.
-pub fn unregister_native(vm: &Vm, task: &Ref<Task>) {
-    if let Some(place) = task.place.take() {
-        let state = state(vm);
-        let weak = state
-            .tasks
-            .with_mut(|all| all.get_mut(place).and_then(Option::take));
-        state.vacant.with_mut(|vacant| vacant.push(place));
-        drop(weak)
-    }
 }
 
 /// Undoes [`register`].
 pub fn unregister(vm: &Vm, task: &Value) -> PyResult<()> {
     match task.downcast::<Task>() {
         Some(task) => {
-            unregister_native(vm, task);
+            task.seat().leave();
             Ok(())
         }
         None => vm
@@ -352,11 +296,7 @@ pub fn all_tasks(vm: &Vm, event_loop: Option<&Value>) -> PyResult {
     let state = state(vm);
     // Eager ones first: one that becomes an ordinary one meanwhile must not be missed.
     let mut tasks = state.eager.get();
-    tasks.extend(
-        state
-            .tasks
-            .with(|all| all.iter().flatten().filter_map(target).collect::<Vec<_>>()),
-    );
+    tasks.extend(state.tasks.living().into_iter().map(Ref::into_value));
     if let Some(others) = state.others.get() {
         iterator::for_each(vm, &others, |task| {
             tasks.push(task);

@@ -8,6 +8,7 @@ use super::future::{
     Future, Outcome, Progress, add_awaited_by, apart, call_exception_handler, call_soon,
     cannot_delete, discard_awaited_by, has_nothing_to_say, is_exact, loop_of,
 };
+use super::quick;
 use super::state::{self, imported, invalid_state, state};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
@@ -16,6 +17,7 @@ use naja_vm::exception::{self, BaseException};
 use naja_vm::function::native::NativeFunction;
 use naja_vm::function::{MethodDef, MethodKind};
 use naja_vm::protocols::{attributes, iterator, object};
+use naja_vm::roster::{Seat, Seated};
 use naja_vm::str_::Str;
 use naja_vm::type_::slots::SendResult;
 use naja_vm::type_::{Type, is_subtype};
@@ -42,8 +44,14 @@ pub struct Task {
     must_cancel: Cell<bool>,
     log_destroy_pending: Cell<bool>,
     cancel_requests: Cell<i64>,
-    /// Where `all_tasks` knows of it.
-    pub place: Cell<Option<usize>>,
+    /// By which `all_tasks` knows of it.
+    seat: Seat,
+}
+
+impl Seated for Task {
+    fn seat(&self) -> &Seat {
+        &self.seat
+    }
 }
 
 impl Traverse for Task {
@@ -226,7 +234,7 @@ impl Task {
 
     fn handle_return(zelf: &Ref<Self>, vm: &Vm, value: Value) -> PyResult<()> {
         let me = zelf.as_value();
-        state::unregister_native(vm, zelf);
+        zelf.seat.leave();
         // The coroutine may have ended without meeting the cancellation asked for meanwhile.
         if zelf.must_cancel.replace(false) {
             let message = zelf.future.cancel_message.get();
@@ -239,7 +247,7 @@ impl Task {
     fn handle_error(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
         let me = zelf.as_value();
         let error = vm.take_exception();
-        state::unregister_native(vm, zelf);
+        zelf.seat.leave();
         let class = vm.type_of(error.as_value()).to_ref();
         if is_subtype(&class, &*state::cancelled_error(vm)?) {
             zelf.future.cancelled.set(Some(error.into_value()));
@@ -486,6 +494,9 @@ impl Task {
         zelf.name.set(Some(name));
         if eager_start {
             let event_loop = zelf.future.alive(vm)?;
+            if quick::is_running(vm, &event_loop)? {
+                return Task::start_eagerly(zelf, vm);
+            }
             let state = state(vm);
             let running = vm.call_method(&event_loop, &state.names(vm)?.is_running, &[])?;
             if object::is_true(vm, &running)? {
@@ -499,7 +510,7 @@ impl Task {
     #[pyslot]
     fn finalize(zelf: &Ref<Self>, vm: &Vm) {
         apart(vm, || {
-            state::unregister_native(vm, zelf);
+            zelf.seat.leave();
             Task::report_destruction(zelf, vm);
             zelf.future.report_exception(vm, zelf.as_value());
         })

@@ -64,7 +64,7 @@ impl Deque {
 
     /// Adds an item at an end; one that falls off the other end is dropped.
     #[inline]
-    fn push(&self, vm: &Vm, value: Value, left: bool) -> PyResult<()> {
+    pub fn push(&self, vm: &Vm, value: Value, left: bool) -> PyResult<()> {
         let maxlen = self.maxlen.get();
         let pushed = self.items.with_mut(|items| {
             if items.len() == items.capacity() && items.try_reserve(1).is_err() {

@@ -3,7 +3,7 @@
 //! CPython: Modules/_collectionsmodule.c, Objects/odictobject.c.
 
 mod defaultdict;
-mod deque;
+pub(crate) mod deque;
 mod ordered;
 mod ordered_views;
 mod tuplegetter;

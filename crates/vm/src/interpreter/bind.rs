@@ -613,13 +613,16 @@ pub(super) fn merge_keywords(
     Ok(())
 }
 
-/// Positional and keyword arguments as one vector of values and the keywords' names. Raises TypeError for keys that are no strings.
+/// Positional and keyword arguments as one vector of values and the keywords' names, with a method's object before them.
+/// Raises TypeError for keys that are no strings.
 pub(crate) fn flatten(
     vm: &Vm,
+    receiver: Option<Value>,
     positional: &[Value],
     keywords: Option<&Ref<Dict>>,
 ) -> PyResult<(SmallVec<[Value; 8]>, Option<Ref<Tuple>>)> {
     let mut values = SmallVec::new();
+    values.extend(receiver);
     values.extend(positional.iter().cloned());
     let Some(keywords) = keywords.filter(|k| !k.is_empty()) else {
         return Ok((values, None));
@@ -633,7 +636,24 @@ pub(crate) fn flatten(
         names.push(key);
         values.push(value);
     }
+    Ok((values, Some(names_tuple(vm, names)?)))
+}
+
+/// The tuple of a call's keywords: that of an earlier call with the same ones, as a rule.
+fn names_tuple(vm: &Vm, names: SmallVec<[Value; 8]>) -> PyResult<Ref<Tuple>> {
+    let first = names.first().map_or(0, Value::bits) as usize;
+    let place = &vm.keyword_names[(first >> 4 ^ names.len()) % vm.keyword_names.len()];
+    let known = place.with(|known| {
+        let known = known.as_ref()?;
+        let items = known.items();
+        let same = items.len() == names.len() && items.iter().zip(&names).all(|(a, b)| a.is(b));
+        same.then(|| known.clone())
+    });
+    if let Some(known) = known {
+        return Ok(known);
+    }
     let (n, mut names) = (names.len(), names.into_iter());
-    let names = Tuple::from_iter(vm, n, |_| names.next().unwrap_or(Value::NONE))?;
-    Ok((values, Some(names)))
+    let made = Tuple::from_iter(vm, n, |_| names.next().unwrap_or(Value::NONE))?;
+    place.set(Some(made.clone()));
+    Ok(made)
 }

@@ -48,7 +48,7 @@ impl Vm {
         positional: &[Value],
         keywords: Option<&Ref<Dict>>,
     ) -> PyResult {
-        let (values, names) = super::bind::flatten(self, positional, keywords)?;
+        let (values, names) = super::bind::flatten(self, None, positional, keywords)?;
         call_native(
             self,
             callable,

@@ -98,6 +98,13 @@ pub struct Monitoring {
     pub missing: MutCell<Option<Value>>,
 }
 
+impl Monitoring {
+    /// Whether some tool, a tracer or a profiler may be told of calls.
+    pub fn is_active(&self) -> bool {
+        self.any.get() != 0 || !self.codes.with(Vec::is_empty)
+    }
+}
+
 /// What monitoring knows of one code object.
 #[derive(Default)]
 pub struct CodeMonitoring {

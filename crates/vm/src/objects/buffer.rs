@@ -7,10 +7,11 @@
 
 use crate::Visitor;
 use crate::function::{FromArg, Signature};
+use crate::objects::bytearray::ByteArray;
 use crate::objects::bytes::Bytes;
 use crate::objects::type_::TypeFlags;
 use crate::vm::{PyResult, Vm};
-use naja_heap::Value;
+use naja_heap::{Ref, Value};
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -240,6 +241,14 @@ impl Buffer {
             (None, Some(f)) => f(&mut []),
             (None, None) => unreachable!("the function has run"),
         }
+    }
+
+    /// A `bytes` object with the same bytes, if there is one already: what is lent is all of a `bytearray` that shares it.
+    pub fn shared_bytes(&self) -> Option<Ref<Bytes>> {
+        let array = self.export.owner.downcast::<ByteArray>()?;
+        let shared = array.as_shared()?;
+        let all = self.offset == 0 && self.len == shared.as_bytes().len();
+        (all && self.is_c_contiguous()).then_some(shared)
     }
 
     /// A copy of the items' bytes in C order, whatever the strides.

@@ -43,15 +43,26 @@ pub struct ByteArray {
 
 /// A vector whose first `start` bytes are gone already: taking bytes from the front costs no move of the others. More than
 /// half of the vector is never gone, so that the moves that do happen are paid for by the bytes taken.
+///
+/// What was empty and gets the contents of a large `bytes` refers to that instead, until it is changed otherwise: who feeds
+/// a buffer from a socket and takes all of it out as `bytes` copies nothing. Invariant: then the vector is empty.
 #[derive(Default)]
 struct Store {
     vec: Vec<u8>,
     start: usize,
+    shared: Option<Ref<Bytes>>,
 }
+
+/// Contents of at least so many bytes are shared.
+const SHARED_LEAST: usize = 4096;
 
 impl From<Vec<u8>> for Store {
     fn from(vec: Vec<u8>) -> Store {
-        Store { vec, start: 0 }
+        Store {
+            vec,
+            start: 0,
+            shared: None,
+        }
     }
 }
 
@@ -59,20 +70,45 @@ impl Deref for Store {
     type Target = [u8];
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.vec.get(self.start..).unwrap_or_default()
+        let all = match &self.shared {
+            None => &self.vec[..],
+            Some(shared) => shared.as_bytes(),
+        };
+        all.get(self.start..).unwrap_or_default()
     }
 }
 
 impl DerefMut for Store {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
+        self.own();
         self.vec.get_mut(self.start..).unwrap_or_default()
     }
 }
 
 impl Store {
+    fn sharing(bytes: &Ref<Bytes>) -> Store {
+        Store {
+            vec: Vec::new(),
+            start: 0,
+            shared: Some(bytes.clone()),
+        }
+    }
+
+    /// The vector, with the bytes in it that were shared.
+    #[inline]
+    fn own(&mut self) -> &mut Vec<u8> {
+        if self.shared.is_some() {
+            self.vec = self.to_vec();
+            self.start = 0;
+            self.shared = None;
+        }
+        &mut self.vec
+    }
+
     /// The vector without the bytes that are gone.
     fn compact(&mut self) -> &mut Vec<u8> {
+        self.own();
         if self.start > 0 {
             self.vec.drain(..std::mem::take(&mut self.start));
         }
@@ -80,6 +116,16 @@ impl Store {
     }
 
     fn drop_front(&mut self, count: usize) {
+        if let Some(shared) = &self.shared {
+            let all = shared.as_bytes().len();
+            self.start = (self.start + count).min(all);
+            if self.start == all {
+                *self = Store::default();
+            } else if self.start > all / 2 {
+                self.own();
+            }
+            return;
+        }
         self.start = (self.start + count).min(self.vec.len());
         if self.start == self.vec.len() {
             self.vec = Vec::new();
@@ -104,6 +150,7 @@ impl Store {
             self[range].copy_from_slice(new);
             return true;
         }
+        self.own();
         let more = new.len().saturating_sub(old_len);
         if self.start > 0 && self.vec.capacity() - self.vec.len() < more {
             self.compact();
@@ -162,6 +209,14 @@ impl ByteArray {
         self.data.with(|data| data.len())
     }
 
+    /// A `bytes` object with these contents, if there is one already.
+    pub(crate) fn as_shared(&self) -> Option<Ref<Bytes>> {
+        self.data.with(|data| match data.start {
+            0 => data.shared.clone(),
+            _ => None,
+        })
+    }
+
     /// Puts `new` in the place of some bytes. Raises BufferError where the size changes under a buffer, MemoryError.
     fn splice(&self, vm: &Vm, range: Range<usize>, new: &[u8]) -> PyResult<()> {
         if new.len() != range.len() {
@@ -182,6 +237,11 @@ impl ByteArray {
     fn extend_known(&self, vm: &Vm, value: &Value) -> PyResult<bool> {
         let end = self.len();
         if let Some(bytes) = value.downcast::<Bytes>() {
+            if end == 0 && shareable(vm, bytes) {
+                self.check_resizable(vm)?;
+                drop(self.data.replace(Store::sharing(bytes)));
+                return Ok(true);
+            }
             self.splice(vm, end..end, bytes.as_bytes())?;
             return Ok(true);
         }
@@ -285,6 +345,11 @@ static OPS: BufferOps = BufferOps {
     },
 };
 
+/// Whether an array may refer to the object instead of copying its bytes.
+fn shareable(vm: &Vm, bytes: &Ref<Bytes>) -> bool {
+    bytes.as_bytes().len() >= SHARED_LEAST && vm.type_of(bytes.as_value()).is(&vm.types.bytes)
+}
+
 /// What may be assigned to a slice. Raises TypeError.
 fn slice_content(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
     if let Some(data) = bytes::copied(vm, value)? {
@@ -356,6 +421,11 @@ impl ByteArray {
                 if str_::of(source).is_some() {
                     return Err(vm.type_error("string argument without an encoding"));
                 }
+                if let Some(bytes) = source.downcast::<Bytes>().filter(|b| shareable(vm, b)) {
+                    zelf.check_resizable(vm)?;
+                    zelf.data.set(Store::sharing(bytes));
+                    return Ok(());
+                }
                 let known = match bytes::zeros(vm, source)? {
                     Some(zeros) => Some(zeros),
                     None => bytes::copied(vm, source)?,
@@ -373,7 +443,7 @@ impl ByteArray {
                         let range = "byte must be in range(0, 256)";
                         return bytes::for_each_byte(vm, source, "bytearray", range, |byte| {
                             zelf.check_resizable(vm)?;
-                            zelf.data.with_mut(|d| d.vec.push(byte));
+                            zelf.data.with_mut(|d| d.own().push(byte));
                             Ok(())
                         });
                     }
@@ -510,7 +580,7 @@ impl ByteArray {
     fn append(&self, vm: &Vm, item: &Value) -> PyResult<()> {
         let byte = byte(vm, item)?;
         self.check_resizable(vm)?;
-        self.data.with_mut(|d| d.vec.push(byte));
+        self.data.with_mut(|d| d.own().push(byte));
         Ok(())
     }
 
@@ -590,6 +660,7 @@ impl ByteArray {
                 first
             }
             _ => {
+                d.own();
                 let at = d.start + at;
                 d.vec.remove(at)
             }
@@ -665,9 +736,10 @@ impl ByteArray {
     #[pymethod]
     fn __alloc__(&self) -> usize {
         // One more than Rust knows of: CPython keeps a zero behind the bytes.
-        self.data.with(|d| match d.vec.capacity() {
-            0 => 0,
-            n => n + 1,
+        self.data.with(|d| match (&d.shared, d.vec.capacity()) {
+            (Some(shared), _) => shared.as_bytes().len() + 1,
+            (None, 0) => 0,
+            (None, n) => n + 1,
         })
     }
 

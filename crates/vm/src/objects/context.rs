@@ -82,12 +82,18 @@ impl Context {
     }
 
     fn with(vm: &Vm, variables: Ref<Variables>) -> PyResult<Ref<Context>> {
-        vm.new_object(Context {
+        let empty = variables.map.with(FxHashMap::is_empty);
+        let context = vm.new_object(Context {
             variables: MutCell::new(variables),
             number: Cell::new(next_number()),
             entered: Cell::new(false),
             previous: MutCell::new(None),
-        })
+        })?;
+        if empty {
+            // Nothing leads back to it: the collector need not look before it has a variable (see `change`).
+            vm.heap().untrack(context.header());
+        }
+        Ok(context)
     }
 
     /// The current context of the thread, made if there is none.
@@ -166,31 +172,32 @@ impl Context {
 
     /// Changes the map, which is copied first if another context shares it.
     fn change(
-        &self,
+        zelf: &Ref<Self>,
         vm: &Vm,
         f: impl FnOnce(&mut FxHashMap<u64, (Value, Value)>) -> Option<(Value, Value)>,
     ) -> PyResult<()> {
-        let shared = self.variables.with(|v| v.header().refcount() > 1);
+        vm.heap().track(zelf.header());
+        let shared = zelf.variables.with(|v| v.header().refcount() > 1);
         if shared {
-            let map = self.variables.with(|v| v.map.with(FxHashMap::clone));
+            let map = zelf.variables.with(|v| v.map.with(FxHashMap::clone));
             let own = vm.new_object(Variables {
                 map: MutCell::new(map),
             })?;
-            self.variables.set(own);
+            zelf.variables.set(own);
         }
-        self.number.set(next_number());
-        let variables = self.variables.get();
+        zelf.number.set(next_number());
+        let variables = zelf.variables.get();
         drop(variables.map.with_mut(f));
         Ok(())
     }
 
-    fn set(&self, vm: &Vm, variable: &Value, value: Value) -> PyResult<()> {
+    fn set(zelf: &Ref<Self>, vm: &Vm, variable: &Value, value: Value) -> PyResult<()> {
         let pair = (variable.clone(), value);
-        self.change(vm, |map| map.insert(variable.bits(), pair))
+        Context::change(zelf, vm, |map| map.insert(variable.bits(), pair))
     }
 
-    fn remove(&self, vm: &Vm, variable: &Value) -> PyResult<()> {
-        self.change(vm, |map| map.remove(&variable.bits()))
+    fn remove(zelf: &Ref<Self>, vm: &Vm, variable: &Value) -> PyResult<()> {
+        Context::change(zelf, vm, |map| map.remove(&variable.bits()))
     }
 
     fn pairs(&self) -> Vec<(Value, Value)> {
@@ -366,7 +373,7 @@ impl ContextVar {
     pub fn assign(zelf: &Ref<Self>, vm: &Vm, value: Value) -> PyResult<Ref<Token>> {
         let context = Context::current(vm)?;
         let old = Context::get(&context, zelf.as_value());
-        context.set(vm, zelf.as_value(), value)?;
+        Context::set(&context, vm, zelf.as_value(), value)?;
         vm.new_object(Token {
             context,
             variable: zelf.clone(),
@@ -393,8 +400,8 @@ impl ContextVar {
         }
         token.used.set(true);
         match &token.old {
-            Some(old) => context.set(vm, zelf.as_value(), old.clone()),
-            None => context.remove(vm, zelf.as_value()),
+            Some(old) => Context::set(&context, vm, zelf.as_value(), old.clone()),
+            None => Context::remove(&context, vm, zelf.as_value()),
         }
     }
 }

@@ -32,6 +32,7 @@ pub mod object;
 pub mod property;
 pub mod range;
 pub mod reversed;
+pub mod roster;
 pub mod set;
 pub mod singletons;
 pub mod slice;

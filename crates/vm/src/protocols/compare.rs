@@ -5,6 +5,8 @@ use crate::objects::int::Int;
 use crate::objects::list::List;
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
+use crate::objects::type_::slot_defs::slot_richcompare;
+use crate::objects::type_::slots::CompareFn;
 use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
@@ -96,6 +98,11 @@ pub fn quick_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
 /// The rest of `quick_order`.
 #[inline(never)]
 fn order_rare(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<Ordering> {
+    // Classes with comparisons in Python have to be asked.
+    let compare = vm.type_of(a).slots.richcompare.get();
+    if compare.is_some_and(|compare| std::ptr::fn_addr_eq(compare, slot_richcompare as CompareFn)) {
+        return None;
+    }
     match (sequence(vm, a), sequence(vm, b)) {
         (Items::None, Items::None) => number_order(vm, a, b),
         (Items::Tuple(x), Items::Tuple(y)) => items_order(vm, x, y, depth),
@@ -234,7 +241,7 @@ pub fn less(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
     if let Some(order) = quick_order(vm, a, b) {
         return Ok(order.is_lt());
     }
-    let result = rich_compare(vm, a, b, CompareOp::Lt)?;
+    let result = ask_classes(vm, a, b, CompareOp::Lt)?;
     object::is_true(vm, &result)
 }
 
@@ -243,6 +250,11 @@ pub fn rich_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     if let Some(order) = quick_order(vm, a, b) {
         return Ok(Value::from_bool(op.holds(order)));
     }
+    ask_classes(vm, a, b, op)
+}
+
+/// `a op b` by the slots of both classes.
+fn ask_classes(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     vm.check_stack()?;
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
     let mut reflected_tried = false;

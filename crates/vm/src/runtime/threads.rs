@@ -102,6 +102,9 @@ impl Vm {
         drop(self.trace.function.take());
         drop(self.trace.profile.take());
         drop(self.async_exception.take());
+        for names in &self.keyword_names {
+            drop(names.take())
+        }
     }
 }
 

@@ -112,6 +112,15 @@ unsafe fn load_bound(
             (*fp).sp = sp.sub(1);
             return super::call::push_exact(vm, fp, getter, sp.sub(1), 1);
         }
+        if arg & 1 == 0
+            && *pc.add(10) as u8 == op::PUSH_NULL
+            && ty.flag(TypeFlags::METHOD_DESCRIPTOR)
+        {
+            // A call with unpacked arguments follows, which takes method and object apart as well as a bound method.
+            *sp = *sp.sub(1);
+            *sp.sub(1) = Slot::new(descriptor);
+            return Ok((pc.add(11), sp.add(1)));
+        }
         let Some(get) = ty.slots.descr_get.get() else {
             return load_general(pc, sp, fp, vm, arg);
         };

@@ -247,10 +247,9 @@ unsafe fn call_odd_keywords(pc: Pc, sp: Sp, fp: Fp, vm: &Vm) -> PyResult<Step> {
         let items = positional
             .downcast::<Tuple>()
             .map_or(&[][..], |t| t.items());
-        let (mut values, names) = bind::flatten(vm, items, keywords.downcast::<Dict>())?;
-        if !(*sp.sub(3)).is_empty() {
-            values.insert(0, (*sp.sub(3)).to_value());
-        }
+        let receiver = *sp.sub(3);
+        let receiver = (!receiver.is_empty()).then(|| receiver.to_value());
+        let (values, names) = bind::flatten(vm, receiver, items, keywords.downcast::<Dict>())?;
         let args = Args {
             args: &values,
             kwnames: names.as_ref(),
@@ -873,10 +872,9 @@ ops! {
             let keywords = *sp.sub(1);
             let keywords = if keywords.is_empty() { None } else { Some(keywords.to_value()) };
             let keywords = keywords.as_ref().and_then(|k| k.downcast::<Dict>());
-            let (mut values, names) = bind::flatten(vm, items, keywords)?;
-            if !(*receiver).is_empty() {
-                values.insert(0, (*receiver).to_value());
-            }
+            let object = *receiver;
+            let object = (!object.is_empty()).then(|| object.to_value());
+            let (values, names) = bind::flatten(vm, object, items, keywords)?;
             let args = Args { args: &values, kwnames: names.as_ref() };
             crate::interpreter::call::call_native(vm, &view, args)
         };

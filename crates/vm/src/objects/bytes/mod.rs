@@ -8,6 +8,8 @@ pub mod methods;
 pub mod percent;
 
 use crate::objects::buffer::{self, Buffer};
+use crate::objects::bytearray::ByteArray;
+use crate::objects::memoryview::MemoryView;
 use crate::objects::iterators::{reduce_empty, reduce_iter};
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
@@ -247,6 +249,18 @@ pub fn from_object(vm: &Vm, value: &Value) -> PyResult<Vec<u8>> {
     from_iterable(vm, value, "bytes", "bytes must be in range(0, 256)")
 }
 
+/// The `bytes` that a `bytearray`, or a view of all of one, shares its contents with.
+fn shared(vm: &Vm, value: &Value) -> Option<Ref<Bytes>> {
+    let ty = vm.type_of(value);
+    if ty.is(&vm.types.bytearray) {
+        return value.downcast::<ByteArray>()?.as_shared();
+    }
+    if ty.is(&vm.types.memoryview) {
+        return value.downcast::<MemoryView>()?.shared_bytes();
+    }
+    None
+}
+
 /// The text that `bytes` or `bytearray` is given with an encoding; None where neither is a matter of text.
 pub fn encoded(
     vm: &Vm,
@@ -370,6 +384,10 @@ impl Bytes {
                     }
                 } else if str_::of(source).is_some() {
                     return Err(vm.type_error("string argument without an encoding"));
+                } else if cls.is(&vm.types.bytes)
+                    && let Some(shared) = shared(vm, source)
+                {
+                    return Ok(shared.into_value());
                 } else {
                     from_object(vm, source)?
                 }

@@ -8,7 +8,7 @@ pub mod compare;
 pub mod format;
 
 use crate::objects::buffer::{Buffer, BufferOps, flags};
-use crate::objects::bytes::hex;
+use crate::objects::bytes::{Bytes, hex};
 use crate::objects::slice::{self, Slice};
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
@@ -248,6 +248,11 @@ impl MemoryView {
             1 => self.get(vm, &[index]),
             _ => Err(vm.not_implemented_error("multi-dimensional sub-views are not implemented")),
         }
+    }
+
+    /// As [`Buffer::shared_bytes`].
+    pub(crate) fn shared_bytes(&self) -> Option<Ref<Bytes>> {
+        self.view.with(|view| view.as_ref()?.shared_bytes())
     }
 
     /// The part of the memory that a slice of the first dimension means.

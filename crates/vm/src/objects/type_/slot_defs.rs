@@ -216,7 +216,7 @@ fn slot_setattro(vm: &Vm, v: &Value, name: &Ref<Str>, value: Option<&Value>) -> 
     }
 }
 
-fn slot_richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+pub(crate) fn slot_richcompare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     let name = compare_name(vm, op);
     match attributes::lookup_special(vm, a, name) {
         Ok(Some(Method::Unbound(method))) => call_bound(vm, &method, a, &[b]),
