@@ -618,7 +618,11 @@ mod system {
             if head != HUGE {
                 libc::munmap(start.add(head + wanted) as *mut libc::c_void, HUGE - head);
             }
-            libc::madvise(start.add(head) as *mut libc::c_void, wanted, libc::MADV_HUGEPAGE);
+            libc::madvise(
+                start.add(head) as *mut libc::c_void,
+                wanted,
+                libc::MADV_HUGEPAGE,
+            );
             Some(start.add(head))
         }
     }

@@ -11,11 +11,11 @@ use super::state::{self, imported};
 use crate::collections::deque::Deque;
 use naja_heap::{Ref, Value};
 use naja_vm::dict::Dict;
-use naja_vm::objects::function::Function;
 use naja_vm::function::descriptor::{Member, MemberDescriptor};
 use naja_vm::instance;
 use naja_vm::module::Module;
 use naja_vm::object::Object;
+use naja_vm::objects::function::Function;
 use naja_vm::str_::Str;
 use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
@@ -72,10 +72,7 @@ fn is_own(value: Option<Value>, name: &str, file: &str) -> bool {
         .is_some_and(|function| {
             let code = function.code();
             code.qualname.as_bytes() == name.as_bytes()
-                && code
-                    .filename()
-                    .as_bytes()
-                    .ends_with(file.as_bytes())
+                && code.filename().as_bytes().ends_with(file.as_bytes())
         })
 }
 
@@ -100,7 +97,10 @@ fn handle_plan(vm: &Vm) -> PyResult<Option<HandlePlan>> {
     let mut offsets = [0; 7];
     for (offset, name) in offsets.iter_mut().zip(SLOTS) {
         let found = class.lookup(vm, &vm.intern(name));
-        match found.as_ref().and_then(|v| v.downcast::<MemberDescriptor>()) {
+        match found
+            .as_ref()
+            .and_then(|v| v.downcast::<MemberDescriptor>())
+        {
             Some(descriptor) if descriptor.objclass.is(&class) => match descriptor.member {
                 Member::Slot(at) => *offset = at,
                 Member::Native(_) => return Ok(None),
@@ -127,8 +127,11 @@ fn make_plan(vm: &Vm, event_loop: &Value, loop_version: u32, shape: u32) -> PyRe
     let own = METHODS.iter().all(|method| {
         let name = vm.intern(method);
         let found = class.lookup(vm, &name);
-        is_own(found, &format!("BaseEventLoop.{method}"), "asyncio/base_events.py")
-            && shapes.index_of(shape, &name).is_none()
+        is_own(
+            found,
+            &format!("BaseEventLoop.{method}"),
+            "asyncio/base_events.py",
+        ) && shapes.index_of(shape, &name).is_none()
     });
     let generic = class.slots.getattro.get() == vm.types.object.slots.getattro.get();
     let mut parts = None;

@@ -9,8 +9,8 @@ pub mod percent;
 
 use crate::objects::buffer::{self, Buffer};
 use crate::objects::bytearray::ByteArray;
-use crate::objects::memoryview::MemoryView;
 use crate::objects::iterators::{reduce_empty, reduce_iter};
+use crate::objects::memoryview::MemoryView;
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
 use crate::protocols::{iterator, number};
