@@ -65,61 +65,80 @@ pub fn quicken(code: &[u8]) -> Vec<u16> {
     units
 }
 
-/// Packs modules. What is read whenever a module is imported stands together at the front.
+/// Where a body is put: all bodies of a place stand together, one place after the other, each in the order of packing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// What every start reads.
+    Start,
+    /// What common programs read.
+    Common,
+    /// What the import of any other module reads: its own body and those of its classes.
+    Import,
+    /// All others.
+    Rest,
+}
+
+/// Packs modules.
 #[derive(Default)]
 pub struct Packer {
-    front: Vec<u8>,
-    back: Vec<u8>,
-    /// Places of offsets (in which part, where), what they count from, and what they lead to (in which part, where).
-    fixes: Vec<(bool, usize, usize, bool, usize)>,
+    places: [Vec<u8>; 4],
+    /// Where offsets are, what they count from, and what they lead to.
+    fixes: Vec<[(Place, usize); 3]>,
+    /// Where modules start.
+    starts: Vec<(Place, usize)>,
 }
 
 impl Packer {
-    /// Packs a module; gives where it starts. Bodies that are not run by the import, but that `early` names by their
-    /// qualified name, are put to the front as well.
-    pub fn add(&mut self, code: &Code, early: impl Fn(&str) -> bool) -> usize {
-        let start = self.front.len();
-        self.front.push(MAGIC);
+    /// Packs a module; the starts of all are given at the end, in the same order. `place` says where a body goes, by
+    /// its code, and where the module's head goes; no body may go to an earlier place than the module's.
+    pub fn add(&mut self, code: &Code, place: impl Fn(&Code) -> Place) {
+        let of_module = place(code);
+        let out = &mut self.places[of_module as usize];
+        let start = (of_module, out.len());
+        self.starts.push(start);
+        out.push(MAGIC);
         let mut pending = Vec::new();
-        head(&mut self.front, code, &mut pending);
-        let mut pending: Vec<_> = pending.into_iter().map(|(at, c)| (true, at, c)).collect();
-        while let Some((in_front, place, code)) = pending.pop() {
-            // Bodies of modules and classes are no functions.
-            let front = code.flags & crate::code::flags::OPTIMIZED == 0
-                || code.qualname.as_str().is_some_and(&early);
-            let out = if front {
-                &mut self.front
-            } else {
-                &mut self.back
-            };
-            self.fixes.push((in_front, place, start, front, out.len()));
+        head(out, code, &mut pending);
+        let mut pending: Vec<_> = pending
+            .into_iter()
+            .map(|(at, c)| ((of_module, at), c))
+            .collect();
+        while let Some((offset, code)) = pending.pop() {
+            let place = place(code);
+            let out = &mut self.places[place as usize];
+            self.fixes.push([offset, start, (place, out.len())]);
             let mut nested = Vec::new();
             body(out, code, &mut nested);
             // In the order of the source, since the last one is taken first.
-            pending.extend(nested.into_iter().rev().map(|(at, code)| (front, at, code)));
+            pending.extend(nested.into_iter().rev().map(|(at, c)| ((place, at), c)));
         }
-        start
     }
 
-    /// All modules.
-    pub fn finish(mut self) -> Vec<u8> {
-        let middle = self.front.len();
-        let absolute = |front: bool, at: usize| if front { at } else { middle + at };
-        self.front.append(&mut self.back);
-        for (in_front, place, start, front, target) in self.fixes {
-            let place = absolute(in_front, place);
-            let offset = (absolute(front, target) - start) as u32;
-            self.front[place..place + 4].copy_from_slice(&offset.to_le_bytes());
+    /// All modules, and where each starts.
+    pub fn finish(self) -> (Vec<u8>, Vec<usize>) {
+        let mut sizes = self.places.iter().map(Vec::len);
+        let mut first = 0;
+        let firsts: [usize; 4] = std::array::from_fn(|_| {
+            let at = first;
+            first += sizes.next().unwrap_or(0);
+            at
+        });
+        let absolute = |(place, at): (Place, usize)| firsts[place as usize] + at;
+        let mut all = self.places.concat();
+        for [offset, start, target] in self.fixes {
+            let distance = (absolute(target) - absolute(start)) as u32;
+            let at = absolute(offset);
+            all[at..at + 4].copy_from_slice(&distance.to_le_bytes());
         }
-        self.front
+        (all, self.starts.into_iter().map(absolute).collect())
     }
 }
 
 /// Packs one module's code.
 pub fn pack(code: &Code) -> Vec<u8> {
     let mut packer = Packer::default();
-    packer.add(code, |_| false);
-    packer.finish()
+    packer.add(code, |_| Place::Rest);
+    packer.finish().0
 }
 
 /// Bodies to be written, with the place of their offset.
@@ -487,10 +506,24 @@ mod tests {
         let back = unpack(&packed).unwrap();
         assert_eq!(format!("{back:?}"), format!("{outer:?}"));
         let mut packer = Packer::default();
-        packer.add(&outer, |_| true);
-        let second = packer.add(&outer, |name| name == "inner");
-        let back = unpack(&packer.finish()[second..]).unwrap();
-        assert_eq!(format!("{back:?}"), format!("{outer:?}"));
+        let inner_at = |inner| {
+            move |c: &Code| {
+                if c.name.as_str() == Some("inner") {
+                    inner
+                } else {
+                    Place::Common
+                }
+            }
+        };
+        packer.add(&outer, inner_at(Place::Common));
+        packer.add(&outer, inner_at(Place::Rest));
+        packer.add(&outer, |_| Place::Start);
+        let (all, starts) = packer.finish();
+        assert_eq!(starts[2], 0);
+        for start in starts {
+            let back = unpack(&all[start..]).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{outer:?}"));
+        }
         for end in 0..packed.len() {
             let _ = unpack(&packed[..end]);
         }

@@ -16,7 +16,7 @@ fn error_class(vm: &Vm) -> PyResult<Ref<Type>> {
 }
 
 #[cold]
-fn error(vm: &Vm, message: impl AsRef<str>) -> Raised {
+pub(crate) fn error(vm: &Vm, message: impl AsRef<str>) -> Raised {
     match error_class(vm) {
         Ok(class) => vm.raise(&class, message),
         Err(raised) => raised,
@@ -66,17 +66,6 @@ impl FromArg<'_> for Ascii {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The two digits of twelve bits.
-static TO_BASE64: [[u8; 2]; 4096] = {
-    let mut table = [[0; 2]; 4096];
-    let mut i = 0;
-    while i < 4096 {
-        table[i] = [BASE64[i >> 6], BASE64[i & 63]];
-        i += 1;
-    }
-    table
-};
-
 /// The value of each base64 digit, 255 for other bytes.
 static FROM_BASE64: [u8; 256] = {
     let mut table = [255; 256];
@@ -93,23 +82,13 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
     if strict && text.first() == Some(&b'=') {
         return wrong("Leading padding not allowed");
     }
-    // Whole groups of four digits, while there are any.
-    let mut out = vec![0; text.len() / 4 * 3 + 3];
-    let mut groups = 0;
-    for (group, bytes) in text.chunks_exact(4).zip(out.chunks_exact_mut(3)) {
-        let value = |at: usize| u32::from(FROM_BASE64[usize::from(group[at])]);
-        let (a, b, c, d) = (value(0), value(1), value(2), value(3));
-        if (a | b | c | d) >= 64 {
-            break;
-        }
-        let word = a << 18 | b << 12 | c << 6 | d;
-        bytes.copy_from_slice(&word.to_be_bytes()[1..]);
-        groups += 1;
+    if let Ok(out) = base64_simd::STANDARD.decode_to_vec(text) {
+        return Ok(out);
     }
-    out.truncate(groups * 3);
-    let at = groups * 4;
+    // Anything else than groups of four digits, perhaps with padding at the end: digit by digit.
+    let mut out = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let (mut quad, mut pads, mut left) = (0, 0, 0u8);
-    for &byte in &text[at..] {
+    for &byte in text {
         if byte == b'=' {
             pads += 1;
             if strict && (quad == 0 || quad + pads > 4) {
@@ -161,24 +140,9 @@ fn from_base64(text: &[u8], strict: bool) -> Result<Vec<u8>, String> {
 }
 
 fn to_base64(data: &[u8], newline: bool) -> Vec<u8> {
-    let size = data.len().div_ceil(3) * 4;
-    let mut out = vec![0; size + usize::from(newline)];
-    let digit = |n: u8| BASE64[usize::from(n & 63)];
-    let chunks = data.chunks_exact(3);
-    let rest = chunks.remainder();
-    for (c, digits) in chunks.zip(out.chunks_exact_mut(4)) {
-        let word = u32::from(c[0]) << 16 | u32::from(c[1]) << 8 | u32::from(c[2]);
-        digits[..2].copy_from_slice(&TO_BASE64[(word >> 12) as usize]);
-        digits[2..].copy_from_slice(&TO_BASE64[(word & 0xFFF) as usize]);
-    }
-    out.truncate(data.len() / 3 * 4);
-    match rest {
-        [a] => out.extend_from_slice(&[digit(a >> 2), digit(a << 4), b'=', b'=']),
-        [a, b] => {
-            out.extend_from_slice(&[digit(a >> 2), digit(a << 4 | b >> 4), digit(b << 2), b'='])
-        }
-        _ => {}
-    }
+    let codec = base64_simd::STANDARD;
+    let mut out = Vec::with_capacity(codec.encoded_length(data.len()) + usize::from(newline));
+    codec.encode_append(data, &mut out);
     if newline {
         out.push(b'\n');
     }

@@ -5,6 +5,7 @@ pub mod abc;
 pub mod all;
 pub mod array;
 pub mod asyncio;
+pub mod base64;
 pub mod binascii;
 pub mod bisect;
 pub mod bz2;
@@ -83,6 +84,7 @@ pub static MODULES: &[&ModuleDef] = &[
     &abc::module::MODULE,
     &array::module::MODULE,
     &asyncio::module::MODULE,
+    &base64::module::MODULE,
     &binascii::module::MODULE,
     &bisect::module::MODULE,
     &bz2::module::MODULE,

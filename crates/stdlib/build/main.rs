@@ -5,8 +5,8 @@
 //! made from the instruction table (`opcode_metadata.rs`). The results are `library.bin` and `index.rs`, a table sorted by
 //! path. Code is compiled without optimisation (`-O` compiles from source) under a file name relative to the library.
 
-use naja_bytecode::code::Code;
-use naja_bytecode::packed::Packer;
+use naja_bytecode::code::{Code, flags};
+use naja_bytecode::packed::{Packer, Place};
 use naja_compiler::{CompileOptions, compile_source};
 use naja_parser::{Mode, ParseOptions, source};
 use std::collections::BTreeMap;
@@ -28,7 +28,8 @@ const OMITTED: &[&str] = &[
     "_pycodecs.py",
 ];
 
-/// Texts to replace, by file: each must be there.
+/// Texts to replace, by file: each must be there. A line `...` in a text stands for as many lines as there are up to the first that
+/// is as the text goes on.
 const PATCHES: &[(&str, &[(&str, &str)])] = &[
     ("site.py", &[("rustpython", "naja"), ("RustPython", "Naja")]),
     ("sysconfig/__init__.py", &[("'RustPython'", "'Naja'")]),
@@ -43,6 +44,62 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
             (
                 "_sentinel = object()\n",
                 "_sentinel = object()\nfrom _typing import _find_static\n",
+            ),
+        ],
+    ),
+    // The loops over the data are native.
+    (
+        "base64.py",
+        &[
+            (
+                "import struct\nimport binascii\n",
+                "import _base64\nimport binascii\n",
+            ),
+            ("_b32tab2 = {}\n_b32rev = {}\n", ""),
+            (
+                "    # Delay the initialization of the table to not waste memory\n    # if the function is never called\n    if alphabet not in _b32tab2:\n...\n    if not isinstance",
+                "    if not isinstance",
+            ),
+            (
+                "    leftover = len(s) % 5\n...\n    return bytes(encoded)\n",
+                "    return _base64.b32encode(s, alphabet)\n",
+            ),
+            (
+                "    # Delay the initialization of the table to not waste memory\n    # if the function is never called\n    if alphabet not in _b32rev:\n...\n    s = _bytes",
+                "    s = _bytes",
+            ),
+            (
+                "    # Now decode the full quanta\n...\n    return bytes(decoded)\n",
+                "    return _base64.b32decode(s, alphabet, padchars)\n",
+            ),
+            (
+                "_a85chars = None\n_a85chars2 = None\n",
+                "_a85alphabet = bytes(range(33, 118))\n",
+            ),
+            (
+                "def _85encode(b, chars, chars2, ",
+                "def _85encode(b, chars, ",
+            ),
+            (
+                "    padding = (-len(b)) % 4\n...\n    return b''.join(chunks)\n",
+                "    return _base64.encode85(b, chars, pad, foldnuls, foldspaces)\n",
+            ),
+            (
+                "    global _a85chars, _a85chars2\n...\n    result = _85encode(b, _a85chars, _a85chars2, ",
+                "    result = _85encode(b, _a85alphabet, ",
+            ),
+            (
+                "    #\n    # We have to go through this stepwise, so as to ignore spaces and handle\n...\n    return result\n",
+                "    return _base64.a85decode(b, foldspaces, ignorechars)\n",
+            ),
+            ("_b85chars = None\n_b85chars2 = None\n_b85dec = None\n", ""),
+            (
+                "    global _b85chars, _b85chars2\n...\n    return _85encode(b, _b85chars, _b85chars2, pad)\n",
+                "    return _85encode(b, _b85alphabet, pad)\n",
+            ),
+            (
+                "    global _b85dec\n...\n    return result\n",
+                "    return _base64.b85decode(_bytes_from_decode_data(b))\n",
             ),
         ],
     ),
@@ -105,8 +162,20 @@ fn patch(name: &str, data: Vec<u8>) -> Vec<u8> {
     };
     let mut text = String::from_utf8(data).unwrap();
     for (from, to) in *changes {
-        assert!(text.contains(from), "{name} no longer contains {from}");
-        text = text.replace(from, to);
+        let (first, last) = from.split_once("...\n").unwrap_or((from, ""));
+        let place = text.find(first).and_then(|start| {
+            let inside = start + first.len();
+            text[inside..]
+                .find(last)
+                .map(|at| start..inside + at + last.len())
+        });
+        let Some(place) = place else {
+            panic!("{name} no longer contains {from}")
+        };
+        match last {
+            "" => text = text.replace(from, to),
+            _ => text.replace_range(place, to),
+        }
     }
     text.into_bytes()
 }
@@ -171,32 +240,62 @@ fn compile(name: &str, data: &[u8]) -> Option<Code> {
     }
 }
 
-/// What every start reads, in this order: functions that it runs, after the path of their module. Made by
-/// `early.py`, which lies beside it.
+/// What every start reads, in this order: functions that it runs, after the path of their module; behind an empty line, what
+/// common programs read besides. Made by `early.py`, which lies beside it.
 const EARLY: &str = include_str!("early.txt");
 
-/// The parts of the library: code first, what every start reads at its beginning, then sources.
+/// Modules by path, with the functions named in a part of [`EARLY`].
+fn early(part: Option<&'static str>) -> Vec<(&'static str, Vec<&'static str>)> {
+    let lines = part.unwrap_or_default().lines();
+    let module = |line: &'static str| {
+        let mut words = line.split(' ');
+        Some((words.next()?, words.collect()))
+    };
+    lines.filter_map(module).collect()
+}
+
+/// The parts of the library: code first, by when it is read, then sources.
 fn write(packed: &BTreeMap<String, Packed>) {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
-    let early: Vec<(&str, Vec<&str>)> = EARLY
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.split(' ');
-            Some((words.next()?, words.collect()))
-        })
-        .collect();
+    let mut parts = EARLY.split("\n\n");
+    let [start, common] = [early(parts.next()), early(parts.next())];
+    let named = |part: &[(&str, Vec<&str>)], path: &str| -> Option<Vec<&str>> {
+        let found = part.iter().find(|(p, _)| *p == path);
+        found.map(|(_, functions)| functions.clone())
+    };
     let mut packer = Packer::default();
-    let mut starts = BTreeMap::new();
-    let first = early.iter().map(|(path, _)| *path);
+    let mut order = Vec::new();
+    let first = start.iter().chain(&common).map(|(path, _)| *path);
     for path in first.chain(packed.keys().map(String::as_str)) {
         let code = packed.get(path).and_then(|file| file.code.as_ref());
-        if let (Some(code), false) = (code, starts.contains_key(path)) {
-            let functions = early.iter().find(|(p, _)| *p == path).map(|(_, f)| f);
-            let wanted = |name: &str| functions.is_some_and(|f| f.contains(&name));
-            starts.insert(path, packer.add(code, wanted));
-        }
+        let (Some(code), false) = (code, order.contains(&path)) else {
+            continue;
+        };
+        order.push(path);
+        let (at_start, in_common) = (named(&start, path), named(&common, path));
+        let of_import = match (&at_start, &in_common) {
+            (Some(_), _) => Place::Start,
+            (None, Some(_)) => Place::Common,
+            (None, None) => Place::Import,
+        };
+        let lists =
+            |part: &Option<Vec<&str>>, name| part.as_ref().is_some_and(|f| f.contains(&name));
+        packer.add(code, |code| {
+            let name = code.qualname.as_str().unwrap_or_default();
+            // Bodies of modules and classes are no functions; those of classes in functions are not read by the import.
+            if code.flags & flags::OPTIMIZED == 0 && !name.contains(".<locals>.") {
+                of_import
+            } else if lists(&at_start, name) {
+                Place::Start
+            } else if lists(&in_common, name) {
+                Place::Common
+            } else {
+                Place::Rest
+            }
+        });
     }
-    let mut blob = packer.finish();
+    let (mut blob, starts) = packer.finish();
+    let starts: BTreeMap<&str, usize> = order.into_iter().zip(starts).collect();
     let code_end = blob.len();
     let mut index = String::from("pub static FILES: &[File] = &[\n");
     for (name, file) in packed {

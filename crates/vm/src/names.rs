@@ -10,8 +10,10 @@ macro_rules! names {
         pub struct Names { $(pub $name: Ref<Str>,)* }
 
         impl Names {
+            #[allow(non_snake_case)]
             pub fn new(interner: &mut Interner) -> Names {
-                Names { $($name: interner.intern(stringify!($name)),)* }
+                let [$($name,)*] = [$(stringify!($name),)*].map(|name| interner.intern(name));
+                Names { $($name,)* }
             }
         }
     };

@@ -24,10 +24,9 @@ macro_rules! core_types {
                 // `type` is its own type.
                 type_::class_new::adopt_metatype(&meta);
                 let exceptions = exception::ExceptionTypes::allocate(heap, &meta)?;
-                Some(Types {
-                    $($field: type_::class_new::allocate_core::<$payload>(heap, &meta)?,)*
-                    exceptions,
-                })
+                let [$($field,)*] =
+                    type_::class_new::allocate_all(heap, &meta, [$(<$payload as PyClass>::def,)*])?;
+                Some(Types { $($field,)* exceptions })
             }
 
             /// Every core type with its definition, in an order in which bases come before the types derived from them.

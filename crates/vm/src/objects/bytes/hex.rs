@@ -7,20 +7,10 @@ use crate::objects::bytes::Bytes;
 use crate::objects::str_;
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
+use hex_simd::AsciiCase;
 use naja_heap::Value;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-/// The two digits of each byte.
-static PAIRS: [[u8; 2]; 256] = {
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
 
 /// What each byte is worth as a hexadecimal digit; 255 where it is none.
 static VALUES: [u8; 256] = {
@@ -64,11 +54,7 @@ pub fn separator(vm: &Vm, sep: Option<&Value>) -> PyResult<Option<u8>> {
 pub fn encode(data: &[u8], sep: Option<u8>, group: i32) -> Vec<u8> {
     let size = group.unsigned_abs() as usize;
     if sep.is_none() || size == 0 {
-        let mut out = vec![0; data.len() * 2];
-        for (pair, &byte) in out.chunks_exact_mut(2).zip(data) {
-            pair.copy_from_slice(&PAIRS[usize::from(byte)]);
-        }
-        return out;
+        return hex_simd::encode_type(data, AsciiCase::Lower);
     }
     let mut out = Vec::with_capacity(data.len() * 3);
     for (i, &byte) in data.iter().enumerate() {
@@ -81,7 +67,7 @@ pub fn encode(data: &[u8], sep: Option<u8>, group: i32) -> Vec<u8> {
                 out.push(sep)
             }
         }
-        out.extend_from_slice(&PAIRS[usize::from(byte)]);
+        out.extend([byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
     }
     out
 }
@@ -102,14 +88,7 @@ pub fn digit(byte: u8) -> Option<u8> {
 
 /// The bytes that nothing but pairs of digits stand for. None where there is anything else.
 pub fn decode_pairs(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = vec![0; text.len() / 2];
-    let mut all = 0;
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
-        all |= high | low;
-        *byte = high << 4 | low & 15;
-    }
-    (all < 16 && text.len().is_multiple_of(2)).then_some(out)
+    hex_simd::decode_to_vec(text).ok()
 }
 
 /// Digits by pairs, white space between pairs.

@@ -646,12 +646,14 @@ fn translate<T: BytesLike>(
         })
     }
     let new = zelf.view(|data| {
-        let mut new = Vec::with_capacity(data.len());
+        let mut new = vec![0; data.len()];
+        let mut kept = 0;
         for &byte in data {
-            if keep[byte as usize] {
-                new.push(map[byte as usize])
-            }
+            // What is not kept is written over by the next, without a branch.
+            new[kept] = map[byte as usize];
+            kept += usize::from(keep[byte as usize]);
         }
+        new.truncate(kept);
         (new != data).then_some(new)
     });
     match new {

@@ -224,10 +224,9 @@ macro_rules! exceptions {
 
         impl ExceptionTypes {
             pub(crate) fn allocate(heap: &Heap, meta: &Ref<Type>) -> Option<ExceptionTypes> {
-                Some(ExceptionTypes {
-                    base_exception: class_new::allocate_exception(heap, meta, base_def())?,
-                    $($field: class_new::allocate_exception(heap, meta, defs::$field::def())?,)*
-                })
+                let [base_exception, $($field,)*] =
+                    class_new::allocate_all(heap, meta, [base_def, $(defs::$field::def,)*])?;
+                Some(ExceptionTypes { base_exception, $($field,)* })
             }
 
             /// Marks the classes whose table has attributes, and their subclasses.

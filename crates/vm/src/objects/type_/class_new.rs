@@ -3,7 +3,7 @@
 //! CPython: Objects/typeobject.c (PyType_Ready, type_new_impl).
 
 use super::{Slots, Type, TypeFlags, is_subtype, mro, slot_defs};
-use crate::function::{Args, PyClass, TypeDef};
+use crate::function::{Args, TypeDef};
 use crate::objects::cell::CellVariable;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
@@ -128,20 +128,22 @@ pub(crate) fn adopt_metatype(meta: &Ref<Type>) {
     debug_assert!(std::ptr::eq(meta.header().layout_ptr(), &meta.layout));
 }
 
-pub(crate) fn allocate_core<T: PyClass>(heap: &Heap, meta: &Ref<Type>) -> Option<Ref<Type>> {
-    if std::ptr::eq(T::INFO, <Type as naja_heap::Payload>::INFO) {
-        return Some(meta.clone());
-    }
-    allocate_static(heap, Some(meta), T::def())
-}
-
-/// Allocates an exception type: all share the payload of their definition.
-pub(crate) fn allocate_exception(
+/// Allocates a type for each definition, in order; that of `type` itself is there already. All or nothing, and in a loop:
+/// written out for each class, with the release of those before it, it would be 300 KB of code that runs once.
+pub(crate) fn allocate_all<const N: usize>(
     heap: &Heap,
     meta: &Ref<Type>,
-    def: &'static TypeDef,
-) -> Option<Ref<Type>> {
-    allocate_static(heap, Some(meta), def)
+    defs: [fn() -> &'static TypeDef; N],
+) -> Option<[Ref<Type>; N]> {
+    let allocated = |def: &fn() -> &'static TypeDef| {
+        let def = def();
+        if std::ptr::eq(def.payload, <Type as naja_heap::Payload>::INFO) {
+            return Some(meta.clone());
+        }
+        allocate_static(heap, Some(meta), def)
+    };
+    let types: Vec<_> = defs.iter().map(allocated).collect::<Option<_>>()?;
+    types.try_into().ok()
 }
 
 /// Links the core types to their bases and gives them slots and MROs. Called once, when all are allocated.
