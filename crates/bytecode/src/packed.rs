@@ -1,10 +1,11 @@
 //! Code of the embedded library: a form in which a function's body is read only when the function is first used.
 //!
-//! All modules together are one run of bytes; a module's data is what follows from its start. Each code object has a *head* (counts, flags, names: what making a function of it and
-//! calling that needs), which stands among the constants of the code around it, and a *body* somewhere behind, found by
-//! its offset: constants, names, tables, instructions, in this order, so that the docstring comes first. Instructions are
-//! stored with the counters of their inline caches set, ready to be copied; tables can stay where they are. Nothing refers
-//! to anything outside of its own body. CPython has nothing like it: its frozen modules are marshalled.
+//! All modules together are one run of bytes; a module's data is what follows from its start. Each code object has a *head*
+//! (counts, flags, names: what making a function of it and calling that needs), which stands among the constants of the code
+//! around it, and a *body* somewhere behind, found by its offset: constants, names, tables, instructions, in this order, so
+//! that the docstring comes first. Line tables lie apart. Instructions are stored with the counters of their inline caches
+//! set, ready to be copied; tables can stay where they are. Bodies lie in the order in which programs need them, so that few
+//! pages of the executable are read. CPython has nothing like it: its frozen modules are marshalled.
 
 use crate::code::{Code, Const, Text, kind};
 use crate::opcode::{self, op};
@@ -78,24 +79,30 @@ pub enum Place {
     Rest,
 }
 
+/// Behind the places: line tables, which only tracebacks and debuggers read.
+const TABLES: usize = 4;
+
+/// A position: in which place, or among the tables, and where there.
+type At = (usize, usize);
+
 /// Packs modules.
 #[derive(Default)]
 pub struct Packer {
-    places: [Vec<u8>; 4],
+    places: [Vec<u8>; TABLES + 1],
     /// Where offsets are, what they count from, and what they lead to.
-    fixes: Vec<[(Place, usize); 3]>,
+    fixes: Vec<[At; 3]>,
     /// Where modules start.
-    starts: Vec<(Place, usize)>,
+    starts: Vec<At>,
 }
 
 impl Packer {
     /// Packs a module; the starts of all are given at the end, in the same order. `place` says where a body goes, by
     /// its code, and where the module's head goes; no body may go to an earlier place than the module's.
     pub fn add(&mut self, code: &Code, place: impl Fn(&Code) -> Place) {
-        let of_module = place(code);
-        let out = &mut self.places[of_module as usize];
-        let start = (of_module, out.len());
+        let of_module = place(code) as usize;
+        let start = (of_module, self.places[of_module].len());
         self.starts.push(start);
+        let out = &mut self.places[of_module];
         out.push(MAGIC);
         let mut pending = Vec::new();
         head(out, code, &mut pending);
@@ -104,11 +111,15 @@ impl Packer {
             .map(|(at, c)| ((of_module, at), c))
             .collect();
         while let Some((offset, code)) = pending.pop() {
-            let place = place(code);
-            let out = &mut self.places[place as usize];
+            let place = place(code) as usize;
+            let out = &mut self.places[place];
             self.fixes.push([offset, start, (place, out.len())]);
             let mut nested = Vec::new();
-            body(out, code, &mut nested);
+            let table = body(out, code, &mut nested);
+            let tables = &mut self.places[TABLES];
+            self.fixes
+                .push([(place, table), start, (TABLES, tables.len())]);
+            tables.extend_from_slice(&code.linetable);
             // In the order of the source, since the last one is taken first.
             pending.extend(nested.into_iter().rev().map(|(at, c)| ((place, at), c)));
         }
@@ -116,23 +127,25 @@ impl Packer {
 
     /// All modules, and where each starts.
     pub fn finish(self) -> (Vec<u8>, Vec<usize>) {
-        let mut sizes = self.places.iter().map(Vec::len);
         let mut first = 0;
-        let firsts: [usize; 4] = std::array::from_fn(|_| {
+        let firsts = self.places.each_ref().map(|place| {
             let at = first;
-            first += sizes.next().unwrap_or(0);
+            first += place.len();
             at
         });
-        let absolute = |(place, at): (Place, usize)| firsts[place as usize] + at;
+        let absolute = |(place, at): At| firsts[place] + at;
         let mut all = self.places.concat();
         for [offset, start, target] in self.fixes {
             let distance = (absolute(target) - absolute(start)) as u32;
             let at = absolute(offset);
-            all[at..at + 4].copy_from_slice(&distance.to_le_bytes());
+            all[at..at + OFFSET].copy_from_slice(&distance.to_le_bytes());
         }
         (all, self.starts.into_iter().map(absolute).collect())
     }
 }
+
+/// How long an offset is.
+const OFFSET: usize = 4;
 
 /// Packs one module's code.
 pub fn pack(code: &Code) -> Vec<u8> {
@@ -187,10 +200,11 @@ fn head<'a>(out: &mut Vec<u8>, code: &'a Code, pending: &mut Pending<'a>) {
     bytes(out, code.name.as_bytes());
     bytes(out, code.qualname.as_bytes());
     pending.push((out.len(), code));
-    out.extend([0; 4]);
+    out.extend([0; OFFSET]);
 }
 
-fn body<'a>(out: &mut Vec<u8>, code: &'a Code, pending: &mut Pending<'a>) {
+/// Writes a body; gives the place of the offset of its line table.
+fn body<'a>(out: &mut Vec<u8>, code: &'a Code, pending: &mut Pending<'a>) -> usize {
     number(out, code.consts.len() as u64);
     for constant in &code.consts {
         value(out, constant, pending);
@@ -200,11 +214,14 @@ fn body<'a>(out: &mut Vec<u8>, code: &'a Code, pending: &mut Pending<'a>) {
         bytes(out, name.as_bytes());
     }
     out.extend_from_slice(&code.localspluskinds);
-    bytes(out, &code.linetable);
+    number(out, code.linetable.len() as u64);
+    let table = out.len();
+    out.extend([0; OFFSET]);
     bytes(out, &code.exceptiontable);
     let units = quicken(&code.code);
     number(out, units.len() as u64);
     out.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+    table
 }
 
 fn value<'a>(out: &mut Vec<u8>, constant: &'a Const, pending: &mut Pending<'a>) {
@@ -379,8 +396,21 @@ impl<'a> Cursor<'a> {
             firstlineno: self.signed()? as i32,
             name: self.bytes()?,
             qualname: self.bytes()?,
-            body: u32::from_le_bytes(self.take(4)?.try_into().ok()?) as usize,
+            body: self.offset()?,
         })
+    }
+
+    /// An offset.
+    fn offset(&mut self) -> Option<usize> {
+        let bytes = self.take(OFFSET)?;
+        Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
+    }
+
+    /// The line table, which lies elsewhere.
+    pub fn line_table(&mut self) -> Option<&'a [u8]> {
+        let count = self.count()?;
+        let at = self.offset()?;
+        Cursor { at, ..*self }.take(count)
     }
 
     /// The instructions, two bytes each.
@@ -417,7 +447,7 @@ fn unpack_code(cursor: &mut Cursor) -> Option<Arc<Code>> {
     ] = head.counts;
     let (names, localsplusnames) = (texts(names)?, texts(variables as usize)?);
     let localspluskinds = body.take(variables as usize)?.to_vec();
-    let (linetable, exceptiontable) = (body.bytes()?.to_vec(), body.bytes()?.to_vec());
+    let (linetable, exceptiontable) = (body.line_table()?.to_vec(), body.bytes()?.to_vec());
     let mut code = body.units()?.to_vec();
     let mut at = 0;
     while at < code.len() {

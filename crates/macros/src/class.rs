@@ -74,6 +74,7 @@ pub fn pyclass(args: ClassArgs, item: ItemStruct) -> Result<TokenStream> {
     let doc = args
         .doc
         .map_or_else(|| function::doc(&item.attrs), |d| d.value());
+    let doc = function::apart(&doc);
     let gc = args.gc;
     let base_info = match &args.extends {
         Some(text) => {
@@ -239,6 +240,7 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
     let getset = getters.iter().map(|Getter { name, doc, member, get, set }| {
         let get = get.as_ref().map_or(quote!(None), |g| quote!(Some(#g)));
         let set = set.as_ref().map_or(quote!(None), |s| quote!(Some(#s)));
+        let doc = function::apart(doc);
         quote! { ::naja_vm::function::GetSetDef { name: #name, doc: #doc, member: #member, get: #get, set: #set } }
     });
     let fill_name = match &args.extra {
@@ -273,7 +275,10 @@ pub fn pymethods(args: MethodsArgs, mut item: ItemImpl) -> Result<TokenStream> {
     }
     let with = &args.with;
     let signature = match class_signature {
-        Some(text) => quote!(Some(#text)),
+        Some(text) => {
+            let text = function::apart(&text.value());
+            quote!(Some(#text))
+        }
         None => quote!(None),
     };
     Ok(quote! {
@@ -332,6 +337,7 @@ fn one(
                 &mut f.sig, options, shape, path, &naming, &wrapper,
             )?);
             let text = signature_text(options, first);
+            let doc = function::apart(&doc);
             tables.methods.push(quote! {
                 ::naja_vm::function::MethodDef {
                     name: #name, doc: #doc, text_signature: #text,
@@ -386,7 +392,7 @@ pub fn signature_text(options: &Options, first: &str) -> TokenStream {
         (None, true) => return quote!(None),
         (None, false) => "()".to_string(),
     };
-    let text = crate::signature::with_first(&text, first);
+    let text = function::apart(&crate::signature::with_first(&text, first));
     quote!(Some(#text))
 }
 

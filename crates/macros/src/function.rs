@@ -62,6 +62,14 @@ pub fn options(attr: &Attribute) -> Result<Options> {
     }
 }
 
+/// A text that programs rarely ask for, put apart from what they read: see `naja_vm::apart`.
+pub fn apart(text: &str) -> TokenStream {
+    match text {
+        "" => quote!(""),
+        text => quote!(::naja_vm::apart!(#text)),
+    }
+}
+
 /// The text of doc comments, lines joined, one leading space dropped from each.
 pub fn doc(attrs: &[Attribute]) -> String {
     let mut lines = Vec::new();

@@ -62,6 +62,7 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
     let doc = args
         .doc
         .map_or_else(|| function::doc(&item.attrs), |d| d.value());
+    let doc = function::apart(&doc);
     let (mut functions, mut attrs, mut wrappers, mut exec) =
         (Vec::new(), Vec::new(), Vec::new(), quote!(None));
     for member in items.iter_mut() {
@@ -89,7 +90,7 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
                 }
             });
         } else {
-            let doc = function::doc(&f.attrs);
+            let doc = function::apart(&function::doc(&f.attrs));
             let wrapper = format_ident!("__py_{}", plain.strip_prefix("r#").unwrap_or(&plain));
             let naming = Naming {
                 owner: quote!(#name),

@@ -244,8 +244,11 @@ fn compile(name: &str, data: &[u8]) -> Option<Code> {
 /// common programs read besides. Made by `early.py`, which lies beside it.
 const EARLY: &str = include_str!("early.txt");
 
+/// A part of [`EARLY`].
+type Listed = Vec<(&'static str, Vec<&'static str>)>;
+
 /// Modules by path, with the functions named in a part of [`EARLY`].
-fn early(part: Option<&'static str>) -> Vec<(&'static str, Vec<&'static str>)> {
+fn early(part: Option<&'static str>) -> Listed {
     let lines = part.unwrap_or_default().lines();
     let module = |line: &'static str| {
         let mut words = line.split(' ');
@@ -254,15 +257,17 @@ fn early(part: Option<&'static str>) -> Vec<(&'static str, Vec<&'static str>)> {
     lines.filter_map(module).collect()
 }
 
+/// The functions named for a module, if it is listed.
+fn named<'a>(part: &'a Listed, path: &str) -> Option<&'a [&'static str]> {
+    let found = part.iter().find(|(p, _)| *p == path);
+    found.map(|(_, functions)| functions.as_slice())
+}
+
 /// The parts of the library: code first, by when it is read, then sources.
 fn write(packed: &BTreeMap<String, Packed>) {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
     let mut parts = EARLY.split("\n\n");
     let [start, common] = [early(parts.next()), early(parts.next())];
-    let named = |part: &[(&str, Vec<&str>)], path: &str| -> Option<Vec<&str>> {
-        let found = part.iter().find(|(p, _)| *p == path);
-        found.map(|(_, functions)| functions.clone())
-    };
     let mut packer = Packer::default();
     let mut order = Vec::new();
     let first = start.iter().chain(&common).map(|(path, _)| *path);
@@ -278,16 +283,14 @@ fn write(packed: &BTreeMap<String, Packed>) {
             (None, Some(_)) => Place::Common,
             (None, None) => Place::Import,
         };
-        let lists =
-            |part: &Option<Vec<&str>>, name| part.as_ref().is_some_and(|f| f.contains(&name));
         packer.add(code, |code| {
             let name = code.qualname.as_str().unwrap_or_default();
             // Bodies of modules and classes are no functions; those of classes in functions are not read by the import.
             if code.flags & flags::OPTIMIZED == 0 && !name.contains(".<locals>.") {
                 of_import
-            } else if lists(&at_start, name) {
+            } else if at_start.is_some_and(|f| f.contains(&name)) {
                 Place::Start
-            } else if lists(&in_common, name) {
+            } else if in_common.is_some_and(|f| f.contains(&name)) {
                 Place::Common
             } else {
                 Place::Rest

@@ -1,5 +1,26 @@
 //! The static tables that the macros emit: what a native function, class or module is.
 
+/// A literal text, put apart from the data around it. Docstrings and text signatures of native code are four times as long as
+/// the tables that they belong to, and next to no program reads them: among the tables they would fill the pages that every
+/// start reads.
+#[macro_export]
+macro_rules! apart {
+    ($text:expr) => {{
+        const TEXT: &str = $text;
+        // SAFETY: plain bytes; a section of their own changes nothing but their place.
+        #[allow(unsafe_code)]
+        #[cfg_attr(target_os = "linux", unsafe(link_section = "naja_docs"))]
+        static BYTES: [u8; TEXT.len()] = match TEXT.as_bytes().first_chunk() {
+            Some(bytes) => *bytes,
+            None => [0; TEXT.len()],
+        };
+        match ::core::str::from_utf8(&BYTES) {
+            Ok(text) => text,
+            Err(_) => "",
+        }
+    }};
+}
+
 use super::args::Args;
 use crate::objects::module::Module;
 use crate::objects::type_::{Slots, Type};

@@ -127,7 +127,7 @@ impl Reader<'_> {
         };
         let (names, localsplusnames) = (texts(names)?, texts(variables)?);
         let localspluskinds = self.want(cursor.take(variables))?.into();
-        let linetable = Table::Fixed(self.want(cursor.bytes())?);
+        let linetable = Table::Fixed(self.want(cursor.line_table())?);
         let exceptiontable = Table::Fixed(self.want(cursor.bytes())?);
         let units = self.want(cursor.units())?.chunks_exact(2);
         let units = units.map(|unit| UnsafeCell::new(u16::from_le_bytes([unit[0], unit[1]])));
