@@ -12,7 +12,6 @@ fn main() {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,keep-text-section-prefix");
         // There rustc links with its own lld, which can lay out by name what every start runs.
         if of("CARGO_CFG_TARGET_ARCH") == "x86_64" && of("PROFILE") == "release" {
-            println!("cargo:rustc-link-arg-bins=-Wl,-z,keep-data-section-prefix");
             let order = format!("{}/start.order", of("CARGO_MANIFEST_DIR"));
             println!("cargo:rerun-if-changed={order}");
             println!("cargo:rustc-link-arg-bins=-Wl,--symbol-ordering-file={order}");

@@ -25,8 +25,10 @@ mod mapped;
 
 pub struct Allocator;
 
-/// What small programs use of the allocator's first arena.
-const SMALL: usize = 32 << 20;
+/// What small programs use of the allocator's first arena: three of its chunks of 32 MiB, each for blocks of other sizes.
+const SMALL: usize = 96 << 20;
+/// What an arena begins at a multiple of.
+const CHUNK: usize = 32 << 20;
 /// The size of that arena.
 const ARENA: usize = 1 << 30;
 
@@ -39,7 +41,7 @@ pub fn use_huge_pages_later() {
     // SAFETY: advice about addresses, which changes no contents; where nothing is mapped it has no effect.
     unsafe {
         let block = mi::mi_malloc(64);
-        let arena = block as usize & !(SMALL - 1);
+        let arena = block as usize & !(CHUNK - 1);
         mi::mi_free(block);
         libc::prctl(libc::PR_SET_THP_DISABLE, 0, 0, 0, 0);
         let rest = (arena + SMALL) as *mut c_void;
