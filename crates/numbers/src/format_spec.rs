@@ -148,7 +148,7 @@ impl Cursor<'_> {
         let digit = |code: u32| match code {
             0x30..=0x39 => Some(code as u8 - b'0'),
             0..0x80 => None,
-            _ => naja_unicode::decimal_value(code).map(|digit| digit as u8),
+            _ => naja_unicode::decimal_value(code),
         };
         while let Some(digit) = self.peek().and_then(digit) {
             let next = value
