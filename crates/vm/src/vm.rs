@@ -62,7 +62,7 @@ macro_rules! exact_types {
 
 exact_types! {
     list tuple dict str function cell module builtin_function method_descriptor generator coroutine
-    list_iterator tuple_iterator range_iterator
+    list_iterator tuple_iterator range_iterator bytes bytearray set frozenset type_
 }
 
 /// The state of one thread.

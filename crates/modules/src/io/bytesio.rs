@@ -63,12 +63,14 @@ impl BytesIo {
     /// The bytes from the position on, at most so many; moves the position.
     fn take(&self, vm: &Vm, limit: Option<usize>) -> PyResult {
         let start = self.position.get();
-        let bytes = self.with(|d| {
+        let (bytes, len) = self.with(|d| {
             let rest = d.get(start..).unwrap_or(&[]);
-            rest[..limit.unwrap_or(rest.len()).min(rest.len())].to_vec()
+            let part = &rest[..limit.unwrap_or(rest.len()).min(rest.len())];
+            (vm.new_bytes(part), part.len())
         });
-        self.position.set(start + bytes.len());
-        Ok(vm.new_bytes_of(bytes)?.into_value())
+        let bytes = bytes?;
+        self.position.set(start + len);
+        Ok(bytes.into_value())
     }
 
     fn line(&self, limit: Option<usize>) -> Vec<u8> {

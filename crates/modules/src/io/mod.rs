@@ -99,6 +99,9 @@ pub fn check_name(vm: &Vm, name: &Ref<Str>) -> PyResult<()> {
 
 /// A size argument: None and negative numbers mean "all".
 pub fn size(vm: &Vm, value: Option<&Value>) -> PyResult<Option<usize>> {
+    if let Some(n) = value.and_then(Value::as_small_int) {
+        return Ok(usize::try_from(n).ok());
+    }
     match value.filter(|v| !v.is_none()) {
         None => Ok(None),
         Some(value) if naja_vm::protocols::number::has_index(vm, value) => {

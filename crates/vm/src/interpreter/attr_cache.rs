@@ -13,6 +13,7 @@ use crate::objects::classmethod::{ClassMethod, StaticMethod};
 use crate::objects::instance;
 use crate::objects::str_::{Str, StrRef};
 use crate::objects::type_::{Type, TypeFlags, is_subtype};
+use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
 use naja_heap::slot::Slot;
 use naja_heap::{Header, MutCell, Ref, Value};
@@ -161,6 +162,7 @@ fn learn(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64,
             found.0,
             kind::GENERAL | kind::GETSET | kind::INLINE | kind::DATA
         )
+        && name.as_ptr() != vm.names.__class__.as_ptr()
     {
         found.0 |= kind::DICT_FIRST;
     }
@@ -214,16 +216,27 @@ pub(crate) unsafe fn value_of(
     }
 }
 
-/// What an attribute is, for the evaluation loop: an owned word, and whether it is a method to be called with the object. Zero
-/// where the cache has no simple answer. `key` is the name's address, plus one where a method is wanted.
+/// What [`peek`] found, beside a value.
+pub(crate) mod found {
+    /// The value itself.
+    pub const VALUE: u32 = 0;
+    /// A method to be called with the object.
+    pub const METHOD: u32 = 1;
+    /// A descriptor, without a reference: it gives the value.
+    pub const BIND: u32 = 2;
+}
+
+/// What an attribute is, for the evaluation loop: an owned word, and what it is ([`found`]). Zero where the cache has no simple
+/// answer. `key` is the name's address, plus one where a method is wanted.
 ///
 /// # Safety
 /// `key` is of an interned name.
 #[inline(never)]
-pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64, bool) {
+pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64, u32) {
     let (word, version) = identity(header);
+    const NOTHING: (u64, u32) = (0, found::VALUE);
     let Some((kind, place)) = cache.find(key, word, version) else {
-        return (0, false);
+        return NOTHING;
     };
     // SAFETY: as in `value_of`.
     unsafe {
@@ -232,14 +245,28 @@ pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64,
             kind::METHOD | kind::CLASS => Slot(place),
             kind::BLOCK => match instance::attrs(header) {
                 Some(attrs) => Slot(*attrs.block().add(place as usize)),
-                None => return (0, false),
+                None => return NOTHING,
             },
-            _ => return (0, false),
+            kind::BIND | kind::DATA => return (place, found::BIND),
+            kind::CLASS_METHOD if word & CLASS_WORD != 0 && word != NO_ATTRS => {
+                let view = Slot(place).view();
+                let method = view.downcast::<ClassMethod>().and_then(|m| m.wrapped());
+                return method.map_or(NOTHING, |m| (m.into_bits(), found::METHOD));
+            }
+            kind::STATIC => {
+                let view = Slot(place).view();
+                let value = view.downcast::<StaticMethod>().and_then(|m| m.wrapped());
+                return value.map_or(NOTHING, |v| (v.into_bits(), found::VALUE));
+            }
+            _ => return NOTHING,
         };
         if slot.is_empty() {
-            return (0, false);
+            return NOTHING;
         }
-        (Slot::new(slot.to_value()).0, kind == kind::METHOD)
+        (
+            Slot::new(slot.to_value()).0,
+            (kind == kind::METHOD) as u32,
+        )
     }
 }
 
@@ -295,6 +322,10 @@ fn resolve(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u6
         return GENERAL;
     }
     let found = ty.lookup(vm, name);
+    if name.as_ptr() == vm.names.__class__.as_ptr() && object::has_plain_class(vm, ty) {
+        // The version says which type the object has, and no instance hides the descriptor.
+        return (kind::CLASS, ty.to_ref().as_value().bits());
+    }
     let in_dict = instance::attrs(header).is_some_and(|a| a.shape() == instance::DICT);
     let own = if in_dict {
         None
@@ -351,6 +382,9 @@ fn resolve_class(
         return GENERAL;
     }
     let of_meta = meta.lookup(vm, name);
+    if name.as_ptr() == vm.names.__class__.as_ptr() && object::has_plain_class(vm, meta) {
+        return (kind::CLASS, meta.to_ref().as_value().bits());
+    }
     if let Some(descriptor) = &of_meta
         && vm.type_of(descriptor).slots.descr_set.get().is_some()
     {

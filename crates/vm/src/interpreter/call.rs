@@ -201,7 +201,7 @@ fn push_plain<'a>(
             *to.add(i) = Slot::EMPTY;
         }
         let func = Slot::new(function.to_value());
-        super::ops::call::fill_frame(new, vm.stack.current.get(), code, func, function);
+        super::ops::call::fill_frame(vm, new, vm.stack.current.get(), code, func, function);
         (*new).entry = true;
         vm.depth.set(depth + 1);
         vm.stack.current.set(new);

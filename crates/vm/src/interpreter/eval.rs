@@ -9,6 +9,7 @@
 use super::attr_cache;
 use super::frame::{Frame, locals};
 use super::ops::{self, Fp, Pc, Sp};
+use super::quick;
 use super::unwind;
 use crate::function::descriptor::MethodDescriptor;
 use crate::function::native::NativeFunction;
@@ -39,17 +40,23 @@ const NONE: u64 = Value::NONE.into_bits();
 const TRUE: u64 = Value::TRUE.into_bits();
 const FALSE: u64 = Value::FALSE.into_bits();
 
+/// The address in a slot that is known to hold a pointer.
+#[inline(always)]
+fn address(slot: Slot) -> u64 {
+    slot.0 & !15
+}
+
 /// The payload of an object word whose type has been checked.
 #[inline(always)]
 unsafe fn payload<'a, T: Payload>(slot: Slot) -> &'a T {
     // SAFETY: the caller has checked the type, and the slot keeps the object alive.
-    unsafe { &(*(slot.clean_bits() as *const Obj<T>)).payload }
+    unsafe { &(*(address(slot) as *const Obj<T>)).payload }
 }
 
 #[inline(always)]
 unsafe fn type_ptr(slot: Slot) -> *const Type {
     // SAFETY: the caller has checked that the slot is a pointer.
-    unsafe { (*(slot.clean_bits() as *const Header)).layout_ptr() as *const Type }
+    unsafe { (*(address(slot) as *const Header)).layout_ptr() as *const Type }
 }
 
 /// As [`type_ptr`] for a slot that may hold anything: null for what is no pointer.
@@ -192,6 +199,76 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 ops::release_last(slot, pc, sp, fp!());
                             }
+                        }};
+                    }
+                    // As `release!` for two operands, the second an object, that are off the stack; `$pc` is behind the instruction.
+                    macro_rules! release_both {
+                        ($first:expr, $second:expr, $pc:expr) => {{
+                            let (first, second): (Slot, Slot) = ($first, $second);
+                            if second.0 & 8 == 0 || first.0 & 15 == 0 {
+                                ops::release_pair(first, second, $pc, sp, fp!());
+                            }
+                        }};
+                    }
+                    // Takes a step of an inline cache's counter; where it is used up, the instruction looks for a better form.
+                    macro_rules! count_down {
+                        ($specialize:expr) => {{
+                            let counter = pc.add(1) as *mut u16;
+                            if *counter >> 4 == 0 {
+                                $specialize
+                            }
+                            *counter -= 16;
+                        }};
+                    }
+                    // Enters `$function`, whose arguments from `$from` to `sp` move into its frame; `$fill` does what is to be done
+                    // behind them at `$to`. `$callable` becomes the frame's. The stack will end at `$base`, and the caller go on at
+                    // `$offset` behind `pc`. What this does not do is left to `$otherwise`, and generators to `$generator`.
+                    macro_rules! enter {
+                        (
+                            $callable:expr, $function:expr, $from:expr, $base:expr, $offset:expr,
+                            |$to:ident| $fill:block, $otherwise:expr, $generator:expr, $copy:lifetime
+                        ) => {{
+                            let function: &Function = $function;
+                            let code = function.code_ptr();
+                            if vm.depth.get() >= vm.interp.recursion_limit() {
+                                $otherwise
+                            }
+                            let mut start = (*code).first_unit();
+                            if *start as u8 == op::RESUME_CHECK {
+                                // The check at the start of the function is done along with the call.
+                                start = start.add((vm.breaker.load(Ordering::Relaxed) == 0) as usize);
+                            } else if ops::call::makes_generator(start) && vm.coroutine_origin_depth.get() == 0 {
+                                $generator
+                            }
+                            let new = vm.stack.push_here((*code).frame_bytes as usize);
+                            if unlikely(new.is_null()) {
+                                $otherwise
+                            }
+                            let mut from: Sp = $from;
+                            let mut $to = locals(new);
+                            let stack = $to.add((*code).nlocalsplus as usize);
+                            while from < sp {
+                                *$to = *from;
+                                from = from.add(1);
+                                $to = $to.add(1);
+                                not_unrolled!();
+                            }
+                            $fill
+                            while $to < stack {
+                                *$to = Slot::EMPTY;
+                                $to = $to.add(1);
+                                not_unrolled!();
+                            }
+                            (*fp!()).pc = pc;
+                            (*fp!()).sp = $base;
+                            (*fp!()).return_offset = $offset;
+                            Frame::fill_called(new, fp!(), code, $callable, function, false);
+                            vm.depth.set(vm.depth.get() + 1);
+                            vm.stack.current.set(new);
+                            lp = locals(new);
+                            pc = start;
+                            sp = stack;
+                            next!($copy)
                         }};
                     }
                     // Calls a native function with the `$n` values on top of the stack, which it sees as they stand there; the
@@ -380,6 +457,48 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!($pushed)
                         }};
                     }
+                    // `container[key]`, the two on top of the stack, by a leaf function; `$otherwise` where that does not know.
+                    macro_rules! subscript {
+                        ($otherwise:expr, $copy:lifetime) => {{
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            let word = quick::item(vm, l, r);
+                            if word == 0 {
+                                $otherwise
+                            }
+                            sp = sp.sub(1);
+                            *sp.sub(1) = Slot(word);
+                            pc = pc.add(6);
+                            release_both!(r, l, pc);
+                            next!($copy)
+                        }};
+                    }
+                    macro_rules! store_subscript {
+                        ($otherwise:expr, $copy:lifetime) => {{
+                            let (v, l, r) = (*sp.sub(3), *sp.sub(2), *sp.sub(1));
+                            let old = quick::store_item(vm, l, r, v);
+                            if old == 0 {
+                                $otherwise
+                            }
+                            sp = sp.sub(3);
+                            pc = pc.add(2);
+                            release_both!(r, l, pc);
+                            release!(Slot(old));
+                            next!($copy)
+                        }};
+                    }
+                    macro_rules! truth_of {
+                        ($otherwise:expr, $jumped:lifetime, $other:lifetime) => {{
+                            let top = *sp.sub(1);
+                            let known = quick::truth(vm, top);
+                            if known == quick::UNKNOWN {
+                                $otherwise
+                            }
+                            *sp.sub(1) = Slot(TRUE);
+                            pc = pc.add(4);
+                            release!(top);
+                            truth!(known != 0, $jumped, $jumped, $other)
+                        }};
+                    }
                     macro_rules! jump_if {
                         ($wanted:expr, $taken:lifetime, $not_taken:lifetime) => {{
                             let top = (*sp.sub(1)).0;
@@ -427,7 +546,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] ['s6 'd46 'd47 'd48 'd49 'd50 'd51] ['s7 'd52 'd53 'd54 'd55 'd56] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -545,7 +664,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let code = &*(*fp!()).code;
                             let v = Slot((*code.first_const().add(arg!() as usize)).bits());
                             pc = pc.add(1);
-                            push!(v.borrow());
+                            if v.is_pointer() {
+                                push!(Slot(v.0 | Slot::BORROWED));
+                                next!('d2)
+                            }
+                            push!(v);
                             next!('d2)
                         }
                         op::LOAD_SMALL_INT => {
@@ -696,7 +819,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
 
                         // ---- numbers ----
-                        op::BINARY_OP => slow!(ops::arith::binary_op),
+                        op::BINARY_OP => {
+                            count_down!(slow!(ops::arith::binary_op));
+                            if arg!() == ops::arith::SUBSCR {
+                                subscript!(switch!(ops::arith::binary_op_subscr), 'd48)
+                            }
+                            slow!(ops::arith::binary_op_again)
+                        }
                         op::BINARY_OP_ADD_INT => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
                             if !both_ints(l, r) {
@@ -807,13 +936,38 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 None => slow!(ops::arith::binary_op_again),
                             }
                         }
-                        op::BINARY_OP_SUBSCR_DICT => slow!(ops::arith::subscr_dict),
-                        op::BINARY_OP_SUBSCR_STR_INT => slow!(ops::arith::subscr_str_int),
+                        op::BINARY_OP_SUBSCR_DICT => subscript!(slow!(ops::arith::subscr_dict), 'd48),
+                        op::BINARY_OP_SUBSCR_STR_INT => subscript!(slow!(ops::arith::subscr_str_int), 'd49),
                         op::BINARY_OP_SUBSCR_LIST_SLICE => slow!(ops::arith::binary_op_again),
-                        op::BINARY_OP_SUBSCR_GETITEM => switch!(ops::arith::subscr_getitem),
+                        op::BINARY_OP_SUBSCR_GETITEM => {
+                            let l = *sp.sub(2);
+                            let ty = type_ptr_or_null(l);
+                            if ty.is_null()
+                                || (*ty).version.get() != cache_u32(pc.add(2))
+                                || (*ty).version.get() == 0
+                            {
+                                switch!(ops::arith::subscr_getitem)
+                            }
+                            let callable = match &*(*ty).cached_getitem.as_ptr() {
+                                Some(function) => Slot(function.bits()),
+                                None => switch!(ops::arith::subscr_getitem),
+                            };
+                            if type_ptr_or_null(callable) != vm.exact.function
+                                || (*payload::<Function>(callable).code_ptr()).exact_args != 2
+                            {
+                                switch!(ops::arith::subscr_getitem)
+                            }
+                            enter!(
+                                Slot::new(callable.to_value()), payload::<Function>(callable), sp.sub(2), sp.sub(2), 6,
+                                |to| {}, switch!(ops::arith::subscr_getitem), switch!(ops::arith::subscr_getitem), 'd47
+                            )
+                        }
                         op::BINARY_SLICE => slow!(ops::arith::binary_slice),
                         op::STORE_SLICE => slow!(ops::arith::store_slice),
-                        op::STORE_SUBSCR => slow!(ops::arith::store_subscr),
+                        op::STORE_SUBSCR => {
+                            count_down!(slow!(ops::arith::store_subscr));
+                            store_subscript!(slow!(ops::arith::store_subscr_again), 'd50)
+                        }
                         op::STORE_SUBSCR_LIST_INT => {
                             // value, container, index
                             let (v, l, r) = (*sp.sub(3), *sp.sub(2), *sp.sub(1));
@@ -840,7 +994,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 None => slow!(ops::arith::store_subscr_again),
                             }
                         }
-                        op::STORE_SUBSCR_DICT => slow!(ops::arith::store_subscr_dict),
+                        op::STORE_SUBSCR_DICT => store_subscript!(slow!(ops::arith::store_subscr_dict), 'd50),
                         op::DELETE_SUBSCR => slow!(ops::arith::delete_subscr),
                         op::UNARY_NEGATIVE => slow!(ops::arith::unary_negative),
                         op::UNARY_INVERT => slow!(ops::arith::unary_invert),
@@ -851,7 +1005,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(1);
                             next!('d6)
                         }
-                        op::TO_BOOL => slow!(ops::arith::to_bool),
+                        op::TO_BOOL => {
+                            count_down!(slow!(ops::arith::to_bool));
+                            truth_of!(slow!(ops::arith::to_bool_again), 'd51, 'd51)
+                        }
                         op::TO_BOOL_BOOL => {
                             let top = (*sp.sub(1)).0;
                             if top != TRUE && top != FALSE {
@@ -886,7 +1043,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             release_object!(top);
                             truth!(!empty, 'd9, 'd9, 'd9)
                         }
-                        op::TO_BOOL_STR => slow!(ops::arith::to_bool_str),
+                        op::TO_BOOL_STR => truth_of!(slow!(ops::arith::to_bool_again), 'd52, 'd52),
                         op::TO_BOOL_ALWAYS_TRUE => {
                             let top = *sp.sub(1);
                             if !top.is_pointer()
@@ -899,7 +1056,22 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             release_object!(top);
                             truth!(true, 'd10, 'd10, 'd10)
                         }
-                        op::COMPARE_OP => slow!(ops::arith::compare_op),
+                        op::COMPARE_OP => {
+                            count_down!(slow!(ops::arith::compare_op));
+                            // Whether equal or not, a leaf function mostly knows: operations 2 and 3.
+                            if arg!() >> 6 != 1 {
+                                slow!(ops::arith::compare_op_again)
+                            }
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            let known = quick::equal(vm, l, r);
+                            if known == quick::UNKNOWN {
+                                slow!(ops::arith::compare_op_again)
+                            }
+                            sp = sp.sub(2);
+                            release_both!(r, l, pc.add(2));
+                            sp = sp.add(2);
+                            compared!(known ^ (arg!() >> 5 & 1) != 0, 'd53, 'd53, 'd53)
+                        }
                         op::COMPARE_OP_INT => {
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
                             if !both_ints(l, r) {
@@ -941,7 +1113,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::arith::compare_op_str)
                             }
                             let (a, b) = (payload::<Str>(l), payload::<Str>(r));
-                            let equal = l.clean_bits() == r.clean_bits()
+                            let equal = address(l) == address(r)
                                 || a.byte_len() == b.byte_len() && a.as_bytes() == b.as_bytes();
                             // Only == and != are specialised: any other outcome than "equal" will do for "not equal".
                             let outcome = if equal { 8 } else { 4 };
@@ -963,9 +1135,26 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         release!(l);
                         truth!(holds, 'd13, 'd13, 'd14)
                     }
-                        op::CONTAINS_OP => slow!(ops::arith::contains_op),
-                        op::CONTAINS_OP_DICT => slow!(ops::arith::contains_op_dict),
-                        op::CONTAINS_OP_SET => slow!(ops::arith::contains_op_set),
+                        op::CONTAINS_OP | op::CONTAINS_OP_DICT | op::CONTAINS_OP_SET => {
+                            if w as u8 == op::CONTAINS_OP {
+                                count_down!(slow!(ops::arith::contains_op));
+                            }
+                            let (needle, haystack) = (*sp.sub(2), *sp.sub(1));
+                            let known = quick::contains(vm, haystack, needle);
+                            if known == quick::UNKNOWN {
+                                match w as u8 {
+                                    op::CONTAINS_OP_DICT => slow!(ops::arith::contains_op_dict),
+                                    op::CONTAINS_OP_SET => slow!(ops::arith::contains_op_set),
+                                    _ => slow!(ops::arith::contains_op_again),
+                                }
+                            }
+                            let holds = known != arg!();
+                            sp = sp.sub(2);
+                            pc = pc.add(2);
+                            release_both!(needle, haystack, pc);
+                            sp = sp.add(1);
+                            truth!(holds, 'd54, 'd54, 'd54)
+                        }
 
                         // ---- jumps ----
                         op::POP_JUMP_IF_FALSE => jump_if!(FALSE, 'd14, 'd14),
@@ -1169,8 +1358,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let value = Slot::new((*sp.sub(1)).into_value());
                             sp = sp.sub(1);
                             let frame = fp!();
-                            let init_call = Frame::ends_init(frame);
-                            if !Frame::is_usual(frame) {
+                            let odd = Frame::oddity(frame);
+                            let mut init_call = odd != 0;
+                            if odd != 0 && odd != Frame::INIT {
+                                init_call = (*frame).init_call;
                                 (*frame).pc = pc;
                                 (*frame).sp = sp;
                                 let entry = (*frame).entry;
@@ -1202,7 +1393,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 let prev = (*frame).prev;
                                 vm.depth.set(vm.depth.get() - 1);
                                 vm.stack.current.set(prev);
-                                vm.stack.pop(frame);
+                                vm.stack.pop_here(frame);
                                 if func.0 & 15 == 0 && (*(func.0 as *const Header)).decref_unless_last() {
                                     ops::control::release_function(func);
                                 }
@@ -1257,14 +1448,18 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 switch!(ops::attr::load_attr_again)
                             }
                             let name = ops::name(fp!(), arg!() >> 1);
-                            let header = &*(owner.clean_bits() as *const Header);
-                            let (word, method) = attr_cache::peek(&vm.interp.attr_cache, header, name.as_ptr() as u64 | (arg!() & 1) as u64);
+                            let header = &*(address(owner) as *const Header);
+                            let (word, found) = attr_cache::peek(&vm.interp.attr_cache, header, name.as_ptr() as u64 | (arg!() & 1) as u64);
                             if word == 0 {
                                 switch!(ops::attr::load_attr_again)
                             }
+                            if found == attr_cache::found::BIND {
+                                *sp = Slot(word | Slot::BORROWED);
+                                switch!(ops::attr::load_attr_bind)
+                            }
                             *sp.sub(1) = Slot(word);
                             pc = pc.add(10);
-                            if method {
+                            if found == attr_cache::found::METHOD {
                                 push!(owner);
                                 next!('d22)
                             }
@@ -1278,7 +1473,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if !owner.is_pointer() {
                                 attr_miss!()
                             }
-                            let address = owner.clean_bits();
+                            let address = address(owner);
                             if (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
                                 || *((address - 32) as *const u64) != cache_u64(pc.add(6))
                             {
@@ -1299,7 +1494,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 attr_miss!()
                             }
-                            let v = Slot(*((owner.clean_bits() + *pc.add(4) as u64) as *const u64));
+                            let v = Slot(*((address(owner) + *pc.add(4) as u64) as *const u64));
                             if v.is_empty() {
                                 switch!(ops::attr::load_attr_again)
                             }
@@ -1318,7 +1513,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 attr_miss!()
                             }
                             // The instance has no attribute of that name: its shape is the one seen.
-                            if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
+                            if *((address(owner) - 32) as *const u32) != cache_u32(pc.add(4)) {
                                 slow!(ops::attr::load_method_other_shape)
                             }
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
@@ -1384,7 +1579,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 attr_miss!()
                             }
                             // The instance has no attribute of that name: its shape is the one seen.
-                            if *((owner.clean_bits() - 32) as *const u32) != cache_u32(pc.add(4)) {
+                            if *((address(owner) - 32) as *const u32) != cache_u32(pc.add(4)) {
                                 slow!(ops::attr::load_attr_other_shape)
                             }
                             *sp.sub(1) = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
@@ -1409,7 +1604,22 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!('d25)
                         }
                         op::LOAD_ATTR_WITH_HINT => switch!(ops::attr::load_attr_with_hint),
-                        op::LOAD_ATTR_PROPERTY => switch!(ops::attr::load_attr_property),
+                        op::LOAD_ATTR_PROPERTY => {
+                            let ty = type_ptr_or_null(*sp.sub(1));
+                            let getter = Slot(cache_u64(pc.add(6)));
+                            if ty.is_null()
+                                || arg!() & 1 != 0
+                                || (*ty).version.get() != cache_u32(pc.add(2))
+                                || type_ptr_or_null(getter) != vm.exact.function
+                                || (*payload::<Function>(getter).code_ptr()).exact_args != 1
+                            {
+                                switch!(ops::attr::load_attr_property)
+                            }
+                            enter!(
+                                Slot::new(getter.to_value()), payload::<Function>(getter), sp.sub(1), sp.sub(1), 10,
+                                |to| {}, switch!(ops::attr::load_attr_property), switch!(ops::attr::load_attr_property), 'd47
+                            )
+                        }
                         op::LOAD_ATTR_GETATTRIBUTE_OVERRIDDEN => switch!(ops::attr::load_attr_again),
                         op::STORE_ATTR => {
                             let counter = pc.add(1) as *mut u16;
@@ -1429,7 +1639,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::attr::store_attr_again)
                             }
                             let name = ops::name(fp!(), arg!());
-                            let header = &*(owner.clean_bits() as *const Header);
+                            let header = &*(address(owner) as *const Header);
                             let place = attr_cache::peek_store(&vm.interp.attr_cache, header, name.as_ptr() as u64);
                             if place.is_null() {
                                 slow!(ops::attr::store_attr_again)
@@ -1451,7 +1661,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 store_miss!()
                             }
-                            let address = owner.clean_bits();
+                            let address = address(owner);
                             let word = (address - 32) as *mut u64;
                             if *word != (*cache).word {
                                 store_miss!()
@@ -1459,7 +1669,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let place = (address + (*cache).offset as u64) as *mut u64;
                             let old = *place;
                             *place = value.into_value().into_bits();
-                            *(word as *mut u32) = (*cache).new_shape;
+                            *word = (*cache).new_word;
                             sp = sp.sub(2);
                             pc = pc.add(5);
                             release!(Slot(old));
@@ -1473,7 +1683,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 store_miss!()
                             }
-                            let place = (owner.clean_bits() + *pc.add(4) as u64) as *mut u64;
+                            let place = (address(owner) + *pc.add(4) as u64) as *mut u64;
                             let old = *place;
                             *place = value.into_value().into_bits();
                             sp = sp.sub(2);
@@ -1499,52 +1709,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 switch!(ops::call::call_miss)
                             }
                             let function = payload::<Function>(callable);
-                            let code = function.code_ptr();
                             // Which function it is does not matter: no keyword-only, variable or missing arguments.
-                            if (*code).exact_args as usize != n + has_self
-                                || vm.depth.get() >= vm.interp.recursion_limit()
-                            {
+                            if (*function.code_ptr()).exact_args as usize != n + has_self {
                                 switch!(ops::call::call_miss)
                             }
-                            let first = (*code).first_unit();
-                            if ops::call::makes_generator(first) && vm.coroutine_origin_depth.get() == 0 {
-                                slow!(ops::call::make_generator)
-                            }
-                            let new = vm.stack.push((*code).frame_slots());
-                            if unlikely(new.is_null()) {
-                                switch!(ops::call::call_miss)
-                            }
-                            let locals_count = (*code).nlocalsplus as usize;
-                            let mut from = sp.sub(n + has_self);
-                            let mut to = locals(new);
-                            let stack = to.add(locals_count);
-                            while from < sp {
-                                *to = *from;
-                                from = from.add(1);
-                                to = to.add(1);
-                                not_unrolled!();
-                            }
-                            while to < stack {
-                                *to = Slot::EMPTY;
-                                to = to.add(1);
-                                not_unrolled!();
-                            }
-                            sp = sp.sub(n + 2);
-                            (*fp!()).pc = pc;
-                            (*fp!()).sp = sp;
-                            (*fp!()).return_offset = 4;
-                            Frame::fill_called(new, fp!(), code, callable, function, first, stack);
-                            vm.depth.set(vm.depth.get() + 1);
-                            vm.stack.current.set(new);
-                            lp = locals(new);
-                            pc = first;
-                            sp = stack;
-                            // The check at the start of the function is done along with the call.
-                            if *pc as u8 == op::RESUME_CHECK && vm.breaker.load(Ordering::Relaxed) == 0 {
-                                pc = pc.add(1);
-                                next!('d27)
-                            }
-                            next!('d27)
+                            enter!(
+                                callable, function, sp.sub(n + has_self), sp.sub(n + 2), 4,
+                                |to| {}, switch!(ops::call::call_miss), slow!(ops::call::make_generator), 'd46
+                            )
                         }
                         op::CALL_BOUND_METHOD_EXACT_ARGS | op::CALL_BOUND_METHOD_GENERAL => {
                             // The method is taken apart, and its function called as one found on the class.
@@ -1567,7 +1739,39 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             switch!(ops::call::call_again)
                         }
-                        op::CALL_PY_GENERAL => switch!(ops::call::call_py_general),
+                        op::CALL_PY_GENERAL => {
+                            // The last arguments are the defaults, and there are no other kinds of parameters.
+                            let n = arg!() as usize;
+                            let callable = *sp.sub(n + 2);
+                            let given = n + !(*sp.sub(n + 1)).is_empty() as usize;
+                            if type_ptr_or_null(callable) != vm.exact.function {
+                                switch!(ops::call::call_py_general)
+                            }
+                            let function = payload::<Function>(callable);
+                            let wanted = (*function.code_ptr()).exact_args;
+                            let values: &[Value] = match &*function.defaults.as_ptr() {
+                                Some(values) if wanted != u32::MAX => values.items(),
+                                _ => switch!(ops::call::call_py_general),
+                            };
+                            let missing = (wanted as usize).wrapping_sub(given);
+                            if missing > values.len() {
+                                switch!(ops::call::call_py_general)
+                            }
+                            enter!(
+                                callable, function, sp.sub(given), sp.sub(n + 2), 4,
+                                |to| {
+                                    let mut value = values.as_ptr().add(values.len() - missing);
+                                    let end = values.as_ptr().add(values.len());
+                                    while value < end {
+                                        *to = Slot::new((*value).clone());
+                                        to = to.add(1);
+                                        value = value.add(1);
+                                        not_unrolled!();
+                                    }
+                                },
+                                switch!(ops::call::call_py_general), switch!(ops::call::call_py_general), 'd47
+                            )
+                        }
                         op::CALL_ALLOC_AND_ENTER_INIT => switch!(ops::call::call_alloc_and_enter_init),
                         op::CALL_BUILTIN_O => {
                             let callable = *sp.sub(3);
@@ -1580,6 +1784,23 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if function.bound
                                 && let Some(object) = &function.zelf
                             {
+                                let list = Slot(object.bits());
+                                if std::ptr::from_ref(function.def) as usize
+                                    == vm.interp.state.special_builtins[2].get()
+                                    && type_ptr_or_null(list) == vm.exact.list
+                                {
+                                    let items = &mut *payload::<List>(list).items.as_ptr();
+                                    let len = items.len();
+                                    if len < items.capacity() {
+                                        items.as_mut_ptr().add(len).write((*sp.sub(1)).into_value());
+                                        items.set_len(len + 1);
+                                        sp = sp.sub(2);
+                                        *sp.sub(1) = Slot(NONE);
+                                        pc = pc.add(4);
+                                        release_object!(callable);
+                                        next!('d56)
+                                    }
+                                }
                                 // The callable keeps it alive.
                                 *sp.sub(2) = Slot(object.bits()).borrow();
                                 native!(function.call, 2, 3, 'd28)
@@ -1637,18 +1858,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             {
                                 switch!(ops::call::call_len)
                             }
-                            let ty = type_ptr(value);
-                            let len = if ty == vm.exact.list {
-                                (*payload::<List>(value).items.as_ptr()).len()
-                            } else if ty == vm.exact.str {
-                                payload::<Str>(value).char_len()
-                            } else if ty == vm.exact.tuple {
-                                payload::<Tuple>(value).len()
-                            } else if ty == vm.exact.dict {
-                                (*payload::<Dict>(value).table.as_ptr()).len()
-                            } else {
+                            let len = quick::len(vm, value);
+                            if len < 0 {
                                 switch!(ops::call::call_len)
-                            };
+                            }
                             sp = sp.sub(2);
                             *sp.sub(1) = Slot((len as u64) << 2 | 1);
                             pc = pc.add(4);
@@ -1664,17 +1877,26 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     != vm.interp.state.special_builtins[1].get()
                                 || !(*sp.sub(3)).is_empty()
                                 || !class.is_pointer()
-                                || type_ptr_or_null(value) != std::ptr::from_ref(payload::<Type>(class))
                             {
                                 switch!(ops::call::call_isinstance)
+                            }
+                            let mut known = 1;
+                            if type_ptr_or_null(value) != std::ptr::from_ref(payload::<Type>(class)) {
+                                known = quick::is_instance(vm, value, class);
+                                if known == quick::UNKNOWN {
+                                    switch!(ops::call::call_isinstance)
+                                }
                             }
                             sp = sp.sub(3);
                             *sp.sub(1) = Slot(TRUE);
                             pc = pc.add(4);
-                            release_object!(class);
-                            release_object!(value);
+                            release_both!(value, class, pc);
                             release_object!(callable);
-                            next!('d33)
+                            // Mostly a test of the result follows, and is done along with it.
+                            if *pc as u8 == op::TO_BOOL_BOOL {
+                                pc = pc.add(4);
+                            }
+                            truth!(known != 0, 'd55, 'd55, 'd55)
                         }
                         op::CALL_LIST_APPEND => {
                             // callable, list, item; the POP_TOP of the result that follows is skipped

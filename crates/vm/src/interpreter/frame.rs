@@ -47,6 +47,8 @@ pub struct Frame {
     pub entry: bool,
     /// The frame is that of an `__init__` called by an inlined constructor: its result is checked and dropped.
     pub init_call: bool,
+    /// The frame may be the first of a chunk of the thread's stack (see `ThreadStack::starts_chunk`).
+    pub chunk_start: bool,
     /// Tracing: the line last reported.
     pub last_line: i32,
     /// What a call adds to `pc` when it returns to this frame; set by the call.
@@ -73,37 +75,31 @@ impl Frame {
         unsafe { locals(frame).add((*(*frame).code).nlocalsplus as usize) }
     }
 
-    /// Whether the frame's end is the usual one: on the thread's stack, called by the loop, without namespace and frame
-    /// object.
+    /// [`Frame::oddity`] of the frame of an inlined constructor's `__init__` that is usual otherwise.
+    pub const INIT: u64 = 1 << 16;
+
+    /// Zero where the frame's end is the usual one: on the thread's stack but not first there, called by the loop, without
+    /// namespace and frame object.
     ///
     /// # Safety
     /// `frame` is live.
     #[inline(always)]
-    pub unsafe fn is_usual(frame: *mut Frame) -> bool {
-        // SAFETY: a live frame; `owner` and `entry` are two bytes one behind the other, both zero for such frames.
+    pub unsafe fn oddity(frame: *mut Frame) -> u64 {
+        use std::mem::offset_of;
+        const MARKS: usize = offset_of!(Frame, owner);
+        const { assert!(offset_of!(Frame, entry) == MARKS + 1) };
+        const { assert!(offset_of!(Frame, init_call) == MARKS + 2) };
+        const { assert!(offset_of!(Frame, chunk_start) == MARKS + 3) };
+        const { assert!(Owner::ThreadStack as u8 == 0 && cfg!(target_endian = "little")) };
+        // SAFETY: a live frame; the marks are four bytes one behind the other, all zero for such frames.
         unsafe {
-            const {
-                assert!(
-                    std::mem::offset_of!(Frame, entry) == std::mem::offset_of!(Frame, owner) + 1
-                )
-            };
-            const { assert!(Owner::ThreadStack as u8 == 0) };
-            let marks = (&raw const (*frame).owner as *const u16).read();
-            (*frame).locals.0 | (*frame).frame_object.0 | marks as u64 == 0
+            let marks = (&raw const (*frame).owner as *const u32).read();
+            (*frame).locals.0 | (*frame).frame_object.0 | marks as u64
         }
     }
 
-    /// Whether the frame is that of an inlined constructor's `__init__`.
-    ///
-    /// # Safety
-    /// `frame` is live.
-    #[inline(always)]
-    pub unsafe fn ends_init(frame: *mut Frame) -> bool {
-        // SAFETY: a live frame.
-        unsafe { (*frame).init_call }
-    }
-
-    /// Writes the head of a frame for a call in the loop, as `ops::call::fill_frame`: only what may be looked at.
+    /// Writes the head of a frame for a call in the loop, as `ops::call::fill_frame`: only what may be looked at before the
+    /// loop stores its state.
     ///
     /// # Safety
     /// `new` is fresh frame memory; the function, whose reference moves into the frame, keeps the rest alive.
@@ -114,8 +110,7 @@ impl Frame {
         code: *const CodeObject,
         func: Slot,
         function: &Function,
-        pc: *const u16,
-        sp: *mut Slot,
+        init: bool,
     ) {
         use std::mem::offset_of;
         const MARKS: usize = offset_of!(Frame, owner);
@@ -125,15 +120,14 @@ impl Frame {
         // SAFETY: by contract; the marks are one word: those of a usual frame, and no line.
         unsafe {
             (*new).prev = caller;
-            (*new).pc = pc;
-            (*new).sp = sp;
             (*new).code = code;
             (*new).func = func;
             (*new).globals = function.globals.as_ptr() as *const Header;
             (*new).builtins = function.builtins.as_ptr() as *const Header;
             (*new).locals = Slot::EMPTY;
             (*new).frame_object = Slot::EMPTY;
-            (&raw mut (*new).owner as *mut u64).write(0xffff_ffff_0000_0000);
+            (&raw mut (*new).owner as *mut u64)
+                .write(0xffff_ffff_0000_0000 | if init { Frame::INIT } else { 0 });
         }
     }
 

@@ -23,6 +23,7 @@ pub mod frame;
 pub mod memtrace;
 pub mod monitor;
 mod ops;
+mod quick;
 pub(crate) mod specialize;
 pub mod thread_stack;
 pub mod trace;

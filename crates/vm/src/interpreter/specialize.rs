@@ -647,7 +647,7 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
                 unit,
                 type_version: version,
                 word,
-                new_shape: attrs.shape(),
+                new_word: word,
                 offset,
             },
             None => {
@@ -656,7 +656,7 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
                     unit,
                     type_version: version,
                     word,
-                    new_shape,
+                    new_word: word >> 32 << 32 | new_shape as u64,
                     offset,
                 }
             }

@@ -49,6 +49,30 @@ impl ThreadStack {
         }
     }
 
+    /// As [`ThreadStack::push`] for the loop: so many bytes, if the chunk has them. Null where it has not.
+    #[inline(always)]
+    pub fn push_here(&self, bytes: usize) -> *mut Frame {
+        let top = self.top.get();
+        if (self.limit.get() as usize).wrapping_sub(top as usize) >= bytes {
+            self.top.set(top.wrapping_byte_add(bytes));
+            top as *mut Frame
+        } else {
+            std::ptr::null_mut()
+        }
+    }
+
+    /// Whether the frame, of the current chunk, may be its first: then its end is [`ThreadStack::pop`]'s business.
+    #[inline(always)]
+    pub fn starts_chunk(&self, frame: *mut Frame) -> bool {
+        self.limit.get() as usize - frame as usize >= CHUNK_SLOTS * size_of::<Slot>()
+    }
+
+    /// Gives back the memory of the innermost stack frame, which does not start a chunk.
+    #[inline(always)]
+    pub fn pop_here(&self, frame: *mut Frame) {
+        self.top.set(frame as *mut Slot)
+    }
+
     #[cold]
     #[inline(never)]
     fn push_chunk(&self, need: usize) -> *mut Frame {
@@ -74,8 +98,7 @@ impl ThreadStack {
     pub fn pop(&self, frame: *mut Frame) {
         self.top.set(frame as *mut Slot);
         // The first frame of a chunk other than the first: the chunk goes too.
-        let size = self.limit.get() as usize - frame as usize;
-        if size >= CHUNK_SLOTS * size_of::<Slot>() {
+        if self.starts_chunk(frame) {
             self.pop_chunk(frame)
         }
     }

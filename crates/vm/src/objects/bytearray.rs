@@ -171,6 +171,19 @@ impl Store {
 }
 
 impl ByteArray {
+    /// The byte at an index, which may count from the end.
+    #[inline]
+    pub(crate) fn byte_at(&self, index: i64) -> Option<u8> {
+        self.data.with(|data| {
+            let index = if index < 0 {
+                index + data.len() as i64
+            } else {
+                index
+            };
+            data.get(usize::try_from(index).ok()?).copied()
+        })
+    }
+
     /// Stores a byte; false where index or value is none of those, which the general path tells of.
     #[inline]
     pub(crate) fn set_byte(&self, index: i64, byte: i64) -> bool {
@@ -205,7 +218,7 @@ impl ByteArray {
         })
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.data.with(|data| data.len())
     }
 

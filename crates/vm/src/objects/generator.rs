@@ -177,6 +177,7 @@ pub(crate) unsafe fn from_frame(vm: &Vm, fp: *mut Frame, pc: *const u16) -> PyRe
             owner: Owner::Generator,
             entry: false,
             return_offset: 0,
+            chunk_start: false,
             init_call: false,
             last_line: (*fp).last_line,
         });
@@ -233,6 +234,7 @@ pub(crate) unsafe fn from_call(
             owner: Owner::Generator,
             entry: false,
             return_offset: 0,
+            chunk_start: false,
             init_call: false,
             last_line: -1,
         });

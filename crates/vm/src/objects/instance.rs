@@ -199,9 +199,8 @@ pub fn attrs(header: &Header) -> Option<&Attrs> {
 pub fn init_attrs(header: &Header) {
     if let Some(attrs) = attrs(header) {
         let ty = Type::of_header(header);
-        attrs
-            .inline
-            .set((ty.layout.size.get() - ty.inline_offset.get()) / 8)
+        let inline = (ty.layout.size.get() - ty.inline_offset.get()) / 8;
+        attrs.set_word(attrs.shape(), inline)
     }
 }
 
@@ -232,7 +231,17 @@ impl Attrs {
     /// For the interpreter, which has put the value of the new shape's last name in its place.
     #[inline(always)]
     pub(crate) fn set_shape(&self, shape: u32) {
-        self.shape.set(shape)
+        self.set_word(shape, self.inline.get())
+    }
+
+    /// Writes shape and capacity as the one word that inline caches read soon: a processor waits where it reads a word of which
+    /// a part has just been written.
+    #[inline(always)]
+    fn set_word(&self, shape: u32, inline: u32) {
+        const { assert!(cfg!(target_endian = "little")) };
+        let word = shape as u64 | (inline as u64) << 32;
+        // SAFETY: the two cells are one aligned word, and this reference gives access to both.
+        unsafe { (self as *const Attrs as *mut u64).write(word) }
     }
 
     /// The address of value `index`.
@@ -359,7 +368,7 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
                 }
                 // SAFETY: room was made for the index; the word there is zero.
                 unsafe { *attrs.slot(header, index) = Some(value.clone()) };
-                attrs.shape.set(next);
+                attrs.set_shape(next);
                 Type::of_header(header).learn_inline(index + 1);
                 Ok(true)
             }
@@ -393,7 +402,7 @@ fn remove(vm: &Vm, header: &Header, attrs: &Attrs, shape: u32, index: u32) {
         }
         old
     };
-    attrs.shape.set(next);
+    attrs.set_shape(next);
     drop(old)
 }
 

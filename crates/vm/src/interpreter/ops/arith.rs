@@ -10,14 +10,14 @@ use crate::objects::list::List;
 use crate::objects::slice::Slice;
 use crate::objects::str_::{self, Str};
 use crate::objects::tuple::Tuple;
-use crate::objects::type_::Type;
+use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::{compare, number, object, sequence};
 use crate::vm::{PyResult, Raised};
 use naja_bytecode::opcode::op;
 use naja_heap::{Header, Obj};
 use smallvec::SmallVec;
 
-const SUBSCR: u32 = 26;
+pub(in crate::interpreter) const SUBSCR: u32 = 26;
 
 /// `l op r` for any operands.
 #[inline(always)]
@@ -59,6 +59,23 @@ ops! {
     fn binary_op_again(pc, sp, fp, vm, arg) {
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         let result = operate(vm, arg, &l, &r)?;
+        Ok((pc.add(6), replace_top(fp, sp, 2, result)))
+    }
+
+    fn binary_op_subscr(pc, sp, fp, vm, arg) {
+        // A subscript of which no form is known: a Python `__getitem__` that the class remembers is entered in the same loop.
+        let l = (*sp.sub(2)).view();
+        let ty = vm.type_of(&l);
+        if ty.flag(TypeFlags::HEAPTYPE)
+            && ty.version.get() != 0
+            && let Some(function) = ty.cached_getitem.get()
+            && let Ok(function) = function.downcast_into::<Function>()
+        {
+            (*fp).return_offset = 6;
+            (*fp).sp = sp.sub(2);
+            return super::call::push_exact(vm, fp, function, sp.sub(2), 2);
+        }
+        let result = operate(vm, arg, &l, &(*sp.sub(1)).view())?;
         Ok((pc.add(6), replace_top(fp, sp, 2, result)))
     }
 
@@ -272,6 +289,12 @@ ops! {
         Ok(decided(fp, pc.add(4), sp, 1, result))
     }
 
+    fn to_bool_again(pc, sp, fp, vm, arg) {
+        let v = (*sp.sub(1)).view();
+        let result = object::is_true(vm, &v)?;
+        Ok(decided(fp, pc.add(4), sp, 1, result))
+    }
+
     fn to_bool_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::TO_BOOL);
         let v = (*sp.sub(1)).view();
@@ -279,22 +302,14 @@ ops! {
         Ok(decided(fp, pc.add(4), sp, 1, result))
     }
 
-    fn to_bool_str(pc, sp, fp, vm, arg) {
-        let v = (*sp.sub(1)).view();
-        let result = match v.downcast::<Str>() {
-            Some(text) if vm.type_of(&v).is(&vm.types.str) => text.byte_len() > 0,
-            _ => {
-                missed(pc, op::TO_BOOL);
-                object::is_true(vm, &v)?
-            }
-        };
-        Ok(decided(fp, pc.add(4), sp, 1, result))
-    }
-
     fn compare_op(pc, sp, fp, vm, arg) {
         if counter_due(pc) {
             specialize::compare_op(vm, pc, *sp.sub(2), *sp.sub(1));
         }
+        compare_any(pc, sp, fp, vm, arg)
+    }
+
+    fn compare_op_again(pc, sp, fp, vm, arg) {
         compare_any(pc, sp, fp, vm, arg)
     }
 
@@ -337,6 +352,12 @@ ops! {
         if counter_due(pc) {
             specialize::contains_op(vm, pc, *sp.sub(1));
         }
+        let (needle, haystack) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
+        let found = sequence::contains(vm, &haystack, &needle)?;
+        Ok(decided(fp, pc.add(2), sp, 2, found != (arg != 0)))
+    }
+
+    fn contains_op_again(pc, sp, fp, vm, arg) {
         let (needle, haystack) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         let found = sequence::contains(vm, &haystack, &needle)?;
         Ok(decided(fp, pc.add(2), sp, 2, found != (arg != 0)))

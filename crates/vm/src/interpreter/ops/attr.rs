@@ -1,11 +1,14 @@
 //! Attributes, methods, `super()`.
 
 use super::*;
+use crate::function::descriptor::MethodDescriptor;
+use crate::function::native::NativeFunction;
 use crate::interpreter::attr_cache::{self, kind};
 use crate::interpreter::specialize;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
 use crate::objects::instance;
+use crate::objects::method::Method;
 use crate::objects::module::Module;
 use crate::objects::property::Property;
 use crate::objects::type_::{Type, TypeFlags};
@@ -21,8 +24,8 @@ unsafe fn load_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
         let receiver = *sp.sub(1);
         let owner = receiver.view();
         let wants_method = arg & 1 != 0;
-        // Much asked for, and mostly nothing but the type.
-        if name.as_ptr() == vm.names.__class__.as_ptr() {
+        // Of an unboxed value nothing but the type; otherwise the cache knows it.
+        if !receiver.is_pointer() && name.as_ptr() == vm.names.__class__.as_ptr() {
             let ty = vm.type_of(&owner);
             if object::has_plain_class(vm, ty) {
                 let class = ty.to_ref().into_value();
@@ -200,6 +203,25 @@ ops! {
     fn load_attr_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::LOAD_ATTR);
         load_any(pc, sp, fp, vm, arg)
+    }
+
+    fn load_attr_bind(pc, sp, fp, vm, arg) {
+        // The cache has a descriptor, which stands behind the top of the stack without a reference: the class holds it.
+        let descriptor = (*sp).view();
+        let owner = (*sp.sub(1)).view();
+        let ty = vm.type_of(&descriptor);
+        if ty.is(&vm.types.function) {
+            let method = Method::make(vm, (*descriptor).clone(), (*owner).clone())?;
+            return loaded(pc, sp, fp, arg, method);
+        }
+        if ty.is(&vm.types.method_descriptor)
+            && let Some(method) = descriptor.downcast::<MethodDescriptor>()
+            && (vm.type_of(&owner).is(&method.objclass) || vm.type_of(&owner).extends_directly(&method.objclass))
+        {
+            let bound = NativeFunction::bound(vm, method.def, (*owner).clone())?;
+            return loaded(pc, sp, fp, arg, bound.into_value());
+        }
+        load_bound(pc, sp, fp, vm, arg, (*descriptor).clone())
     }
 
     fn load_attr_again(pc, sp, fp, vm, arg) {

@@ -30,6 +30,7 @@ use naja_heap::{Header, Ref};
 /// Writes the head of a frame whose local variables are in place, for a call from `caller` in the loop.
 #[inline(always)]
 pub(in crate::interpreter) unsafe fn fill_frame(
+    vm: &Vm,
     new: Fp,
     caller: Fp,
     code: *const CodeObject,
@@ -52,6 +53,7 @@ pub(in crate::interpreter) unsafe fn fill_frame(
             entry: false,
             return_offset: 0,
             init_call: false,
+            chunk_start: vm.stack.starts_chunk(new),
             last_line: -1,
         })
     }
@@ -156,7 +158,7 @@ pub(in crate::interpreter) unsafe fn push_frame(
         }
         let payload: *const Function = &*function;
         let func = Slot::new(function.into_value());
-        fill_frame(new, caller, code, func, &*payload);
+        fill_frame(vm, new, caller, code, func, &*payload);
         if (*code).flags & flags::OPTIMIZED == 0 {
             // A module's or class's code called as a function: its names are global ones.
             (*new).locals = Slot::new((*payload).globals.to_value());
@@ -221,6 +223,7 @@ unsafe fn push_unpacked(
         }
         let payload: *const Function = &*function;
         fill_frame(
+            vm,
             new,
             caller,
             code,

@@ -65,6 +65,18 @@ pub(super) unsafe fn release_last(slot: Slot, pc: Pc, sp: Sp, fp: Fp) {
     }
 }
 
+/// Releases two operands that are off the stack already; `pc` is behind the instruction.
+#[inline(never)]
+pub(super) unsafe fn release_pair(first: Slot, second: Slot, pc: Pc, sp: Sp, fp: Fp) {
+    // SAFETY: as for `release_last`.
+    unsafe {
+        (*fp).pc = pc.sub(1);
+        (*fp).sp = sp;
+        first.release();
+        second.release();
+    }
+}
+
 /// The stack with the top `n` slots replaced by `result`; the old ones are released afterwards, from the top down.
 #[inline(always)]
 pub(super) unsafe fn replace_top(fp: Fp, sp: Sp, n: usize, result: Value) -> Sp {

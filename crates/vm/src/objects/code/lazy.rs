@@ -104,6 +104,7 @@ impl Reader<'_> {
             kwonlyargcount,
             exact_args: super::exact_args(argcount, kwonlyargcount, flags),
             stacksize,
+            frame_bytes: super::frame_bytes(nlocalsplus, stacksize),
             flags,
             nlocalsplus,
             nlocals,

@@ -10,11 +10,13 @@ mod lazy;
 pub mod lines;
 
 use crate::function::Args;
+use crate::interpreter::frame::HEAD_SLOTS;
 use crate::objects::bytes::Bytes;
 use crate::objects::str_::Str;
 use crate::vm::{PyResult, Vm};
 use naja_bytecode::code::{Code, Const, flags, kind};
 use naja_bytecode::opcode::{self, op};
+use naja_heap::slot::Slot;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
 use std::cell::{Cell, UnsafeCell};
@@ -29,8 +31,8 @@ pub struct StoreCache {
     pub type_version: u32,
     /// The attribute word (shape, inline capacity) before.
     pub word: u64,
-    /// The shape afterwards: the same, or one attribute longer.
-    pub new_shape: u32,
+    /// The word afterwards: of the same shape, or of one an attribute longer.
+    pub new_word: u64,
     /// Bytes from the header to the value.
     pub offset: u32,
 }
@@ -97,6 +99,8 @@ pub struct CodeObject {
     pub kwonlyargcount: u32,
     /// `argcount` where calls with just so many positional arguments need no argument processing, else `u32::MAX`.
     pub(crate) exact_args: u32,
+    /// Bytes of a frame of this code, its head included.
+    pub(crate) frame_bytes: u32,
     pub stacksize: u32,
     pub flags: u32,
     /// Slots of locals, cells and free variables together.
@@ -175,6 +179,7 @@ impl CodeObject {
             posonlyargcount: 0,
             kwonlyargcount: 0,
             exact_args: u32::MAX,
+            frame_bytes: 0,
             stacksize: 0,
             flags: 0,
             nlocalsplus: 0,
@@ -279,7 +284,7 @@ impl CodeObject {
     #[inline(always)]
     pub fn frame_slots(&self) -> usize {
         // One more: LOAD_GLOBAL and LOAD_ATTR write behind the top before they know whether that counts.
-        (self.nlocalsplus + self.stacksize) as usize + 1
+        frame_slots(self.nlocalsplus, self.stacksize)
     }
 
     #[inline(always)]
@@ -452,6 +457,16 @@ impl CodeObject {
     }
 }
 
+fn frame_slots(nlocalsplus: u32, stacksize: u32) -> usize {
+    (nlocalsplus + stacksize) as usize + 1
+}
+
+/// The value of `CodeObject::frame_bytes`.
+fn frame_bytes(nlocalsplus: u32, stacksize: u32) -> u32 {
+    let slots = HEAD_SLOTS + frame_slots(nlocalsplus, stacksize);
+    (slots * size_of::<Slot>()) as u32
+}
+
 /// The value of `CodeObject::exact_args`.
 fn exact_args(argcount: u32, kwonlyargcount: u32, code_flags: u32) -> u32 {
     const KINDS: u32 = flags::VARARGS | flags::VARKEYWORDS | flags::OPTIMIZED;
@@ -482,8 +497,14 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         linetable: Table::Object(parts.linetable),
         exceptiontable: Table::Object(parts.exceptiontable),
     };
+    let stacksize = if sound {
+        parts.stacksize
+    } else {
+        parts.stacksize.clamp(1, 1 << 16)
+    };
     let code = vm.new_object(CodeObject {
         nlocalsplus: kinds.len() as u32,
+        frame_bytes: frame_bytes(kinds.len() as u32, stacksize),
         nlocals: count(kind::LOCAL),
         ncellvars: count(kind::CELL),
         nfreevars: count(kind::FREE),
@@ -491,11 +512,7 @@ fn make(vm: &Vm, parts: CodeParts, sound: bool) -> PyResult<Ref<CodeObject>> {
         posonlyargcount: parts.posonlyargcount,
         kwonlyargcount: parts.kwonlyargcount,
         exact_args: exact_args(parts.argcount, parts.kwonlyargcount, parts.flags),
-        stacksize: if sound {
-            parts.stacksize
-        } else {
-            parts.stacksize.clamp(1, 1 << 16)
-        },
+        stacksize,
         flags: parts.flags,
         firstlineno: parts.firstlineno,
         first_traceable: if sound {

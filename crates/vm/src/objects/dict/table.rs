@@ -35,6 +35,14 @@ pub enum Place {
     Ask,
 }
 
+/// What [`Table::quick_find`] found.
+pub enum Quick {
+    At(usize),
+    Absent,
+    /// The key is neither a small int nor an exact string, or one that is stored must be asked.
+    Unknown,
+}
+
 #[derive(Default)]
 pub struct Table {
     /// The index of a table of 8 places, which needs no memory of its own.
@@ -252,6 +260,45 @@ impl Table {
             0 => self.locate_by(key, hash, vm, |at| narrow::<1>(index, at)),
             1 => self.locate_by(key, hash, vm, |at| narrow::<2>(index, at)),
             _ => self.locate_by(key, hash, vm, |at| narrow::<4>(index, at)),
+        }
+    }
+
+    /// A small int or an exact string, without asking anything.
+    #[inline(always)]
+    pub fn quick_find(&self, key: &Value, vm: &Vm) -> Quick {
+        let hash = match key.as_small_int() {
+            Some(n) => crate::protocols::hash::hash_int(n),
+            None => match super::exact_str(vm, key) {
+                Some(text) => text.hash(vm),
+                None => return Quick::Unknown,
+            },
+        };
+        if self.bits == 0 {
+            return Quick::Absent;
+        }
+        // Mostly the first place decides.
+        let found = self.place(hash as usize & self.mask());
+        if found == EMPTY {
+            return Quick::Absent;
+        }
+        let at = (found as usize).wrapping_sub(2);
+        if let Some(entry) = self.entries.get(at)
+            && entry
+                .key
+                .as_ref()
+                .is_some_and(|candidate| candidate.is(key))
+        {
+            return Quick::At(at);
+        }
+        self.quick_find_on(key, hash, vm)
+    }
+
+    #[inline(never)]
+    fn quick_find_on(&self, key: &Value, hash: i64, vm: &Vm) -> Quick {
+        match self.locate(key, hash, vm) {
+            Place::At(at) => Quick::At(at),
+            Place::Free(_) => Quick::Absent,
+            Place::Ask => Quick::Unknown,
         }
     }
 
