@@ -263,10 +263,7 @@ pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64,
         if slot.is_empty() {
             return NOTHING;
         }
-        (
-            Slot::new(slot.to_value()).0,
-            (kind == kind::METHOD) as u32,
-        )
+        (Slot::new(slot.to_value()).0, (kind == kind::METHOD) as u32)
     }
 }
 
