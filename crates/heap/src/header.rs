@@ -143,6 +143,15 @@ impl Header {
         }
     }
 
+    /// As so many calls of `incref`.
+    pub fn incref_by(&self, times: usize) {
+        let n = self.refcount.get();
+        if (n as i32) >= 0 {
+            let sum = (n as usize).saturating_add(times);
+            self.refcount.set(sum.min(Self::IMMORTAL as usize) as u32);
+        }
+    }
+
     /// Stops at a freed object, and at a count of zero where the object waits for nothing.
     #[cfg(naja_paranoid)]
     fn check(&self) {
@@ -230,6 +239,13 @@ impl Header {
     #[inline(always)]
     pub fn has_payload<T: Payload>(&self) -> bool {
         let info = self.layout().payload;
-        std::ptr::eq(info, T::INFO) || info.extends(T::INFO)
+        if std::ptr::eq(info, T::INFO) {
+            return true;
+        }
+        // Few extend another one, and those mostly the one that is asked for.
+        match info.base {
+            None => false,
+            Some(base) => std::ptr::eq(base, T::INFO) || base.extends(T::INFO),
+        }
     }
 }

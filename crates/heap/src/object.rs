@@ -189,7 +189,8 @@ impl PayloadInfo {
     }
 
     /// Whether `other` is among the payloads that this one extends.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     pub fn extends(&self, other: &'static PayloadInfo) -> bool {
         let mut info = self.base;
         while let Some(base) = info {

@@ -252,6 +252,62 @@ impl Value {
     }
 }
 
+/// Appends copies of values.
+#[inline]
+pub fn append_copies(to: &mut Vec<Value>, from: &[Value]) {
+    append_repeated(to, from, 1)
+}
+
+/// Copies of values.
+#[inline]
+pub fn copies(from: &[Value]) -> Vec<Value> {
+    let mut to = Vec::with_capacity(from.len());
+    append_repeated(&mut to, from, 1);
+    to
+}
+
+/// Appends copies of values `times` times.
+#[inline]
+pub fn append_repeated(to: &mut Vec<Value>, from: &[Value], times: usize) {
+    let (count, len) = (from.len(), to.len());
+    to.reserve(count.saturating_mul(times));
+    // SAFETY: there is room; the words are copied, and each object's count is raised for its copies.
+    unsafe {
+        let mut at = to.as_mut_ptr().add(len);
+        if let ([one], false) = (from, from.first().is_some_and(Value::is_object)) {
+            std::slice::from_raw_parts_mut(at as *mut u64, times).fill(one.bits());
+        } else {
+            for _ in 0..times {
+                std::ptr::copy_nonoverlapping(from.as_ptr(), at, count);
+                at = at.add(count);
+            }
+            count_up(from, times);
+        }
+        to.set_len(len + count * times);
+    }
+}
+
+/// Raises the counts of all objects among values.
+#[inline(always)]
+fn count_up(values: &[Value], times: usize) {
+    let one = |value: &Value| {
+        if let Some(header) = value.header() {
+            match times {
+                1 => header.incref(),
+                _ => header.incref_by(times),
+            }
+        }
+    };
+    let mut chunks = values.chunks_exact(4);
+    for chunk in &mut chunks {
+        one(&chunk[0]);
+        one(&chunk[1]);
+        one(&chunk[2]);
+        one(&chunk[3]);
+    }
+    chunks.remainder().iter().for_each(one);
+}
+
 impl Clone for Value {
     #[inline(always)]
     fn clone(&self) -> Value {

@@ -259,7 +259,7 @@ pub fn wrapper(
         _ => quote! { ::naja_vm::IntoPyResult::into_py_result(#path(#(#call),*), vm) },
     };
     Ok(quote_spanned! { span=>
-        #[allow(non_snake_case, unused_variables, clippy::needless_borrow)]
+        #[allow(non_snake_case, unused_variables, clippy::needless_borrow, clippy::get_first)]
         #head {
             static SIG: ::naja_vm::function::Signature = #table;
             #receive
@@ -308,6 +308,16 @@ fn bind(params: &[Param], constructor: bool) -> TokenStream {
             let (first, second) = SIG.bind_two(vm, &rest)?;
             let bound = [Some(first), Some(second)];
         },
+        1..=4 => {
+            let places = 0..n;
+            quote! {
+                let mut bound: [Option<&::naja_vm::Value>; #n] = [#(rest.args.get(#places)),*];
+                if !SIG.fits(&rest) {
+                    bound = [None; #n];
+                    SIG.bind(vm, &rest, &mut bound)?;
+                }
+            }
+        }
         _ => quote! {
             let mut bound: [Option<&::naja_vm::Value>; #n] = [None; #n];
             SIG.bind(vm, &rest, &mut bound)?;

@@ -31,25 +31,18 @@ fn state_of(vm: &Vm, value: &Value) -> PyResult {
 
 /// Whether the class has `dict`'s own `get` and item assignment.
 fn is_plain_mapping(vm: &Vm, ty: &Type) -> bool {
-    let get = &vm.names.get;
-    let same_get = match (ty.lookup(vm, get), vm.types.dict.lookup(vm, get)) {
-        (Some(a), Some(b)) => a.is(&b),
-        _ => false,
-    };
-    let (own, dict) = (
-        ty.slots.set_subscript.get(),
-        vm.types.dict.slots.set_subscript.get(),
-    );
-    same_get
-        && match (own, dict) {
-            (Some(a), Some(b)) => std::ptr::fn_addr_eq(a, b),
+    [&vm.names.get, &vm.names.__setitem__].into_iter().all(|name| {
+        match (ty.lookup(vm, name), vm.types.dict.lookup(vm, name)) {
+            (Some(own), Some(plain)) => own.is(&plain),
             _ => false,
         }
+    })
 }
 
-fn count_in_dict(vm: &Vm, dict: &Ref<Dict>, items: &Value) -> PyResult<()> {
+fn count_in_dict(vm: &Vm, dict: &Ref<Dict>, iterable: &Value) -> PyResult<()> {
     let one = Value::small_int(1);
-    while let Some(key) = iterator::next(vm, items)? {
+    let mut items = iterator::Items::of(vm, iterable)?;
+    while let Some(key) = items.next(vm)? {
         let hash = hash::key_hash(vm, &key)?;
         if !dict.count_up(vm, &key, hash)? {
             let count = match dict.get_hashed(vm, &key, hash)? {
@@ -81,12 +74,12 @@ pub mod module {
     /// Count elements in the iterable, updating the mapping
     #[pyfunction(sig = "(mapping, iterable, /)")]
     fn _count_elements(vm: &Vm, mapping: &Value, iterable: &Value) -> PyResult<()> {
-        let items = iterator::iter(vm, iterable)?;
         if let Some(dict) = mapping.downcast::<Dict>()
             && is_plain_mapping(vm, vm.type_of(mapping))
         {
-            return count_in_dict(vm, dict, &items);
+            return count_in_dict(vm, dict, iterable);
         }
+        let items = iterator::iter(vm, iterable)?;
         let get = attributes::get(vm, mapping, &vm.names.get)?;
         while let Some(key) = iterator::next(vm, &items)? {
             let old = vm.call(&get, &[key.clone(), Value::small_int(0)])?;

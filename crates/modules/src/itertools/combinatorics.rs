@@ -31,11 +31,13 @@ fn length(vm: &Vm, r: isize) -> PyResult<usize> {
     usize::try_from(r).map_err(|_| vm.value_error("r must be non-negative"))
 }
 
+/// The last result, to be used again where nobody else has it.
+type Last = MutCell<Option<Ref<Tuple>>>;
+
 /// The items of the pool at these places, as a tuple.
-fn picked(vm: &Vm, pool: &[Value], indices: &[usize]) -> PyResult<Option<Value>> {
-    Ok(Some(
-        Tuple::from_iter(vm, indices.len(), |i| pool[indices[i]].clone())?.into_value(),
-    ))
+#[inline]
+fn picked(vm: &Vm, last: &Last, pool: &[Value], indices: &[usize]) -> PyResult<Option<Value>> {
+    Tuple::recycled(vm, last, indices.len(), |i| pool[indices[i]].clone()).map(Some)
 }
 
 macro_rules! iterator_class {
@@ -45,14 +47,18 @@ macro_rules! iterator_class {
         pub struct $ty {
             pool: Vec<Value>,
             position: MutCell<Position>,
+            last: Last,
             done: Cell<bool>,
         }
 
         impl Traverse for $ty {
             fn traverse(&self, v: &mut Visitor) {
-                self.pool.iter().for_each(|x| v.value(x))
+                self.pool.iter().for_each(|x| v.value(x));
+                self.last.with(|t| t.iter().for_each(|t| v.reference(t)));
             }
-            fn clear(&self) {}
+            fn clear(&self) {
+                drop(self.last.take())
+            }
         }
 
         impl $ty {
@@ -66,6 +72,7 @@ macro_rules! iterator_class {
                 let new = $ty {
                     pool,
                     position: MutCell::new(position),
+                    last: MutCell::new(None),
                     done: Cell::new(done),
                 };
                 Ok(vm.new_object_of(cls, new)?.into_value())
@@ -113,7 +120,7 @@ iterator_class!(
 
 impl Combinations {
     fn pick(&self, vm: &Vm, position: &Position) -> PyResult<Option<Value>> {
-        picked(vm, &self.pool, &position.indices)
+        picked(vm, &self.last, &self.pool, &position.indices)
     }
 }
 
@@ -168,7 +175,7 @@ iterator_class!(
 
 impl CombinationsWithReplacement {
     fn pick(&self, vm: &Vm, position: &Position) -> PyResult<Option<Value>> {
-        picked(vm, &self.pool, &position.indices)
+        picked(vm, &self.last, &self.pool, &position.indices)
     }
 }
 
@@ -220,7 +227,7 @@ iterator_class!(
 
 impl Permutations {
     fn pick(&self, vm: &Vm, position: &Position) -> PyResult<Option<Value>> {
-        picked(vm, &self.pool, &position.indices[..position.cycles.len()])
+        picked(vm, &self.last, &self.pool, &position.indices[..position.cycles.len()])
     }
 }
 
@@ -292,14 +299,18 @@ pub struct Product {
     pools: Vec<Vec<Value>>,
     /// How often the pools are gone through, side by side.
     position: MutCell<Position>,
+    last: Last,
     done: Cell<bool>,
 }
 
 impl Traverse for Product {
     fn traverse(&self, v: &mut Visitor) {
-        self.pools.iter().flatten().for_each(|x| v.value(x))
+        self.pools.iter().flatten().for_each(|x| v.value(x));
+        self.last.with(|t| t.iter().for_each(|t| v.reference(t)));
     }
-    fn clear(&self) {}
+    fn clear(&self) {
+        drop(self.last.take())
+    }
 }
 
 #[pymethods]
@@ -338,6 +349,7 @@ impl Product {
                 indices: vec![0; total],
                 ..Position::default()
             }),
+            last: MutCell::new(None),
         };
         Ok(vm.new_object_of(cls, product)?.into_value())
     }
@@ -358,10 +370,10 @@ impl Product {
                 position.started = true;
                 return true;
             }
-            for i in (0..position.indices.len()).rev() {
-                let index = &mut position.indices[i];
+            let mut own = pools.iter().rev().cycle();
+            for index in position.indices.iter_mut().rev() {
                 *index += 1;
-                if *index < pools[i % pools.len()].len() {
+                if own.next().is_some_and(|pool| *index < pool.len()) {
                     return true;
                 }
                 *index = 0;
@@ -374,10 +386,12 @@ impl Product {
         }
         self.position.with(|position| {
             let indices = &position.indices;
-            let row = Tuple::from_iter(vm, indices.len(), |i| {
-                pools[i % pools.len()][indices[i]].clone()
-            });
-            Ok(Some(row?.into_value()))
+            let mut own = pools.iter().cycle();
+            let item = |i: usize| match own.next() {
+                Some(pool) => pool[indices[i]].clone(),
+                None => Value::NONE,
+            };
+            Tuple::recycled(vm, &self.last, indices.len(), item).map(Some)
         })
     }
 

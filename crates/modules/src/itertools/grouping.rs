@@ -7,6 +7,7 @@ use super::itself;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::protocols::{compare, iterator};
+use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
 use naja_vm::{PyResult, Traverse, Visitor, Vm};
 use std::cell::Cell;
@@ -136,7 +137,7 @@ impl GroupBy {
         };
         zelf.target.set(Some(key.clone()));
         let group = GroupBy::group(zelf, vm, key.clone())?;
-        Ok(Some(vm.new_tuple(vec![key, group])?.into_value()))
+        Tuple::pair(vm, key, group).map(Some)
     }
 }
 

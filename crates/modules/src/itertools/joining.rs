@@ -4,8 +4,10 @@ use super::itself;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::protocols::{iterator, number};
+use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Traverse, Visitor, Vm};
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// Return a chain object whose .__next__() method returns elements from the
@@ -62,6 +64,13 @@ impl Chain {
     #[pyslot]
     fn iternext(&self, vm: &Vm) -> PyResult<Option<Value>> {
         loop {
+            // Iterators that run no Python need no reference of their own.
+            let quick = self
+                .active
+                .with(|active| active.as_ref().and_then(iterator::quick_next));
+            if quick.is_some() {
+                return Ok(quick);
+            }
             if let Some(active) = self.active.get() {
                 if let Some(item) = iterator::next(vm, &active)? {
                     return Ok(Some(item));
@@ -117,15 +126,19 @@ pub struct ZipLongest {
     sources: MutCell<Vec<Option<Value>>>,
     active: Cell<usize>,
     fill: Value,
+    /// The last row, to be used again.
+    last: MutCell<Option<Ref<Tuple>>>,
 }
 
 impl Traverse for ZipLongest {
     fn traverse(&self, v: &mut Visitor) {
         self.sources.with(|s| s.iter().for_each(|x| v.opt(x)));
         v.value(&self.fill);
+        self.last.with(|t| t.iter().for_each(|t| v.reference(t)));
     }
     fn clear(&self) {
         self.active.set(0);
+        drop(self.last.take());
         drop(self.sources.take());
     }
 }
@@ -150,6 +163,7 @@ impl ZipLongest {
             active: Cell::new(sources.len()),
             sources: MutCell::new(sources),
             fill,
+            last: MutCell::new(None),
         };
         Ok(vm.new_object_of(cls, zip)?.into_value())
     }
@@ -165,7 +179,7 @@ impl ZipLongest {
         if len == 0 || self.active.get() == 0 {
             return Ok(None);
         }
-        let mut row = Vec::with_capacity(len);
+        let mut row: SmallVec<[Value; 12]> = SmallVec::with_capacity(len);
         for i in 0..len {
             let source = self.sources.with(|s| s.get(i).cloned().flatten());
             let Some(source) = source else {
@@ -190,7 +204,9 @@ impl ZipLongest {
                 }
             }
         }
-        Ok(Some(vm.new_tuple(row)?.into_value()))
+        let mut row = row.into_iter();
+        let item = |_| row.next().unwrap_or(Value::NONE);
+        Tuple::recycled(vm, &self.last, len, item).map(Some)
     }
 }
 

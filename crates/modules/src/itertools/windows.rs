@@ -4,8 +4,10 @@ use super::itself;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::protocols::{iterator, number};
+use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Traverse, Visitor, Vm};
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// islice(iterable, stop) --> islice object
@@ -157,16 +159,20 @@ impl ISlice {
 pub struct Pairwise {
     source: MutCell<Option<Value>>,
     old: MutCell<Option<Value>>,
+    /// The last pair, to be used again.
+    last: MutCell<Option<Ref<Tuple>>>,
 }
 
 impl Traverse for Pairwise {
     fn traverse(&self, v: &mut Visitor) {
         self.source.with(|s| v.opt(s));
         self.old.with(|o| v.opt(o));
+        self.last.with(|t| t.iter().for_each(|t| v.reference(t)));
     }
     fn clear(&self) {
         drop(self.source.take());
         drop(self.old.take());
+        drop(self.last.take());
     }
 }
 
@@ -177,6 +183,7 @@ impl Pairwise {
         let pairwise = Pairwise {
             source: MutCell::new(Some(iterator::iter(vm, iterable)?)),
             old: MutCell::new(None),
+            last: MutCell::new(None),
         };
         Ok(vm.new_object_of(cls, pairwise)?.into_value())
     }
@@ -217,7 +224,7 @@ impl Pairwise {
             return Ok(None);
         };
         self.old.set(Some(new.clone()));
-        Ok(Some(vm.new_tuple(vec![old, new])?.into_value()))
+        Tuple::recycled_pair(vm, &self.last, old, new).map(Some)
     }
 }
 
@@ -285,7 +292,7 @@ impl Batched {
         let Some(source) = self.source.get() else {
             return Ok(None);
         };
-        let mut batch = Vec::with_capacity(self.size.min(64));
+        let mut batch: SmallVec<[Value; 16]> = SmallVec::new();
         while batch.len() < self.size {
             match iterator::next(vm, &source) {
                 Ok(Some(item)) => batch.push(item),
@@ -306,6 +313,8 @@ impl Batched {
                 return Err(vm.value_error("batched(): incomplete batch"));
             }
         }
-        Ok(Some(vm.new_tuple(batch)?.into_value()))
+        let (len, mut batch) = (batch.len(), batch.into_iter());
+        let batch = Tuple::from_iter(vm, len, |_| batch.next().unwrap_or(Value::NONE))?;
+        Ok(Some(batch.into_value()))
     }
 }

@@ -102,46 +102,63 @@ fn extreme(vm: &Vm, args: Args, name: &str, op: CompareOp) -> PyResult {
         }
     }
     let given = args.positional();
-    let mut best: Option<(Value, Value)> = None; // item, what is compared
-    let mut consider = |item: Value| -> PyResult<()> {
-        let value = match key {
-            Some(key) => vm.call(key, std::slice::from_ref(&item))?,
-            None => item.clone(),
-        };
-        let better = match &best {
-            None => true,
-            Some((_, old)) => match compare::quick_order(vm, &value, old) {
-                Some(order) => op.holds(order),
-                None => {
-                    let result = compare::rich_compare(vm, &value, old, op)?;
-                    object::is_true(vm, &result)?
-                }
-            },
-        };
-        if better {
-            best = Some((item, value));
-        }
-        Ok(())
-    };
-    match given {
+    let best = match given {
         [] => return Err(vm.type_error(format!("{name} expected at least 1 argument, got 0"))),
-        [iterable] => iterator::for_each(vm, iterable, &mut consider)?,
+        [iterable] => {
+            let mut items = iterator::Items::of(vm, iterable)?;
+            best_of(vm, || items.next(vm), key, op)?
+        }
         many => {
             if default.is_some() {
                 return Err(vm.type_error(format!(
                     "Cannot specify a default for {name}() with multiple positional arguments"
                 )));
             }
-            for item in many {
-                consider(item.clone())?;
-            }
+            let mut items = many.iter();
+            best_of(vm, || Ok(items.next().cloned()), key, op)?
         }
-    }
+    };
     match (best, default) {
-        (Some((item, _)), _) => Ok(item),
+        (Some(item), _) => Ok(item),
         (None, Some(default)) => Ok(default.clone()),
         (None, None) => Err(vm.value_error(format!("{name}() iterable argument is empty"))),
     }
+}
+
+/// The first item that no other one is `op` to, by `key(item)` if there is a key function.
+#[inline(always)]
+fn best_of(
+    vm: &Vm,
+    mut next: impl FnMut() -> PyResult<Option<Value>>,
+    key: Option<&Value>,
+    op: CompareOp,
+) -> PyResult<Option<Value>> {
+    let better = |new: &Value, old: &Value| match compare::quick_order(vm, new, old) {
+        Some(order) => Ok(op.holds(order)),
+        None => {
+            let result = compare::rich_compare(vm, new, old, op)?;
+            object::is_true(vm, &result)
+        }
+    };
+    let Some(mut best) = next()? else {
+        return Ok(None);
+    };
+    let Some(key) = key else {
+        while let Some(item) = next()? {
+            if better(&item, &best)? {
+                best = item
+            }
+        }
+        return Ok(Some(best));
+    };
+    let mut most = vm.call(key, std::slice::from_ref(&best))?;
+    while let Some(item) = next()? {
+        let value = vm.call(key, std::slice::from_ref(&item))?;
+        if better(&value, &most)? {
+            (best, most) = (item, value)
+        }
+    }
+    Ok(Some(best))
 }
 
 /// An int in base 2, 8 or 16 with its prefix.
@@ -852,12 +869,26 @@ pub mod module {
             let got = args.positional().len();
             return Err(vm.type_error(format!("sorted expected 1 argument, got {got}")));
         };
-        let list = vm
-            .new_list(crate::protocols::sequence::collect(vm, iterable)?)?
-            .into_value();
-        let sort = attributes::get(vm, &list, &vm.names.sort)?;
-        vm.call_args(&sort, args.rest())?;
-        Ok(list)
+        let (mut key, mut reverse, mut known) = (None, None, true);
+        for (keyword, value) in args.keywords() {
+            match keyword.as_bytes() {
+                b"key" => key = Some(value).filter(|key| !key.is_none()),
+                b"reverse" => reverse = Some(value),
+                _ => known = false,
+            }
+        }
+        let items = crate::protocols::sequence::collect(vm, iterable)?;
+        if !known {
+            // The method has the message.
+            let list = vm.new_list(items)?.into_value();
+            let sort = attributes::get(vm, &list, &vm.names.sort)?;
+            vm.call_args(&sort, args.rest())?;
+            return Ok(list);
+        }
+        let reverse = reverse.map_or(Ok(false), |reverse| object::is_true(vm, reverse))?;
+        let (items, result) = crate::objects::list::sort(vm, items, key, reverse);
+        result?;
+        Ok(vm.new_list(items)?.into_value())
     }
 
     /// Return the sum of a 'start' value (default: 0) plus an iterable of numbers

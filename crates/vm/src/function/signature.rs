@@ -195,6 +195,16 @@ impl Signature {
         }
     }
 
+    /// Whether the arguments are those of the first parameters, one after the other, and no more are required.
+    #[inline(always)]
+    pub fn fits(&self, args: &Args) -> bool {
+        let n = args.args.len();
+        args.kwnames.is_none()
+            && self.min_keywords == 0
+            && n >= self.min_positional
+            && n <= self.max_positional
+    }
+
     /// Finds the argument of each parameter. `bound` has one place, empty, for each (those of `*args` and `**kwargs` stay
     /// empty).
     #[inline]
@@ -204,13 +214,7 @@ impl Signature {
         args: &Args<'a>,
         bound: &mut [Option<&'a Value>],
     ) -> PyResult<()> {
-        let n = args.args.len();
-        if args.kwnames.is_none()
-            && self.min_keywords == 0
-            && n >= self.min_positional
-            && n <= self.max_positional
-            && n <= bound.len()
-        {
+        if self.fits(args) && args.args.len() <= bound.len() {
             for (place, value) in bound.iter_mut().zip(args.args) {
                 *place = Some(value);
             }

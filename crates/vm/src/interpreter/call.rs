@@ -9,6 +9,7 @@ use super::frame::Frame;
 use super::ops::call::push_frame;
 use super::ops::{Fp, Sp};
 use crate::function::Args;
+use crate::function::native::NativeFunction;
 use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
 use crate::objects::function::Function;
@@ -296,6 +297,12 @@ pub(crate) fn call_native(vm: &Vm, callable: &Value, args: Args) -> PyResult {
         return call_function(vm, function, args);
     }
     vm.check_stack()?;
+    // A built-in function, the commonest thing beside that.
+    if let Some(native) = callable.downcast::<NativeFunction>()
+        && !native.bound
+    {
+        return (native.call)(vm, args);
+    }
     match ty.slots.call.get() {
         Some(call) => call(vm, callable, args),
         None => Err(vm.type_error(format!("'{}' object is not callable", ty.full_name()))),

@@ -64,11 +64,23 @@ impl Map {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-        if let [it] = &*zelf.iterators {
-            return match iterator::next(vm, it)? {
-                Some(value) => vm.call(&zelf.function, &[value]).map(Some),
-                None => Ok(None),
-            };
+        match &*zelf.iterators {
+            [it] => {
+                return match iterator::next(vm, it)? {
+                    Some(value) => vm.call(&zelf.function, &[value]).map(Some),
+                    None => Ok(None),
+                };
+            }
+            [first, second] if !zelf.strict.get() => {
+                let Some(a) = iterator::next(vm, first)? else {
+                    return Ok(None);
+                };
+                let Some(b) = iterator::next(vm, second)? else {
+                    return Ok(None);
+                };
+                return vm.call(&zelf.function, &[a, b]).map(Some);
+            }
+            _ => {}
         }
         match next_row(vm, &zelf.iterators, zelf.strict.get(), "map")? {
             Some(row) => vm.call(&zelf.function, &row).map(Some),

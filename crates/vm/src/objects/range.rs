@@ -241,15 +241,7 @@ impl Range {
 
     #[pyslot]
     fn iter(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-        if let (Some(start), Some(step), Some(n)) = (
-            zelf.start.as_small_int(),
-            zelf.step.as_small_int(),
-            bigint::to_small(&zelf.len),
-        ) && step
-            .checked_mul(n)
-            .and_then(|way| way.checked_add(start))
-            .is_some_and(|last| Value::try_int(last).is_some())
-        {
+        if let Some((start, step, n)) = zelf.small() {
             let iterator = RangeIterator {
                 next: Cell::new(start),
                 step,
@@ -348,7 +340,15 @@ impl Range {
 
     /// Return a reverse iterator.
     #[pymethod]
-    fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+    pub(crate) fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+        if let Some((start, step, n)) = zelf.small() {
+            let iterator = RangeIterator {
+                next: Cell::new(start.wrapping_add((n - 1).wrapping_mul(step))),
+                step: step.wrapping_neg(),
+                left: Cell::new(n),
+            };
+            return Ok(vm.new_object(iterator)?.into_value());
+        }
         let (start, step) = (big(vm, &zelf.start)?, big(vm, &zelf.step)?);
         let last = &start + (&zelf.len - IBig::ONE) * &step;
         Range::iterate(vm, last, -step, zelf.len.clone())
@@ -422,6 +422,32 @@ impl Range {
     }
 }
 
+impl Range {
+    /// Start, step and length, where all numbers up to the end fit words.
+    #[inline]
+    fn small(&self) -> Option<(i64, i64, i64)> {
+        let (start, step) = (self.start.as_small_int()?, self.step.as_small_int()?);
+        let n = bigint::to_small(&self.len)?;
+        let last = step.checked_mul(n)?.checked_add(start)?;
+        Value::try_int(last)?;
+        Some((start, step, n))
+    }
+}
+
+impl RangeIterator {
+    #[inline(always)]
+    pub(crate) fn next_item(&self) -> Option<Value> {
+        let left = self.left.get();
+        if left <= 0 {
+            return None;
+        }
+        let value = self.next.get();
+        self.left.set(left - 1);
+        self.next.set(value.wrapping_add(self.step));
+        Value::try_int(value)
+    }
+}
+
 #[pymethods]
 impl RangeIterator {
     #[pyslot]
@@ -431,14 +457,7 @@ impl RangeIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
-        let left = zelf.left.get();
-        if left <= 0 {
-            return Ok(None);
-        }
-        let value = zelf.next.get();
-        zelf.left.set(left - 1);
-        zelf.next.set(value.wrapping_add(zelf.step));
-        Ok(Value::try_int(value))
+        Ok(zelf.next_item())
     }
 
     /// Private method returning an estimate of len(list(it)).

@@ -2,6 +2,7 @@
 
 use crate::function::Args;
 use crate::objects::list::List;
+use crate::objects::range::Range;
 use crate::objects::type_::Type;
 use crate::protocols::{object, sequence};
 use crate::vm::{PyResult, Raised, Vm};
@@ -50,7 +51,18 @@ impl Reversed {
                 args.args.len()
             )));
         };
-        let method = vm.type_of(object).lookup(vm, &vm.names.__reversed__);
+        let ty = vm.type_of(object);
+        if ty.is(&vm.types.list)
+            && let Some(list) = object.downcast::<List>()
+        {
+            return List::__reversed__(list, vm);
+        }
+        if ty.is(&vm.types.range)
+            && let Some(range) = object.downcast::<Range>()
+        {
+            return Range::__reversed__(range, vm);
+        }
+        let method = ty.lookup(vm, &vm.names.__reversed__);
         if method.as_ref().is_some_and(Value::is_none) {
             return Err(vm.type_error(format!(
                 "'{}' object is not reversible",

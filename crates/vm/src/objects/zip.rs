@@ -165,8 +165,8 @@ impl Zip {
         match next_row(vm, &zelf.iterators, zelf.strict.get(), "zip")? {
             Some(row) => {
                 let (n, mut row) = (row.len(), row.into_iter());
-                let tuple = Tuple::from_iter(vm, n, |_| row.next().unwrap_or(Value::NONE))?;
-                Ok(Some(tuple.into_value()))
+                let item = |_| row.next().unwrap_or(Value::NONE);
+                Tuple::recycled(vm, &zelf.last, n, item).map(Some)
             }
             None => Ok(None),
         }

@@ -1,17 +1,17 @@
 //! Rich comparison. CPython: Objects/object.c (do_richcompare).
 
-use crate::objects::float;
+use crate::objects::float::{self, Float};
 use crate::objects::int::Int;
 use crate::objects::list::List;
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::slot_defs::slot_richcompare;
 use crate::objects::type_::slots::CompareFn;
-use crate::objects::type_::{Type, is_subtype};
+use crate::objects::type_::{Type, TypeFlags, is_subtype};
 use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
 use dashu_int::IBig;
-use naja_heap::{Ref, Value};
+use naja_heap::{Payload, Ref, Value};
 use std::cmp::Ordering;
 
 /// One of the six comparisons, numbered as CPython's `Py_LT` .. `Py_GE`.
@@ -98,6 +98,9 @@ pub fn quick_order(vm: &Vm, a: &Value, b: &Value) -> Option<Ordering> {
 /// The rest of `quick_order`.
 #[inline(never)]
 fn order_rare(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<Ordering> {
+    if foreign(a) || foreign(b) {
+        return None;
+    }
     // Classes with comparisons in Python have to be asked.
     let compare = vm.type_of(a).slots.richcompare.get();
     if compare.is_some_and(|compare| std::ptr::fn_addr_eq(compare, slot_richcompare as CompareFn)) {
@@ -111,6 +114,20 @@ fn order_rare(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<Ordering> {
             .with(|x| y.items.with(|y| items_order(vm, x, y, depth))),
         _ => None,
     }
+}
+
+/// Whether a value is certainly of no class that is compared without being asked, and no number: most objects are told so
+/// by one look.
+#[inline(always)]
+pub(crate) fn foreign(value: &Value) -> bool {
+    const QUICK: u64 = TypeFlags::INT_SUBCLASS
+        | TypeFlags::STR_SUBCLASS
+        | TypeFlags::TUPLE_SUBCLASS
+        | TypeFlags::LIST_SUBCLASS;
+    value.header().is_some_and(|header| {
+        let layout = header.layout();
+        layout.flags.get() & QUICK == 0 && !std::ptr::eq(layout.payload, Float::INFO)
+    })
 }
 
 fn items_order(vm: &Vm, a: &[Value], b: &[Value], depth: u32) -> Option<Ordering> {
@@ -241,22 +258,55 @@ pub fn less(vm: &Vm, a: &Value, b: &Value) -> PyResult<bool> {
     if let Some(order) = quick_order(vm, a, b) {
         return Ok(order.is_lt());
     }
-    let result = ask_classes(vm, a, b, CompareOp::Lt)?;
+    let result = ask(vm, a, b, CompareOp::Lt)?;
     object::is_true(vm, &result)
 }
 
 /// `a op b`.
+#[inline]
 pub fn rich_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
-    if let Some(order) = quick_order(vm, a, b) {
-        return Ok(Value::from_bool(op.holds(order)));
+    if !foreign(a) && !foreign(b) {
+        let quick = match op {
+            CompareOp::Eq => equal(vm, a, b),
+            CompareOp::Ne => equal(vm, a, b).map(|equal| !equal),
+            _ => quick_order(vm, a, b).map(|order| op.holds(order)),
+        };
+        if let Some(result) = quick {
+            return Ok(Value::from_bool(result));
+        }
     }
-    ask_classes(vm, a, b, op)
+    ask(vm, a, b, op)
 }
 
-/// `a op b` by the slots of both classes.
-fn ask_classes(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
+/// Whether two values are equal, where that needs no class to be asked. That they are the same does not count: NaN.
+#[inline]
+fn equal(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
+    if let (Some(x), Some(y)) = (a.as_small_float(), b.as_small_float()) {
+        return Some(x == y);
+    }
+    if a.is_small_int() && b.is_small_int() {
+        return Some(a.is(b));
+    }
+    match (
+        crate::objects::dict::exact_str(vm, a),
+        crate::objects::dict::exact_str(vm, b),
+    ) {
+        (Some(x), Some(y)) => Some(str_::eq(x, y)),
+        _ if a.is_none() && b.is_none() => Some(true),
+        _ => quick_eq_rare(vm, a, b),
+    }
+}
+
+/// `a op b` by the slots of their classes.
+pub(crate) fn ask(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     vm.check_stack()?;
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
+    let plain = vm.types.object.slots.richcompare.get().map(|f| f as usize);
+    let is_plain = |ty: &Type| ty.slots.richcompare.get().map(|f| f as usize) == plain;
+    if is_plain(ta) && is_plain(tb) {
+        // Neither knows more than `object` does: that it is itself.
+        return by_identity(vm, a, b, op);
+    }
     let mut reflected_tried = false;
     if !ta.is(tb)
         && is_subtype(tb, ta)
@@ -280,14 +330,19 @@ fn ask_classes(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
             return Ok(result);
         }
     }
+    by_identity(vm, a, b, op)
+}
+
+/// `a op b` where neither class knows.
+fn by_identity(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     match op {
         CompareOp::Eq => Ok(Value::from_bool(a.is(b))),
         CompareOp::Ne => Ok(Value::from_bool(!a.is(b))),
         _ => Err(vm.type_error(format!(
             "'{}' not supported between instances of '{}' and '{}'",
             op.symbol(),
-            ta.full_name(),
-            tb.full_name()
+            vm.type_of(a).full_name(),
+            vm.type_of(b).full_name()
         ))),
     }
 }
@@ -330,6 +385,9 @@ fn quick_eq_rare(vm: &Vm, a: &Value, b: &Value) -> Option<bool> {
 }
 
 fn eq_rare(vm: &Vm, a: &Value, b: &Value, depth: u32) -> Option<bool> {
+    if foreign(a) || foreign(b) {
+        return None;
+    }
     match (sequence(vm, a), sequence(vm, b)) {
         (Items::Tuple(x), Items::Tuple(y)) => items_eq(vm, x, y, depth),
         (Items::List(x), Items::List(y)) => x

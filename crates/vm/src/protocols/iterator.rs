@@ -2,8 +2,11 @@
 
 use crate::objects::generator::Generator;
 use crate::objects::list::{List, ListIterator};
-use crate::objects::tuple::Tuple;
-use crate::objects::type_::slots::SendResult;
+use crate::objects::range::RangeIterator;
+use crate::objects::set;
+use crate::objects::tuple::{Tuple, TupleIterator};
+use crate::objects::type_::TypeFlags;
+use crate::objects::type_::slots::{NextFn, SendResult};
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Ref, Value};
 
@@ -37,14 +40,27 @@ pub fn next(vm: &Vm, iterator: &Value) -> PyResult<Option<Value>> {
     }
     match vm.type_of(iterator).slots.iternext.get() {
         Some(next) => match next(vm, iterator) {
-            Err(Raised) if vm.catch(&vm.types.stop_iteration) => Ok(None),
-            result => result,
+            Ok(item) => Ok(item),
+            Err(raised) => stopped(vm, raised),
         },
         None => Err(vm.type_error(format!(
             "'{}' object is not an iterator",
             vm.type_of(iterator).full_name()
         ))),
     }
+}
+
+/// The next item of an iterator over a list, a tuple or a range, which runs nothing. None: at its end, or for any other
+/// iterator, which is to be asked by [`next`].
+#[inline]
+pub fn quick_next(iterator: &Value) -> Option<Value> {
+    if let Some(it) = iterator.downcast::<ListIterator>() {
+        return it.item();
+    }
+    if let Some(it) = iterator.downcast::<TupleIterator>() {
+        return it.item();
+    }
+    iterator.downcast::<RangeIterator>()?.next_item()
 }
 
 /// Resumes an iterator with a value: by its `send` slot, `next` for None, or its method `send`.
@@ -85,12 +101,16 @@ fn returned(vm: &Vm) -> PyResult<SendResult> {
     Err(Raised)
 }
 
-/// The items of an iterable, for native loops: exact lists and tuples are walked without an iterator object.
+/// The items of an iterable, for native loops: exact lists, tuples and sets are walked without an iterator object, the
+/// function of any other iterator is looked up once.
 pub enum Items {
     /// Walked by index: the list may change meanwhile, as under its own iterator.
     List(Ref<List>, usize),
     Tuple(Ref<Tuple>, usize),
-    Iterator(Value),
+    /// The place in the table, and the number of elements, which must stay as it is.
+    Set(Value, usize, usize),
+    Range(Ref<RangeIterator>),
+    Iterator(Value, NextFn),
 }
 
 impl Items {
@@ -108,7 +128,32 @@ impl Items {
         {
             return Ok(Items::Tuple(tuple.clone(), 0));
         }
-        iter(vm, iterable).map(Items::Iterator)
+        Items::of_other(vm, iterable)
+    }
+
+    #[inline(never)]
+    fn of_other(vm: &Vm, iterable: &Value) -> PyResult<Items> {
+        let ty = vm.type_of(iterable);
+        if (ty.is(&vm.types.set) || ty.is(&vm.types.frozenset))
+            && let Some(core) = set::core::core(iterable)
+        {
+            return Ok(Items::Set(iterable.clone(), 0, core.len()));
+        }
+        iter(vm, iterable).map(|it| Items::over(vm, it))
+    }
+
+    /// The items that an iterator still gives.
+    pub fn over(vm: &Vm, iterator: Value) -> Items {
+        let ty = vm.type_of(&iterator);
+        // Classes made by Python code can change in the middle.
+        let function = match ty.slots.iternext.get() {
+            Some(function) if !ty.flag(TypeFlags::HEAPTYPE) => function,
+            _ => next,
+        };
+        match iterator.downcast_into::<RangeIterator>() {
+            Ok(range) => Items::Range(range),
+            Err(iterator) => Items::Iterator(iterator, function),
+        }
     }
 
     /// The next item, or None at the end.
@@ -117,14 +162,44 @@ impl Items {
         let (item, index) = match self {
             Items::List(list, index) => (list.get(*index), index),
             Items::Tuple(tuple, index) => (tuple.get(*index).cloned(), index),
-            Items::Iterator(iterator) => return next(vm, iterator),
+            Items::Set(set, place, len) => return next_element(vm, set, place, *len),
+            Items::Range(range) => return Ok(range.next_item()),
+            Items::Iterator(iterator, function) => {
+                return match function(vm, iterator) {
+                    Ok(item) => Ok(item),
+                    Err(raised) => stopped(vm, raised),
+                };
+            }
         };
         *index += 1;
         Ok(item)
     }
 }
 
+#[inline(never)]
+fn next_element(vm: &Vm, set: &Value, place: &mut usize, len: usize) -> PyResult<Option<Value>> {
+    let Some(core) = set::core::core(set) else {
+        return Ok(None);
+    };
+    if core.len() != len {
+        return Err(vm.runtime_error("Set changed size during iteration"));
+    }
+    Ok(core.table.with(|table| table.next_key(place)))
+}
+
+/// An error of an iterator: its end, if it is StopIteration.
+#[cold]
+#[inline(never)]
+fn stopped(vm: &Vm, raised: Raised) -> PyResult<Option<Value>> {
+    if vm.catch(&vm.types.stop_iteration) {
+        Ok(None)
+    } else {
+        Err(raised)
+    }
+}
+
 /// Calls `f` with every item of an iterable.
+#[inline]
 pub fn for_each(
     vm: &Vm,
     iterable: &Value,

@@ -84,7 +84,7 @@ pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
     if ty.is(&vm.types.tuple)
         && let Some(tuple) = iterable.downcast::<Tuple>()
     {
-        return Ok(tuple.items().to_vec());
+        return Ok(naja_heap::copies(tuple.items()));
     }
     if ty.is(&vm.types.list)
         && let Some(list) = iterable.downcast::<List>()
@@ -115,7 +115,8 @@ pub fn collect(vm: &Vm, iterable: &Value) -> PyResult<Vec<Value>> {
     if items.try_reserve(hint.min(1 << 20)).is_err() {
         return Err(vm.memory_error(""));
     }
-    while let Some(item) = iterator::next(vm, &it)? {
+    let mut rest = iterator::Items::over(vm, it);
+    while let Some(item) = rest.next(vm)? {
         if items.len() == items.capacity() && items.try_reserve(items.len() / 8 + 8).is_err() {
             return Err(vm.memory_error(""));
         }
@@ -211,7 +212,7 @@ pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> 
                 if room.is_err() {
                     return true;
                 }
-                v.extend_from_slice(items);
+                naja_heap::append_copies(v, items);
                 false
             })
         };
@@ -260,7 +261,8 @@ pub fn list_extend(vm: &Vm, list: &Ref<List>, iterable: &Value) -> PyResult<()> 
             Ok(())
         };
     }
-    while let Some(item) = iterator::next(vm, &it)? {
+    let mut rest = iterator::Items::over(vm, it);
+    while let Some(item) = rest.next(vm)? {
         list.push(vm, item)?;
     }
     Ok(())

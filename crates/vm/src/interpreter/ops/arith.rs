@@ -24,6 +24,8 @@ pub(in crate::interpreter) const SUBSCR: u32 = 26;
 fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult {
     if operation == SUBSCR {
         subscript(vm, l, r)
+    } else if compare::foreign(l) {
+        number::binary_op(vm, operation, l, r)
     } else if let Some(result) = float::arithmetic(vm, operation, l, r) {
         vm.new_float(result)
     } else if let Some(result) = join(vm, operation, l, r) {
@@ -539,7 +541,9 @@ fn plain_slice(vm: &Vm, o: &Value, start: &Value, stop: &Value) -> PyResult<Opti
         && let Some(list) = o.downcast::<List>()
         && let Some((start, stop)) = plain_bounds(start, stop, list.len())
     {
-        let items = list.items.with(|items| items[start..stop].to_vec());
+        let items = list
+            .items
+            .with(|items| naja_heap::copies(&items[start..stop]));
         return Ok(Some(vm.new_list(items)?.into_value()));
     }
     if ty.is(&vm.types.str)
@@ -665,12 +669,17 @@ unsafe fn compare_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> Result<Step,
     // SAFETY: as for the slow paths.
     unsafe {
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
-        if let (Some(a), Some(b)) = (float::plain_operand(vm, &l), float::plain_operand(vm, &r)) {
+        let op = compare::CompareOp::from_index(arg >> 5);
+        let mut result = if compare::foreign(&l) || compare::foreign(&r) {
+            compare::ask(vm, &l, &r, op)?
+        } else if let (Some(a), Some(b)) =
+            (float::plain_operand(vm, &l), float::plain_operand(vm, &r))
+        {
             let outcome = float_outcome(a, b);
             return Ok(decided(fp, pc.add(2), sp, 2, arg & outcome != 0));
-        }
-        let mut result =
-            compare::rich_compare(vm, &l, &r, compare::CompareOp::from_index(arg >> 5))?;
+        } else {
+            compare::rich_compare(vm, &l, &r, op)?
+        };
         if arg & 16 != 0 && !result.is_bool() {
             result = Value::from_bool(object::is_true(vm, &result)?);
         }

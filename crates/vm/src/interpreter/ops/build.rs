@@ -394,7 +394,7 @@ unsafe fn unpack_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> crate::vm::Py
         let ty = vm.type_of(&v);
         let values = if ty.is(&vm.types.tuple) || ty.is(&vm.types.list) {
             let items = match (v.downcast::<Tuple>(), v.downcast::<List>()) {
-                (Some(tuple), _) => tuple.items().to_vec(),
+                (Some(tuple), _) => naja_heap::copies(tuple.items()),
                 (_, Some(list)) => list.to_vec(),
                 _ => Vec::new(),
             };

@@ -298,8 +298,11 @@ impl Dict {
 
     /// Return the value for key if key is in the dictionary, else default.
     #[pymethod(name = "get", sig = "($self, key, default=None, /)")]
-    fn get_method(&self, vm: &Vm, key: &Value, default: Option<Value>) -> PyResult {
-        Ok(self.get(vm, key)?.or(default).unwrap_or(Value::NONE))
+    fn get_method(&self, vm: &Vm, key: &Value, default: Option<&Value>) -> PyResult {
+        match self.get(vm, key)? {
+            Some(value) => Ok(value),
+            None => Ok(default.cloned().unwrap_or(Value::NONE)),
+        }
     }
 
     /// Insert key with a value of default if key is not in the dictionary.

@@ -329,7 +329,8 @@ impl Dict {
     pub fn remove_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<Option<Value>> {
         match self.find(vm, key, hash)? {
             Some(index) => {
-                let removed = self.table.with_mut(|t| t.remove(index));
+                // SAFETY: key and value leave.
+                let removed = unsafe { self.table.with_mut_no_drop(|t| t.remove(index)) };
                 Ok(removed.map(|(_key, value)| value))
             }
             None => Ok(None),

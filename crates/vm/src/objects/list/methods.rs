@@ -10,7 +10,7 @@ use crate::protocols::compare::CompareOp;
 use crate::protocols::{compare, number, sequence};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
-use naja_heap::{MutCell, Ref, Value};
+use naja_heap::{MutCell, Ref, Value, append_copies, copies};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
@@ -124,7 +124,7 @@ impl List {
                 let start = a.start.max(0) as usize;
                 return items
                     .get(start..start + a.count)
-                    .map(<[Value]>::to_vec)
+                    .map(copies)
                     .unwrap_or_default();
             }
             let mut part = Vec::with_capacity(a.count);
@@ -236,8 +236,8 @@ impl List {
         if items.try_reserve_exact(total).is_err() {
             return Err(vm.memory_error(""));
         }
-        x.items.with(|x| items.extend_from_slice(x));
-        y.items.with(|y| items.extend_from_slice(y));
+        x.items.with(|x| append_copies(&mut items, x));
+        y.items.with(|y| append_copies(&mut items, y));
         Ok(vm.new_list(items)?.into_value())
     }
 
@@ -264,27 +264,7 @@ impl List {
 
     #[pyslot]
     fn contains(zelf: &Ref<Self>, vm: &Vm, value: &Value) -> PyResult<bool> {
-        let mut i = 0;
-        loop {
-            // As far as nobody needs to be asked, without taking references.
-            let ask = zelf.items.with(|items| {
-                while let Some(item) = items.get(i) {
-                    match compare::quick_eq(vm, item, value) {
-                        Some(true) => return Err(true),
-                        Some(false) => i += 1,
-                        None => return Ok(item.clone()),
-                    }
-                }
-                Err(false)
-            });
-            match ask {
-                Err(found) => return Ok(found),
-                Ok(item) if compare::compare_bool(vm, &item, value, CompareOp::Eq)? => {
-                    return Ok(true);
-                }
-                Ok(_) => i += 1,
-            }
-        }
+        Ok(zelf.find(vm, value, 0, usize::MAX)?.is_some())
     }
 
     /// Return self[index].
@@ -307,16 +287,13 @@ impl List {
 
     /// Insert object before index.
     #[pymethod(sig = "($self, index, object, /)")]
-    fn insert(&self, index: isize, object: Value) {
-        self.items.with_mut(|items| {
-            let len = items.len() as isize;
-            let at = if index < 0 {
-                (index + len).max(0)
-            } else {
-                index.min(len)
-            };
-            items.insert(at as usize, object)
-        })
+    fn insert(&self, vm: &Vm, index: isize, object: Value) -> PyResult<()> {
+        let at = if index < 0 {
+            index.saturating_add(self.len() as isize).max(0)
+        } else {
+            index
+        };
+        self.insert_at(vm, at as usize, object)
     }
 
     /// Remove and return item at index (default last).
@@ -324,11 +301,14 @@ impl List {
     /// Raises IndexError if list is empty or index is out of range.
     #[pymethod(sig = "($self, index=-1, /)")]
     fn pop(&self, vm: &Vm, #[default(-1)] index: isize) -> PyResult {
-        let popped = self.items.with_mut(|items| {
-            let len = items.len() as isize;
-            let at = if index < 0 { index + len } else { index };
-            (0..len).contains(&at).then(|| items.remove(at as usize))
-        });
+        // SAFETY: the item leaves.
+        let popped = unsafe {
+            self.items.with_mut_no_drop(|items| {
+                let len = items.len() as isize;
+                let at = if index < 0 { index + len } else { index };
+                (0..len).contains(&at).then(|| items.remove(at as usize))
+            })
+        };
         match popped {
             Some(item) => Ok(item),
             None if self.is_empty() => Err(vm.index_error("pop from empty list")),
@@ -341,18 +321,16 @@ impl List {
     /// Raises ValueError if the value is not present.
     #[pymethod(sig = "($self, value, /)")]
     fn remove(&self, vm: &Vm, value: &Value) -> PyResult<()> {
-        let mut i = 0;
-        while let Some(item) = self.get(i) {
-            if compare::eq(vm, &item, value)? {
-                let old = self
-                    .items
-                    .with_mut(|items| (i < items.len()).then(|| items.remove(i)));
-                drop(old);
-                return Ok(());
-            }
-            i += 1;
-        }
-        Err(vm.value_error("list.remove(x): x not in list"))
+        let Some(i) = self.find(vm, value, 0, usize::MAX)? else {
+            return Err(vm.value_error("list.remove(x): x not in list"));
+        };
+        // SAFETY: the item leaves, and is dropped when the list is whole again.
+        let old = unsafe {
+            self.items
+                .with_mut_no_drop(|items| (i < items.len()).then(|| items.remove(i)))
+        };
+        drop(old);
+        Ok(())
     }
 
     /// Remove all items from list.
@@ -370,10 +348,10 @@ impl List {
     /// Return number of occurrences of value.
     #[pymethod(sig = "($self, value, /)")]
     fn count(&self, vm: &Vm, value: &Value) -> PyResult<usize> {
-        let (mut i, mut count) = (0, 0);
-        while let Some(item) = self.get(i) {
-            count += compare::eq(vm, &item, value)? as usize;
-            i += 1;
+        let (mut from, mut count) = (0, 0);
+        while let Some(at) = self.find(vm, value, from, usize::MAX)? {
+            from = at + 1;
+            count += 1;
         }
         Ok(count)
     }
@@ -401,16 +379,10 @@ impl List {
             } as usize)
         };
         let (start, stop) = (bound(start, 0)?, bound(stop, isize::MAX)?);
-        let mut i = start;
-        while i < stop
-            && let Some(item) = self.get(i)
-        {
-            if compare::eq(vm, &item, value)? {
-                return Ok(i);
-            }
-            i += 1;
+        match self.find(vm, value, start, stop)? {
+            Some(at) => Ok(at),
+            None => Err(vm.value_error("list.index(x): x not in list")),
         }
-        Err(vm.value_error("list.index(x): x not in list"))
     }
 
     /// Reverse *IN PLACE*.
@@ -451,7 +423,7 @@ impl List {
 
     /// Return a reverse iterator over the list.
     #[pymethod]
-    fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
+    pub(crate) fn __reversed__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let iterator = ListReverseIterator {
             index: Cell::new(List::len(zelf) as isize - 1),
             list: MutCell::new(Some(zelf.clone())),
@@ -472,6 +444,37 @@ impl List {
     }
 }
 
+impl List {
+    /// The first place from `start` on, before `stop`, whose item is or equals `value`.
+    #[inline]
+    fn find(&self, vm: &Vm, value: &Value, start: usize, stop: usize) -> PyResult<Option<usize>> {
+        let mut at = start;
+        loop {
+            // As far as nobody needs to be asked, without taking references.
+            let (ask, met) = self.items.with(|items| {
+                let rest = items.get(at..stop.min(items.len())).unwrap_or(&[]);
+                for (i, item) in rest.iter().enumerate() {
+                    match compare::quick_eq(vm, item, value) {
+                        Some(true) => return (None, Some(at + i)),
+                        Some(false) => {}
+                        None => return (Some(item.clone()), Some(at + i)),
+                    }
+                }
+                (None, None)
+            });
+            match (ask, met) {
+                (Some(item), Some(met)) => {
+                    if compare::compare_bool(vm, &item, value, CompareOp::Eq)? {
+                        return Ok(Some(met));
+                    }
+                    at = met + 1;
+                }
+                (_, met) => return Ok(met),
+            }
+        }
+    }
+}
+
 #[pyclass(name = "list_iterator", module = "builtins", gc, flags(NO_NEW))]
 #[repr(C)]
 pub struct ListIterator {
@@ -489,15 +492,23 @@ impl Traverse for ListIterator {
 }
 
 impl ListIterator {
+    /// The next item; at the end the list is let go.
     #[inline]
     pub(crate) fn next(&self) -> Option<Value> {
+        let item = self.item();
+        if item.is_none() {
+            drop(self.list.take())
+        }
+        item
+    }
+
+    /// The next item.
+    #[inline(always)]
+    pub(crate) fn item(&self) -> Option<Value> {
         let index = self.index.get();
-        let item = self
-            .list
-            .with(|list| list.as_ref().and_then(|list| list.get(index)));
-        match &item {
-            Some(_) => self.index.set(index + 1),
-            None => drop(self.list.take()),
+        let item = self.list.with(|list| list.as_ref()?.get(index));
+        if item.is_some() {
+            self.index.set(index + 1)
         }
         item
     }

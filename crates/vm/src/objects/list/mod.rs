@@ -78,31 +78,38 @@ impl List {
     #[inline]
     pub fn set(&self, index: usize, value: Value) -> bool {
         let mut value = value;
-        // The old item leaves in `value`, and is dropped after the list is whole again.
-        self.items.with_mut(|items| match items.get_mut(index) {
-            Some(item) => {
-                std::mem::swap(item, &mut value);
-                true
-            }
-            None => false,
-        })
+        // SAFETY: the old item leaves in `value`, and is dropped after the list is whole again.
+        unsafe {
+            self.items
+                .with_mut_no_drop(|items| match items.get_mut(index) {
+                    Some(item) => {
+                        std::mem::swap(item, &mut value);
+                        true
+                    }
+                    None => false,
+                })
+        }
     }
 
     /// Appends. Raises MemoryError.
     #[inline]
     pub fn push(&self, vm: &Vm, value: Value) -> PyResult<()> {
-        self.items
-            .with_mut(|items| {
+        // SAFETY: nothing leaves the list; a value that finds no room is dropped outside.
+        let rest = unsafe {
+            self.items.with_mut_no_drop(|items| {
                 if items.len() == items.capacity()
                     && items.try_reserve(list_growth(items.len())).is_err()
                 {
-                    return false;
+                    return Some(value);
                 }
                 items.push(value);
-                true
+                None
             })
-            .then_some(())
-            .ok_or_else(|| vm.memory_error(""))
+        };
+        match rest {
+            None => Ok(()),
+            Some(_) => Err(vm.memory_error("")),
+        }
     }
 
     /// Appends all that an iterator gives, which must run no Python. Raises MemoryError.
@@ -126,28 +133,33 @@ impl List {
 
     /// Takes the last item out.
     pub fn pop_last(&self) -> Option<Value> {
-        self.items.with_mut(Vec::pop)
+        // SAFETY: the item leaves.
+        unsafe { self.items.with_mut_no_drop(Vec::pop) }
     }
 
     /// Puts an item before item `index`, or at the end. Raises MemoryError.
     pub fn insert_at(&self, vm: &Vm, index: usize, value: Value) -> PyResult<()> {
-        self.items
-            .with_mut(|items| {
+        // SAFETY: as in `push`.
+        let rest = unsafe {
+            self.items.with_mut_no_drop(|items| {
                 if items.len() == items.capacity()
                     && items.try_reserve(list_growth(items.len())).is_err()
                 {
-                    return false;
+                    return Some(value);
                 }
                 items.insert(index.min(items.len()), value);
-                true
+                None
             })
-            .then_some(())
-            .ok_or_else(|| vm.memory_error(""))
+        };
+        match rest {
+            None => Ok(()),
+            Some(_) => Err(vm.memory_error("")),
+        }
     }
 
     /// A copy of the items.
     pub fn to_vec(&self) -> Vec<Value> {
-        self.items.with(Vec::clone)
+        self.items.with(|items| naja_heap::copies(items))
     }
 }
 

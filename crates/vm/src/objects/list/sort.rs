@@ -154,7 +154,7 @@ fn kind_of(vm: &Vm, keys: &[Value]) -> (Kind, bool) {
 
 #[inline]
 fn simple_kind(vm: &Vm, value: &Value) -> Kind {
-    if value.is_small_int() {
+    if value.is_small_int() || value.is_bool() {
         Kind::Int
     } else if float::exact(vm, value).is_some_and(|f| !f.is_nan()) {
         Kind::Float
@@ -169,7 +169,10 @@ fn simple_kind(vm: &Vm, value: &Value) -> Kind {
 #[inline]
 fn word(vm: &Vm, value: &Value, kind: Kind) -> u64 {
     match kind {
-        Kind::Int => value.as_small_int().unwrap_or(0) as u64 ^ 1 << 63,
+        Kind::Int => {
+            let n = value.as_small_int().unwrap_or(value.is_true() as i64);
+            n as u64 ^ 1 << 63
+        }
         Kind::Float => {
             // -0.0 is as great as 0.0.
             let bits = (float::exact(vm, value).unwrap_or(0.0) + 0.0).to_bits();

@@ -4,9 +4,10 @@
 //! element in hand, and searches start again when the table has changed. The order in which operations look at their
 //! operands is CPython's, for it decides which of two equal elements stays, and where. CPython: Objects/setobject.c.
 
-use super::table::{Found, SetTable};
+use super::table::{self, Found, Places, SetTable};
 use super::{FrozenSet, Set};
 use crate::objects::dict::Dict;
+use crate::objects::dict::methods::DictKeys;
 use crate::protocols::{compare, hash, iterator};
 use crate::vm::{PyResult, Vm};
 use naja_heap::{MutCell, Value};
@@ -18,7 +19,7 @@ pub struct Core {
 }
 
 /// The table of a value that is a set or frozenset.
-#[inline]
+#[inline(always)]
 pub fn core(value: &Value) -> Option<&Core> {
     if let Some(set) = value.downcast::<Set>() {
         return Some(&set.core);
@@ -118,7 +119,8 @@ impl Core {
     pub fn discard_hashed(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<bool> {
         match self.find(vm, key, hash)? {
             Found::At(at) => {
-                let old = self.table.with_mut(|t| t.remove(at));
+                // SAFETY: the element leaves.
+                let old = unsafe { self.table.with_mut_no_drop(|t| t.remove(at)) };
                 Ok(old.is_some())
             }
             _ => Ok(false),
@@ -168,15 +170,17 @@ impl Core {
         if std::ptr::eq(self, other) || other.is_empty() {
             return Ok(());
         }
+        if self.table.with(SetTable::fill) == 0 {
+            // SAFETY: there are no elements to be dropped.
+            return unsafe {
+                self.table
+                    .with_mut_no_drop(|t| other.table.with(|o| t.copy_from(o)))
+            }
+            .map_err(|e| vm.no_memory(e));
+        }
         self.table
             .with_mut(|t| t.reserve_merge(other.len()))
             .map_err(|e| vm.no_memory(e))?;
-        if self.table.with(SetTable::fill) == 0 {
-            return self
-                .table
-                .with_mut(|t| other.table.with(|o| t.copy_from(o)))
-                .map_err(|e| vm.no_memory(e));
-        }
         // As far as no element need be asked; adding one again does nothing.
         let quick = other.table.with(|other| {
             // SAFETY: putting an element in an unused place drops nothing.
@@ -203,6 +207,30 @@ impl Core {
         Ok(())
     }
 
+    /// Adds all keys of a dict. False where one would have to be asked: those before it are in then.
+    fn merge_keys(&self, vm: &Vm, dict: &Dict) -> PyResult<bool> {
+        let quick = dict.table.with(|dict| {
+            // SAFETY: putting an element in an unused place drops nothing.
+            unsafe {
+                self.table.with_mut_no_drop(|t| {
+                    for entry in dict.entries() {
+                        if let Some(key) = &entry.key
+                            && let Err(e) = t.put(key, entry.hash, vm)?
+                        {
+                            return Some(Err(e));
+                        }
+                    }
+                    Some(Ok(()))
+                })
+            }
+        });
+        match quick {
+            Some(Ok(())) => Ok(true),
+            Some(Err(e)) => Err(vm.no_memory(e)),
+            None => Ok(false),
+        }
+    }
+
     /// Adds all elements of an iterable.
     pub fn update(&self, vm: &Vm, iterable: &Value) -> PyResult<()> {
         if let Some(other) = core(iterable) {
@@ -212,9 +240,17 @@ impl Core {
             self.table
                 .with_mut(|t| t.reserve_merge(dict.len()))
                 .map_err(|e| vm.no_memory(e))?;
-            for (key, hash) in dict_keys(dict) {
-                self.add_hashed(vm, &key, hash)?
+            if !self.merge_keys(vm, dict)? {
+                for (key, hash) in dict_keys(dict) {
+                    self.add_hashed(vm, &key, hash)?
+                }
             }
+            return Ok(());
+        }
+        if vm.type_of(iterable).is(vm.class::<DictKeys>())
+            && let Some(keys) = iterable.downcast::<DictKeys>()
+            && self.merge_keys(vm, keys.dict())?
+        {
             return Ok(());
         }
         iterator::for_each(vm, iterable, |key| self.add(vm, &key))
@@ -229,17 +265,22 @@ impl Core {
     /// `self & other`, other being any iterable.
     pub fn intersection(&self, vm: &Vm, other: &Value) -> PyResult<Core> {
         let result = Core::default();
+        self.intersect(vm, other, &result)?;
+        Ok(result)
+    }
+
+    /// `self & other` put into `result`, which is empty; other being any iterable.
+    pub fn intersect(&self, vm: &Vm, other: &Value, result: &Core) -> PyResult<()> {
         match core(other) {
-            Some(other) => self.intersect_set(vm, other, &result)?,
+            Some(other) => self.intersect_set(vm, other, result),
             None => iterator::for_each(vm, other, |key| {
                 let hash = hash::element_hash(vm, &key)?;
                 if self.contains_hashed(vm, &key, hash)? {
                     result.add_hashed(vm, &key, hash)?
                 }
                 Ok(())
-            })?,
+            }),
         }
-        Ok(result)
     }
 
     /// `self & other` put into `result`, which is empty.
@@ -331,13 +372,22 @@ impl Core {
     }
 
     fn toggle(&self, vm: &Vm, key: &Value, hash: i64) -> PyResult<()> {
-        if !self.discard_hashed(vm, key, hash)? {
-            self.add_hashed(vm, key, hash)?
+        match self.find(vm, key, hash)? {
+            // SAFETY: the element leaves, and is dropped outside.
+            Found::At(at) => drop(unsafe { self.table.with_mut_no_drop(|t| t.remove(at)) }),
+            // SAFETY: putting an element in an unused place drops nothing.
+            Found::Absent(at) => unsafe {
+                self.table
+                    .with_mut_no_drop(|t| t.insert(at, key.clone(), hash))
+                    .map_err(|e| vm.no_memory(e))?
+            },
+            Found::Ask(_) => {}
         }
         Ok(())
     }
 
-    fn toggle_set(&self, vm: &Vm, other: &Core) -> PyResult<()> {
+    /// `self ^= other`
+    pub fn toggle_set(&self, vm: &Vm, other: &Core) -> PyResult<()> {
         let mut position = 0;
         while let Some((key, hash)) = other.next(&mut position) {
             self.toggle(vm, &key, hash)?
@@ -378,14 +428,20 @@ impl Core {
     }
 
     /// Whether all elements are in another set; None where a comparison would have to be asked.
+    #[inline]
     fn quick_subset(&self, vm: &Vm, other: &Core) -> Option<bool> {
         self.table.with(|own| {
             other.table.with(|table| {
+                let (slots, mut left) = (table.slots(), own.len());
                 for slot in own.slots() {
-                    if let Some(key) = &slot.key
-                        && !table.has(key, slot.hash, vm)?
-                    {
-                        return Some(false);
+                    if let Some(key) = &slot.key {
+                        if !table::has(slots, key, slot.hash, vm)? {
+                            return Some(false);
+                        }
+                        left -= 1;
+                        if left == 0 {
+                            break;
+                        }
                     }
                 }
                 Some(true)
@@ -398,6 +454,28 @@ impl Core {
     fn quick_part(&self, vm: &Vm, other: &Core, common: bool, result: &Core) -> PyResult<bool> {
         let complete = self.table.with(|own| {
             other.table.with(|table| {
+                if own.slots().len() <= Places::MOST {
+                    // What is kept is counted first: then there is one array to make.
+                    let (mut kept, mut home) = (Places::none(), true);
+                    let (slots, mask) = (table.slots(), own.mask());
+                    for (at, slot) in own.slots().iter().enumerate() {
+                        let Some(key) = &slot.key else { continue };
+                        let Some(found) = table::has(slots, key, slot.hash, vm) else {
+                            return Ok(false);
+                        };
+                        if found == common {
+                            kept.add(at);
+                            home &= slot.hash as usize & mask == at;
+                        }
+                    }
+                    // SAFETY: nothing is dropped where elements are put in, and no Python runs.
+                    unsafe {
+                        result
+                            .table
+                            .with_mut_no_drop(|new| new.copy_part(own, &kept, home))?;
+                    }
+                    return Ok(true);
+                }
                 for slot in own.slots() {
                     let Some(key) = &slot.key else { continue };
                     let Some(found) = table.has(key, slot.hash, vm) else {

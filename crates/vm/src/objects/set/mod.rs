@@ -286,7 +286,10 @@ macro_rules! shared_methods {
             #[pyslot]
             fn xor(vm: &Vm, a: &Value, b: &Value) -> PyResult {
                 match (core(a), core(b)) {
-                    (Some(x), Some(_)) => make(vm, a, x.symmetric_difference(vm, b)?),
+                    (Some(x), Some(y)) => filled(vm, a, |result| {
+                        result.merge(vm, y)?;
+                        result.toggle_set(vm, x)
+                    }),
                     _ => Ok(Value::NOT_IMPLEMENTED),
                 }
             }
@@ -311,45 +314,53 @@ macro_rules! shared_methods {
                 if vm.type_of(zelf).is(&vm.types.frozenset) {
                     return Ok(zelf.clone());
                 }
-                make(vm, zelf, own(vm, zelf)?.copy(vm)?)
+                let own = own(vm, zelf)?;
+                filled(vm, zelf, |result| result.merge(vm, own))
             }
 
             /// Return a new set with elements from the set and all others.
             #[pymethod(sig = "($self, /, *others)")]
             fn union(zelf: &Value, vm: &Vm, others: &[Value]) -> PyResult {
-                let result = own(vm, zelf)?.copy(vm)?;
-                for other in others {
-                    if !other.is(zelf) {
-                        result.update(vm, other)?
+                let own = own(vm, zelf)?;
+                filled(vm, zelf, |result| {
+                    result.merge(vm, own)?;
+                    for other in others {
+                        if !other.is(zelf) {
+                            result.update(vm, other)?
+                        }
                     }
-                }
-                make(vm, zelf, result)
+                    Ok(())
+                })
             }
 
             /// Return a new set with elements common to the set and all others.
             #[pymethod(sig = "($self, /, *others)")]
             fn intersection(zelf: &Value, vm: &Vm, others: &[Value]) -> PyResult {
-                let Some((first, rest)) = others.split_first() else {
-                    return make(vm, zelf, own(vm, zelf)?.copy(vm)?);
-                };
-                let mut result = own(vm, zelf)?.intersection(vm, first)?;
-                for other in rest {
-                    result = result.intersection(vm, other)?
+                let own = own(vm, zelf)?;
+                match others {
+                    [] => filled(vm, zelf, |result| result.merge(vm, own)),
+                    [one] => filled(vm, zelf, |result| own.intersect(vm, one, result)),
+                    [first, rest @ ..] => {
+                        let mut result = own.intersection(vm, first)?;
+                        for other in rest {
+                            result = result.intersection(vm, other)?
+                        }
+                        make(vm, zelf, result)
+                    }
                 }
-                make(vm, zelf, result)
             }
 
             /// Return a new set with elements in the set that are not in the others.
             #[pymethod(sig = "($self, /, *others)")]
             fn difference(zelf: &Value, vm: &Vm, others: &[Value]) -> PyResult {
+                let own = own(vm, zelf)?;
                 let Some((first, rest)) = others.split_first() else {
-                    return make(vm, zelf, own(vm, zelf)?.copy(vm)?);
+                    return filled(vm, zelf, |result| result.merge(vm, own));
                 };
-                let result = own(vm, zelf)?.difference(vm, first)?;
-                for other in rest {
-                    result.remove_all(vm, other)?
-                }
-                make(vm, zelf, result)
+                filled(vm, zelf, |result| {
+                    own.subtract(vm, first, result)?;
+                    rest.iter().try_for_each(|other| result.remove_all(vm, other))
+                })
             }
 
             /// Return a new set with elements in either the set or other but not both.
@@ -534,7 +545,8 @@ impl Set {
     /// Raises KeyError if the set is empty.
     #[pymethod]
     fn pop(&self, vm: &Vm) -> PyResult {
-        match self.core.table.with_mut(|t| t.pop()) {
+        // SAFETY: the element leaves.
+        match unsafe { self.core.table.with_mut_no_drop(|t| t.pop()) } {
             Some(key) => Ok(key),
             None => {
                 let message = vm.new_str("pop from an empty set")?.into_value();
@@ -598,13 +610,11 @@ impl FrozenSet {
         {
             return Ok(value.clone());
         }
-        let core = match iterable {
-            Some(iterable) => Core::of(vm, iterable)?,
-            None => Core::default(),
-        };
-        Ok(vm
-            .new_object_of(cls, FrozenSet::from_core(core))?
-            .into_value())
+        let new = vm.new_object_of(cls, FrozenSet::from_core(Core::default()))?;
+        if let Some(iterable) = iterable {
+            new.core.update(vm, iterable)?;
+        }
+        Ok(new.into_value())
     }
 
     #[pyslot]

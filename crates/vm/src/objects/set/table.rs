@@ -17,6 +17,16 @@ pub struct Slot {
     pub key: Option<Value>,
 }
 
+impl Slot {
+    #[inline(always)]
+    fn copy(&self) -> Slot {
+        Slot {
+            hash: self.hash,
+            key: self.key.clone(),
+        }
+    }
+}
+
 const UNUSED: i64 = 0;
 const REMOVED: i64 = -1;
 const LINEAR: usize = 9;
@@ -39,16 +49,31 @@ pub struct SetTable {
 impl Drop for SetTable {
     fn drop(&mut self) {
         // As many as there are: not all places of a large table.
+        if self.large.is_empty() {
+            return;
+        }
         let mut left = self.used;
-        for slot in &mut self.large {
+        for slot in &self.large {
             if left == 0 {
                 break;
             }
-            left -= slot.key.take().is_some() as usize;
+            if let Some(key) = &slot.key {
+                left -= 1;
+                if key.is_object() {
+                    // SAFETY: the place is not looked at again.
+                    drop(unsafe { std::ptr::read(key) });
+                }
+            }
         }
-        // SAFETY: no place holds an element any more.
-        unsafe { self.large.set_len(0) }
+        forget_places(&mut self.large)
     }
+}
+
+/// Empties an array whose elements were all taken out or dropped, without looking for any.
+#[inline]
+fn forget_places(slots: &mut Vec<Slot>) {
+    // SAFETY: nothing is left to be dropped.
+    unsafe { slots.set_len(0) }
 }
 
 /// What a step of a search found.
@@ -156,62 +181,13 @@ impl SetTable {
     /// Goes on with a search. Identical elements and equal exact strings are found without asking.
     #[inline]
     pub fn search(&self, probe: &mut Probe, key: &Value, hash: i64, vm: &Vm) -> Found {
-        let slots = self.slots();
-        let mask = slots.len() - 1;
-        loop {
-            let at = probe.at;
-            let Some(slot) = slots.get(at) else {
-                return Found::Absent(at);
-            };
-            if slot.hash == hash {
-                match &slot.key {
-                    // No element is removed with this hash, which is no element's.
-                    None => return Found::Absent(at),
-                    Some(candidate) => {
-                        if candidate.is(key) {
-                            return Found::At(at);
-                        }
-                        if !(candidate.is_small_int() && key.is_small_int()) {
-                            match quick_eq(vm, candidate, key) {
-                                Some(true) => return Found::At(at),
-                                Some(false) => {}
-                                None => {
-                                    probe.step(mask);
-                                    return Found::Ask(at);
-                                }
-                            }
-                        }
-                    }
-                }
-            } else if slot.hash == UNUSED && slot.key.is_none() {
-                return Found::Absent(at);
-            }
-            probe.step(mask);
-        }
+        search(self.slots(), probe, key, hash, vm)
     }
 
     /// Whether an element is there; None where a comparison would have to be asked.
     #[inline]
     pub fn has(&self, key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
-        // The first place decides most often.
-        let slots = self.slots();
-        if let Some(slot) = slots.get(hash as usize & (slots.len() - 1)) {
-            match &slot.key {
-                Some(candidate) if candidate.is(key) => return Some(true),
-                None if slot.hash == UNUSED => return Some(false),
-                _ => {}
-            }
-        }
-        self.has_elsewhere(key, hash, vm)
-    }
-
-    #[inline(never)]
-    fn has_elsewhere(&self, key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
-        match self.search(&mut self.probe(hash), key, hash, vm) {
-            Found::At(_) => Some(true),
-            Found::Absent(_) => Some(false),
-            Found::Ask(_) => None,
-        }
+        has(self.slots(), key, hash, vm)
     }
 
     /// Where an element of that hash goes which is known to be absent, in a table without marks.
@@ -274,12 +250,7 @@ impl SetTable {
 
     #[inline(never)]
     fn grow(&mut self) -> Result<(), AllocError> {
-        let target = if self.used > 50000 {
-            self.used * 2
-        } else {
-            self.used * 4
-        };
-        self.resize(target)
+        self.resize(growth(self.used))
     }
 
     /// Puts an element in, unless there is an equal one. None where a comparison would have to be asked.
@@ -288,6 +259,15 @@ impl SetTable {
         let slots = self.slots_mut();
         let mask = slots.len() - 1;
         let mut probe = Probe::new(hash, mask);
+        // The first place is free most often.
+        if let Some(slot) = slots.get_mut(hash as usize & mask)
+            && slot.key.is_none()
+            && slot.hash == UNUSED
+        {
+            slot.hash = hash;
+            std::mem::forget(slot.key.replace(key.clone()));
+            return Some(self.added(mask));
+        }
         loop {
             let slot = slots.get_mut(probe.at)?;
             match &slot.key {
@@ -311,13 +291,19 @@ impl SetTable {
             }
             probe.step(mask);
         }
+        Some(self.added(mask))
+    }
+
+    /// Counts an element that was put into an unused place.
+    #[inline(always)]
+    fn added(&mut self, mask: usize) -> Result<(), AllocError> {
         self.changes = self.changes.wrapping_add(1);
         self.fill += 1;
         self.used += 1;
         if self.fill * 5 < mask * 3 {
-            return Some(Ok(()));
+            return Ok(());
         }
-        Some(self.grow())
+        self.grow()
     }
 
     /// Takes the element at a place out.
@@ -350,22 +336,29 @@ impl SetTable {
         let size = size
             .and_then(usize::checked_next_power_of_two)
             .ok_or(AllocError)?;
-        let small = std::mem::take(&mut self.small);
-        let mut large = std::mem::take(&mut self.large);
-        if size > SMALLEST {
-            match empty_slots(size) {
-                Ok(slots) => self.large = slots,
-                Err(error) => {
-                    (self.small, self.large) = (small, large);
-                    return Err(error);
+        if size <= SMALLEST {
+            let mut small: [Slot; SMALLEST] = Default::default();
+            for slot in self.slots_mut() {
+                if let Some(key) = slot.key.take() {
+                    place_clean(&mut small, key, slot.hash)
                 }
             }
-        }
-        let new = self.slots_mut();
-        for slot in small.into_iter().chain(large.drain(..)) {
-            if let Some(key) = slot.key {
-                place_clean(new, key, slot.hash)
+            forget_places(&mut self.large);
+            self.small = small;
+            self.large = Vec::new();
+        } else {
+            let mut large = empty_slots(size)?;
+            for slot in self.slots() {
+                if let Some(key) = &slot.key {
+                    // SAFETY: the element moves; the old array is forgotten or cleared.
+                    place_clean(&mut large, unsafe { std::ptr::read(key) }, slot.hash)
+                }
             }
+            if self.large.is_empty() {
+                std::mem::forget(std::mem::take(&mut self.small));
+            }
+            forget_places(&mut self.large);
+            self.large = large;
         }
         self.fill = self.used;
         self.changes = self.changes.wrapping_add(1);
@@ -385,25 +378,32 @@ impl SetTable {
         if self.fill - self.used <= self.mask() / 4 {
             return Ok(());
         }
-        let target = if self.used > 50000 {
-            self.used * 2
-        } else {
-            self.used * 4
-        };
-        self.resize(target)
+        self.resize(growth(self.used))
     }
 
     /// For a table that is still empty: takes over copies of all elements of another.
     pub fn copy_from(&mut self, other: &SetTable) -> Result<(), AllocError> {
         self.changes = self.changes.wrapping_add(1);
-        let slots = self.slots_mut();
         let others = other.slots();
-        if slots.len() == others.len() && other.fill == other.used {
-            for (slot, old) in slots.iter_mut().zip(others) {
-                slot.hash = old.hash;
-                std::mem::forget(std::mem::replace(&mut slot.key, old.key.clone()));
+        let size = match (self.fill + other.used) * 5 < self.mask() * 3 {
+            true => self.mask() + 1,
+            false => (other.used * 2 + 1).next_power_of_two().max(SMALLEST),
+        };
+        if size == others.len() && other.fill == other.used {
+            if size <= SMALLEST && self.large.is_empty() {
+                for (slot, old) in self.small.iter_mut().zip(others) {
+                    slot.hash = old.hash;
+                    std::mem::forget(std::mem::replace(&mut slot.key, old.key.clone()));
+                }
+            } else {
+                let mut slots = Vec::new();
+                slots.try_reserve_exact(size).map_err(|_| AllocError)?;
+                slots.extend(others.iter().map(Slot::copy));
+                self.large = slots;
             }
         } else {
+            self.reserve_merge(other.used)?;
+            let slots = self.slots_mut();
             for slot in others {
                 if let Some(key) = &slot.key {
                     place_clean(slots, key.clone(), slot.hash)
@@ -415,10 +415,183 @@ impl SetTable {
         Ok(())
     }
 
+    /// For a new table: takes over copies of the elements of another one in those places, as if they were added one by
+    /// one. `home`: all of them stand in the first place of their search.
+    pub fn copy_part(
+        &mut self,
+        other: &SetTable,
+        kept: &Places,
+        home: bool,
+    ) -> Result<(), AllocError> {
+        let (count, others) = (kept.len(), other.slots());
+        let size = places_for(count);
+        if size > SMALLEST && size == others.len() && home {
+            // Where every element has its first place, there is but one order, whichever came first.
+            let mut slots = Vec::new();
+            slots.try_reserve_exact(size).map_err(|_| AllocError)?;
+            slots.extend(others.iter().enumerate().map(|(at, slot)| {
+                match kept.0[at / 64 % 8] >> (at % 64) & 1 {
+                    0 => Slot::default(),
+                    _ => slot.copy(),
+                }
+            }));
+            self.large = slots;
+        } else {
+            let mut large = Vec::new();
+            let slots = if size > SMALLEST {
+                large = empty_slots(size)?;
+                &mut large[..]
+            } else {
+                &mut self.small
+            };
+            let mask = size - 1;
+            let mut alone = true;
+            kept.each(|at| {
+                if let Some(Slot { hash, key: Some(key) }) = others.get(at) {
+                    if let Some(place) = slots.get_mut(*hash as usize & mask)
+                        && place.key.is_none()
+                    {
+                        place.hash = *hash;
+                        std::mem::forget(place.key.replace(key.clone()));
+                    } else if size <= SMALLEST {
+                        place_clean(slots, key.clone(), *hash)
+                    } else {
+                        alone = false
+                    }
+                }
+            });
+            if !alone {
+                drop(large);
+                let mut result = Ok(());
+                kept.each(|at| {
+                    if let Some(Slot { hash, key: Some(key) }) = others.get(at)
+                        && result.is_ok()
+                    {
+                        result = self.insert(self.free_place(*hash), key.clone(), *hash)
+                    }
+                });
+                return result;
+            }
+            self.large = large;
+        }
+        self.changes = self.changes.wrapping_add(1);
+        (self.fill, self.used) = (count, count);
+        Ok(())
+    }
+
     /// For a table that takes the place of `old` in the same set: interrupted searches must notice.
     pub fn carry_changes(&mut self, old: &SetTable) {
         self.changes = old.changes.wrapping_add(1)
     }
+}
+
+/// See [`SetTable::search`].
+#[inline]
+fn search(slots: &[Slot], probe: &mut Probe, key: &Value, hash: i64, vm: &Vm) -> Found {
+    let mask = slots.len() - 1;
+    loop {
+        let at = probe.at;
+        let Some(slot) = slots.get(at) else {
+            return Found::Absent(at);
+        };
+        if slot.hash == hash {
+            match &slot.key {
+                // No element is removed with this hash, which is no element's.
+                None => return Found::Absent(at),
+                Some(candidate) => {
+                    if candidate.is(key) {
+                        return Found::At(at);
+                    }
+                    if !(candidate.is_small_int() && key.is_small_int()) {
+                        match quick_eq(vm, candidate, key) {
+                            Some(true) => return Found::At(at),
+                            Some(false) => {}
+                            None => {
+                                probe.step(mask);
+                                return Found::Ask(at);
+                            }
+                        }
+                    }
+                }
+            }
+        } else if slot.hash == UNUSED && slot.key.is_none() {
+            return Found::Absent(at);
+        }
+        probe.step(mask);
+    }
+}
+
+/// Whether an element is in this array; None where a comparison would have to be asked.
+#[inline(always)]
+pub fn has(slots: &[Slot], key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
+    // The first place decides most often.
+    if let Some(slot) = slots.get(hash as usize & (slots.len() - 1)) {
+        match &slot.key {
+            Some(candidate) if candidate.is(key) => return Some(true),
+            None if slot.hash == UNUSED => return Some(false),
+            _ => {}
+        }
+    }
+    has_elsewhere(slots, key, hash, vm)
+}
+
+#[inline(never)]
+fn has_elsewhere(slots: &[Slot], key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
+    let mut probe = Probe::new(hash, slots.len() - 1);
+    match search(slots, &mut probe, key, hash, vm) {
+        Found::At(_) => Some(true),
+        Found::Absent(_) => Some(false),
+        Found::Ask(_) => None,
+    }
+}
+
+/// Places of a table, which has at most [`Places::MOST`].
+pub struct Places([u64; 8]);
+
+impl Places {
+    pub const MOST: usize = 512;
+
+    pub fn none() -> Places {
+        Places([0; 8])
+    }
+
+    #[inline(always)]
+    pub fn add(&mut self, at: usize) {
+        self.0[at / 64 % 8] |= 1 << (at % 64)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    #[inline(always)]
+    fn each(&self, mut f: impl FnMut(usize)) {
+        for (i, word) in self.0.iter().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                f(i * 64 + rest.trailing_zeros() as usize);
+                rest &= rest - 1;
+            }
+        }
+    }
+}
+
+/// How many places a table has after so many elements were added one by one.
+fn places_for(elements: usize) -> usize {
+    let mut places = SMALLEST;
+    loop {
+        let full = ((places - 1) * 3).div_ceil(5);
+        if elements < full {
+            return places;
+        }
+        places = (growth(full) + 1).next_power_of_two();
+    }
+}
+
+/// More places than this are wanted by a full table with that many elements.
+#[inline]
+fn growth(used: usize) -> usize {
+    if used > 50000 { used * 2 } else { used * 4 }
 }
 
 fn empty_slots(size: usize) -> Result<Vec<Slot>, AllocError> {
@@ -435,6 +608,10 @@ fn empty_slots(size: usize) -> Result<Vec<Slot>, AllocError> {
 #[inline(always)]
 fn free_place(slots: &[Slot], hash: i64) -> usize {
     let mask = slots.len() - 1;
+    let first = hash as usize & mask;
+    if slots.get(first).is_some_and(|slot| slot.key.is_none()) {
+        return first;
+    }
     let mut probe = Probe::new(hash, mask);
     while slots.get(probe.at).is_some_and(|slot| slot.key.is_some()) {
         probe.step(mask);

@@ -58,13 +58,7 @@ pub(crate) fn repeat_items(vm: &Vm, items: &[Value], n: isize) -> PyResult<Vec<V
     if out.try_reserve_exact(size).is_err() {
         return Err(vm.memory_error(""));
     }
-    if let [one] = items {
-        out.resize(n, one.clone());
-        return Ok(out);
-    }
-    for _ in 0..n {
-        out.extend_from_slice(items);
-    }
+    naja_heap::append_repeated(&mut out, items, n);
     Ok(out)
 }
 
@@ -399,6 +393,19 @@ impl Traverse for TupleIterator {
     }
 }
 
+impl TupleIterator {
+    /// The next item.
+    #[inline(always)]
+    pub(crate) fn item(&self) -> Option<Value> {
+        let index = self.index.get();
+        let item = self.tuple.with(|tuple| tuple.as_ref()?.get(index).cloned());
+        if item.is_some() {
+            self.index.set(index + 1)
+        }
+        item
+    }
+}
+
 #[pymethods]
 impl TupleIterator {
     #[pyslot]
@@ -408,13 +415,9 @@ impl TupleIterator {
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<Option<Value>> {
-        let index = zelf.index.get();
-        let item = zelf
-            .tuple
-            .with(|tuple| tuple.as_ref().and_then(|tuple| tuple.get(index).cloned()));
-        match item {
-            Some(_) => zelf.index.set(index + 1),
-            None => drop(zelf.tuple.take()),
+        let item = zelf.item();
+        if item.is_none() {
+            drop(zelf.tuple.take())
         }
         Ok(item)
     }

@@ -10,6 +10,7 @@ use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::pyclass;
+use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// Built-in immutable sequence.
@@ -197,6 +198,41 @@ impl Tuple {
         let made = Tuple::pair(vm, a, b)?;
         last.set(made.clone().downcast_into().ok());
         Ok(made)
+    }
+
+    /// As [`Tuple::recycled_pair`] for `len` items, which `item(0)`, `item(1)`, ... makes without running Python.
+    #[inline]
+    pub fn recycled(
+        vm: &Vm,
+        last: &MutCell<Option<Ref<Tuple>>>,
+        len: usize,
+        mut item: impl FnMut(usize) -> Value,
+    ) -> PyResult {
+        // SAFETY: as in `recycled_pair`.
+        unsafe {
+            if let Some(tuple) = &*last.as_ptr() {
+                let header = tuple.header();
+                if header.refcount() != 1 || tuple.len != len {
+                    return Ok(Tuple::from_iter(vm, len, item)?.into_value());
+                }
+                let items = tuple.items_ptr();
+                let mut old: SmallVec<[Value; 8]> = SmallVec::new();
+                for i in 0..len {
+                    let new = item(i);
+                    if !(*items.add(i)).is(&new) {
+                        old.push(items.add(i).replace(new));
+                    }
+                }
+                tuple.hash.set(-1);
+                let result = tuple.to_value();
+                vm.heap().track(header);
+                drop(old);
+                return Ok(result);
+            }
+        }
+        let made = Tuple::from_iter(vm, len, item)?;
+        last.set(Some(made.clone()));
+        Ok(made.into_value())
     }
 
     /// An object with room for `len` items, and none in it.
