@@ -149,6 +149,8 @@ fn convert(vm: &Vm, code: u8, value: &Value) -> PyResult<[u8; 8]> {
 )]
 pub struct Array {
     code: u8,
+    /// log2 of an item's bytes.
+    shift: u8,
     data: MutCell<Vec<u8>>,
     exports: Cell<usize>,
 }
@@ -173,10 +175,17 @@ static OPS: BufferOps = BufferOps {
     },
 };
 
+/// An item of the common codes.
+enum Plain {
+    Int(i64),
+    Float(f64),
+}
+
 impl Array {
     fn with_data(code: u8, data: Vec<u8>) -> Array {
         Array {
             code,
+            shift: size_of(code).trailing_zeros() as u8,
             data: MutCell::new(data),
             exports: Cell::new(0),
         }
@@ -189,7 +198,7 @@ impl Array {
 
     #[inline]
     fn len(&self) -> usize {
-        self.data.with(Vec::len) / self.size()
+        self.data.with(Vec::len) >> self.shift
     }
 
     /// Raises BufferError where buffers are lent.
@@ -200,21 +209,17 @@ impl Array {
         Ok(())
     }
 
-    #[inline]
-    fn get(&self, vm: &Vm, index: usize) -> PyResult<Option<Value>> {
-        /// What `Array::get` found of the common codes.
-        enum Found {
-            Int(i64),
-            Float(f64),
-        }
+    /// Item `index` of an array of one of the common codes.
+    #[inline(always)]
+    fn plain_item(&self, index: usize) -> Option<Plain> {
         macro_rules! item {
             ($data:ident $ty:ty: $kind:ident) => {{
                 const SIZE: usize = std::mem::size_of::<$ty>();
-                let bytes = $data.get(index * SIZE..)?.first_chunk::<SIZE>()?;
-                Some(Found::$kind(<$ty>::from_ne_bytes(*bytes).into()))
+                let bytes = $data.as_chunks::<SIZE>().0.get(index)?;
+                Some(Plain::$kind(<$ty>::from_ne_bytes(*bytes).into()))
             }};
         }
-        let found = self.data.with(|data| match self.code {
+        self.data.with(|data| match self.code {
             b'd' => item!(data f64: Float),
             b'f' => item!(data f32: Float),
             b'b' => item!(data i8: Int),
@@ -227,10 +232,14 @@ impl Array {
             #[cfg(all(unix, target_pointer_width = "64"))]
             b'l' => item!(data i64: Int),
             _ => None,
-        });
-        match found {
-            Some(Found::Float(f)) => return vm.new_float(f).map(Some),
-            Some(Found::Int(n)) => return vm.new_int(n).map(Some),
+        })
+    }
+
+    #[inline]
+    fn get(&self, vm: &Vm, index: usize) -> PyResult<Option<Value>> {
+        match self.plain_item(index) {
+            Some(Plain::Float(f)) => return vm.new_float(f).map(Some),
+            Some(Plain::Int(n)) => return vm.new_int(n).map(Some),
             None => {}
         }
         let (size, mut item) = (self.size(), [0; 8]);
@@ -249,7 +258,7 @@ impl Array {
     #[inline]
     fn set_plain(&self, index: usize, value: &Value) -> bool {
         fn put<const N: usize>(data: &mut [u8], index: usize, bytes: [u8; N]) -> bool {
-            match data.get_mut(index * N..).and_then(|d| d.first_chunk_mut()) {
+            match data.as_chunks_mut::<N>().0.get_mut(index) {
                 Some(place) => {
                     *place = bytes;
                     true
@@ -260,14 +269,22 @@ impl Array {
         macro_rules! int {
             ($ty:ty) => {
                 match value.as_small_int().map(<$ty>::try_from) {
-                    Some(Ok(n)) => self.data.with_mut(|data| put(data, index, n.to_ne_bytes())),
+                    // SAFETY: bytes are all that changes.
+                    Some(Ok(n)) => unsafe {
+                        self.data
+                            .with_mut_no_drop(|data| put(data, index, n.to_ne_bytes()))
+                    },
                     _ => false,
                 }
             };
         }
         match self.code {
             b'd' => match float::value_of(value) {
-                Some(f) => self.data.with_mut(|data| put(data, index, f.to_ne_bytes())),
+                // SAFETY: as above.
+                Some(f) => unsafe {
+                    self.data
+                        .with_mut_no_drop(|data| put(data, index, f.to_ne_bytes()))
+                },
                 None => false,
             },
             b'b' => int!(i8),
@@ -662,10 +679,13 @@ impl Array {
     #[pyslot]
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
         if let Some(n) = key.as_small_int()
-            && let Some(i) = zelf.place(n as isize)
-            && let Some(item) = zelf.get(vm, i)?
+            && n >= 0
+            && let Some(item) = zelf.plain_item(n as usize)
         {
-            return Ok(item);
+            return match item {
+                Plain::Int(n) => vm.new_int(n),
+                Plain::Float(f) => vm.new_float(f),
+            };
         }
         if let Some(slice) = key.downcast::<Slice>() {
             let size = zelf.size();
@@ -702,8 +722,8 @@ impl Array {
         value: Option<&Value>,
     ) -> PyResult<()> {
         if let (Some(n), Some(value)) = (key.as_small_int(), value)
-            && let Some(i) = zelf.place(n as isize)
-            && zelf.set_plain(i, value)
+            && n >= 0
+            && zelf.set_plain(n as usize, value)
         {
             return Ok(());
         }

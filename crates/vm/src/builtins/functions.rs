@@ -10,7 +10,9 @@ use crate::objects::bytes::Bytes;
 use crate::objects::complex::Complex;
 use crate::objects::dict::Dict;
 use crate::objects::frame::proxy::FrameLocalsProxy;
+use crate::objects::list::List;
 use crate::objects::str_::{self, Str};
+use crate::objects::tuple::Tuple;
 use crate::protocols::attributes;
 use crate::protocols::compare::{self, CompareOp};
 use crate::protocols::{hash as hashing, iterator, number, object};
@@ -104,10 +106,13 @@ fn extreme(vm: &Vm, args: Args, name: &str, op: CompareOp) -> PyResult {
     let given = args.positional();
     let best = match given {
         [] => return Err(vm.type_error(format!("{name} expected at least 1 argument, got 0"))),
-        [iterable] => {
-            let mut items = iterator::Items::of(vm, iterable)?;
-            best_of(vm, || items.next(vm), key, op)?
-        }
+        [iterable] => match key.is_none().then(|| quick_best(vm, iterable, op)) {
+            Some(Some(best)) => best,
+            _ => {
+                let mut items = iterator::Items::of(vm, iterable)?;
+                best_of(vm, || items.next(vm), key, op)?
+            }
+        },
         many => {
             if default.is_some() {
                 return Err(vm.type_error(format!(
@@ -123,6 +128,44 @@ fn extreme(vm: &Vm, args: Args, name: &str, op: CompareOp) -> PyResult {
         (None, Some(default)) => Ok(default.clone()),
         (None, None) => Err(vm.value_error(format!("{name}() iterable argument is empty"))),
     }
+}
+
+/// As `best_of` for a plain list, tuple or set whose items are compared without asking any class; None for anything else.
+fn quick_best(vm: &Vm, items: &Value, op: CompareOp) -> Option<Option<Value>> {
+    fn walk<'a>(
+        vm: &Vm,
+        mut items: impl Iterator<Item = &'a Value>,
+        op: CompareOp,
+    ) -> Option<Option<Value>> {
+        let Some(mut best) = items.next() else {
+            return Some(None);
+        };
+        for item in items {
+            let order = match (item.as_small_int(), best.as_small_int()) {
+                (Some(x), Some(y)) => x.cmp(&y),
+                _ => compare::quick_order(vm, item, best)?,
+            };
+            if op.holds(order) {
+                best = item
+            }
+        }
+        Some(Some(best.clone()))
+    }
+    let ty = vm.type_of(items);
+    if ty.is(&vm.types.list) {
+        return items.downcast::<List>()?.look(|items| walk(vm, items.iter(), op));
+    }
+    if ty.is(&vm.types.tuple) {
+        return walk(vm, items.downcast::<Tuple>()?.items().iter(), op);
+    }
+    if ty.is(&vm.types.set) || ty.is(&vm.types.frozenset) {
+        let core = crate::objects::set::core::core(items)?;
+        return core.table.with(|table| {
+            let elements = table.slots().iter().filter_map(|slot| slot.key.as_ref());
+            walk(vm, elements, op)
+        });
+    }
+    None
 }
 
 /// The first item that no other one is `op` to, by `key(item)` if there is a key function.

@@ -8,6 +8,7 @@ use crate::objects::generator::{self, Generator};
 use crate::objects::str_::iterator::next_ascii;
 use crate::objects::type_::slots::SendResult;
 use crate::objects::type_::{Type, TypeFlags};
+use crate::objects::set::SetIterator;
 use crate::objects::zip::Zip;
 use crate::protocols::iterator;
 use naja_bytecode::code::flags;
@@ -124,6 +125,15 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
         if let Some(character) = next_ascii(vm, &it) {
             *sp = Slot::new(character);
             return Ok((pc.add(2), sp.add(1)));
+        }
+        if let Some(it) = it.downcast::<SetIterator>() {
+            return match it.next(vm)? {
+                Some(element) => {
+                    *sp = Slot::new(element);
+                    Ok((pc.add(2), sp.add(1)))
+                }
+                None => Ok((pc.add(3 + arg as usize), sp)),
+            };
         }
         // A pair that is taken apart at once need not become a tuple.
         if *pc.add(2) as u8 == op::UNPACK_SEQUENCE_TWO_TUPLE

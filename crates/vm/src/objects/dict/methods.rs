@@ -541,7 +541,13 @@ fn view_operation(
     operation: fn(&SetCore, &Vm, &Value) -> PyResult<()>,
 ) -> PyResult {
     let result = Set::new(vm)?;
-    result.core.update(vm, a)?;
+    match a.downcast::<DictKeys>() {
+        // As CPython, which makes room for all keys of a plain dict beforehand.
+        Some(keys) if vm.type_of(keys.dict().as_value()).is(&vm.types.dict) => {
+            result.core.update(vm, keys.dict().as_value())?
+        }
+        _ => result.core.update(vm, a)?,
+    }
     operation(&result.core, vm, b)?;
     Ok(result.into_value())
 }

@@ -645,7 +645,7 @@ impl Traverse for SetIterator {
 
 impl SetIterator {
     #[inline]
-    fn next(&self, vm: &Vm) -> PyResult<Option<Value>> {
+    pub(crate) fn next(&self, vm: &Vm) -> PyResult<Option<Value>> {
         let next = self.set.with(|set| {
             let core = core(set.as_ref()?)?;
             core.table.with(|table| {
