@@ -255,19 +255,25 @@ impl Value {
 /// Appends copies of values.
 #[inline]
 pub fn append_copies(to: &mut Vec<Value>, from: &[Value]) {
-    append_repeated(to, from, 1)
+    let len = to.len();
+    to.reserve(from.len());
+    // SAFETY: there is room; the words are copied, and each object's count is raised for its copy.
+    unsafe {
+        std::ptr::copy_nonoverlapping(from.as_ptr(), to.as_mut_ptr().add(len), from.len());
+        count_up(from, 1);
+        to.set_len(len + from.len());
+    }
 }
 
 /// Copies of values.
 #[inline]
 pub fn copies(from: &[Value]) -> Vec<Value> {
     let mut to = Vec::with_capacity(from.len());
-    append_repeated(&mut to, from, 1);
+    append_copies(&mut to, from);
     to
 }
 
 /// Appends copies of values `times` times.
-#[inline]
 pub fn append_repeated(to: &mut Vec<Value>, from: &[Value], times: usize) {
     let (count, len) = (from.len(), to.len());
     to.reserve(count.saturating_mul(times));

@@ -157,26 +157,38 @@ impl Items {
     }
 
     /// The next item, or None at the end.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, vm: &Vm) -> PyResult<Option<Value>> {
-        let (item, index) = match self {
-            Items::List(list, index) => (list.get(*index), index),
-            Items::Tuple(tuple, index) => (tuple.get(*index).cloned(), index),
-            Items::Set(set, place, len) => return next_element(vm, set, place, *len),
-            Items::Range(range) => return Ok(range.next_item()),
-            Items::Iterator(iterator, function) => {
-                return match function(vm, iterator) {
-                    Ok(item) => Ok(item),
-                    Err(raised) => stopped(vm, raised),
-                };
+        match self {
+            Items::List(list, index) => {
+                let item = list.get(*index);
+                *index += 1;
+                Ok(item)
             }
-        };
-        *index += 1;
-        Ok(item)
+            Items::Iterator(iterator, function) => match function(vm, iterator) {
+                Ok(item) => Ok(item),
+                Err(raised) => stopped(vm, raised),
+            },
+            _ => self.next_other(vm),
+        }
+    }
+
+    #[inline(never)]
+    fn next_other(&mut self, vm: &Vm) -> PyResult<Option<Value>> {
+        match self {
+            Items::Tuple(tuple, index) => {
+                let item = tuple.get(*index).cloned();
+                *index += 1;
+                Ok(item)
+            }
+            Items::Set(set, place, len) => next_element(vm, set, place, *len),
+            Items::Range(range) => Ok(range.next_item()),
+            Items::List(..) | Items::Iterator(..) => Ok(None),
+        }
     }
 }
 
-#[inline(never)]
+#[inline]
 fn next_element(vm: &Vm, set: &Value, place: &mut usize, len: usize) -> PyResult<Option<Value>> {
     let Some(core) = set::core::core(set) else {
         return Ok(None);

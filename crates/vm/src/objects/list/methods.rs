@@ -2,8 +2,10 @@
 
 use super::{List, sort};
 use crate::function::Args;
+use crate::objects::dict::exact_str;
 use crate::objects::iterators::{reduce_empty, reduce_iter};
 use crate::objects::slice::Slice;
+use crate::objects::str_;
 use crate::objects::tuple::{compare_items, repeat_items, repr_items};
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
@@ -448,28 +450,38 @@ impl List {
     /// The first place from `start` on, before `stop`, whose item is or equals `value`.
     #[inline]
     fn find(&self, vm: &Vm, value: &Value, start: usize, stop: usize) -> PyResult<Option<usize>> {
+        let text = exact_str(vm, value);
         let mut at = start;
         loop {
             // As far as nobody needs to be asked, without taking references.
-            let (ask, met) = self.items.with(|items| {
+            let ask = self.items.with(|items| {
                 let rest = items.get(at..stop.min(items.len())).unwrap_or(&[]);
-                for (i, item) in rest.iter().enumerate() {
-                    match compare::quick_eq(vm, item, value) {
-                        Some(true) => return (None, Some(at + i)),
-                        Some(false) => {}
-                        None => return (Some(item.clone()), Some(at + i)),
+                for item in rest {
+                    // Most items are told to be others by one look.
+                    let other = if item.is(value) {
+                        false
+                    } else if let Some(text) = text {
+                        exact_str(vm, item).is_some_and(|item| !str_::eq(item, text))
+                    } else {
+                        item.is_small_int() && value.is_small_int()
+                    };
+                    if !other {
+                        match compare::quick_eq(vm, item, value) {
+                            Some(true) => return Err(Some(at)),
+                            Some(false) => {}
+                            None => return Ok(item.clone()),
+                        }
                     }
+                    at += 1;
                 }
-                (None, None)
+                Err(None)
             });
-            match (ask, met) {
-                (Some(item), Some(met)) => {
-                    if compare::compare_bool(vm, &item, value, CompareOp::Eq)? {
-                        return Ok(Some(met));
-                    }
-                    at = met + 1;
+            match ask {
+                Err(found) => return Ok(found),
+                Ok(item) if compare::compare_bool(vm, &item, value, CompareOp::Eq)? => {
+                    return Ok(Some(at));
                 }
-                (_, met) => return Ok(met),
+                Ok(_) => at += 1,
             }
         }
     }

@@ -454,7 +454,7 @@ impl Core {
     fn quick_part(&self, vm: &Vm, other: &Core, common: bool, result: &Core) -> PyResult<bool> {
         let complete = self.table.with(|own| {
             other.table.with(|table| {
-                if own.slots().len() <= Places::MOST {
+                if (table::SMALLEST + 1..=Places::MOST).contains(&own.slots().len()) {
                     // What is kept is counted first: then there is one array to make.
                     let (mut kept, mut home) = (Places::none(), true);
                     let (slots, mask) = (table.slots(), own.mask());

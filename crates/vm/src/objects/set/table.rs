@@ -30,7 +30,7 @@ impl Slot {
 const UNUSED: i64 = 0;
 const REMOVED: i64 = -1;
 const LINEAR: usize = 9;
-const SMALLEST: usize = 8;
+pub const SMALLEST: usize = 8;
 
 #[derive(Default)]
 pub struct SetTable {
@@ -430,7 +430,7 @@ impl SetTable {
             let mut slots = Vec::new();
             slots.try_reserve_exact(size).map_err(|_| AllocError)?;
             slots.extend(others.iter().enumerate().map(|(at, slot)| {
-                match kept.0[at / 64 % 8] >> (at % 64) & 1 {
+                match kept.0[at / 64 % 4] >> (at % 64) & 1 {
                     0 => Slot::default(),
                     _ => slot.copy(),
                 }
@@ -546,18 +546,18 @@ fn has_elsewhere(slots: &[Slot], key: &Value, hash: i64, vm: &Vm) -> Option<bool
 }
 
 /// Places of a table, which has at most [`Places::MOST`].
-pub struct Places([u64; 8]);
+pub struct Places([u64; 4]);
 
 impl Places {
-    pub const MOST: usize = 512;
+    pub const MOST: usize = 256;
 
     pub fn none() -> Places {
-        Places([0; 8])
+        Places([0; 4])
     }
 
     #[inline(always)]
     pub fn add(&mut self, at: usize) {
-        self.0[at / 64 % 8] |= 1 << (at % 64)
+        self.0[at / 64 % 4] |= 1 << (at % 64)
     }
 
     pub fn len(&self) -> usize {
