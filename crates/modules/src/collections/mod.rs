@@ -31,12 +31,14 @@ fn state_of(vm: &Vm, value: &Value) -> PyResult {
 
 /// Whether the class has `dict`'s own `get` and item assignment.
 fn is_plain_mapping(vm: &Vm, ty: &Type) -> bool {
-    [&vm.names.get, &vm.names.__setitem__].into_iter().all(|name| {
-        match (ty.lookup(vm, name), vm.types.dict.lookup(vm, name)) {
-            (Some(own), Some(plain)) => own.is(&plain),
-            _ => false,
-        }
-    })
+    [&vm.names.get, &vm.names.__setitem__]
+        .into_iter()
+        .all(
+            |name| match (ty.lookup(vm, name), vm.types.dict.lookup(vm, name)) {
+                (Some(own), Some(plain)) => own.is(&plain),
+                _ => false,
+            },
+        )
 }
 
 fn count_in_dict(vm: &Vm, dict: &Ref<Dict>, iterable: &Value) -> PyResult<()> {

@@ -227,7 +227,12 @@ iterator_class!(
 
 impl Permutations {
     fn pick(&self, vm: &Vm, position: &Position) -> PyResult<Option<Value>> {
-        picked(vm, &self.last, &self.pool, &position.indices[..position.cycles.len()])
+        picked(
+            vm,
+            &self.last,
+            &self.pool,
+            &position.indices[..position.cycles.len()],
+        )
     }
 }
 

@@ -153,7 +153,9 @@ fn quick_best(vm: &Vm, items: &Value, op: CompareOp) -> Option<Option<Value>> {
     }
     let ty = vm.type_of(items);
     if ty.is(&vm.types.list) {
-        return items.downcast::<List>()?.look(|items| walk(vm, items.iter(), op));
+        return items
+            .downcast::<List>()?
+            .look(|items| walk(vm, items.iter(), op));
     }
     if ty.is(&vm.types.tuple) {
         return walk(vm, items.downcast::<Tuple>()?.items().iter(), op);

@@ -359,7 +359,8 @@ macro_rules! shared_methods {
                 };
                 filled(vm, zelf, |result| {
                     own.subtract(vm, first, result)?;
-                    rest.iter().try_for_each(|other| result.remove_all(vm, other))
+                    rest.iter()
+                        .try_for_each(|other| result.remove_all(vm, other))
                 })
             }
 

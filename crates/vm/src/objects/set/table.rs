@@ -447,7 +447,11 @@ impl SetTable {
             let mask = size - 1;
             let mut alone = true;
             kept.each(|at| {
-                if let Some(Slot { hash, key: Some(key) }) = others.get(at) {
+                if let Some(Slot {
+                    hash,
+                    key: Some(key),
+                }) = others.get(at)
+                {
                     if let Some(place) = slots.get_mut(*hash as usize & mask)
                         && place.key.is_none()
                     {
@@ -464,7 +468,10 @@ impl SetTable {
                 drop(large);
                 let mut result = Ok(());
                 kept.each(|at| {
-                    if let Some(Slot { hash, key: Some(key) }) = others.get(at)
+                    if let Some(Slot {
+                        hash,
+                        key: Some(key),
+                    }) = others.get(at)
                         && result.is_ok()
                     {
                         result = self.insert(self.free_place(*hash), key.clone(), *hash)
