@@ -28,7 +28,7 @@ const BATCH: usize = 4096;
 const GROUPS_FROM: usize = 32;
 const GROUP: usize = 8;
 /// So many arenas without a used block are kept at most.
-const IDLE_MOST: usize = 64;
+const IDLE_MOST: usize = 96;
 /// `Pool::class` of a pool that its arena holds.
 const FREE: u16 = u16::MAX;
 /// Fills freed blocks in checking builds.
@@ -346,7 +346,7 @@ impl Pools {
             let free = (*arena).free_count.get() + 1;
             self.move_arena(arena, free);
             // A program that grew large once may do so again: part of the memory waits for that.
-            let keep = (self.arenas_most.get() / 2).clamp(1, IDLE_MOST);
+            let keep = (self.arenas_most.get() * 3 / 4).clamp(1, IDLE_MOST);
             if free == POOLS && self.idle_arenas.get() > keep {
                 self.unmap_arena(arena)
             }

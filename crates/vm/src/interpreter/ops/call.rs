@@ -828,13 +828,15 @@ ops! {
             old.release();
         }
         if !(*sp.sub(1)).is_empty() {
+            // An empty dict can still become the function's `**` parameter.
             let keywords = (*sp.sub(1)).view();
-            let keywords = keywords.downcast::<Dict>();
-            if keywords.is_none_or(|k| k.is_empty()) {
-                let old = std::ptr::replace(sp.sub(1), Slot::EMPTY);
-                old.release();
-            } else if keywords.is_some_and(|k| !k.table.with(|t| t.only_str())) {
-                return call_odd_keywords(pc, sp, fp, vm);
+            match keywords.downcast::<Dict>() {
+                Some(keywords) if keywords.table.with(|t| t.only_str()) => {}
+                Some(_) => return call_odd_keywords(pc, sp, fp, vm),
+                None => {
+                    let old = std::ptr::replace(sp.sub(1), Slot::EMPTY);
+                    old.release();
+                }
             }
         }
         unpack_method(vm, callable, receiver);
@@ -869,12 +871,13 @@ ops! {
         }
         let positional = (*sp.sub(2)).view();
         let items = positional.downcast::<Tuple>().map_or(&[][..], |t| t.items());
-        let result = if (*receiver).is_empty() && (*sp.sub(1)).is_empty() {
+        let keywords = *sp.sub(1);
+        let keywords = if keywords.is_empty() { None } else { Some(keywords.to_value()) };
+        let keywords = keywords.as_ref().and_then(|k| k.downcast::<Dict>());
+        let keywords = keywords.filter(|k| !k.is_empty());
+        let result = if (*receiver).is_empty() && keywords.is_none() {
             crate::interpreter::call::call_native(vm, &view, Args { args: items, kwnames: None })
         } else {
-            let keywords = *sp.sub(1);
-            let keywords = if keywords.is_empty() { None } else { Some(keywords.to_value()) };
-            let keywords = keywords.as_ref().and_then(|k| k.downcast::<Dict>());
             let object = *receiver;
             let object = (!object.is_empty()).then(|| object.to_value());
             let (values, names) = bind::flatten(vm, object, items, keywords)?;
