@@ -172,6 +172,31 @@ fn a_full_youngest_generation_asks_and_is_collected() {
 }
 
 #[test]
+fn a_middle_generation_without_garbage_is_mostly_left_out() {
+    let ty = layout(GC, 0, 0);
+    with_heap(Hooks::default(), |heap| {
+        heap.gc().stress.set(0);
+        let middle = &heap.gc().generations[1];
+        let mut kept = Vec::new();
+        for _ in 0..12 * 11 * 2001 {
+            kept.push(node(heap, &ty, 0, vec![]));
+            heap.collect_if_needed();
+        }
+        let before = middle.collections.get();
+        assert!((4..=6).contains(&before), "{before} collections");
+        drop(cycle(heap, &ty, 1, 2));
+        assert_eq!(heap.collect(1).unwrap().collected, 2);
+        for _ in 0..2 * 12 * 2001 {
+            kept.push(node(heap, &ty, 0, vec![]));
+            heap.collect_if_needed();
+        }
+        assert!(middle.collections.get() >= before + 2);
+        heap.gc().generations[0].threshold.set(0);
+        drop(kept);
+    });
+}
+
+#[test]
 fn saved_garbage_is_not_cleared() {
     let ty = layout(GC, 0, 0);
     with_heap(
