@@ -89,6 +89,8 @@ pub struct Vm {
     pub(crate) depth: Cell<u32>,
     /// State of other parts of the machine, by thread.
     pub context: MutCell<Option<Value>>,
+    /// What a native module found in a state of the context's variables (by its number): decimal's context.
+    pub found_in_context: MutCell<Option<(u64, Value)>>,
     pub thread_id: Cell<u64>,
     pub async_gen_hooks: MutCell<(Option<Value>, Option<Value>)>,
     pub coroutine_origin_depth: Cell<u32>,
@@ -120,6 +122,7 @@ impl Vm {
             stack_limit: Cell::new(crate::runtime::native_stack_limit()),
             depth: Cell::new(0),
             context: MutCell::new(None),
+            found_in_context: MutCell::new(None),
             thread_id: Cell::new(crate::runtime::threads::current_ident()),
             async_gen_hooks: MutCell::new((None, None)),
             coroutine_origin_depth: Cell::new(0),

@@ -150,8 +150,6 @@ pub fn rounding(vm: &Vm, value: &Value) -> PyResult<Round> {
 #[derive(Default)]
 struct State {
     variable: MutCell<Option<Ref<ContextVar>>>,
-    /// The current context, and the state of the thread's variables that it was found in.
-    current: MutCell<Option<(u64, Ref<Context>)>>,
     templates: MutCell<Option<[Ref<Context>; 3]>>,
 }
 
@@ -188,19 +186,27 @@ fn variable(vm: &Vm) -> PyResult<Ref<ContextVar>> {
 }
 
 /// The thread's current context, made from the default one at first use.
+#[inline]
 pub fn current(vm: &Vm) -> PyResult<Ref<Context>> {
-    let state = vm.interp.module_state::<State>();
     let number = Variables::current_number(vm);
-    let remembered = state.current.with(|current| match current {
-        Some((found_in, context)) if Some(*found_in) == number => Some(context.clone()),
+    let remembered = vm.found_in_context.with(|found| match found {
+        Some((found_in, context)) if Some(*found_in) == number => {
+            context.downcast::<Context>().cloned()
+        }
         _ => None,
     });
-    if let Some(context) = remembered {
-        return Ok(context);
+    match remembered {
+        Some(context) => Ok(context),
+        None => find_current(vm),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn find_current(vm: &Vm) -> PyResult<Ref<Context>> {
     let context = look_up(vm)?;
     if let Some(number) = Variables::current_number(vm) {
-        state.current.set(Some((number, context.clone())));
+        vm.found_in_context.set(Some((number, context.to_value())));
     }
     Ok(context)
 }

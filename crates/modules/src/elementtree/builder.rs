@@ -31,6 +31,9 @@ pub struct Events {
     names: [Option<Value>; 6],
 }
 
+/// Larger memory is not kept.
+const SPARE: usize = 4096;
+
 /// Text that has no element yet.
 enum Gathered {
     Nothing,
@@ -52,6 +55,8 @@ pub struct TreeBuilder {
     /// The element whose tail is next.
     tail_of: MutCell<Option<Value>>,
     data: MutCell<Gathered>,
+    /// The memory of text that has been given away, for the next.
+    spare: MutCell<Vec<u8>>,
     stack: MutCell<Vec<Value>>,
     element_factory: MutCell<Option<Value>>,
     comment_factory: MutCell<Option<Value>>,
@@ -113,6 +118,7 @@ impl TreeBuilder {
             last: MutCell::new(Value::NONE),
             tail_of: MutCell::new(None),
             data: MutCell::new(Gathered::Nothing),
+            spare: MutCell::default(),
             stack: MutCell::default(),
             element_factory: MutCell::new(None),
             comment_factory: MutCell::new(None),
@@ -184,7 +190,9 @@ impl TreeBuilder {
                 true
             }
             Gathered::Nothing => {
-                *d = Gathered::Bytes(text.to_vec());
+                let mut bytes = self.spare.take();
+                bytes.extend_from_slice(text);
+                *d = Gathered::Bytes(bytes);
                 true
             }
         });
@@ -211,19 +219,25 @@ impl TreeBuilder {
 
     /// Gives the gathered text to its element.
     fn flush(&self, vm: &Vm) -> PyResult<()> {
-        let mut pieces = match self
-            .data
-            .with_mut(|d| std::mem::replace(d, Gathered::Nothing))
-        {
+        let (mut pieces, single) = match self.data.replace(Gathered::Nothing) {
             Gathered::Nothing => return Ok(()),
-            Gathered::Bytes(bytes) => vec![vm.new_str_wtf8(&bytes)?.into_value()],
-            Gathered::Values(values) => values,
+            Gathered::Bytes(mut bytes) => {
+                let text = vm.new_str_wtf8(&bytes)?.into_value();
+                if bytes.capacity() <= SPARE {
+                    bytes.clear();
+                    self.spare.set(bytes);
+                }
+                (Vec::new(), Some(text))
+            }
+            Gathered::Values(mut values) => {
+                let single = (values.len() == 1).then(|| values.pop()).flatten();
+                (values, single)
+            }
         };
         let (owner, is_tail) = match self.tail_of.get() {
             Some(element) => (element, true),
             None => (self.last.get(), false),
         };
-        let single = (pieces.len() == 1).then(|| pieces.pop()).flatten();
         if let Some(element) = exact_element(vm, &owner) {
             let place = if is_tail {
                 &element.tail

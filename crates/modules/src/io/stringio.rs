@@ -156,20 +156,27 @@ impl StringIo {
         Ok(())
     }
 
-    fn line(&self, limit: Option<usize>) -> Vec<u8> {
+    /// The next line. Raises MemoryError.
+    fn line(&self, vm: &Vm, limit: Option<usize>) -> PyResult<Ref<Str>> {
         let end = self.newline.get().end;
-        self.text.with_mut(|t| {
+        let line = self.text.with(|t| {
             let rest = &t.bytes[t.at..];
             let mut stop = end.find(rest).unwrap_or(rest.len());
             if let Some(limit) = limit {
                 let most = t.offset(t.position.saturating_add(limit)) - t.at;
                 stop = stop.min(most);
             }
-            let line = t.bytes[t.at..t.at + stop].to_vec();
-            t.at += stop;
-            t.position += count_chars(&line);
-            line
-        })
+            if t.is_ascii() {
+                vm.new_ascii_str(&rest[..stop])
+            } else {
+                vm.new_str_wtf8(&rest[..stop])
+            }
+        })?;
+        self.text.with_mut(|t| {
+            t.at += line.byte_len();
+            t.position += line.char_len();
+        });
+        Ok(line)
     }
 }
 
@@ -266,14 +273,14 @@ impl StringIo {
     fn readline(&self, vm: &Vm, size: Option<&Value>) -> PyResult {
         let limit = super::size(vm, size)?;
         self.check_open(vm)?;
-        Ok(vm.new_str_wtf8(&self.line(limit))?.into_value())
+        Ok(self.line(vm, limit)?.into_value())
     }
 
     #[pyslot]
     fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
         zelf.check_open(vm)?;
         let line = if vm.type_of(zelf.as_value()).is(vm.class::<StringIo>()) {
-            vm.new_str_wtf8(&zelf.line(None))?.into_value()
+            zelf.line(vm, None)?.into_value()
         } else {
             let line = vm.call_method_str(zelf.as_value(), "readline", &[])?;
             if str_::of(&line).is_none() {

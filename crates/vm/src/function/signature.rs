@@ -525,7 +525,23 @@ pub fn attribute_receiver<'a, T: Payload>(vm: &Vm, value: &'a Value) -> PyResult
 }
 
 /// Calls `f` with `first` before the arguments.
+#[inline]
 pub fn with_first<R>(first: &Value, args: Args, f: impl FnOnce(Args) -> R) -> R {
+    let kwnames = args.kwnames;
+    match args.args {
+        [] => f(Args {
+            args: std::slice::from_ref(first),
+            kwnames,
+        }),
+        [one] => f(Args {
+            args: &[first.clone(), one.clone()],
+            kwnames,
+        }),
+        _ => with_several(first, args, f),
+    }
+}
+
+fn with_several<R>(first: &Value, args: Args, f: impl FnOnce(Args) -> R) -> R {
     let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
     all.push(first.clone());
     all.extend(args.args.iter().cloned());

@@ -90,6 +90,12 @@ fn plain_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
 fn binary_slots(vm: &Vm, a: &Value, b: &Value, slot: fn(&Slots) -> Option<BinaryFn>) -> PyResult {
     let (ta, tb) = (vm.type_of(a), vm.type_of(b));
     let fa = slot(&ta.slots);
+    if ta.is(tb) {
+        return match fa {
+            Some(f) => f(vm, a, b),
+            None => Ok(Value::NOT_IMPLEMENTED),
+        };
+    }
     let mut fb = if ta.is(tb) { None } else { slot(&tb.slots) };
     if fa == fb {
         fb = None;

@@ -96,6 +96,7 @@ impl Vm {
         self.clear_exception();
         drop(self.exc_base.value.take());
         drop(self.context.take());
+        drop(self.found_in_context.take());
         drop(self.async_gen_hooks.take());
         drop(self.running_loop.take());
         drop(self.running_task.take());

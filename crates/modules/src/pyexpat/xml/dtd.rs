@@ -3,7 +3,7 @@
 //! A parser of an external parameter entity shares these with its parent; one of an external general entity has a copy.
 //! CPython: the `DTD` of Modules/expat/xmlparse.c.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::rc::Rc;
 
 pub type Text = Rc<[u8]>;

@@ -695,6 +695,7 @@ impl Expat {
     }
 
     /// Counts what a token adds to the output, and compares that with the input (billion laughs).
+    #[inline]
     fn account(&self, bytes: usize, expanded: bool) -> Result<(), Code> {
         let a = &*self.accounting;
         let counter = match self.root && !expanded {
@@ -703,12 +704,11 @@ impl Expat {
         };
         counter.set(counter.get().saturating_add(bytes as u64));
         let (direct, indirect) = (a.direct.get(), a.indirect.get());
+        let memory = self.memory() as u64;
+        if memory >= a.memory_threshold.get()
+            && memory as f32 / direct.max(1) as f32 > a.memory_factor.get()
         {
-            let memory = self.memory() as u64;
-            let factor = memory as f32 / direct.max(1) as f32;
-            if memory >= a.memory_threshold.get() && factor > a.memory_factor.get() {
-                return Err(error::NO_MEMORY);
-            }
+            return Err(error::NO_MEMORY);
         }
         let output = direct.saturating_add(indirect);
         if output < a.threshold.get() {

@@ -175,13 +175,17 @@ ops! {
     fn subscr_str_int(pc, sp, fp, vm, arg) {
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         if let (Some(text), Some(index)) = (l.downcast::<Str>(), r.as_small_int())
-            && text.is_ascii()
-            && index >= 0
-            && (index as usize) < text.byte_len()
             && vm.type_of(&l).is(&vm.types.str)
         {
-            let c = vm.interp.latin1_char(text.as_bytes()[index as usize]);
-            return Ok((pc.add(6), replace_top(fp, sp, 2, c.into_value())));
+            let length = text.char_len() as i64;
+            let at = if index < 0 { index + length } else { index };
+            if (0..length).contains(&at) {
+                let c = match text.is_ascii() {
+                    true => vm.interp.latin1_char(text.as_bytes()[at as usize]),
+                    false => vm.new_char(text.char_at(at as usize))?,
+                };
+                return Ok((pc.add(6), replace_top(fp, sp, 2, c.into_value())));
+            }
         }
         if !vm.type_of(&l).is(&vm.types.str) || !r.is_small_int() {
             missed(pc, op::BINARY_OP);

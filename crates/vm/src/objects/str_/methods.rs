@@ -613,6 +613,30 @@ fn check_new_args(vm: &Vm, args: &Args) -> PyResult<()> {
     Ok(())
 }
 
+/// `str(x)`, and `str(bytes, encoding)` of what is ASCII. None for what needs more thought.
+fn usual_new(vm: &Vm, args: &[Value]) -> PyResult<Option<Ref<Str>>> {
+    let (data, encoding, errors) = match args {
+        [source] => return object::str(vm, source).map(Some),
+        [data, encoding] => (data, encoding, None),
+        [data, encoding, errors] => match super::of(errors) {
+            Some(errors) => (data, encoding, Some(errors)),
+            None => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    match (
+        data.downcast::<crate::objects::bytes::Bytes>(),
+        super::of(encoding),
+    ) {
+        (Some(data), Some(encoding))
+            if data.as_bytes().is_ascii() && codecs::is_plain_for_ascii(Some(encoding), errors) =>
+        {
+            vm.new_ascii_str(data.as_bytes()).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
 /// `text.replace(old, new, max)`; None where nothing changes.
 fn replace(vm: &Vm, text: &Str, old: &Str, new: &Str, max: usize) -> PyResult<Option<Ref<Str>>> {
     let (bytes, with) = (text.as_bytes(), new.as_bytes());
@@ -718,6 +742,12 @@ fn join_exact(vm: &Vm, separator: &Str, items: &[Value]) -> Option<PyResult<Ref<
 impl Str {
     #[pyslot(sig = "(object='', encoding='utf-8', errors='strict')")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        if cls.is(&vm.types.str)
+            && args.kwnames.is_none()
+            && let Some(text) = usual_new(vm, args.args)?
+        {
+            return Ok(text.into_value());
+        }
         let positional = args.positional();
         check_new_args(vm, &args)?;
         let get = |i: usize, name: &str| positional.get(i).or_else(|| args.keyword(name));

@@ -292,6 +292,12 @@ pub(crate) fn construct(vm: &Vm, ty: &Ref<Type>, args: Args) -> PyResult {
     let Some(new) = ty.slots.new.get().filter(|_| !ty.flag(TypeFlags::NO_NEW)) else {
         return Err(vm.type_error(format!("cannot create '{}' instances", ty.full_name())));
     };
+    if ty.slots.new.get() == vm.types.base_exception.slots.new.get()
+        && args.kwnames.is_none()
+        && let Some(made) = crate::objects::exception::plain(vm, ty, args.args)?
+    {
+        return Ok(made.into_value());
+    }
     let made = new(vm, ty, args)?;
     let made_type = vm.type_of(&made);
     let plain = vm.types.object.slots.init.get();
