@@ -158,7 +158,11 @@ impl ExceptionMarks for Ref<BaseException> {
 /// `ty(*args)` without looking for constructors, for classes whose constructors are BaseException's and that have nothing
 /// special besides (or are StopIteration). None for others.
 #[inline]
-pub(crate) fn plain(vm: &Vm, ty: &Ref<Type>, args: &[Value]) -> PyResult<Option<Ref<BaseException>>> {
+pub(crate) fn plain(
+    vm: &Vm,
+    ty: &Ref<Type>,
+    args: &[Value],
+) -> PyResult<Option<Ref<BaseException>>> {
     let base = &vm.types.base_exception;
     let stop = ty.is(&vm.types.stop_iteration);
     if !stop
