@@ -31,4 +31,4 @@ pub use gc::{Collection, GcState, Generation, Note, Phase};
 pub use header::{Flags, Header, TypeLayout};
 pub use object::{Obj, Payload, PayloadInfo, Ref, Visitor};
 pub use release::{DeferGuard, object_slot};
-pub use value::{Kind, Value, append_copies, append_repeated, copies};
+pub use value::{Kind, Value, append_copies, append_repeated, copies, drop_values};

@@ -293,6 +293,30 @@ pub fn append_repeated(to: &mut Vec<Value>, from: &[Value], times: usize) {
     }
 }
 
+/// Drops values: those that are no objects are passed over by one look each.
+#[inline]
+pub fn drop_values(mut values: Vec<Value>) {
+    // SAFETY: each value is dropped once: the vector has forgotten them.
+    unsafe {
+        let len = values.len();
+        values.set_len(0);
+        let all = std::slice::from_raw_parts(values.as_ptr(), len);
+        let one = |value: &Value| {
+            if value.is_object() {
+                drop(std::ptr::read(value))
+            }
+        };
+        let mut chunks = all.chunks_exact(4);
+        for chunk in &mut chunks {
+            one(&chunk[0]);
+            one(&chunk[1]);
+            one(&chunk[2]);
+            one(&chunk[3]);
+        }
+        chunks.remainder().iter().for_each(one);
+    }
+}
+
 /// Raises the counts of all objects among values.
 #[inline(always)]
 fn count_up(values: &[Value], times: usize) {

@@ -1,6 +1,6 @@
 //! `map`. CPython: Python/bltinmodule.c.
 
-use super::zip::{next_row, strict_keyword};
+use super::zip::{Row, next_row, strict_keyword};
 use crate::function::Args;
 use crate::objects::type_::Type;
 use crate::protocols::iterator;
@@ -82,10 +82,17 @@ impl Map {
             }
             _ => {}
         }
-        match next_row(vm, &zelf.iterators, zelf.strict.get(), "map")? {
-            Some(row) => vm.call(&zelf.function, &row).map(Some),
-            None => Ok(None),
+        let mut row = Row::new();
+        if !next_row(
+            vm,
+            &zelf.iterators,
+            zelf.strict.get(),
+            "map",
+            &mut row,
+        )? {
+            return Ok(None);
         }
+        vm.call(&zelf.function, &row).map(Some)
     }
 
     /// Return state information for pickling.

@@ -54,18 +54,21 @@ pub(crate) fn strict_keyword(vm: &Vm, args: &Args, name: &str) -> PyResult<bool>
     Ok(strict)
 }
 
-/// One item of each iterator; None at the end of the shortest (with `strict`, of all).
+/// The items of one step of several iterators.
+pub(crate) type Row = SmallVec<[Value; 6]>;
+
+/// Puts one item of each iterator into `row`, which is empty; false at the end of the shortest (with `strict`, of all).
 pub(crate) fn next_row(
     vm: &Vm,
     iterators: &[Value],
     strict: bool,
     name: &str,
-) -> PyResult<Option<SmallVec<[Value; 12]>>> {
-    let mut row = SmallVec::with_capacity(iterators.len());
+    row: &mut Row,
+) -> PyResult<bool> {
     for (i, it) in iterators.iter().enumerate() {
         match iterator::next(vm, it)? {
             Some(value) => row.push(value),
-            None if !strict => return Ok(None),
+            None if !strict => return Ok(false),
             None if i > 0 => {
                 let plural = if i == 1 { " " } else { "s 1-" };
                 return Err(vm.value_error(format!(
@@ -87,11 +90,11 @@ pub(crate) fn next_row(
                         Err(Raised) => return Err(Raised),
                     }
                 }
-                return Ok(None);
+                return Ok(false);
             }
         }
     }
-    Ok(Some(row))
+    Ok(true)
 }
 
 impl Zip {
@@ -162,14 +165,18 @@ impl Zip {
                 None => Ok(None),
             };
         }
-        match next_row(vm, &zelf.iterators, zelf.strict.get(), "zip")? {
-            Some(row) => {
-                let (n, mut row) = (row.len(), row.into_iter());
-                let item = |_| row.next().unwrap_or(Value::NONE);
-                Tuple::recycled(vm, &zelf.last, n, item).map(Some)
-            }
-            None => Ok(None),
+        let mut row = Row::new();
+        if !next_row(
+            vm,
+            &zelf.iterators,
+            zelf.strict.get(),
+            "zip",
+            &mut row,
+        )? {
+            return Ok(None);
         }
+        let item = |i: usize| std::mem::replace(&mut row[i], Value::NONE);
+        Tuple::recycled(vm, &zelf.last, zelf.iterators.len(), item).map(Some)
     }
 
     /// Return state information for pickling.

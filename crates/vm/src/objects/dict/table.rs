@@ -246,8 +246,27 @@ impl Table {
     }
 
     /// The whole search for any key, as far as no class need be asked.
-    #[inline]
+    #[inline(always)]
     pub fn locate(&self, key: &Value, hash: i64, vm: &Vm) -> Place {
+        if self.bits == 0 {
+            return Place::Free(0);
+        }
+        // The first place decides most often.
+        let at = hash as usize & self.mask();
+        let found = self.place(at);
+        if found == EMPTY {
+            return Place::Free(at);
+        }
+        if let Some(entry) = self.entries.get((found as usize).wrapping_sub(2))
+            && entry.key.as_ref().is_some_and(|candidate| candidate.is(key))
+        {
+            return Place::At(found as usize - 2);
+        }
+        self.locate_elsewhere(key, hash, vm)
+    }
+
+    #[inline(never)]
+    fn locate_elsewhere(&self, key: &Value, hash: i64, vm: &Vm) -> Place {
         if self.bits <= MIN_BITS {
             if self.bits == 0 {
                 return Place::Free(0);

@@ -166,6 +166,19 @@ fn is_little(order: Option<&Ref<Str>>) -> Option<bool> {
 impl Int {
     #[pyslot(sig = "(x=0, /, base=10)")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
+        // Plain numbers, the commonest, need no further questions.
+        if let ([x], None) = (args.args, args.kwnames)
+            && cls.is(&vm.types.int)
+        {
+            if x.is_small_int() {
+                return Ok(x.clone());
+            }
+            if let Some(f) = x.as_small_float()
+                && f.abs() < (1i64 << 60) as f64
+            {
+                return vm.new_int(f as i64);
+            }
+        }
         let positional = args.positional();
         for (name, _) in args.keywords() {
             if name.as_bytes() != b"base" {

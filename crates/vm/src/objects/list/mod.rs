@@ -36,6 +36,12 @@ impl Traverse for List {
     }
 }
 
+impl Drop for List {
+    fn drop(&mut self) {
+        naja_heap::drop_values(self.items.take())
+    }
+}
+
 impl List {
     pub fn from_vec(items: Vec<Value>) -> List {
         List {

@@ -52,10 +52,12 @@ pub fn sort(
             Err(raised) => return (values, Err(raised)),
         }
     }
-    match sorted_places(vm, &keys, reverse) {
+    let result = match sorted_places(vm, &keys, reverse) {
         Ok(places) => (permute(values, &places), Ok(())),
         Err(raised) => (values, Err(raised)),
-    }
+    };
+    naja_heap::drop_values(keys);
+    result
 }
 
 /// Sorts values that are all unboxed ints; says whether they were.
@@ -79,6 +81,7 @@ fn permute(mut values: Vec<Value>, places: &[Entry]) -> Vec<Value> {
             sorted.push(std::mem::replace(value, Value::NONE));
         }
     }
+    naja_heap::drop_values(values);
     sorted
 }
 

@@ -156,7 +156,6 @@ fn compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> PyResult {
     let (Some(x), Some(y)) = (core(a), core(b)) else {
         return Ok(Value::NOT_IMPLEMENTED);
     };
-    vm.check_stack()?;
     let equal = || {
         if x.len() != y.len() {
             return Ok(false);

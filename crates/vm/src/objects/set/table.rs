@@ -1,9 +1,10 @@
 //! The hash table under `set` and `frozenset`: open addressing, nine places in a row, then a jump.
 //!
 //! The order of elements is that of their places, and programs see it (in `repr`, in loops), so places are chosen as
-//! CPython chooses them: same probes, same moments and sizes of growth, removed elements leave a mark that only a
-//! rebuild takes away. Nothing here runs Python: where two elements must be compared by their types' `__eq__` the search
-//! says so ([`Found::Ask`]) and the caller asks; `changes` tells whether the table is still the same afterwards.
+//! CPython chooses them: same probes, same moments and sizes of growth, removed elements leave a mark, whose place is
+//! used again or cleared by a rebuild. Nothing here runs Python: where two elements must be compared by their types'
+//! `__eq__` the search says so ([`Found::Ask`]) and the caller asks; `changes` tells whether the table is still the same
+//! afterwards.
 //! Invariant: some place is unused, so that every search ends. CPython: Objects/setobject.c.
 
 use crate::protocols::compare::quick_eq;
@@ -92,6 +93,8 @@ pub struct Probe {
     left: usize,
     at: usize,
     perturb: u64,
+    /// The last place met whose element was removed: it is used again.
+    removed: Option<usize>,
 }
 
 impl Probe {
@@ -103,6 +106,7 @@ impl Probe {
             left: row(start, mask),
             at: start,
             perturb: hash as u64,
+            removed: None,
         }
     }
 
@@ -235,12 +239,16 @@ impl SetTable {
         let slots = self.slots_mut();
         let mask = slots.len() - 1;
         if let Some(slot) = slots.get_mut(at) {
+            let again = slot.hash == REMOVED;
             slot.hash = hash;
             debug_assert!(slot.key.is_none());
             // The place is unused: there is nothing to drop.
             std::mem::forget(slot.key.replace(key));
-            self.fill += 1;
             self.used += 1;
+            if again {
+                return Ok(());
+            }
+            self.fill += 1;
         }
         if self.fill * 5 < mask * 3 {
             return Ok(());
@@ -272,11 +280,15 @@ impl SetTable {
             let slot = slots.get_mut(probe.at)?;
             match &slot.key {
                 None if slot.hash == UNUSED => {
+                    if let Some(at) = probe.removed {
+                        return Some(self.insert(at, key.clone(), hash));
+                    }
                     slot.hash = hash;
                     // There was nothing to drop.
                     std::mem::forget(slot.key.replace(key.clone()));
                     break;
                 }
+                None => probe.removed = Some(probe.at),
                 Some(candidate) if slot.hash == hash => {
                     if candidate.is(key) {
                         return Some(Ok(()));
@@ -504,7 +516,7 @@ fn search(slots: &[Slot], probe: &mut Probe, key: &Value, hash: i64, vm: &Vm) ->
         if slot.hash == hash {
             match &slot.key {
                 // No element is removed with this hash, which is no element's.
-                None => return Found::Absent(at),
+                None => return Found::Absent(probe.removed.unwrap_or(at)),
                 Some(candidate) => {
                     if candidate.is(key) {
                         return Found::At(at);
@@ -521,8 +533,11 @@ fn search(slots: &[Slot], probe: &mut Probe, key: &Value, hash: i64, vm: &Vm) ->
                     }
                 }
             }
-        } else if slot.hash == UNUSED && slot.key.is_none() {
-            return Found::Absent(at);
+        } else if slot.key.is_none() {
+            if slot.hash == UNUSED {
+                return Found::Absent(probe.removed.unwrap_or(at));
+            }
+            probe.removed = Some(at);
         }
         probe.step(mask);
     }
