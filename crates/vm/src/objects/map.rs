@@ -83,13 +83,7 @@ impl Map {
             _ => {}
         }
         let mut row = Row::new();
-        if !next_row(
-            vm,
-            &zelf.iterators,
-            zelf.strict.get(),
-            "map",
-            &mut row,
-        )? {
+        if !next_row(vm, &zelf.iterators, zelf.strict.get(), "map", &mut row)? {
             return Ok(None);
         }
         vm.call(&zelf.function, &row).map(Some)

@@ -166,13 +166,7 @@ impl Zip {
             };
         }
         let mut row = Row::new();
-        if !next_row(
-            vm,
-            &zelf.iterators,
-            zelf.strict.get(),
-            "zip",
-            &mut row,
-        )? {
+        if !next_row(vm, &zelf.iterators, zelf.strict.get(), "zip", &mut row)? {
             return Ok(None);
         }
         let item = |i: usize| std::mem::replace(&mut row[i], Value::NONE);

@@ -258,7 +258,10 @@ impl Table {
             return Place::Free(at);
         }
         if let Some(entry) = self.entries.get((found as usize).wrapping_sub(2))
-            && entry.key.as_ref().is_some_and(|candidate| candidate.is(key))
+            && entry
+                .key
+                .as_ref()
+                .is_some_and(|candidate| candidate.is(key))
         {
             return Place::At(found as usize - 2);
         }
