@@ -240,10 +240,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else if ops::call::makes_generator(start) && vm.coroutine_origin_depth.get() == 0 {
                                 $generator
                             }
-                            let new = vm.stack.push_here((*code).frame_bytes as usize);
-                            if unlikely(new.is_null()) {
+                            let bytes = (*code).frame_bytes as usize;
+                            if unlikely(!vm.stack.has_room(bytes)) {
                                 $otherwise
                             }
+                            let new = vm.stack.push_here(bytes);
                             let mut from: Sp = $from;
                             let mut $to = locals(new);
                             let stack = $to.add((*code).nlocalsplus as usize);
@@ -546,7 +547,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] ['s6 'd46 'd47 'd48 'd49 'd50 'd51] ['s7 'd52 'd53 'd54 'd55 'd56] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] ['s6 'd46 'd47 'd48 'd49 'd50 'd51] ['s7 'd52 'd53 'd54 'd55 'd56 'd57] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -666,10 +667,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             pc = pc.add(1);
                             if v.is_pointer() {
                                 push!(Slot(v.0 | Slot::BORROWED));
-                                next!('d2)
+                                next!('d57)
                             }
                             push!(v);
-                            next!('d2)
+                            next!('d57)
                         }
                         op::LOAD_SMALL_INT => {
                             pc = pc.add(1);

@@ -185,15 +185,11 @@ pub(super) unsafe fn store_item(vm: &Vm, container: Slot, key: Slot, value: Slot
         let ty = type_ptr(container);
         if ty == vm.exact.dict {
             let table = &mut *payload::<Dict>(container).table.as_ptr();
-            if let Quick::At(index) = table.quick_find(&key.view(), vm)
-                && index < table.entries().len()
-            {
-                return match table.replace_value(index, value.into_value()) {
-                    Some(old) => old.into_bits(),
-                    None => Value::NONE.bits(),
-                };
-            }
-            return 0;
+            return match table.quick_set(&key.view(), vm, || value.into_value()) {
+                Some(Some(old)) => old.into_bits(),
+                Some(None) => Value::NONE.bits(),
+                None => 0,
+            };
         }
         if ty == vm.exact.bytearray
             && let (Some(index), Some(byte)) = (small_int(key), small_int(value))

@@ -49,16 +49,18 @@ impl ThreadStack {
         }
     }
 
-    /// As [`ThreadStack::push`] for the loop: so many bytes, if the chunk has them. Null where it has not.
+    /// Whether the chunk has so many bytes left.
+    #[inline(always)]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        (self.limit.get() as usize).wrapping_sub(self.top.get() as usize) >= bytes
+    }
+
+    /// As [`ThreadStack::push`] for the loop: so many bytes of the chunk, which has room for them.
     #[inline(always)]
     pub fn push_here(&self, bytes: usize) -> *mut Frame {
         let top = self.top.get();
-        if (self.limit.get() as usize).wrapping_sub(top as usize) >= bytes {
-            self.top.set(top.wrapping_byte_add(bytes));
-            top as *mut Frame
-        } else {
-            std::ptr::null_mut()
-        }
+        self.top.set(top.wrapping_byte_add(bytes));
+        top as *mut Frame
     }
 
     /// Whether the frame, of the current chunk, may be its first: then its end is [`ThreadStack::pop`]'s business.

@@ -190,7 +190,7 @@ impl ByteArray {
         let Ok(byte) = u8::try_from(byte) else {
             return false;
         };
-        self.data.with_mut(|data| {
+        let store = |data: &mut Store| {
             let index = if index < 0 {
                 index + data.len() as i64
             } else {
@@ -203,7 +203,9 @@ impl ByteArray {
                 }
                 None => false,
             }
-        })
+        };
+        // SAFETY: bytes drop nothing.
+        unsafe { self.data.with_mut_no_drop(store) }
     }
 
     pub fn to_vec(&self) -> Vec<u8> {

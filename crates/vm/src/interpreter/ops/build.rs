@@ -6,11 +6,12 @@ use crate::objects::dict::Dict;
 use crate::objects::list::{List, ListIterator};
 use crate::objects::range::RangeIterator;
 use crate::objects::set::Set;
-use crate::objects::str_::{self, Str};
+use crate::objects::str_::Str;
 use crate::objects::tuple::{Tuple, TupleIterator};
 use crate::objects::type_::TypeFlags;
 use crate::protocols::{iterator, object, pattern, sequence};
 use naja_bytecode::opcode::op;
+use naja_heap::{Header, Obj};
 
 /// The instruction that makes a tuple of the list of positional arguments.
 const LIST_TO_TUPLE: u16 = op::CALL_INTRINSIC_1 as u16 | 6 << 8;
@@ -81,14 +82,18 @@ ops! {
     fn build_string(pc, sp, fp, vm, arg) {
         let n = arg as usize;
         let base = sp.sub(n);
-        let result = {
-            let views: smallvec::SmallVec<[_; 16]> = (0..n).map(|i| (*base.add(i)).view()).collect();
-            let parts: Option<smallvec::SmallVec<[&Str; 16]>> = views.iter().map(|v| v.downcast::<Str>().map(|s| &**s)).collect();
-            match parts {
-                Some(parts) => str_::join_parts(vm, &parts)?,
-                None => return Err(vm.system_error("BUILD_STRING of something else than strings")),
+        let mut parts: smallvec::SmallVec<[&[u8]; 16]> = smallvec::SmallVec::new();
+        let mut chars = 0;
+        for i in 0..n {
+            let part = *base.add(i);
+            if !part.is_pointer() || !(*(part.clean_bits() as *const Header)).has_payload::<Str>() {
+                return Err(vm.system_error("BUILD_STRING of something else than strings"));
             }
-        };
+            let text = &(*(part.clean_bits() as *const Obj<Str>)).payload;
+            parts.push(text.as_bytes());
+            chars += text.char_len();
+        }
+        let result = Str::from_parts(vm, &vm.types.str, &parts, chars)?;
         Ok((pc.add(1), replace_top(fp, sp, n, result.into_value())))
     }
 
@@ -178,6 +183,27 @@ ops! {
                 })
             })?;
             return Ok((pc.add(2), replace_top(fp, sp, 2, tuple.into_value())));
+        }
+        // A constant, mostly, whose items the list is to have.
+        if vm.type_of(&iterable).is(&vm.types.tuple)
+            && let Some(more) = iterable.downcast::<Tuple>()
+        {
+            let more = more.items();
+            // Copies of references end none.
+            let room = list.items.with_mut_no_drop(|items| {
+                let room = match items.is_empty() {
+                    true => items.try_reserve_exact(more.len()),
+                    false => items.try_reserve(more.len()),
+                };
+                if room.is_ok() {
+                    items.extend(more.iter().cloned());
+                }
+                room
+            });
+            if room.is_err() {
+                return Err(vm.memory_error(""));
+            }
+            return Ok((pc.add(1), drop_top(fp, sp, 1)));
         }
         if sequence::list_extend(vm, list, &iterable).is_err() {
             let ty = vm.type_of(&iterable);

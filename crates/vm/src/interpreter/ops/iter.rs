@@ -6,14 +6,17 @@ use crate::objects::dict::iterators::DictItemIterator;
 use crate::objects::enumerate::Enumerate;
 use crate::objects::generator::{self, Generator};
 use crate::objects::set::SetIterator;
+use crate::objects::list::{List, ListIterator};
 use crate::objects::str_::iterator::next_ascii;
+use crate::objects::tuple::{Tuple, TupleIterator};
 use crate::objects::type_::slots::SendResult;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::objects::zip::Zip;
 use crate::protocols::iterator;
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
-use naja_heap::Header;
+use naja_heap::{Header, MutCell};
+use std::cell::Cell;
 
 /// Takes the generator's frame off the stack of running frames after a yield; gives the frame that resumed it.
 pub(in crate::interpreter) unsafe fn leave_generator(vm: &Vm, fp: Fp) -> Fp {
@@ -214,7 +217,24 @@ unsafe fn watched_generator(
 
 ops! {
     fn get_iter(pc, sp, fp, vm, arg) {
-        let v = (*sp.sub(1)).view();
+        let slot = *sp.sub(1);
+        let v = slot.view();
+        let ty = vm.type_of(&v);
+        // The iterators of lists and tuples take the stack's reference over.
+        if ty.is(&vm.types.list) {
+            (*fp).sp = sp.sub(1);
+            let list = slot.into_value().downcast_into::<List>().ok();
+            let iterator = vm.new_object(ListIterator { list: MutCell::new(list), index: Cell::new(0) })?;
+            *sp.sub(1) = Slot::new(iterator.into_value());
+            return Ok((pc.add(1), sp));
+        }
+        if ty.is(&vm.types.tuple) {
+            (*fp).sp = sp.sub(1);
+            let tuple = slot.into_value().downcast_into::<Tuple>().ok();
+            let iterator = vm.new_object(TupleIterator { tuple: MutCell::new(tuple), index: Cell::new(0) })?;
+            *sp.sub(1) = Slot::new(iterator.into_value());
+            return Ok((pc.add(1), sp));
+        }
         let result = iterator::iter(vm, &v)?;
         Ok((pc.add(1), replace_top(fp, sp, 1, result)))
     }

@@ -315,6 +315,40 @@ impl Table {
         self.quick_find_on(key, hash, vm)
     }
 
+    /// Sets the value of a small int or an exact string, where that neither asks anything nor needs memory; `value` is called
+    /// then, and not otherwise. The old value is the caller's, None a new key's.
+    #[inline]
+    pub fn quick_set(
+        &mut self,
+        key: &Value,
+        vm: &Vm,
+        value: impl FnOnce() -> Value,
+    ) -> Option<Option<Value>> {
+        let (hash, is_str) = match key.as_small_int() {
+            Some(n) => (crate::protocols::hash::hash_int(n), false),
+            None => (super::exact_str(vm, key)?.hash(vm), true),
+        };
+        let at = match self.locate(key, hash, vm) {
+            Place::At(at) => at,
+            Place::Free(place) => {
+                let most = usable(self.bits);
+                if self.entries.len() >= most
+                    || self.filled as usize >= most
+                    || self.entries.len() == self.entries.capacity()
+                {
+                    return None;
+                }
+                self.only_str = is_str && (self.only_str || self.len == 0);
+                self.filled += u32::from(self.place(place) == EMPTY);
+                self.put(place, key.clone(), hash, value());
+                return Some(None);
+            }
+            Place::Ask => return None,
+        };
+        let entry = self.entries.get_mut(at)?;
+        Some(Some(std::mem::replace(&mut entry.value, value())))
+    }
+
     #[inline(never)]
     fn quick_find_on(&self, key: &Value, hash: i64, vm: &Vm) -> Quick {
         match self.locate(key, hash, vm) {
@@ -419,11 +453,10 @@ impl Table {
         if self.entries.len() >= most
             || self.filled as usize >= most
             || self.entries.len() == self.entries.capacity()
-            || self.len == 0
         {
             return self.insert(key, hash, value, is_str);
         }
-        self.only_str &= is_str;
+        self.only_str = is_str && (self.only_str || self.len == 0);
         self.filled += u32::from(self.place(place) == EMPTY);
         self.put(place, key, hash, value);
         Ok(())
