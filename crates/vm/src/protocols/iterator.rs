@@ -165,6 +165,11 @@ impl Items {
                 *index += 1;
                 Ok(item)
             }
+            Items::Tuple(tuple, index) => {
+                let item = tuple.get(*index).cloned();
+                *index += 1;
+                Ok(item)
+            }
             Items::Iterator(iterator, function) => match function(vm, iterator) {
                 Ok(item) => Ok(item),
                 Err(raised) => stopped(vm, raised),
@@ -176,14 +181,9 @@ impl Items {
     #[inline(never)]
     fn next_other(&mut self, vm: &Vm) -> PyResult<Option<Value>> {
         match self {
-            Items::Tuple(tuple, index) => {
-                let item = tuple.get(*index).cloned();
-                *index += 1;
-                Ok(item)
-            }
             Items::Set(set, place, len) => next_element(vm, set, place, *len),
             Items::Range(range) => Ok(range.next_item()),
-            Items::List(..) | Items::Iterator(..) => Ok(None),
+            Items::List(..) | Items::Tuple(..) | Items::Iterator(..) => Ok(None),
         }
     }
 }
