@@ -62,11 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "ascii" => Subject::Ascii(&subject),
             _ => Subject::Bytes(&subject),
         };
-        let pattern = match kind {
-            "bytes" => Pattern::new_bytes(codes, groups),
-            _ => Pattern::new(codes, groups),
-        };
-        let Ok(pattern) = pattern else {
+        let Ok(pattern) = Pattern::new(codes, groups) else {
             writeln!(out, "invalid")?;
             continue;
         };

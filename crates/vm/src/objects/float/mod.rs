@@ -419,10 +419,9 @@ impl Float {
         // The most usual: `.2f`.
         if let [b'.', digit @ b'0'..=b'9', b'f'] = format_spec.as_bytes()
             && let Some(x) = zelf.as_small_float()
+            && let Some(text) = float::Fixed::new(x, (digit - b'0') as usize)
         {
-            if let Some(text) = float::Fixed::new(x, (digit - b'0') as usize) {
-                return Ok(vm.new_ascii_str(text.as_bytes())?.into_value());
-            }
+            return Ok(vm.new_ascii_str(text.as_bytes())?.into_value());
         }
         if format_spec.byte_len() == 0 {
             return Ok(object::str(vm, zelf)?.into_value());

@@ -435,7 +435,7 @@ impl SetTable {
         kept: &Places,
         home: bool,
     ) -> Result<(), AllocError> {
-        let (count, others) = (kept.len(), other.slots());
+        let (count, others) = (kept.count(), other.slots());
         let size = places_for(count);
         if size > SMALLEST && size == others.len() && home {
             // Where every element has its first place, there is but one order, whichever came first.
@@ -582,7 +582,8 @@ impl Places {
         self.0[at / 64 % 4] |= 1 << (at % 64)
     }
 
-    pub fn len(&self) -> usize {
+    /// How many there are.
+    pub fn count(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
