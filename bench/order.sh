@@ -9,14 +9,17 @@ naja=$(pwd)/target/release/naja
 work=$(mktemp -d)
 profdata=$(find "$(rustc --print sysroot)" -name llvm-profdata | head -1)
 [ -n "$profdata" ] || { echo "llvm-profdata is missing: rustup component add llvm-tools"; exit 1; }
-nm "$naja" | awk '$2 ~ /[tT]/ { print $3 }' | sort -u >"$work/there"
+nm "$naja" | awk '$2 ~ /[tT]/ { print $1, "0", $3 }' >"$work/symbols"
+awk '{ print $3 }' "$work/symbols" | sort -u >"$work/there"
 
-# ran NAME ARGS...: the functions that the program runs, in the file NAME
+# ran NAME ARGS...: the functions, and parts of functions, that the program runs, in the file NAME. By addresses, since callgrind knows
+# no names of parts: sorted among the symbols, each address belongs to the last one before it.
 ran() {
     name=$1
     shift
-    valgrind -q --tool=callgrind --demangle=no --callgrind-out-file="$work/calls" "$naja" "$@" >/dev/null 2>&1 || true
-    grep -aoE '^c?fn=\([0-9]+\) \S+' "$work/calls" | sed "s/.*) //; s/'[0-9]*\$//" | sort -u | comm -12 - "$work/there" >"$work/$name"
+    valgrind -q --tool=callgrind --dump-instr=yes --compress-pos=no --callgrind-out-file="$work/calls" "$naja" "$@" >/dev/null 2>&1 || true
+    grep -aoE '^0x[0-9a-f]+' "$work/calls" | sort -u | awk '{ a = substr($1, 3); if (length(a) < 9) printf "%s%s 1\n", substr("0000000000000000", 1, 16 - length(a)), a }' |
+        sort - "$work/symbols" | awk '$2 == "0" { symbol = $3; next } symbol != "" { print symbol }' | sort -u >"$work/$name"
 }
 
 ran start -c pass

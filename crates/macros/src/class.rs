@@ -74,7 +74,10 @@ pub fn pyclass(args: ClassArgs, item: ItemStruct) -> Result<TokenStream> {
     let doc = args
         .doc
         .map_or_else(|| function::doc(&item.attrs), |d| d.value());
-    let doc = function::apart(&doc);
+    let doc = match doc.as_str() {
+        "" => quote!(""),
+        doc => quote!(::naja_vm::apart!(class #doc)),
+    };
     let gc = args.gc;
     let base_info = match &args.extends {
         Some(text) => {

@@ -5,11 +5,18 @@
 /// start reads.
 #[macro_export]
 macro_rules! apart {
-    ($text:expr) => {{
+    // The docstring of a class, which is read when the class's dictionary is filled.
+    (class $text:expr) => {
+        $crate::apart!("naja_class_docs", $text)
+    };
+    ($text:expr) => {
+        $crate::apart!("naja_docs", $text)
+    };
+    ($section:literal, $text:expr) => {{
         const TEXT: &str = $text;
         // SAFETY: plain bytes; a section of their own changes nothing but their place.
         #[allow(unsafe_code)]
-        #[cfg_attr(target_os = "linux", unsafe(link_section = "naja_docs"))]
+        #[cfg_attr(target_os = "linux", unsafe(link_section = $section))]
         static BYTES: [u8; TEXT.len()] = match TEXT.as_bytes().first_chunk() {
             Some(bytes) => *bytes,
             None => [0; TEXT.len()],

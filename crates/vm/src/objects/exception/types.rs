@@ -212,7 +212,7 @@ macro_rules! exceptions {
                 use super::*;
                 static ID: DefId = DefId::new();
                 pub static DEF: TypeDef = TypeDef {
-                    name: $name, module: "builtins", doc: crate::apart!($doc), text_signature: None,
+                    name: $name, module: "builtins", doc: crate::apart!(class $doc), text_signature: None,
                     base: Some(|vm| vm.types.exceptions.$base.clone()),
                     flags: crate::objects::type_::TypeFlags::BASETYPE | crate::objects::type_::TypeFlags::HAS_DICT,
                     payload: <BaseException as naja_heap::Payload>::INFO,
