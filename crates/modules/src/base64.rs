@@ -134,7 +134,7 @@ fn to_base85(data: &[u8], alphabet: &[u8; 85], pad: bool, zeros: bool, spaces: b
 
 /// Base 85 in groups of five digits; a last group that is shorter stands for as many bytes less.
 fn from_base85(text: &[u8], table: &[u8; 256]) -> Result<Vec<u8>, Wrong> {
-    let missing = text.len().wrapping_neg() % 5;
+    let missing = (5 - text.len() % 5) % 5;
     let mut out = vec![0; text.len().div_ceil(5) * 4];
     for (i, (group, bytes)) in text.chunks(5).zip(out.chunks_exact_mut(4)).enumerate() {
         let mut digits = [84; 5];
