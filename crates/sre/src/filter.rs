@@ -39,7 +39,8 @@ impl Filter {
     /// character.
     pub fn of(program: &Program, single: bool) -> Option<Filter> {
         let ways = ways(program, single)?;
-        let length = ways.iter().map(|way| way.len()).min()?;
+        // A way may say more than there is room for.
+        let length = ways.iter().map(|way| way.len()).min()?.min(DEPTH);
         if length < 2 {
             return None;
         }
