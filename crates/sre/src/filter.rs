@@ -39,8 +39,7 @@ impl Filter {
     /// character.
     pub fn of(program: &Program, single: bool) -> Option<Filter> {
         let ways = ways(program, single)?;
-        // A way may say more than there is room for.
-        let length = ways.iter().map(|way| way.len()).min()?.min(DEPTH);
+        let length = ways.iter().map(|way| way.len()).min()?;
         if length < 2 {
             return None;
         }
@@ -158,7 +157,8 @@ fn step(program: &Program, way: &mut Way, open: &mut Vec<Way>, single: bool) -> 
     let next = way.at + 1;
     let mut take = |item: Item, times: u32| {
         let (set, long) = item_set(program, item, single);
-        for _ in 0..times.min(DEPTH as u32) {
+        let room = DEPTH - way.sets.len();
+        for _ in 0..room.min(times as usize) {
             way.sets.push(set);
             if long {
                 return false;

@@ -220,14 +220,38 @@ const FILTERED: &[(&[u32], usize)] = &[
     (&[14, 4, 0, 3, 5, 7, 14, 23, 7, 1, 2, 16, 97, 16, 98, 18, 16, 99, 15, 21, 19, 5, 5, 0, 16, 113, 1, 13, 5, 22, 112, 114, 0, 2, 2, 6, 7, 15, 2, 0, 1], 0),
     // '[^a-c]{2}d(?:ax|zg)?'
     (&[14, 4, 0, 3, 5, 24, 11, 2, 2, 13, 6, 21, 22, 97, 99, 0, 1, 16, 100, 23, 19, 0, 1, 7, 7, 16, 97, 16, 120, 15, 9, 7, 16, 122, 16, 103, 15, 2, 0, 18, 1], 0),
+    // '[ab][0-9]{8,20}z', with more in a row than a filter has places
+    (&[14, 8, 4, 10, 22, 22, 97, 98, 0, 13, 5, 22, 97, 98, 0, 24, 10, 8, 20, 13, 5, 22, 48, 57, 0, 1, 16, 122, 1], 0),
 ];
 
 /// A search of a long subject finds what trying every place in turn finds, whatever passes over places.
 #[test]
 fn filters_lose_nothing() {
     let pieces = [
-        "cggg", "t", "ttta", "g", "\"", "\\", "/", "D", "a", "b", "abc", "d", "AbD", "x1", "2",
-        "é", "z", "zé", "p", "q", "\n", "日", "dzg",
+        "cggg",
+        "t",
+        "ttta",
+        "g",
+        "\"",
+        "\\",
+        "/",
+        "D",
+        "a",
+        "b",
+        "abc",
+        "d",
+        "AbD",
+        "x1",
+        "2",
+        "é",
+        "z",
+        "zé",
+        "p",
+        "q",
+        "\n",
+        "日",
+        "dzg",
+        "b12345678",
     ];
     let mut random = 12345u32;
     let mut text = String::new();
