@@ -17,7 +17,7 @@ use libmimalloc_sys as mi;
 use naja_heap::watch;
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
 #[cfg(target_os = "linux")]
@@ -25,28 +25,41 @@ mod mapped;
 
 pub struct Allocator;
 
-/// What small programs use of the allocator's first arena: three of its chunks of 32 MiB, each for blocks of other sizes.
-const SMALL: usize = 96 << 20;
-/// What an arena begins at a multiple of.
-const CHUNK: usize = 32 << 20;
-/// The size of that arena.
-const ARENA: usize = 1 << 30;
+unsafe extern "C" {
+    fn mi_option_set(option: c_int, value: c_long);
+}
 
-/// Asks for huge pages where only larger programs come to: behind the beginning of the allocator's arena.
+/// mimalloc's options by their numbers, which the crate does not name: an arena's size in KiB; whether an arena asks for huge
+/// pages; after how many milliseconds free memory goes back to the system, if not never (-1).
+const ARENA_RESERVE: c_int = 23;
+const ALLOW_THP: c_int = 43;
+const PURGE_DELAY: c_int = 15;
+
+/// The first arena, which is all that small programs use: three chunks of 32 MiB, each for blocks of other sizes. An arena's
+/// own tables grow with its size, and take one page each from some size on.
+const FIRST_KIB: c_long = 96 << 10;
+/// The next arenas.
+const LATER_KIB: c_long = 1 << 20;
+
+/// Makes a small arena without huge pages; further ones, where only larger programs come to, are large and ask for them.
 ///
-/// The allocator itself is built not to use them (`no_thp`), because a page of 2 MiB for each of a few size classes would
-/// be most of what a small program takes, and most of its time to start.
-pub fn use_huge_pages_later() {
-    #[cfg(target_os = "linux")]
-    // SAFETY: advice about addresses, which changes no contents; where nothing is mapped it has no effect.
+/// A page of 2 MiB for each of a few size classes would be most of what a small program takes, and most of its time to
+/// start. To be called before anything is allocated.
+pub fn make_first_arena() {
+    // SAFETY: options may be set at any time; there are no other threads yet.
     unsafe {
-        let block = mi::mi_malloc(64);
-        let arena = block as usize & !(CHUNK - 1);
-        mi::mi_free(block);
-        libc::prctl(libc::PR_SET_THP_DISABLE, 0, 0, 0, 0);
-        let rest = (arena + SMALL) as *mut c_void;
-        libc::madvise(rest, ARENA - SMALL, libc::MADV_HUGEPAGE);
+        mi_option_set(ARENA_RESERVE, FIRST_KIB);
+        mi_option_set(ALLOW_THP, 0);
+        mi::mi_free(mi::mi_malloc(64));
+        mi_option_set(ARENA_RESERVE, LATER_KIB);
+        mi_option_set(ALLOW_THP, 1);
     }
+}
+
+/// The process is about to end: what is freed from now on need not go back to the system.
+pub fn keep_all() {
+    // SAFETY: as above.
+    unsafe { mi_option_set(PURGE_DELAY, -1) }
 }
 
 /// Sizes are rounded up to a multiple of this, and blocks of up to so many units are kept.
@@ -394,5 +407,21 @@ unsafe impl GlobalAlloc for Allocator {
                 mi::mi_realloc_aligned(block as *mut c_void, size, layout.align()) as *mut u8
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers above are those of the options meant: their values are known.
+    #[test]
+    fn options_have_these_numbers() {
+        unsafe extern "C" {
+            fn mi_option_get(option: c_int) -> c_long;
+        }
+        // SAFETY: queries.
+        let values = [ARENA_RESERVE, ALLOW_THP].map(|option| unsafe { mi_option_get(option) });
+        assert_eq!(values, [LATER_KIB, 1]);
     }
 }

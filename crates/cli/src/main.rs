@@ -32,7 +32,7 @@ extern "C" fn start(
 #[cfg_attr(test, allow(dead_code))]
 fn main() {
     descriptors::restore();
-    allocator::use_huge_pages_later();
+    allocator::make_first_arena();
     let args: Vec<OsString> = std::env::args_os().collect();
     let code = match std::panic::catch_unwind(|| run(&args)) {
         Ok(code) => code,
@@ -43,6 +43,7 @@ fn main() {
             70
         }
     };
+    allocator::keep_all();
     std::process::exit(code)
 }
 

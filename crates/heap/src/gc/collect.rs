@@ -91,6 +91,12 @@ impl Heap {
         self.gc.since_stress.set(0);
         let generation = match generation {
             1 if self.gc.skips_middle() => 0,
+            0 if self.gc.starting.get() && self.gc.backs_off() && self.gc.debug.get() == 0 => {
+                let (young, old) = self.gc.begin(0);
+                let made = young.len();
+                self.gc.age(0, young, old, made);
+                return None;
+            }
             generation => generation,
         };
         self.collect(generation)
@@ -318,19 +324,18 @@ impl Heap {
         true
     }
 
-    /// Whether any object that the collector sees, other than `except`, has a finalizer that is still to run.
+    /// Whether any object other than `except` may have a finalizer that is still to run.
     pub fn has_finalizers(&self, except: &[Value]) -> bool {
-        let mut found = false;
+        let mut found = self.gc.unseen_finalizers.get();
         let expected = |object: &Header| {
             except
                 .iter()
                 .filter_map(Value::header)
                 .any(|header| std::ptr::eq(header, object))
         };
-        for generation in &self.gc.generations {
-            generation
-                .head
-                .each(|object| found |= wants_finalizer(object) && !expected(object));
+        let generations = self.gc.generations.iter().map(|generation| &generation.head);
+        for ring in generations.chain([&self.gc.permanent]) {
+            ring.each(|object| found |= wants_finalizer(object) && !expected(object));
         }
         found
     }

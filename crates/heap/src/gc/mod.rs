@@ -154,6 +154,10 @@ pub struct GcState {
     /// Objects put out of the collector's sight with `gc.freeze`.
     permanent: GcHead,
     collecting: Cell<bool>,
+    /// The interpreter is starting: what it makes stays, so nobody looks whether it does.
+    pub starting: Cell<bool>,
+    /// Some native class has a finalizer, but its instances are not the collector's.
+    pub unseen_finalizers: Cell<bool>,
     /// Objects that survived the last full collection, and those that joined the oldest generation since.
     long_lived_total: Cell<usize>,
     long_lived_pending: Cell<usize>,
@@ -218,6 +222,8 @@ impl GcState {
             stress: Cell::new(if cfg!(naja_paranoid) { 100 } else { 0 }),
             permanent: GcHead::new(),
             collecting: Cell::new(false),
+            starting: Cell::new(false),
+            unseen_finalizers: Cell::new(false),
             long_lived_total: Cell::new(0),
             long_lived_pending: Cell::new(0),
             middle_survivors: Cell::new(0),

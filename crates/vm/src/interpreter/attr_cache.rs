@@ -17,8 +17,10 @@ use crate::protocols::object;
 use crate::vm::{PyResult, Vm};
 use naja_heap::slot::Slot;
 use naja_heap::{Header, MutCell, Ref, Value};
+use std::cell::Cell;
 
-const SIZE: usize = 2048;
+/// The number of entries at first, and once so many have made way for others: most programs touch few pages of the cache.
+const SIZES: [usize; 2] = [512, 2048];
 
 /// Attribute word of objects without a `__dict__`.
 const NO_ATTRS: u64 = u64::MAX;
@@ -66,11 +68,19 @@ const SUPER: u64 = 3;
 /// `[name | wanted, attribute word, type version | kind << 32, place]`
 type Entry = [u64; 4];
 
-pub(crate) struct AttrCache(MutCell<Box<[Entry; SIZE]>>);
+pub(crate) struct AttrCache {
+    /// As many as one of `SIZES` says.
+    entries: MutCell<Box<[Entry]>>,
+    /// How many have been overwritten, as long as the cache is small.
+    crowded: Cell<usize>,
+}
 
 impl Default for AttrCache {
     fn default() -> Self {
-        AttrCache(MutCell::new(Box::new([[0; 4]; SIZE])))
+        AttrCache {
+            entries: MutCell::new(AttrCache::of_size(SIZES[0])),
+            crowded: Cell::new(0),
+        }
     }
 }
 
@@ -78,7 +88,7 @@ impl Default for AttrCache {
 fn place_of(key: u64, word: u64, version: u32) -> usize {
     // Names, shapes and versions are each numbered densely: all their bits must count.
     let mix = (key ^ (version as u64) << 32).wrapping_add(word.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    (mix.wrapping_mul(0xd6e8_feb8_6659_fd93) >> (64 - SIZE.ilog2())) as usize
+    (mix.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 48) as usize
 }
 
 /// What the object's attributes depend on: its attribute word and the version of its type. For a class: its metaclass's
@@ -114,23 +124,38 @@ fn identify<'a>(owner: &'a Value, name: &Ref<Str>) -> Option<(&'a Header, u64, u
 impl AttrCache {
     #[inline(always)]
     fn find(&self, key: u64, word: u64, version: u32) -> Option<(u64, u64)> {
-        self.0.with(|entries| {
-            let entry = &entries[place_of(key, word, version)];
+        self.entries.with(|entries| {
+            let entry = &entries[place_of(key, word, version) & (entries.len() - 1)];
             (entry[0] == key && entry[1] == word && entry[2] as u32 == version && version != 0)
                 .then_some((entry[2] >> 32, entry[3]))
         })
     }
 
     fn put(&self, key: u64, word: u64, version: u32, (kind, place): (u64, u64)) {
-        if version != 0 {
-            // SAFETY: plain words are written.
-            unsafe {
-                self.0.with_mut_no_drop(|entries| {
-                    entries[place_of(key, word, version)] =
-                        [key, word, version as u64 | kind << 32, place]
-                })
+        if version == 0 {
+            return;
+        }
+        let at = place_of(key, word, version);
+        let crowded = self.entries.with(|entries| {
+            entries.len() < SIZES[1] && entries[at & (entries.len() - 1)][0] != 0
+        });
+        if crowded {
+            self.crowded.set(self.crowded.get() + 1);
+            if self.crowded.get() > SIZES[0] {
+                self.entries.set(AttrCache::of_size(SIZES[1]));
             }
         }
+        // SAFETY: plain words are written.
+        unsafe {
+            self.entries.with_mut_no_drop(|entries| {
+                let mask = entries.len() - 1;
+                entries[at & mask] = [key, word, version as u64 | kind << 32, place]
+            })
+        }
+    }
+
+    fn of_size(size: usize) -> Box<[Entry]> {
+        vec![[0; 4]; size].into_boxed_slice()
     }
 }
 

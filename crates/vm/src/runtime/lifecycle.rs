@@ -17,6 +17,14 @@ use naja_heap::{Ref, TypeLayout, Value};
 
 /// Makes the modules that every program finds, and the standard streams. Raises what the library's modules raise.
 pub fn start(vm: &Vm) -> PyResult<()> {
+    let starting = &vm.interp.heap().gc().starting;
+    starting.set(true);
+    let started = make_modules(vm);
+    starting.set(false);
+    started
+}
+
+fn make_modules(vm: &Vm) -> PyResult<()> {
     if vm.interp.config.tracemalloc > 0 {
         memtrace::start(vm.interp.config.tracemalloc);
     }
@@ -210,9 +218,9 @@ pub fn flush_streams(vm: &Vm) -> bool {
     good
 }
 
-/// Whether somebody could notice that cycles are freed at the end: a finalizer or a weak reference's callback would run, or
+/// Whether somebody could notice that objects are freed at the end: a finalizer or a weak reference's callback would run, or
 /// the collector reports what it does. The standard streams, which everybody has, have been flushed already.
-fn cycles_matter(vm: &Vm) -> bool {
+fn freeing_matters(vm: &Vm) -> bool {
     let config = &vm.interp.config;
     if vm.interp.heap().gc().debug.get() != 0
         || builtins::gc::has_callbacks(vm)
@@ -246,9 +254,12 @@ fn cycles_matter(vm: &Vm) -> bool {
     vm.interp.heap().has_finalizers(&streams)
 }
 
-/// CPython: `finalize_modules`.
+/// Frees what modules hold, in an order in which finalizers still find what they need; nothing where there are none, as
+/// the system takes the process's memory back as a whole. CPython: `finalize_modules`.
 fn take_modules_apart(vm: &Vm) {
-    let thorough = cycles_matter(vm);
+    if !freeing_matters(vm) {
+        return;
+    }
     let Ok(modules) = import::modules(vm) else {
         return vm.clear_exception();
     };
@@ -301,9 +312,7 @@ fn take_modules_apart(vm: &Vm) {
     }
     modules.clear_table();
     vm.interp.state.importlib.set(None);
-    if thorough {
-        let _ = vm.interp.heap().collect(2);
-    }
+    let _ = vm.interp.heap().collect(2);
     for (reference, dict) in held.into_iter().rev() {
         let alive = reference
             .as_ref()
@@ -318,9 +327,7 @@ fn take_modules_apart(vm: &Vm) {
         }
     }
     crate::objects::str_::codecs::registry::clear(vm);
-    if thorough {
-        let _ = vm.interp.heap().collect(2);
-    }
+    let _ = vm.interp.heap().collect(2);
     if let Some(sys) = sys {
         clear_module_dict(vm, &sys);
     }

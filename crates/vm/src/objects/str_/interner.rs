@@ -31,7 +31,8 @@ impl Interner {
     /// For an interpreter's start: `str_layout` is the layout of its type `str`. Both must outlive the interner.
     pub(crate) fn new(heap: &Heap, str_layout: &TypeLayout) -> Interner {
         Interner {
-            table: HashTable::with_capacity(4096),
+            // Somewhat more than a start needs, and just what a table of 4096 places takes.
+            table: HashTable::with_capacity(3500),
             heap,
             str_layout,
         }

@@ -231,6 +231,11 @@ fn ready_native(vm: &Vm, ty: &Ref<Type>, def: &'static TypeDef) -> PyResult<()> 
     } else {
         ty.bases.set(Some(vm.interp.empty_tuple()));
     }
+    if ty.layout.flags.get() & TypeLayout::HAS_FINALIZER != 0
+        && ty.layout.pre.get() & TypeLayout::PRE_GC == 0
+    {
+        vm.interp.heap().gc().unseen_finalizers.set(true);
+    }
     let mro = Tuple::from_slice(vm, &chain)?;
     ty.mro.set(Some(mro));
     Ok(())

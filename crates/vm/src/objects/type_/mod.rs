@@ -467,7 +467,8 @@ pub(crate) fn descriptors_changed(vm: &Vm) {
 /// After so many replacements of an attribute caches hold its place.
 const CHANGES: u32 = 3;
 
-const CACHE_SIZE: usize = 4096;
+/// The method cache's size at first, and once so many entries have made way for others: most programs touch few pages of it.
+const CACHE_SIZES: [usize; 2] = [512, 4096];
 
 /// Added to an entry's version: it gives the class that holds the value.
 const PLACE: u64 = 1 << 32;
@@ -477,27 +478,64 @@ const PLACE: u64 = 1 << 32;
 type CacheEntry = [u64; 3];
 
 /// The global cache of type lookups, keyed by type version and interned name (CPython's `struct type_cache`).
-pub struct MethodCache(MutCell<Box<[CacheEntry]>>);
+/// Its size is a power of two.
+pub struct MethodCache {
+    entries: MutCell<Box<[CacheEntry]>>,
+    /// How many entries have been overwritten, as long as the cache is small.
+    crowded: Cell<usize>,
+}
 
 impl Default for MethodCache {
     fn default() -> Self {
-        MethodCache(MutCell::new(vec![[0; 3]; CACHE_SIZE].into_boxed_slice()))
+        MethodCache {
+            entries: MutCell::new(MethodCache::of_size(CACHE_SIZES[0])),
+            crowded: Cell::new(0),
+        }
     }
 }
 
 impl MethodCache {
+    fn of_size(size: usize) -> Box<[CacheEntry]> {
+        vec![[0; 3]; size].into_boxed_slice()
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
-        self.0.with_mut(|entries| entries.fill([0; 3]))
+        self.entries.with_mut(|entries| entries.fill([0; 3]))
+    }
+
+    #[inline(always)]
+    fn place_of(version: u32, address: usize) -> usize {
+        version as usize ^ (address >> 4)
+    }
+
+    fn put(&self, version: u32, entry: CacheEntry) {
+        let place = MethodCache::place_of(version, entry[1] as usize);
+        let crowded = self.entries.with(|c| {
+            c.len() < CACHE_SIZES[1] && c[place & (c.len() - 1)][0] != 0
+        });
+        if crowded {
+            self.crowded.set(self.crowded.get() + 1);
+            if self.crowded.get() > CACHE_SIZES[0] {
+                self.entries.set(MethodCache::of_size(CACHE_SIZES[1]));
+            }
+        }
+        // SAFETY: plain words are written, nothing is dropped.
+        unsafe {
+            self.entries.with_mut_no_drop(|c| {
+                let mask = c.len() - 1;
+                c[place & mask] = entry
+            })
+        }
     }
 
     #[inline]
     pub fn lookup(&self, vm: &Vm, ty: &Type, name: &Ref<Str>) -> Option<Value> {
         let version = ty.version.get();
         let address = name.as_ptr() as usize;
-        let index = (version as usize ^ (address >> 4)) & (CACHE_SIZE - 1);
         if version != 0 {
-            let [of, named, word] = self.0.with(|c| c[index]);
+            let place = MethodCache::place_of(version, address);
+            let [of, named, word] = self.entries.with(|c| c[place & (c.len() - 1)]);
             if named == address as u64 && of as u32 == version {
                 if of & PLACE != 0 {
                     // SAFETY: the class is an ancestor of one whose version is current.
@@ -510,7 +548,6 @@ impl MethodCache {
         let found = ty.lookup_uncached(vm, name);
         if name.is_interned() {
             let version = ty.version_tag(vm);
-            let index = (version as usize ^ (address >> 4)) & (CACHE_SIZE - 1);
             if version != 0 {
                 let mut key = version as u64;
                 let mut value = found.as_ref().map_or(0, Value::bits);
@@ -519,11 +556,7 @@ impl MethodCache {
                     value = holder as u64;
                 }
                 // Interned names are immortal or are taken out with the interner, so the address stays the name's.
-                // SAFETY: plain words are written, nothing is dropped.
-                unsafe {
-                    self.0
-                        .with_mut_no_drop(|c| c[index] = [key, address as u64, value])
-                }
+                self.put(version, [key, address as u64, value])
             }
         }
         found
