@@ -333,7 +333,11 @@ impl Heap {
                 .filter_map(Value::header)
                 .any(|header| std::ptr::eq(header, object))
         };
-        let generations = self.gc.generations.iter().map(|generation| &generation.head);
+        let generations = self
+            .gc
+            .generations
+            .iter()
+            .map(|generation| &generation.head);
         for ring in generations.chain([&self.gc.permanent]) {
             ring.each(|object| found |= wants_finalizer(object) && !expected(object));
         }

@@ -136,9 +136,9 @@ impl AttrCache {
             return;
         }
         let at = place_of(key, word, version);
-        let crowded = self.entries.with(|entries| {
-            entries.len() < SIZES[1] && entries[at & (entries.len() - 1)][0] != 0
-        });
+        let crowded = self
+            .entries
+            .with(|entries| entries.len() < SIZES[1] && entries[at & (entries.len() - 1)][0] != 0);
         if crowded {
             self.crowded.set(self.crowded.get() + 1);
             if self.crowded.get() > SIZES[0] {

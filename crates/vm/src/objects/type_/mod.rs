@@ -511,9 +511,9 @@ impl MethodCache {
 
     fn put(&self, version: u32, entry: CacheEntry) {
         let place = MethodCache::place_of(version, entry[1] as usize);
-        let crowded = self.entries.with(|c| {
-            c.len() < CACHE_SIZES[1] && c[place & (c.len() - 1)][0] != 0
-        });
+        let crowded = self
+            .entries
+            .with(|c| c.len() < CACHE_SIZES[1] && c[place & (c.len() - 1)][0] != 0);
         if crowded {
             self.crowded.set(self.crowded.get() + 1);
             if self.crowded.get() > CACHE_SIZES[0] {

@@ -1095,7 +1095,9 @@ pub fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
     }
     let own = names_beyond_base(vm, ty)?;
     let marks = own.as_ref().map_or(u64::MAX, |names| {
-        names.iter().fold(0, |marks, name| marks | mark_of(name.as_bytes()))
+        names
+            .iter()
+            .fold(0, |marks, name| marks | mark_of(name.as_bytes()))
     });
     for slot in each() {
         if marks & mark_of(slot.wrapper.name.as_bytes()) == 0 {
