@@ -301,41 +301,38 @@ pub fn drop_values(mut values: Vec<Value>) {
         let len = values.len();
         values.set_len(0);
         let all = std::slice::from_raw_parts(values.as_ptr(), len);
-        let one = |value: &Value| {
+        by_four(all, |value| {
             if value.is_object() {
                 drop(std::ptr::read(value))
             }
-        };
-        let mut chunks = all.chunks_exact(4);
-        for chunk in &mut chunks {
-            one(&chunk[0]);
-            one(&chunk[1]);
-            one(&chunk[2]);
-            one(&chunk[3]);
-        }
-        chunks.remainder().iter().for_each(one);
+        });
     }
+}
+
+/// Does something with each value, four to a round.
+#[inline(always)]
+fn by_four(values: &[Value], one: impl Fn(&Value)) {
+    let (fours, rest) = values.as_chunks::<4>();
+    for [a, b, c, d] in fours {
+        one(a);
+        one(b);
+        one(c);
+        one(d);
+    }
+    rest.iter().for_each(one);
 }
 
 /// Raises the counts of all objects among values.
 #[inline(always)]
 fn count_up(values: &[Value], times: usize) {
-    let one = |value: &Value| {
+    by_four(values, |value| {
         if let Some(header) = value.header() {
             match times {
                 1 => header.incref(),
                 _ => header.incref_by(times),
             }
         }
-    };
-    let mut chunks = values.chunks_exact(4);
-    for chunk in &mut chunks {
-        one(&chunk[0]);
-        one(&chunk[1]);
-        one(&chunk[2]);
-        one(&chunk[3]);
-    }
-    chunks.remainder().iter().for_each(one);
+    });
 }
 
 impl Clone for Value {

@@ -397,6 +397,17 @@ impl Array {
         Ok(())
     }
 
+    /// The place that an index means, negative ones counted from the end; where there is none, one behind the end.
+    #[inline(always)]
+    fn place_of(&self, index: i64) -> usize {
+        let place = if index < 0 {
+            index + self.len() as i64
+        } else {
+            index
+        };
+        usize::try_from(place).unwrap_or(usize::MAX)
+    }
+
     /// An index that counts from the end where it is negative; None where it is outside.
     fn place(&self, index: isize) -> Option<usize> {
         let len = self.len();
@@ -665,6 +676,21 @@ impl Array {
     #[pyslot]
     fn mp_len(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<usize> {
         Ok(zelf.len())
+    }
+
+    #[pyslot]
+    fn leaf_item(zelf: &Value, vm: &Vm, index: i64) -> Option<Value> {
+        let zelf = zelf.downcast::<Array>()?;
+        match zelf.plain_item(zelf.place_of(index))? {
+            Plain::Int(n) => Value::try_int(n),
+            Plain::Float(f) => vm.ready_float(f),
+        }
+    }
+
+    #[pyslot]
+    fn leaf_set_item(zelf: &Value, _vm: &Vm, index: i64, value: &Value) -> bool {
+        zelf.downcast::<Array>()
+            .is_some_and(|zelf| zelf.set_plain(zelf.place_of(index), value))
     }
 
     #[pyslot]

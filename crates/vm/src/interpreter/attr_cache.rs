@@ -292,6 +292,25 @@ pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64,
     }
 }
 
+/// The method that `super()`, made in a method of `class` for an object, has by a name: an owned word, or zero where the
+/// cache does not know.
+///
+/// # Safety
+/// The name is interned.
+#[inline(never)]
+pub(crate) unsafe fn peek_super(cache: &AttrCache, class: u64, header: &Header, name: u64) -> u64 {
+    let ty = Type::of_header(header);
+    // For a class it may be about its own MRO or its metaclass's.
+    if ty.flag(TypeFlags::TYPE_SUBCLASS) {
+        return 0;
+    }
+    match cache.find(name | SUPER, class, ty.version.get()) {
+        // SAFETY: a class in the MRO holds the method as long as the version is current.
+        Some((kind::METHOD, place)) => unsafe { Slot::new(Slot(place).to_value()).0 },
+        _ => 0,
+    }
+}
+
 /// Where the loop is to store an attribute (the object has its new shape by then); null where the cache has no simple answer.
 ///
 /// # Safety
@@ -517,7 +536,9 @@ pub(crate) fn super_found(
     if name.is_interned() && !start.changing_anywhere(name) {
         let key = name.as_ptr() as u64 | SUPER;
         let version = start.version_tag(vm);
-        let entry = (kind::CLASS, found.bits());
+        let is_method = vm.type_of(found).flag(TypeFlags::METHOD_DESCRIPTOR);
+        let kind = if is_method { kind::METHOD } else { kind::CLASS };
+        let entry = (kind, found.bits());
         vm.interp
             .attr_cache
             .put(key, class.as_ptr() as u64, version, entry);

@@ -35,6 +35,7 @@ use std::sync::atomic::Ordering;
 /// Numbers free in the bytecode: where instructions go on whose inline caches do not fit.
 const LOAD_ATTR_CACHED: u32 = 121;
 const STORE_ATTR_CACHED: u32 = 122;
+const FLOAT_OP_BOXED: u32 = 123;
 
 const NONE: u64 = Value::NONE.into_bits();
 const TRUE: u64 = Value::TRUE.into_bits();
@@ -362,22 +363,20 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         };
                     }
                     macro_rules! float_op {
-                    ($op:tt, $copy:lifetime) => {{
-                        let (l, r) = (*sp.sub(2), *sp.sub(1));
-                        if !both_floats(l, r) {
-                            slow!(ops::arith::float_op)
-                        }
-                        match float_word(float_of(l) $op float_of(r)) {
-                            Some(word) => {
+                        ($op:tt, $copy:lifetime) => {{
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if both_floats(l, r)
+                                && let Some(word) = float_word(float_of(l) $op float_of(r))
+                            {
                                 sp = sp.sub(1);
                                 *sp.sub(1) = Slot(word);
                                 pc = pc.add(6);
                                 next!($copy)
                             }
-                            None => slow!(ops::arith::float_op),
-                        }
-                    }};
-                }
+                            w = w & !255 | FLOAT_OP_BOXED;
+                            continue 'run;
+                        }};
+                    }
                     // Behind a conditional jump that is not taken; the mark for that, which does nothing, is skipped.
                     macro_rules! not_taken {
                         ($pc:expr) => {{
@@ -804,9 +803,33 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!('d4)
                         }
                         op::COPY => {
+                            // The copy of a borrowed reference may be one: the compiler borrows only for what is not stored.
                             let v = *sp.sub(arg!() as usize);
                             pc = pc.add(1);
-                            push!(if v.is_empty() {
+                            // `x and y`, `x or y` of a bool: the test and the jump are done along with it, and what drops the
+                            // bool where it was not the answer.
+                            if *pc as u8 == op::TO_BOOL_BOOL && (v.0 == TRUE || v.0 == FALSE) {
+                                let next = *pc.add(4) as u32;
+                                let wanted = match next as u8 {
+                                    op::POP_JUMP_IF_FALSE => FALSE,
+                                    op::POP_JUMP_IF_TRUE => TRUE,
+                                    _ => 0,
+                                };
+                                if wanted != 0 {
+                                    pc = pc.add(4);
+                                    if v.0 == wanted {
+                                        pc = pc.add(2 + (next >> 8) as usize);
+                                        next!('d4)
+                                    }
+                                    pc = not_taken!(pc);
+                                    if *pc as u8 == op::POP_TOP && arg!() == 1 {
+                                        pc = pc.add(1);
+                                        sp = sp.sub(1);
+                                    }
+                                    next!('d4)
+                                }
+                            }
+                            push!(if v.0 & 15 != 0 || v.is_empty() {
                                 v
                             } else {
                                 Slot::new(v.to_value())
@@ -875,6 +898,22 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd5),
                         op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd39),
                         op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd39),
+                        // Of floats that are objects.
+                        123 => {
+                            if *pc as u8 == FLOAT_OP_BOXED as u8 {
+                                slow!(ops::control::bad_opcode)
+                            }
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            let word = quick::float_op(vm, l, r, arg!());
+                            if word == 0 {
+                                slow!(ops::arith::float_op)
+                            }
+                            sp = sp.sub(1);
+                            *sp.sub(1) = Slot(word);
+                            pc = pc.add(6);
+                            release_both!(r, l, pc);
+                            next!('d48)
+                        }
                         op::BINARY_OP_EXTEND => {
                             let word = super::specialize::extended_word(arg!(), *sp.sub(2), *sp.sub(1));
                             if word == 0 {
@@ -1696,7 +1735,26 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::STORE_ATTR_WITH_HINT => slow!(ops::attr::store_attr_with_hint),
                         op::DELETE_ATTR => slow!(ops::attr::delete_attr),
                         op::LOAD_SUPER_ATTR | op::LOAD_SUPER_ATTR_ATTR | op::LOAD_SUPER_ATTR_METHOD => {
-                            slow!(ops::attr::load_super_attr)
+                            let (global, class, receiver) = (*sp.sub(3), *sp.sub(2), *sp.sub(1));
+                            if arg!() & 1 == 0
+                                || global.clean_bits() != vm.types.super_.as_value().bits()
+                                || !receiver.is_pointer()
+                            {
+                                slow!(ops::attr::load_super_attr)
+                            }
+                            let name = ops::name(fp!(), arg!() >> 2).as_ptr() as u64;
+                            let header = &*(address(receiver) as *const Header);
+                            let method =
+                                attr_cache::peek_super(&vm.interp.attr_cache, class.clean_bits(), header, name);
+                            if method == 0 {
+                                slow!(ops::attr::load_super_attr)
+                            }
+                            *sp.sub(3) = Slot(method);
+                            *sp.sub(2) = receiver;
+                            sp = sp.sub(1);
+                            pc = pc.add(2);
+                            release_both!(class, global, pc);
+                            next!('d52)
                         }
                         op::LOAD_SPECIAL => slow!(ops::attr::load_special),
 
@@ -2003,9 +2061,24 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if items.len() != 2 {
                                 slow!(ops::build::unpack_sequence_miss)
                             }
-                            *sp.sub(1) = Slot::new(items[1].clone());
-                            push!(Slot::new(items[0].clone()));
+                            let (first, second) = (Slot::new(items[0].clone()), Slot::new(items[1].clone()));
+                            *sp.sub(1) = second;
                             pc = pc.add(2);
+                            // Mostly both are stored into local variables, which is done along with it.
+                            let next = *pc as u32;
+                            if next as u8 == op::STORE_FAST_STORE_FAST {
+                                pc = pc.add(1);
+                                let old = local!(next >> 12);
+                                local!(next >> 12) = first;
+                                // The second value stays on the stack while something is released.
+                                release_both!(old, top, pc);
+                                let old = local!(next >> 8 & 15);
+                                local!(next >> 8 & 15) = second;
+                                sp = sp.sub(1);
+                                release!(old);
+                                next!('d35)
+                            }
+                            push!(first);
                             release_object!(top);
                             next!('d35)
                         }
@@ -2022,15 +2095,23 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 slow!(ops::build::unpack_sequence_miss)
                             };
-                            let n = arg!() as usize;
-                            if items.len() != n || n == 0 {
+                            if items.len() != arg!() as usize {
                                 slow!(ops::build::unpack_sequence_miss)
                             }
-                            for i in 0..n {
-                                *sp.add(n).sub(2 + i) = Slot::new(items.get_unchecked(i).clone());
-                            }
-                            sp = sp.add(n).sub(1);
                             pc = pc.add(2);
+                            // Mostly they are stored into local variables, which is done along with it.
+                            let mut stored = 0;
+                            if matches!(*pc as u8, op::STORE_FAST_STORE_FAST | op::STORE_FAST) {
+                                (stored, pc) = quick::unpack(items, pc, lp);
+                            }
+                            let mut from = items.as_ptr().add(items.len());
+                            let end = items.as_ptr().add(stored);
+                            sp = sp.sub(1);
+                            while from > end {
+                                from = from.sub(1);
+                                push!(Slot::new((*from).clone()));
+                                not_unrolled!();
+                            }
                             release_object!(top);
                             next!('d35)
                         }
@@ -2095,7 +2176,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::RESERVED
                         | op::ENTER_EXECUTOR
                         // Single values: a range would leave the switch with a reachable default, and the dispatch merged.
-                        | 123 | 124 | 125 | 126 | 127 | 212
+                        | 124 | 125 | 126 | 127 | 212
                         | 213 | 214 | 215 | 216 | 217 | 218 | 219 | 220
                         | 221 | 222 | 223 | 224 | 225 | 226 | 227 | 228
                         | 229 | 230 | 231 | 232 | 233 => {

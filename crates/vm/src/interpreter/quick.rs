@@ -4,10 +4,12 @@
 //! know is told apart (`UNKNOWN`, a zero word, a negative length) and left to the slow paths, which decide everything
 //! anew: a quick answer must be exactly theirs. CPython has more specialised instructions for the same.
 
+use super::ops::{Pc, Sp};
 use crate::objects::bytearray::ByteArray;
 use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
 use crate::objects::dict::table::Quick;
+use crate::objects::float;
 use crate::objects::int;
 use crate::objects::list::List;
 use crate::objects::set::{FrozenSet, Set};
@@ -17,6 +19,7 @@ use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::compare::quick_eq;
 use crate::protocols::hash::hash_int;
 use crate::vm::Vm;
+use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
 use naja_heap::{Header, Obj, Payload, Value};
 
@@ -165,16 +168,39 @@ pub(super) unsafe fn item(vm: &Vm, container: Slot, key: Slot) -> u64 {
             byte(bytes.get(place(index, bytes.len())))
         } else if ty == exact.bytearray {
             byte(payload::<ByteArray>(container).byte_at(index).as_ref())
+        } else if let Some(item) = (*ty).slots.leaf_item.get() {
+            item(vm, &container.view(), index).map_or(0, Value::into_bits)
         } else {
             0
         }
     }
 }
 
-/// `container[key] = value`: the word that stood there, to be released, or zero where nothing has been done.
+/// A sum, difference or product of floats of which one is an object, or the result may be: a zero, mostly. `operation` is the
+/// oparg of a BINARY_OP. Zero where a float would have to be made, or the operands are others.
 ///
 /// # Safety
-/// The slots are not empty; the value is the container's unless the answer is zero.
+/// The slots are not empty.
+#[inline(never)]
+pub(super) unsafe fn float_op(vm: &Vm, l: Slot, r: Slot, operation: u32) -> u64 {
+    // SAFETY: as in `len`.
+    let (l, r) = unsafe { (l.view(), r.view()) };
+    let (Some(x), Some(y)) = (float::exact(vm, &l), float::exact(vm, &r)) else {
+        return 0;
+    };
+    let result = match operation {
+        0 | 13 => x + y,
+        10 | 23 => x - y,
+        _ => x * y,
+    };
+    vm.ready_float(result).map_or(0, Value::into_bits)
+}
+
+/// `container[key] = value`: an owned word to be released, what stood there or what is not kept, or zero where nothing has been
+/// done.
+///
+/// # Safety
+/// The slots are not empty; the value's reference is given away unless the answer is zero.
 #[inline(never)]
 pub(super) unsafe fn store_item(vm: &Vm, container: Slot, key: Slot, value: Slot) -> u64 {
     if !container.is_pointer() {
@@ -191,13 +217,22 @@ pub(super) unsafe fn store_item(vm: &Vm, container: Slot, key: Slot, value: Slot
                 None => 0,
             };
         }
-        if ty == vm.exact.bytearray
-            && let (Some(index), Some(byte)) = (small_int(key), small_int(value))
-            && payload::<ByteArray>(container).set_byte(index, byte)
-        {
-            return Value::NONE.bits();
+        let Some(index) = small_int(key) else {
+            return 0;
+        };
+        let done = if ty == vm.exact.bytearray {
+            small_int(value)
+                .is_some_and(|byte| payload::<ByteArray>(container).set_byte(index, byte))
+        } else if let Some(set) = (*ty).slots.leaf_set_item.get() {
+            set(vm, &container.view(), index, &value.view())
+        } else {
+            false
+        };
+        if done {
+            value.into_value().into_bits()
+        } else {
+            0
         }
-        0
     }
 }
 
@@ -281,6 +316,73 @@ pub(super) unsafe fn contains(vm: &Vm, haystack: Slot, needle: Slot) -> u32 {
             }
         }
         0
+    }
+}
+
+/// Stores items into local variables as the instructions at `pc` will have it: how many, and where it goes on. It stops in
+/// front of an instruction that would free an old value.
+///
+/// # Safety
+/// The instructions belong to the frame whose local variables begin at `locals`. What the items belong to may be kept alive by
+/// one of those variables alone.
+#[inline(never)]
+pub(super) unsafe fn unpack(items: &[Value], mut pc: Pc, locals: Sp) -> (usize, Pc) {
+    // SAFETY: an instruction's locals are within the frame. References are given up only where others are left.
+    unsafe {
+        let mut stored = 0;
+        while let [first, rest @ ..] = &items[stored..] {
+            let unit = *pc;
+            let last = locals.add((unit >> 8 & 15) as usize);
+            match (unit as u8, rest) {
+                (op::STORE_FAST_STORE_FAST, [second, ..]) => {
+                    let place = locals.add((unit >> 12) as usize);
+                    // Two references to one object are not told apart here.
+                    let same = (*place).0 == (*last).0 && is_owner(*last);
+                    if same || !is_shared(*place) || !is_shared(*last) {
+                        break;
+                    }
+                    store_shared(place, first);
+                    store_shared(last, second);
+                    stored += 2;
+                }
+                (op::STORE_FAST, _) => {
+                    let place = locals.add((unit >> 8) as usize);
+                    if !is_shared(*place) {
+                        break;
+                    }
+                    store_shared(place, first);
+                    stored += 1;
+                }
+                _ => break,
+            }
+            pc = pc.add(1);
+        }
+        (stored, pc)
+    }
+}
+
+/// Whether the slot owns no object, or one that others refer to as well.
+#[inline(always)]
+unsafe fn is_shared(slot: Slot) -> bool {
+    // SAFETY: the address of an object.
+    !is_owner(slot) || unsafe { (*(slot.0 as *const Header)).refcount() > 1 }
+}
+
+/// Whether the slot owns a reference: the plain address of an object.
+#[inline(always)]
+fn is_owner(slot: Slot) -> bool {
+    slot.0 & 15 == 0 && slot.0 != 0
+}
+
+/// Puts a value into a variable whose old one [`is_shared`].
+#[inline(always)]
+unsafe fn store_shared(place: Sp, value: &Value) {
+    // SAFETY: a slot of a frame.
+    let old = unsafe { std::mem::replace(&mut *place, Slot::new(value.clone())) };
+    if is_owner(old) {
+        // SAFETY: the address of an object.
+        let last = unsafe { (*(old.0 as *const Header)).decref_unless_last() };
+        debug_assert!(!last);
     }
 }
 

@@ -435,6 +435,31 @@ impl Range {
 }
 
 impl RangeIterator {
+    /// What `iter(range(...))` of these arguments is, where all numbers up to the end fit words.
+    pub(crate) fn over(args: &[Value]) -> Option<RangeIterator> {
+        let word = |at: usize| args.get(at)?.as_small_int();
+        let (start, stop, step) = match args.len() {
+            1 => (0, word(0)?, 1),
+            2 => (word(0)?, word(1)?, 1),
+            3 => (word(0)?, word(1)?, word(2)?),
+            _ => return None,
+        };
+        // Differences of words do not overflow.
+        let left = match step {
+            1 => stop - start,
+            1.. => (stop - start + (step - 1)) / step,
+            0 => return None,
+            ..0 => (start - stop + (-step - 1)) / -step,
+        };
+        let left = left.max(0);
+        Value::try_int(step.checked_mul(left)?.checked_add(start)?)?;
+        Some(RangeIterator {
+            next: Cell::new(start),
+            step,
+            left: Cell::new(left),
+        })
+    }
+
     #[inline(always)]
     pub(crate) fn next_item(&self) -> Option<Value> {
         let left = self.left.get();

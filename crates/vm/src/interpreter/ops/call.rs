@@ -14,6 +14,7 @@ use crate::objects::function::Function;
 use crate::objects::generator;
 use crate::objects::list::List;
 use crate::objects::method::Method;
+use crate::objects::range::RangeIterator;
 use crate::objects::set::Set;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::attributes::construct;
@@ -396,6 +397,13 @@ pub(in crate::interpreter) unsafe fn unpack_method(
     }
 }
 
+/// The iterator over a range of the `n` arguments from `from`, if all are unboxed.
+unsafe fn range_iterator(from: Sp, n: usize) -> Option<RangeIterator> {
+    // SAFETY: the instruction's operands, of which words alone are looked at.
+    let args = unsafe { std::slice::from_raw_parts(from as *const Value, n) };
+    RangeIterator::over(args)
+}
+
 /// `list(x)`, `tuple(x)`, `set(x)`; None for other classes.
 #[inline]
 fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult> {
@@ -599,6 +607,18 @@ ops! {
             missed(pc, op::CALL);
             return call_any(pc, sp, fp, vm, arg);
         };
+        // `for i in range(n)`: of a range that is only iterated over, the iterator is made at once.
+        if ty.is(&vm.types.range)
+            && *pc.add(4) as u8 == op::GET_ITER
+            && (1..=3).contains(&n)
+            && let Some(iterator) = range_iterator(sp.sub(n), n)
+        {
+            let iterator = vm.new_object(iterator)?.into_value();
+            // The arguments are words, and the class lives on.
+            (*callable).release();
+            *callable = Slot::new(iterator);
+            return Ok((pc.add(5), callable.add(1)));
+        }
         let quick = match n {
             1 => container_of(vm, ty, &(*sp.sub(1)).view()),
             _ => None,

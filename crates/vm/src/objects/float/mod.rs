@@ -35,17 +35,29 @@ impl Vm {
         }
     }
 
+    /// The float, if nothing has to be allocated for it.
+    #[inline]
+    pub fn ready_float(&self, f: f64) -> Option<Value> {
+        Value::try_float(f).or_else(|| self.zero(f))
+    }
+
+    /// The shared object of a zero, once there is one.
+    #[inline]
+    fn zero(&self, f: f64) -> Option<Value> {
+        if f != 0.0 {
+            return None;
+        }
+        let zero = &self.interp.state.float_zeros[f.is_sign_negative() as usize];
+        // SAFETY: a clone is taken, which runs nothing.
+        unsafe { (*zero.as_ptr()).clone() }
+    }
+
     #[inline(never)]
     fn boxed_float(&self, value: f64) -> PyResult {
-        if value == 0.0 {
-            // The zeros are shared.
-            let zero = &self.interp.state.float_zeros[value.is_sign_negative() as usize];
-            // SAFETY: a clone is taken, which runs nothing.
-            if let Some(zero) = unsafe { &*zero.as_ptr() } {
-                return Ok(zero.clone());
-            }
+        match self.zero(value) {
+            Some(zero) => Ok(zero),
+            None => self.make_float(value),
         }
-        self.make_float(value)
     }
 
     #[inline(never)]

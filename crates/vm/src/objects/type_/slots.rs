@@ -47,11 +47,20 @@ pub enum SendResult {
 pub type SendFn = fn(&Vm, &Value, &Value) -> PyResult<SendResult>;
 pub type GetBufferFn = fn(&Vm, &Value, u32) -> PyResult<Buffer>;
 
+/// The item at a place, negative ones counted from the end, without running Python, allocating or raising; None where that
+/// cannot be done.
+pub type LeafItemFn = fn(&Vm, &Value, i64) -> Option<Value>;
+/// Stores an item under the same conditions: whether it was done.
+pub type LeafSetItemFn = fn(&Vm, &Value, i64, &Value) -> bool;
+
 macro_rules! slots {
-    ($($name:ident: $fn:ty,)*) => {
-        /// The protocol functions of one type.
+    ($($name:ident: $fn:ty,)* ; $($own:ident: $own_fn:ty,)*) => {
+        /// The protocol functions of one type. Those behind the semicolon are for its direct instances only, and not inherited.
         #[derive(Default)]
-        pub struct Slots { $(pub $name: Cell<Option<$fn>>,)* }
+        pub struct Slots {
+            $(pub $name: Cell<Option<$fn>>,)*
+            $(pub $own: Cell<Option<$own_fn>>,)*
+        }
 
         impl Slots {
             /// Takes over from `base` every slot that is empty here.
@@ -93,4 +102,7 @@ slots! {
     await_: UnaryFn, aiter: UnaryFn, anext: UnaryFn, send: SendFn,
     // buffer
     get_buffer: GetBufferFn,
+    ;
+    // short cuts of `subscript` and `set_subscript`
+    leaf_item: LeafItemFn, leaf_set_item: LeafSetItemFn,
 }
