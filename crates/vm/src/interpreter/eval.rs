@@ -546,7 +546,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] ['s6 'd46 'd47 'd48 'd49 'd50 'd51] ['s7 'd52 'd53 'd54 'd55 'd56 'd57] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] ['s6 'd46 'd47 'd48 'd49 'd50 'd51] ['s7 'd52 'd53 'd54 'd55 'd56 'd57] ['s8 'd58 'd59 'd60 'd61 'd62 'd63] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -780,6 +780,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             let old = *sp;
                             release!(old);
+                            // The end of a loop's body.
+                            let next = *pc as u32;
+                            if next as u8 == op::JUMP_BACKWARD && vm.breaker.load(Ordering::Relaxed) == 0 {
+                                pc = pc.add(2).sub((next >> 8) as usize);
+                                next!('d60)
+                            }
                             next!('d3)
                         }
                         op::POP_ITER | op::END_FOR => {
@@ -819,14 +825,25 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     pc = pc.add(4);
                                     if v.0 == wanted {
                                         pc = pc.add(2 + (next >> 8) as usize);
-                                        next!('d4)
+                                        next!('d58)
                                     }
                                     pc = not_taken!(pc);
                                     if *pc as u8 == op::POP_TOP && arg!() == 1 {
                                         pc = pc.add(1);
                                         sp = sp.sub(1);
                                     }
-                                    next!('d4)
+                                    next!('d58)
+                                }
+                            }
+                            // `x[i] += y` copies both operands.
+                            if *pc == op::COPY as u16 | 2 << 8 && arg!() == 2 {
+                                let second = *sp.sub(1);
+                                if (v.0 & 15 != 0) & (second.0 & 15 != 0) {
+                                    *sp = v;
+                                    *sp.add(1) = second;
+                                    sp = sp.add(2);
+                                    pc = pc.add(1);
+                                    next!('d59)
                                 }
                             }
                             push!(if v.0 & 15 != 0 || v.is_empty() {
@@ -839,6 +856,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::SWAP => {
                             pc = pc.add(1);
                             std::ptr::swap(sp.sub(1), sp.sub(arg!() as usize));
+                            // The two in front of a store of `x[i] += y`.
+                            if *pc == op::SWAP as u16 | 2 << 8 && arg!() == 3 {
+                                std::ptr::swap(sp.sub(1), sp.sub(2));
+                                pc = pc.add(1);
+                            }
                             next!('d38)
                         }
 
@@ -1322,6 +1344,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             lp = locals(entered);
                             pc = (*entered).pc;
                             sp = (*entered).sp;
+                            // The check where it goes on is done along with it, and a `yield` as a statement drops None.
+                            if *pc as u8 == op::RESUME_CHECK && vm.breaker.load(Ordering::Relaxed) == 0 {
+                                pc = pc.add(1);
+                                let drops = (*pc as u8 == op::POP_TOP) as usize;
+                                pc = pc.add(drops);
+                                sp = sp.sub(drops);
+                            }
                             next!('d20)
                         }
                         op::SEND => slow!(ops::iter::send),
@@ -1353,6 +1382,8 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             lp = locals(entered);
                             pc = (*entered).pc;
                             sp = (*entered).sp;
+                            let checks = *pc as u8 == op::RESUME_CHECK && vm.breaker.load(Ordering::Relaxed) == 0;
+                            pc = pc.add(checks as usize);
                             next!('d20)
                         }
                         op::YIELD_VALUE => {
@@ -1448,6 +1479,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     break 'run;
                                 }
                                 next!('d21)
+                            }
+                            // A call for its effects alone.
+                            if *pc as u8 == op::POP_TOP && !value.is_pointer() {
+                                pc = pc.add(1);
+                                next!('d61)
                             }
                             push!(value);
                             next!('d21)
@@ -1590,8 +1626,11 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let v = entry.value.clone();
                             *sp.sub(1) = Slot::new(v);
                             *sp = Slot::EMPTY;
-                            sp = sp.add((arg!() & 1) as usize);
                             pc = pc.add(10);
+                            // A function of a module is called as one without an object.
+                            let pushes = (*pc == op::PUSH_NULL as u16) as usize;
+                            pc = pc.add(pushes);
+                            sp = sp.add((arg!() & 1) as usize + pushes);
                             release_object!(owner);
                             next!('d24)
                         }
@@ -1868,13 +1907,18 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::CALL_BUILTIN_FAST => {
                             let callable = *sp.sub(arg!() as usize + 2);
-                            if arg!() != 2
-                                || type_ptr_or_null(callable) != vm.exact.builtin_function
-                                || !(*sp.sub(3)).is_empty()
+                            if type_ptr_or_null(callable) != vm.exact.builtin_function
+                                || !(*sp.sub(arg!() as usize + 1)).is_empty()
                             {
                                 switch!(ops::call::call_builtin)
                             }
                             let function = payload::<NativeFunction>(callable);
+                            if arg!() != 2 {
+                                if arg!() != 3 || function.bound {
+                                    switch!(ops::call::call_builtin)
+                                }
+                                native!(function.call, 3, 5, 'd62)
+                            }
                             if function.bound
                                 && let Some(object) = &function.zelf
                             {
@@ -1986,15 +2030,14 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let (callable, value) = (*sp.sub(3), *sp.sub(1));
                             if callable.clean_bits() != vm.types.type_.as_value().bits()
                                 || !(*sp.sub(2)).is_empty()
-                                || !value.is_pointer()
                             {
                                 switch!(ops::call::call_type_1)
                             }
+                            let class = vm.type_of(&value.view()).to_ref().into_value();
                             sp = sp.sub(2);
-                            *sp.sub(1) = Slot::new((*type_ptr(value)).to_ref().into_value());
+                            *sp.sub(1) = Slot::new(class);
                             pc = pc.add(4);
-                            release!(value);
-                            release!(callable);
+                            release_both!(value, callable, pc);
                             next!('d34)
                         }
                         op::CALL_KW
@@ -2076,7 +2119,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 local!(next >> 8 & 15) = second;
                                 sp = sp.sub(1);
                                 release!(old);
-                                next!('d35)
+                                next!('d63)
                             }
                             push!(first);
                             release_object!(top);

@@ -17,7 +17,7 @@ use crate::objects::str_::Str;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::compare::quick_eq;
-use crate::protocols::hash::hash_int;
+use crate::protocols::hash::{hash_int, hash_pointer};
 use crate::vm::Vm;
 use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
@@ -278,6 +278,12 @@ pub(super) unsafe fn contains(vm: &Vm, haystack: Slot, needle: Slot) -> u32 {
                         Some(n) => hash_int(n),
                         None => return UNKNOWN,
                     }
+                }
+                // Classes, for one.
+                None if needle.is_pointer()
+                    && (*type_ptr(needle)).slots.hash.get() == vm.types.object.slots.hash.get() =>
+                {
+                    hash_pointer(&needle.view())
                 }
                 None => return UNKNOWN,
             };
