@@ -631,7 +631,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             release!(old);
                             next!('d1)
                         }
-                        op::STORE_FAST_STORE_FAST => {
+                        op::STORE_FAST_STORE_FAST => loop {
                             pc = pc.add(1);
                             sp = sp.sub(2);
                             let old = local!(w >> 12);
@@ -640,15 +640,19 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if old.0 & 15 == 0
                                 && old.0 != 0
                                 && (*(old.0 as *const Header)).decref_unless_last()
-{
+                            {
                                 // Releasing can run Python: the second value stays on the stack meanwhile.
                                 ops::release_last(old, pc, sp.add(1), fp!());
                             }
                             let old = local!(w >> 8 & 15);
                             local!(w >> 8 & 15) = first;
                             release!(old);
-                            next!('d1)
-                        }
+                            // Where more than a few are unpacked, others follow.
+                            w = *pc as u32;
+                            if w as u8 != op::STORE_FAST_STORE_FAST {
+                                next!('d1)
+                            }
+                        },
                         op::DELETE_FAST => {
                             let old = local!(arg!());
                             if old.is_empty() {
@@ -2138,23 +2142,15 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             } else {
                                 slow!(ops::build::unpack_sequence_miss)
                             };
-                            if items.len() != arg!() as usize {
+                            let n = arg!() as usize;
+                            if items.len() != n || n == 0 {
                                 slow!(ops::build::unpack_sequence_miss)
                             }
+                            for i in 0..n {
+                                *sp.add(n).sub(2 + i) = Slot::new(items.get_unchecked(i).clone());
+                            }
+                            sp = sp.add(n).sub(1);
                             pc = pc.add(2);
-                            // Mostly they are stored into local variables, which is done along with it.
-                            let mut stored = 0;
-                            if matches!(*pc as u8, op::STORE_FAST_STORE_FAST | op::STORE_FAST) {
-                                (stored, pc) = quick::unpack(items, pc, lp);
-                            }
-                            let mut from = items.as_ptr().add(items.len());
-                            let end = items.as_ptr().add(stored);
-                            sp = sp.sub(1);
-                            while from > end {
-                                from = from.sub(1);
-                                push!(Slot::new((*from).clone()));
-                                not_unrolled!();
-                            }
                             release_object!(top);
                             next!('d35)
                         }

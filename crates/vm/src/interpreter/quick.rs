@@ -4,7 +4,6 @@
 //! know is told apart (`UNKNOWN`, a zero word, a negative length) and left to the slow paths, which decide everything
 //! anew: a quick answer must be exactly theirs. CPython has more specialised instructions for the same.
 
-use super::ops::{Pc, Sp};
 use crate::objects::bytearray::ByteArray;
 use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
@@ -19,7 +18,6 @@ use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::compare::quick_eq;
 use crate::protocols::hash::{hash_int, hash_pointer};
 use crate::vm::Vm;
-use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
 use naja_heap::{Header, Obj, Payload, Value};
 
@@ -322,73 +320,6 @@ pub(super) unsafe fn contains(vm: &Vm, haystack: Slot, needle: Slot) -> u32 {
             }
         }
         0
-    }
-}
-
-/// Stores items into local variables as the instructions at `pc` will have it: how many, and where it goes on. It stops in
-/// front of an instruction that would free an old value.
-///
-/// # Safety
-/// The instructions belong to the frame whose local variables begin at `locals`. What the items belong to may be kept alive by
-/// one of those variables alone.
-#[inline(never)]
-pub(super) unsafe fn unpack(items: &[Value], mut pc: Pc, locals: Sp) -> (usize, Pc) {
-    // SAFETY: an instruction's locals are within the frame. References are given up only where others are left.
-    unsafe {
-        let mut stored = 0;
-        while let [first, rest @ ..] = &items[stored..] {
-            let unit = *pc;
-            let last = locals.add((unit >> 8 & 15) as usize);
-            match (unit as u8, rest) {
-                (op::STORE_FAST_STORE_FAST, [second, ..]) => {
-                    let place = locals.add((unit >> 12) as usize);
-                    // Two references to one object are not told apart here.
-                    let same = (*place).0 == (*last).0 && is_owner(*last);
-                    if same || !is_shared(*place) || !is_shared(*last) {
-                        break;
-                    }
-                    store_shared(place, first);
-                    store_shared(last, second);
-                    stored += 2;
-                }
-                (op::STORE_FAST, _) => {
-                    let place = locals.add((unit >> 8) as usize);
-                    if !is_shared(*place) {
-                        break;
-                    }
-                    store_shared(place, first);
-                    stored += 1;
-                }
-                _ => break,
-            }
-            pc = pc.add(1);
-        }
-        (stored, pc)
-    }
-}
-
-/// Whether the slot owns no object, or one that others refer to as well.
-#[inline(always)]
-unsafe fn is_shared(slot: Slot) -> bool {
-    // SAFETY: the address of an object.
-    !is_owner(slot) || unsafe { (*(slot.0 as *const Header)).refcount() > 1 }
-}
-
-/// Whether the slot owns a reference: the plain address of an object.
-#[inline(always)]
-fn is_owner(slot: Slot) -> bool {
-    slot.0 & 15 == 0 && slot.0 != 0
-}
-
-/// Puts a value into a variable whose old one [`is_shared`].
-#[inline(always)]
-unsafe fn store_shared(place: Sp, value: &Value) {
-    // SAFETY: a slot of a frame.
-    let old = unsafe { std::mem::replace(&mut *place, Slot::new(value.clone())) };
-    if is_owner(old) {
-        // SAFETY: the address of an object.
-        let last = unsafe { (*(old.0 as *const Header)).decref_unless_last() };
-        debug_assert!(!last);
     }
 }
 
