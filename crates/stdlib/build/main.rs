@@ -47,6 +47,43 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
             ),
         ],
     ),
+    // Tasks are made without calls where the loop is one of the library's own; plain results are gathered at once.
+    (
+        "asyncio/tasks.py",
+        &[
+            (
+                "    If the argument is a Future, it is returned directly.\n    \"\"\"\n",
+                "    If the argument is a Future, it is returned directly.\n    \"\"\"\n    task = _start_task(coro_or_future, loop, True)\n    if task is not None:\n        return task\n",
+            ),
+            (
+                "    loop = events.get_running_loop()\n    return loop.create_task(coro, **kwargs)\n",
+                "    loop = events.get_running_loop()\n    if not kwargs:\n        task = _start_task(coro, loop, False)\n        if task is not None:\n            return task\n    return loop.create_task(coro, **kwargs)\n",
+            ),
+            (
+                "            results = []\n\n            for fut in children:\n",
+                "            results = [] if outer._cancel_requested else _plain_results(children) or []\n\n            for fut in () if results else children:\n",
+            ),
+            (
+                "            fut = ensure_future(arg, loop=loop)\n            if loop is None:\n                loop = futures._get_loop(fut)\n            if fut is not arg:\n...\n                fut._log_destroy_pending = False\n",
+                "            fut = _start_task(arg, loop, True, True)\n            if fut is None:\n                fut = ensure_future(arg, loop=loop)\n                if fut is not arg:\n                    fut._log_destroy_pending = False\n            if loop is None:\n                loop = futures._get_loop(fut)\n",
+            ),
+            (
+                "    for fut in done_futs:\n        _done_callback(fut)\n",
+                "    if len(done_futs) == nfuts:\n        results = _plain_results(children)\n        if results is not None:\n            outer.set_result(results)\n            return outer\n    for fut in done_futs:\n        _done_callback(fut)\n",
+            ),
+            (
+                "_py_all_tasks = all_tasks\n\ntry:\n    from _asyncio import (_register_task,",
+                "_py_all_tasks = all_tasks\n\n\ndef _start_task(coro, loop, close, quiet=False):\n    return None\n\n\ndef _plain_results(futures):\n    return None\n\n\ntry:\n    from _asyncio import (_start_task, _plain_results, _register_task,",
+            ),
+        ],
+    ),
+    (
+        "asyncio/taskgroups.py",
+        &[(
+            "        task = self._loop.create_task(coro, **kwargs)\n",
+            "        task = None if kwargs else tasks._start_task(coro, self._loop, False)\n        if task is None:\n            task = self._loop.create_task(coro, **kwargs)\n",
+        )],
+    ),
     // The loops over the data are native.
     (
         "base64.py",
@@ -57,6 +94,14 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
             ),
             ("_b32tab2 = {}\n_b32rev = {}\n", ""),
             (
+                "    b = _bytes_from_decode_data(b)\n    if adobe:\n",
+                "    if type(b) is not bytes:\n        b = _bytes_from_decode_data(b)\n    if adobe:\n",
+            ),
+            (
+                "    s = _bytes_from_decode_data(s)\n    if altchars is not None:\n",
+                "    if type(s) is not bytes:\n        s = _bytes_from_decode_data(s)\n    if altchars is not None:\n",
+            ),
+            (
                 "    # Delay the initialization of the table to not waste memory\n    # if the function is never called\n    if alphabet not in _b32tab2:\n...\n    if not isinstance",
                 "    if not isinstance",
             ),
@@ -66,27 +111,35 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "    # Delay the initialization of the table to not waste memory\n    # if the function is never called\n    if alphabet not in _b32rev:\n...\n    s = _bytes",
-                "    s = _bytes",
+                "    if type(s) is bytes and map01 is None and not casefold:\n        return _base64.b32decode(s, alphabet)\n    s = _bytes",
             ),
             (
-                "    # Now decode the full quanta\n...\n    return bytes(decoded)\n",
-                "    return _base64.b32decode(s, alphabet, padchars)\n",
+                "    # Strip off pad characters from the right.  We need to count the pad\n...\n    return bytes(decoded)\n",
+                "    return _base64.b32decode(s, alphabet)\n",
             ),
             (
                 "_a85chars = None\n_a85chars2 = None\n",
-                "_a85alphabet = bytes(range(33, 118))\n",
+                "",
             ),
             (
                 "def _85encode(b, chars, chars2, ",
-                "def _85encode(b, chars, ",
+                "def _85encode(b, ascii85, ",
             ),
             (
                 "    padding = (-len(b)) % 4\n...\n    return b''.join(chunks)\n",
-                "    return _base64.encode85(b, chars, pad, foldnuls, foldspaces)\n",
+                "    return _base64.encode85(b, ascii85, pad, foldnuls, foldspaces)\n",
             ),
             (
                 "    global _a85chars, _a85chars2\n...\n    result = _85encode(b, _a85chars, _a85chars2, ",
-                "    result = _85encode(b, _a85alphabet, ",
+                "    encode = _base64.encode85 if type(b) is bytes else _85encode\n    result = encode(b, True, ",
+            ),
+            (
+                "        chunks = [result[i: i + wrapcol]\n...\n    if adobe:\n        result += ",
+                "        result = _base64.wrap(result, wrapcol, adobe)\n    if adobe:\n        result += ",
+            ),
+            (
+                "    if s.translate(None, delete=b'0123456789ABCDEF'):\n",
+                "    if not _base64.is_base16(s):\n",
             ),
             (
                 "    #\n    # We have to go through this stepwise, so as to ignore spaces and handle\n...\n    return result\n",
@@ -95,11 +148,11 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
             ("_b85chars = None\n_b85chars2 = None\n_b85dec = None\n", ""),
             (
                 "    global _b85chars, _b85chars2\n...\n    return _85encode(b, _b85chars, _b85chars2, pad)\n",
-                "    return _85encode(b, _b85alphabet, pad)\n",
+                "    encode = _base64.encode85 if type(b) is bytes else _85encode\n    return encode(b, False, pad, False, False)\n",
             ),
             (
                 "    global _b85dec\n...\n    return result\n",
-                "    return _base64.b85decode(_bytes_from_decode_data(b))\n",
+                "    return _base64.b85decode(b if type(b) is bytes else _bytes_from_decode_data(b))\n",
             ),
         ],
     ),

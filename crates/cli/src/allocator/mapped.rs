@@ -2,8 +2,8 @@
 //!
 //! The mapping that was freed last is kept, with its length in its first word, so that a loop that takes and frees large
 //! blocks does not have all their pages zeroed by the system again and again. The next request takes it, or has it
-//! unmapped: it never stands beside a mapping that was made later. Invariant: a block's mapping is as long as its size
-//! rounded up to whole pages.
+//! unmapped: it never stands beside a mapping that was made later. Invariant: a block begins [`SHIFT`] bytes behind its
+//! mapping's begin, and the mapping is as long as both rounded up to whole pages.
 
 use libc::{MAP_ANON, MAP_FAILED, MAP_PRIVATE, PROT_READ, PROT_WRITE};
 use std::alloc::Layout;
@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 /// Blocks of at least this size are mappings.
 const LEAST: usize = 512 << 10;
 const PAGE: usize = 4096;
+/// Where in its first page a block begins. The system's own buffers begin at a page's begin: processors that take the low
+/// bits of addresses for the whole copy slower between two places that are the same distance from there, or nearly so.
+const SHIFT: usize = PAGE / 2;
 /// Mappings of at least this size ask for huge pages.
 const HUGE: usize = 8 << 20;
 /// The longest mapping that is kept.
@@ -24,12 +27,22 @@ static KEPT: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// Whether blocks of this layout are mappings.
 #[inline(always)]
 pub(super) fn is_mapped(layout: &Layout) -> bool {
-    layout.size() >= LEAST && layout.align() <= PAGE
+    layout.size() >= LEAST && layout.align() <= SHIFT
 }
 
+/// The length of the mapping for a block.
 fn pages(size: usize) -> usize {
     // A layout's size is at most isize::MAX.
-    (size + PAGE - 1) & !(PAGE - 1)
+    (size + SHIFT + PAGE - 1) & !(PAGE - 1)
+}
+
+/// The block in a mapping; null for null.
+fn block_in(mapping: *mut u8) -> *mut u8 {
+    if mapping.is_null() {
+        return mapping;
+    }
+    // SAFETY: a mapping is longer than this.
+    unsafe { mapping.add(SHIFT) }
 }
 
 fn unmap(block: *mut u8, length: usize) {
@@ -64,11 +77,11 @@ pub(super) fn alloc(size: usize) -> *mut u8 {
                 // SAFETY: the tail lies inside of the mapping.
                 unmap(unsafe { block.add(length) }, kept - length);
             }
-            return block;
+            return block_in(block);
         }
         unmap(block, kept);
     }
-    map(length)
+    block_in(map(length))
 }
 
 #[cold]
@@ -77,7 +90,7 @@ pub(super) fn alloc_zeroed(size: usize) -> *mut u8 {
     if let Some((block, kept)) = take_kept() {
         unmap(block, kept);
     }
-    map(pages(size))
+    block_in(map(pages(size)))
 }
 
 fn map(length: usize) -> *mut u8 {
@@ -106,6 +119,8 @@ fn map(length: usize) -> *mut u8 {
 #[inline(never)]
 pub(super) unsafe fn free(block: *mut u8, size: usize) {
     let length = pages(size);
+    // SAFETY: by contract; a block lies so far behind its mapping's begin.
+    let block = unsafe { block.sub(SHIFT) };
     if length > KEPT_MOST {
         return unmap(block, length);
     }
@@ -133,12 +148,15 @@ pub(super) unsafe fn resize(block: *mut u8, old: usize, new: usize) -> *mut u8 {
         unmap(kept, length);
     }
     // SAFETY: by contract the mapping is ours and as long as this.
-    let moved = unsafe { libc::mremap(block as *mut c_void, old, new, libc::MREMAP_MAYMOVE) };
+    let moved = unsafe {
+        let mapping = block.sub(SHIFT) as *mut c_void;
+        libc::mremap(mapping, old, new, libc::MREMAP_MAYMOVE)
+    };
     if moved == MAP_FAILED {
         return ptr::null_mut();
     }
     if old < HUGE {
         advise(moved as *mut u8, new);
     }
-    moved as *mut u8
+    block_in(moved as *mut u8)
 }

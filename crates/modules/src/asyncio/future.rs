@@ -227,8 +227,25 @@ pub enum Outcome {
 }
 
 impl Future {
+    /// A pending future of a loop that is not in debug mode.
+    pub fn pending(event_loop: Value) -> Future {
+        Future {
+            event_loop: MutCell::new(Some(event_loop)),
+            ..Future::default()
+        }
+    }
+
     pub fn progress(&self) -> Progress {
         self.progress.get()
+    }
+
+    /// The result of an object that is a finished Future or Task, of no subclass, and has one.
+    pub fn plain_result(vm: &Vm, value: &Value) -> Option<Value> {
+        let future = value.downcast::<Future>().filter(|_| is_exact(vm, value))?;
+        let finished = future.progress.get() == Progress::Finished
+            && future.exception.with(Option::is_none)
+            && future.event_loop.with(Option::is_some);
+        finished.then(|| future.result.get().unwrap_or(Value::NONE))
     }
 
     /// The loop. Raises RuntimeError before `__init__`.

@@ -13,6 +13,7 @@ mod task;
 
 use naja_heap::Value;
 use naja_macros::pymodule;
+use naja_vm::list::List;
 use naja_vm::{PyResult, Vm};
 
 #[pymodule(
@@ -99,6 +100,53 @@ pub mod module {
     #[pyfunction(sig = "($module, /, task)")]
     fn _unregister_eager_task(vm: &Vm, task: &Value) {
         state::unregister_eager(vm, task)
+    }
+
+    /// What loop.create_task(coro) gives, or None where that method has to be called.
+    ///
+    /// Without a loop, the running one is meant.
+    ///
+    ///   close
+    ///     Close the coroutine on RuntimeError.
+    ///   quiet
+    ///     The task's destruction while it is pending is not logged.
+    #[pyfunction(sig = "($module, coro, loop, close, quiet=False, /)")]
+    fn _start_task(
+        vm: &Vm,
+        coro: &Value,
+        event_loop: &Value,
+        close: bool,
+        #[default(false)] quiet: bool,
+    ) -> PyResult<Option<Value>> {
+        let running;
+        let event_loop = if event_loop.is_none() {
+            running = vm.running_loop.get().unwrap_or(Value::NONE);
+            &running
+        } else {
+            event_loop
+        };
+        let made = quick::create_task(vm, event_loop, coro, quiet);
+        if made.is_err() && close && vm.exception_matches(&vm.types.runtime_error) {
+            let error = vm.take_exception();
+            vm.call_method_str(coro, "close", &[])?;
+            return Err(vm.raise_value(error));
+        }
+        made
+    }
+
+    /// The results of a list of futures; None unless all are native ones that have a result.
+    #[pyfunction(sig = "($module, futures, /)")]
+    fn _plain_results(vm: &Vm, futures: &Value) -> PyResult<Option<Value>> {
+        let results: Option<Vec<Value>> = futures.downcast::<List>().and_then(|futures| {
+            futures.look(|all| {
+                let result = |future| future::Future::plain_result(vm, future);
+                all.iter().map(result).collect()
+            })
+        });
+        match results {
+            Some(results) => Ok(Some(vm.new_list(results)?.into_value())),
+            None => Ok(None),
+        }
     }
 
     /// Enter into task execution or resume suspended task.

@@ -2,20 +2,23 @@
 //!
 //! Each step of a task makes a `Handle` and puts it into the loop's queue, by four Python functions that are a few
 //! instructions each. Where the loop has those very functions, is open and not in debug mode, and nobody watches calls,
-//! the same is done here. A [`Plan`] tells for one class and shape of loops where everything is; it holds as long as the
+//! the same is done here. So is what `create_task` does, where the factory is none or the library's eager one. A [`Plan`] tells for one class and shape of loops where everything is; it holds as long as the
 //! versions of both classes do, and nothing is remembered of what is not guarded by them or looked at again.
 //!
 //! CPython calls the functions (Lib/asyncio/base_events.py, Lib/asyncio/events.py).
 
 use super::state::{self, imported};
+use super::task::Task;
 use crate::collections::deque::Deque;
 use naja_heap::{Ref, Value};
+use naja_vm::cell::CellVariable;
 use naja_vm::dict::Dict;
 use naja_vm::function::descriptor::{Member, MemberDescriptor};
 use naja_vm::instance;
 use naja_vm::module::Module;
 use naja_vm::object::Object;
 use naja_vm::objects::function::Function;
+use naja_vm::protocols::attributes;
 use naja_vm::str_::Str;
 use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
@@ -29,6 +32,19 @@ pub struct Plan {
     /// Indices of `_closed`, `_debug`, `_ready` and `_thread_id` in the shape; None: loops of this kind are not ours to serve.
     parts: Option<[u32; 4]>,
     handle: Option<HandlePlan>,
+    task: Option<TaskPlan>,
+}
+
+/// How `event_loop.create_task(coro)` makes its task.
+struct TaskPlan {
+    /// Index of `_task_factory` in the shape.
+    factory: u32,
+    /// The namespaces of `asyncio.base_events` and `asyncio.tasks`, in which the class is looked up by name.
+    base_events: Ref<Dict>,
+    tasks: Ref<Dict>,
+    tasks_name: Ref<Str>,
+    task_name: Ref<Str>,
+    tasks_module: Value,
 }
 
 /// How `events.Handle(callback, args, loop, context)` makes its object.
@@ -121,10 +137,29 @@ fn handle_plan(vm: &Vm) -> PyResult<Option<HandlePlan>> {
     }))
 }
 
+fn task_plan(vm: &Vm, factory: u32) -> PyResult<Option<TaskPlan>> {
+    let base_events = naja_vm::import::import_simple(vm, "asyncio.base_events")?;
+    let tasks_module = naja_vm::import::import_simple(vm, "asyncio.tasks")?;
+    let (Some(base_events), Some(tasks)) = (
+        base_events.downcast::<Module>(),
+        tasks_module.downcast::<Module>(),
+    ) else {
+        return Ok(None);
+    };
+    Ok(Some(TaskPlan {
+        factory,
+        base_events: base_events.dict(),
+        tasks: tasks.dict(),
+        tasks_name: vm.intern("tasks"),
+        task_name: vm.intern("Task"),
+        tasks_module,
+    }))
+}
+
 fn make_plan(vm: &Vm, event_loop: &Value, loop_version: u32, shape: u32) -> PyResult<Plan> {
     let class = vm.type_of(event_loop);
     let shapes = &vm.interp.shapes;
-    let own = METHODS.iter().all(|method| {
+    let has_own = |method: &str| {
         let name = vm.intern(method);
         let found = class.lookup(vm, &name);
         is_own(
@@ -132,9 +167,10 @@ fn make_plan(vm: &Vm, event_loop: &Value, loop_version: u32, shape: u32) -> PyRe
             &format!("BaseEventLoop.{method}"),
             "asyncio/base_events.py",
         ) && shapes.index_of(shape, &name).is_none()
-    });
+    };
+    let own = METHODS.iter().all(|method| has_own(method));
     let generic = class.slots.getattro.get() == vm.types.object.slots.getattro.get();
-    let mut parts = None;
+    let (mut parts, mut factory) = (None, None);
     if own && generic {
         let index = |name: &str| {
             let name = vm.intern(name);
@@ -150,11 +186,16 @@ fn make_plan(vm: &Vm, event_loop: &Value, loop_version: u32, shape: u32) -> PyRe
             index("_ready"),
             index("_thread_id"),
         ) {
-            parts = Some([closed, debug, ready, thread])
+            parts = Some([closed, debug, ready, thread]);
+            factory = index("_task_factory").filter(|_| has_own("create_task"));
         }
     }
     let handle = match parts {
         Some(_) => handle_plan(vm)?,
+        None => None,
+    };
+    let task = match factory {
+        Some(factory) => task_plan(vm, factory)?,
         None => None,
     };
     Ok(Plan {
@@ -162,6 +203,7 @@ fn make_plan(vm: &Vm, event_loop: &Value, loop_version: u32, shape: u32) -> PyRe
         shape,
         parts,
         handle,
+        task,
     })
 }
 
@@ -277,4 +319,83 @@ pub fn call_soon(
     }
     queue.push(vm, made.into_value(), false)?;
     Ok(true)
+}
+
+impl TaskPlan {
+    /// Whether the names by which the library asks for its class stand for the native one.
+    fn is_current(&self, vm: &Vm) -> PyResult<bool> {
+        let tasks = self.base_events.get_str(vm, &self.tasks_name)?;
+        if !tasks.is_some_and(|found| found.is(&self.tasks_module)) {
+            return Ok(false);
+        }
+        let class = self.tasks.get_str(vm, &self.task_name)?;
+        Ok(class.is_some_and(|found| found.is(vm.class::<Task>().as_value())))
+    }
+}
+
+/// Whether a task factory is `asyncio.eager_task_factory`, or another one of that maker for the native class.
+fn starts_eagerly(vm: &Vm, factory: &Value) -> PyResult<bool> {
+    let state = state::state(vm);
+    let known = |known: &Option<Value>| known.as_ref().is_some_and(|known| known.is(factory));
+    if state.eager_factory.with(known) {
+        return Ok(true);
+    }
+    let own = is_own(
+        Some(factory.clone()),
+        "create_eager_task_factory.<locals>.factory",
+        "asyncio/tasks.py",
+    );
+    if !own {
+        return Ok(false);
+    }
+    let closure = attributes::get_by(vm, factory, "__closure__")?;
+    let Some([class]) = closure.downcast::<Tuple>().map(|cells| cells.items()) else {
+        return Ok(false);
+    };
+    let native = class.downcast::<CellVariable>().is_some_and(|cell| {
+        let is_native = |v: &Option<Value>| {
+            v.as_ref()
+                .is_some_and(|v| v.is(vm.class::<Task>().as_value()))
+        };
+        cell.value.with(is_native)
+    });
+    if native {
+        state.eager_factory.set(Some(factory.clone()))
+    }
+    Ok(native)
+}
+
+/// Does `event_loop.create_task(coro)`; None where the method has to be called. A quiet task's end is not logged.
+pub fn create_task(
+    vm: &Vm,
+    event_loop: &Value,
+    coro: &Value,
+    quiet: bool,
+) -> PyResult<Option<Value>> {
+    if !vm.type_of(coro).is(&vm.types.coroutine) {
+        return Ok(None);
+    }
+    let Some(plan) = plan_for(vm, event_loop)? else {
+        return Ok(None);
+    };
+    let (Some([closed, debug, _, thread]), Some(task)) = (plan.parts, &plan.task) else {
+        return Ok(None);
+    };
+    let part = |index| instance::value_at(vm, event_loop, plan.shape, index);
+    let is_false = |index| part(index).is_some_and(|v| v.is(&Value::FALSE));
+    if !is_false(closed)
+        || !is_false(debug)
+        || vm.interp.state.monitoring.is_active()
+        || !task.is_current(vm)?
+    {
+        return Ok(None);
+    }
+    let eager = match part(task.factory) {
+        Some(factory) if factory.is_none() => false,
+        Some(factory) if starts_eagerly(vm, &factory)? => {
+            part(thread).is_some_and(|id| !id.is_none())
+        }
+        _ => return Ok(None),
+    };
+    Task::make(vm, event_loop, coro, eager, quiet).map(Some)
 }

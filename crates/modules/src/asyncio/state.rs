@@ -43,6 +43,8 @@ pub struct State {
     /// How the loop asked last is served without calls, and how many such plans were made.
     pub plan: MutCell<Option<Rc<Plan>>>,
     pub plans_made: Cell<u32>,
+    /// A task factory known to make native tasks that start at once.
+    pub eager_factory: MutCell<Option<Value>>,
     others: MutCell<Option<Value>>,
     /// Classes whose objects `asyncio.iscoroutine` takes for coroutines.
     coroutine_types: MutCell<Vec<Value>>,

@@ -386,6 +386,35 @@ impl Task {
         Task::step(zelf, vm, exception)
     }
 
+    /// `Task(coro, loop=event_loop, eager_start=eager)` for a coroutine and a loop that is not in debug mode; if it is to start
+    /// at once, the loop runs.
+    pub fn make(
+        vm: &Vm,
+        event_loop: &Value,
+        coro: &Value,
+        eager: bool,
+        quiet: bool,
+    ) -> PyResult {
+        let context = Context::copy_current(vm)?.into_value();
+        let task = Task {
+            future: Future::pending(event_loop.clone()),
+            coroutine: MutCell::new(Some(coro.clone())),
+            name: MutCell::new(Some(vm.new_int(state(vm).next_number() as i64)?)),
+            context: MutCell::new(Some(context)),
+            log_destroy_pending: Cell::new(!quiet || eager),
+            ..Task::default()
+        };
+        let task = vm.new_object_of(vm.class::<Task>(), task)?;
+        if eager {
+            Task::start_eagerly(&task, vm)?;
+            task.log_destroy_pending.set(!quiet);
+        } else {
+            Task::step_soon(&task, vm, None)?;
+            state::register(vm, task.as_value())?;
+        }
+        Ok(task.into_value())
+    }
+
     /// The first step, at once instead of from the loop.
     fn start_eagerly(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
         let me = zelf.as_value();

@@ -953,9 +953,14 @@ unsafe fn call_event(
         let n = arg as usize;
         let (callable, first) = match unit.original {
             op::CALL_FUNCTION_EX => {
-                let args = (*sp.sub(2)).view();
-                let first = args.downcast::<Tuple>().and_then(|t| t.get(0).cloned());
-                ((*sp.sub(4)).to_value(), first)
+                let (callable, receiver) = (sp.sub(4), sp.sub(3));
+                let first = if (*receiver).is_empty() {
+                    let args = (*sp.sub(2)).view();
+                    args.downcast::<Tuple>().and_then(|t| t.get(0).cloned())
+                } else {
+                    Some((*receiver).to_value())
+                };
+                ((*callable).to_value(), first)
             }
             which => {
                 let top = if which == op::CALL_KW { sp.sub(1) } else { sp };

@@ -167,6 +167,45 @@ impl Range {
         Ok(vm.new_object(iterator)?.into_value())
     }
 
+    /// An item or a slice where all numbers are unboxed ones; None where they are not, or the index is out of range.
+    fn small_subscript(&self, vm: &Vm, key: &Value) -> Option<PyResult> {
+        let (start, step) = (self.start.as_small_int()?, self.step.as_small_int()?);
+        let len = bigint::to_small(&self.len)?;
+        if let Some(index) = key.as_small_int() {
+            let index = if index < 0 { index + len } else { index };
+            // An item lies between the bounds.
+            return (0..len)
+                .contains(&index)
+                .then(|| Ok(Value::small_int(start + index * step)));
+        }
+        let slice = key.downcast::<Slice>()?;
+        let by = match slice.step.is_none() {
+            true => 1,
+            false => slice.step.as_small_int().filter(|by| *by != 0)?,
+        };
+        let (first, last) = if by < 0 { (-1, len - 1) } else { (0, len) };
+        let fit = |n: i64| (if n < 0 { n + len } else { n }).clamp(first, last);
+        let (from, to) = match by < 0 {
+            true => (last, first),
+            false => (first, last),
+        };
+        let from = match slice.start.is_none() {
+            true => from,
+            false => fit(slice.start.as_small_int()?),
+        };
+        let to = match slice.stop.is_none() {
+            true => to,
+            false => fit(slice.stop.as_small_int()?),
+        };
+        let place = |index: i64| start.checked_add(step.checked_mul(index)?);
+        let (start, stop, step) = (place(from)?, place(to)?, step.checked_mul(by)?);
+        let make = || {
+            let (start, stop) = (vm.new_int(start)?, vm.new_int(stop)?);
+            Ok(Range::make(vm, start, stop, vm.new_int(step)?)?.into_value())
+        };
+        Some(make())
+    }
+
     /// The index of an int in the range, if it is there.
     fn position(&self, vm: &Vm, value: &Value) -> PyResult<Option<IBig>> {
         let (n, start, step) = (big(vm, value)?, big(vm, &self.start)?, big(vm, &self.step)?);
@@ -268,6 +307,9 @@ impl Range {
 
     #[pyslot]
     fn subscript(zelf: &Ref<Self>, vm: &Vm, key: &Value) -> PyResult {
+        if let Some(item) = zelf.small_subscript(vm, key) {
+            return item;
+        }
         if number::has_index(vm, key) {
             let mut index = number::index_big(vm, key)?;
             if bigint::is_negative(&index) {

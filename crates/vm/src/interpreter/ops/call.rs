@@ -27,6 +27,7 @@ use crate::vm::PyResult;
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
 use naja_heap::{Header, Ref};
+use smallvec::SmallVec;
 
 /// Writes the head of a frame whose local variables are in place, for a call from `caller` in the loop.
 #[inline(always)]
@@ -897,6 +898,11 @@ ops! {
         let keywords = keywords.filter(|k| !k.is_empty());
         let result = if (*receiver).is_empty() && keywords.is_none() {
             crate::interpreter::call::call_native(vm, &view, Args { args: items, kwnames: None })
+        } else if keywords.is_none() {
+            let mut values: SmallVec<[Value; 6]> = SmallVec::with_capacity(items.len() + 1);
+            values.push((*receiver).to_value());
+            values.extend(items.iter().cloned());
+            crate::interpreter::call::call_native(vm, &view, Args { args: &values, kwnames: None })
         } else {
             let object = *receiver;
             let object = (!object.is_empty()).then(|| object.to_value());
