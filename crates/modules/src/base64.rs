@@ -467,7 +467,10 @@ mod tests {
         for digits in &BASE32 {
             let all: Vec<u8> = (0..=255).collect();
             let text = digits.encode(&all);
-            assert!(text.iter().all(|b| digits.alphabet.contains(b) || *b == b'='));
+            assert!(
+                text.iter()
+                    .all(|b| digits.alphabet.contains(b) || *b == b'=')
+            );
             assert_eq!(from_base32(digits, &text).unwrap(), all);
             for byte in 0..=255 {
                 let text = [byte; 8];

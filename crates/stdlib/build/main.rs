@@ -117,10 +117,7 @@ const PATCHES: &[(&str, &[(&str, &str)])] = &[
                 "    # Strip off pad characters from the right.  We need to count the pad\n...\n    return bytes(decoded)\n",
                 "    return _base64.b32decode(s, alphabet)\n",
             ),
-            (
-                "_a85chars = None\n_a85chars2 = None\n",
-                "",
-            ),
+            ("_a85chars = None\n_a85chars2 = None\n", ""),
             (
                 "def _85encode(b, chars, chars2, ",
                 "def _85encode(b, ascii85, ",

@@ -388,13 +388,7 @@ impl Task {
 
     /// `Task(coro, loop=event_loop, eager_start=eager)` for a coroutine and a loop that is not in debug mode; if it is to start
     /// at once, the loop runs.
-    pub fn make(
-        vm: &Vm,
-        event_loop: &Value,
-        coro: &Value,
-        eager: bool,
-        quiet: bool,
-    ) -> PyResult {
+    pub fn make(vm: &Vm, event_loop: &Value, coro: &Value, eager: bool, quiet: bool) -> PyResult {
         let context = Context::copy_current(vm)?.into_value();
         let task = Task {
             future: Future::pending(event_loop.clone()),
