@@ -864,6 +864,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             if *pc == op::SWAP as u16 | 2 << 8 && arg!() == 3 {
                                 std::ptr::swap(sp.sub(1), sp.sub(2));
                                 pc = pc.add(1);
+                            } else if *pc == op::COPY as u16 | 2 << 8 {
+                                // `a < b < c` keeps the middle for the second comparison.
+                                let v = *sp.sub(2);
+                                if v.0 & 15 != 0 {
+                                    push!(v);
+                                    pc = pc.add(1);
+                                }
                             }
                             next!('d38)
                         }
