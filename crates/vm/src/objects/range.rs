@@ -489,7 +489,7 @@ impl RangeIterator {
         // Differences of words do not overflow.
         let left = match step {
             1 => stop - start,
-            1.. => (stop - start + (step - 1)) / step,
+            2.. => (stop - start + (step - 1)) / step,
             0 => return None,
             ..0 => (start - stop + (-step - 1)) / -step,
         };
