@@ -65,6 +65,10 @@ exact_types! {
     list_iterator tuple_iterator range_iterator bytes bytearray set frozenset type_
 }
 
+/// How many messages of exceptions are kept, and how long they may be.
+const MESSAGES: usize = 16;
+const LONGEST_MESSAGE: usize = 48;
+
 /// The state of one thread.
 pub struct Vm {
     pub interp: Arc<Interpreter>,
@@ -103,6 +107,8 @@ pub struct Vm {
     pub repr_stack: MutCell<Vec<usize>>,
     /// Tuples of keywords of earlier calls `f(**keywords)`.
     pub(crate) keyword_names: [MutCell<Option<Ref<Tuple>>>; 8],
+    /// Short messages of exceptions raised before.
+    pub(crate) messages: [MutCell<Option<Ref<Str>>>; MESSAGES],
 }
 
 impl Vm {
@@ -132,6 +138,7 @@ impl Vm {
             async_exception: MutCell::new(None),
             repr_stack: MutCell::new(Vec::new()),
             keyword_names: Default::default(),
+            messages: Default::default(),
             interp,
         }
     }
@@ -195,10 +202,31 @@ impl Vm {
     #[cold]
     #[inline(never)]
     pub fn raise(&self, ty: &Ref<Type>, message: impl AsRef<str>) -> Raised {
-        match self.new_str(message.as_ref()) {
+        match self.message(message.as_ref()) {
             Ok(text) => self.raise_with(ty, &[text.into_value()]),
             Err(raised) => raised,
         }
+    }
+
+    /// A message as a string: mostly one that was raised before, from the same place.
+    fn message(&self, message: &str) -> PyResult<Ref<Str>> {
+        if message.len() > LONGEST_MESSAGE {
+            return self.new_str(message);
+        }
+        let place = (message.as_ptr() as usize / 8 ^ message.len()) % MESSAGES;
+        let Some(kept) = self.messages.get(place) else {
+            return self.new_str(message);
+        };
+        let known = kept.with(|known| {
+            let text = known.as_ref()?;
+            (text.as_bytes() == message.as_bytes()).then(|| text.clone())
+        });
+        if let Some(text) = known {
+            return Ok(text);
+        }
+        let text = self.new_str(message)?;
+        drop(kept.replace(Some(text.clone())));
+        Ok(text)
     }
 
     /// Raises `ty(*args)`.

@@ -6,18 +6,17 @@ mod defaultdict;
 pub(crate) mod deque;
 mod ordered;
 mod ordered_views;
-mod tuplegetter;
 
 pub use defaultdict::DefaultDict;
 pub use deque::{Deque, DequeIterator, DequeReverseIterator};
 use naja_heap::{Ref, Value};
 use naja_macros::pymodule;
 use naja_vm::dict::Dict;
+pub use naja_vm::tuple::TupleGetter;
 use naja_vm::protocols::{attributes, hash, iterator, number, object};
 use naja_vm::type_::Type;
 use naja_vm::{PyResult, Vm};
 pub use ordered::OrderedDict;
-pub use tuplegetter::TupleGetter;
 
 /// A reference to the class of `value`, as a value.
 fn class_of(vm: &Vm, value: &Value) -> Value {

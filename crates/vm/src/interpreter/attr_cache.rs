@@ -326,6 +326,8 @@ pub(crate) unsafe fn peek_store(cache: &AttrCache, header: &Header, name: u64) -
     };
     match (cache.find(name | STORE, word, version), attrs) {
         (Some((kind::INLINE, place)), _) => at(header, place),
+        // SAFETY: the entry was made for objects of this shape, whose values of that number stand in the block.
+        (Some((kind::BLOCK, place)), Some(attrs)) => unsafe { attrs.block().add(place as usize) },
         (Some((kind::GROW, place)), Some(attrs)) => {
             attrs.set_shape((place >> 32) as u32);
             at(header, place & 0xffff_ffff)

@@ -1287,7 +1287,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         // ---- iteration ----
                         op::GET_ITER => slow!(ops::iter::get_iter),
                         op::GET_YIELD_FROM_ITER => slow!(ops::iter::get_yield_from_iter),
-                        op::FOR_ITER => slow!(ops::iter::for_iter),
+                        op::FOR_ITER => switch!(ops::iter::for_iter),
                         op::FOR_ITER_LIST => {
                             let it = *sp.sub(1);
                             if type_ptr_or_null(it) != vm.exact.list_iterator {

@@ -275,7 +275,8 @@ pub fn uninstrumented(code: &CodeObject, at: usize, opcode: u8) -> u8 {
         })
 }
 
-fn base_at(code: &CodeObject, at: usize) -> u8 {
+/// As [`uninstrumented`], in its general form.
+pub fn base_at(code: &CodeObject, at: usize) -> u8 {
     opcode::deopt(uninstrumented(code, at, code.unit(at) as u8))
 }
 

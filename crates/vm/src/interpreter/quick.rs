@@ -9,14 +9,13 @@ use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
 use crate::objects::dict::table::Quick;
 use crate::objects::float;
-use crate::objects::int;
 use crate::objects::list::List;
 use crate::objects::set::{FrozenSet, Set};
 use crate::objects::str_::Str;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::compare::quick_eq;
-use crate::protocols::hash::{hash_int, hash_pointer};
+use crate::protocols::hash;
 use crate::vm::Vm;
 use naja_heap::slot::Slot;
 use naja_heap::{Header, Obj, Payload, Value};
@@ -263,29 +262,11 @@ pub(super) unsafe fn contains(vm: &Vm, haystack: Slot, needle: Slot) -> u32 {
             None
         };
         if let Some(core) = core {
-            let hash = match small_int(needle) {
-                Some(n) => hash_int(n),
-                None if needle.is_pointer() && type_ptr(needle) == exact.str => {
-                    payload::<Str>(needle).hash(vm)
-                }
-                // Instances of int's subclasses, where those hash as ints.
-                None if needle.is_pointer()
-                    && (*type_ptr(needle)).slots.hash.get() == vm.types.int.slots.hash.get() =>
-                {
-                    match int::as_i64(&needle.view()) {
-                        Some(n) => hash_int(n),
-                        None => return UNKNOWN,
-                    }
-                }
-                // Classes, for one.
-                None if needle.is_pointer()
-                    && (*type_ptr(needle)).slots.hash.get() == vm.types.object.slots.hash.get() =>
-                {
-                    hash_pointer(&needle.view())
-                }
-                None => return UNKNOWN,
+            let needle = needle.view();
+            let Some(hash) = hash::quick(vm, &needle) else {
+                return UNKNOWN;
             };
-            let found = core.table.with(|table| table.has(&needle.view(), hash, vm));
+            let found = core.table.with(|table| table.has(&needle, hash, vm));
             return found.map_or(UNKNOWN, u32::from);
         }
         if ty == exact.str {

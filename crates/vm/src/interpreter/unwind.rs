@@ -6,7 +6,8 @@
 //!
 //! CPython: Python/ceval.c (exception_unwind), Objects/exception_handling_notes.txt.
 
-use super::frame::Frame;
+use super::frame::{Frame, Owner};
+use super::ops;
 use super::ops::control::pop_frame;
 use crate::objects::exception::{self, BaseException, ExceptionMarks};
 use crate::objects::traceback::Traceback;
@@ -16,6 +17,7 @@ use naja_bytecode::exception_table;
 use naja_bytecode::opcode::op;
 use naja_heap::slot::Slot;
 use naja_heap::{Ref, Value};
+use std::sync::atomic::Ordering;
 
 /// Finds the handler of the exception being raised, from frame `fp` outwards. Gives the frame to go on in, its `pc` and
 /// `sp` set; None where the exception leaves the entry frame (which has then been ended).
@@ -47,7 +49,11 @@ pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<
             }
             let offset = (*fp).instruction();
             set_context(vm, &exception);
-            if !exception.is_reraised() && (*fp).is_complete() {
+            let handler = exception_table::lookup(code.exceptiontable(), lookup as u32);
+            if !exception.is_reraised()
+                && (*fp).is_complete()
+                && !(handler.is_none() && goes_unseen(vm, fp, &exception))
+            {
                 add_traceback(vm, &exception, fp, offset);
             }
             let again = exception.is_reraised();
@@ -56,7 +62,7 @@ pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<
                 Ok(exception) => exception,
                 Err(Raised) => vm.take_exception(),
             };
-            if let Some(handler) = exception_table::lookup(code.exceptiontable(), lookup as u32) {
+            if let Some(handler) = handler {
                 let base = Frame::stack_base(fp).add(handler.depth as usize);
                 while (*fp).sp > base {
                     (*fp).sp = (*fp).sp.sub(1);
@@ -78,13 +84,30 @@ pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<
             vm.raise_value(exception);
             super::trace::unwinding(vm, fp);
             let entry = (*fp).entry;
-            let init_call = (*fp).init_call;
+            let function = (*fp).owner == Owner::ThreadStack;
+            // (An inlined constructor's half-made object is on the caller's stack, released with it.)
             fp = pop_frame(vm, fp);
             if entry {
                 return None;
             }
-            let _ = init_call; // the half-made object is on the caller's stack, released with it
+            if function && ops::iter::ends_loop(vm, fp) {
+                return Some(fp);
+            }
         }
+    }
+}
+
+/// Whether an exception that leaves the frame is only the end of the caller's loop, and nobody else knows of it: it needs no
+/// traceback.
+#[inline]
+unsafe fn goes_unseen(vm: &Vm, fp: *mut Frame, exception: &Ref<BaseException>) -> bool {
+    // SAFETY: the current frame; its caller, where that is in the same loop, has stored its state.
+    unsafe {
+        !(*fp).entry
+            && (*fp).owner == Owner::ThreadStack
+            && exception.header().refcount() == 1
+            && vm.breaker.load(Ordering::Relaxed) == 0
+            && ops::iter::is_end(vm, (*fp).prev, exception)
     }
 }
 

@@ -75,6 +75,28 @@ pub fn callable_iterator(vm: &Vm, callable: &Value, sentinel: &Value) -> PyResul
         .into_value())
 }
 
+impl SequenceIterator {
+    /// The sequence and the next index; None at the end, or where the index is very large.
+    pub(crate) fn current(&self) -> Option<(Value, Value)> {
+        let index = Value::try_int(self.index.get() as i64)?;
+        Some((self.sequence.get()?, index))
+    }
+
+    pub(crate) fn advance(&self) {
+        self.index.set(self.index.get().saturating_add(1))
+    }
+
+    /// The item that [`SequenceIterator::advance`] counted was not given.
+    pub(crate) fn go_back(&self) {
+        self.index.set((self.index.get() - 1).max(0))
+    }
+
+    /// There are no more items.
+    pub(crate) fn end(&self) {
+        drop(self.sequence.take())
+    }
+}
+
 #[pymethods]
 impl SequenceIterator {
     #[pyslot]

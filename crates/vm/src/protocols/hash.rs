@@ -1,7 +1,11 @@
 //! `hash()`. CPython: Objects/object.c (PyObject_Hash), Python/pyhash.c.
 
+use crate::objects::dict::exact_str;
+use crate::objects::int;
+use crate::objects::set::FrozenSet;
 use crate::objects::str_;
 use crate::objects::tuple::Tuple;
+use crate::objects::type_::Type;
 use crate::vm::{PyResult, Vm};
 use naja_heap::Value;
 
@@ -45,6 +49,58 @@ fn hash_slow(vm: &Vm, value: &Value) -> PyResult<i64> {
         Some(hash) => hash(vm, value),
         None => Err(unhashable(vm, value)),
     }
+}
+
+/// How deep tuples in each other are hashed without asking their classes.
+const DEPTH: u32 = 8;
+
+/// `hash(value)` where that neither raises nor runs Python: numbers, strings, tuples of such, and objects that hash by their
+/// address. None for others.
+#[inline(always)]
+pub(crate) fn quick(vm: &Vm, value: &Value) -> Option<i64> {
+    if let Some(n) = value.as_small_int() {
+        return Some(hash_int(n));
+    }
+    match exact_str(vm, value) {
+        Some(text) => Some(text.hash(vm)),
+        None => quick_rare(vm, value, DEPTH),
+    }
+}
+
+#[inline(never)]
+fn quick_rare(vm: &Vm, value: &Value, depth: u32) -> Option<i64> {
+    let ty = vm.type_of(value);
+    let hash = ty.slots.hash.get()?;
+    let same = |other: &Type| {
+        let other = other.slots.hash.get();
+        other.is_some_and(|other| std::ptr::fn_addr_eq(hash, other))
+    };
+    let types = vm.types;
+    if !value.is_object() {
+        // Constants and unboxed floats.
+        return hash(vm, value).ok();
+    }
+    if same(&types.tuple) {
+        let tuple = value.downcast::<Tuple>()?;
+        return tuple.quick_hash(|item| match item.as_small_int() {
+            Some(n) => Some(hash_int(n)),
+            None => match exact_str(vm, item) {
+                Some(text) => Some(text.hash(vm)),
+                None => quick_rare(vm, item, depth.checked_sub(1)?),
+            },
+        });
+    }
+    if same(&types.object) {
+        return Some(hash_pointer(value));
+    }
+    if same(&types.frozenset) {
+        return value.downcast::<FrozenSet>().map(|set| set.own_hash());
+    }
+    // Instances of int's subclasses too, where those hash as ints.
+    if same(&types.int) {
+        return int::as_i64(value).map(hash_int);
+    }
+    None
 }
 
 /// Raises "unhashable type".

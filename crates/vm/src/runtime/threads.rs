@@ -106,6 +106,9 @@ impl Vm {
         for names in &self.keyword_names {
             drop(names.take())
         }
+        for message in &self.messages {
+            drop(message.take())
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use crate::objects::bytearray::ByteArray;
 use crate::objects::dict::Dict;
 use crate::objects::float;
 use crate::objects::function::Function;
+use crate::objects::int;
 use crate::objects::list::List;
+use crate::objects::set;
 use crate::objects::slice::Slice;
 use crate::objects::str_::{self, Str};
 use crate::objects::tuple::Tuple;
@@ -28,6 +30,8 @@ fn operate(vm: &Vm, operation: u32, l: &Value, r: &Value) -> crate::vm::PyResult
         number::binary_op(vm, operation, l, r)
     } else if let Some(result) = float::arithmetic(vm, operation, l, r) {
         vm.new_float(result)
+    } else if let Some(result) = int::arithmetic(vm, operation, l, r) {
+        result
     } else if let Some(result) = join(vm, operation, l, r) {
         result
     } else {
@@ -675,6 +679,9 @@ unsafe fn compare_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> Result<Step,
         let (l, r) = ((*sp.sub(2)).view(), (*sp.sub(1)).view());
         let op = compare::CompareOp::from_index(arg >> 5);
         let mut result = if compare::foreign(&l) || compare::foreign(&r) {
+            if let Some(holds) = set::quick_compare(vm, &l, &r, op) {
+                return Ok(decided(fp, pc.add(2), sp, 2, holds));
+            }
             compare::ask(vm, &l, &r, op)?
         } else if let (Some(a), Some(b)) =
             (float::plain_operand(vm, &l), float::plain_operand(vm, &r))

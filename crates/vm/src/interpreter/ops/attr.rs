@@ -11,6 +11,7 @@ use crate::objects::instance;
 use crate::objects::method::Method;
 use crate::objects::module::Module;
 use crate::objects::property::Property;
+use crate::objects::tuple::TupleGetter;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::protocols::{attributes as attribute, object};
 use crate::vm::PyResult;
@@ -213,6 +214,11 @@ ops! {
         if ty.is(&vm.types.function) {
             let method = Method::make(vm, (*descriptor).clone(), (*owner).clone())?;
             return loaded(pc, sp, fp, arg, method);
+        }
+        if let Some(getter) = descriptor.downcast::<TupleGetter>()
+            && let Some(field) = getter.field(&owner)
+        {
+            return loaded(pc, sp, fp, arg, field.clone());
         }
         if ty.is(&vm.types.method_descriptor)
             && let Some(method) = descriptor.downcast::<MethodDescriptor>()

@@ -4,18 +4,21 @@ use super::*;
 use crate::interpreter::{monitor, specialize};
 use crate::objects::dict::iterators::DictItemIterator;
 use crate::objects::enumerate::Enumerate;
+use crate::objects::exception::BaseException;
+use crate::objects::function::Function;
 use crate::objects::generator::{self, Generator};
+use crate::objects::iterators::SequenceIterator;
 use crate::objects::list::{List, ListIterator};
 use crate::objects::set::SetIterator;
 use crate::objects::str_::iterator::next_ascii;
 use crate::objects::tuple::{Tuple, TupleIterator};
 use crate::objects::type_::slots::SendResult;
-use crate::objects::type_::{Type, TypeFlags};
+use crate::objects::type_::{Type, TypeFlags, is_subtype};
 use crate::objects::zip::Zip;
 use crate::protocols::iterator;
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
-use naja_heap::{Header, MutCell};
+use naja_heap::{Header, MutCell, Ref};
 use std::cell::Cell;
 
 /// Takes the generator's frame off the stack of running frames after a yield; gives the frame that resumed it.
@@ -105,6 +108,134 @@ pub(in crate::interpreter) unsafe fn ascend(vm: &Vm, mut fp: Fp) -> (Fp, bool) {
     }
 }
 
+/// Where the next item comes from a `__next__` or `__getitem__` in Python: pushes that method's frame, whose result will stand
+/// behind the iterator. What it raises at the end comes to [`ends_loop`].
+#[inline(always)]
+unsafe fn enter_next(
+    pc: Pc,
+    sp: Sp,
+    fp: Fp,
+    vm: &Vm,
+    arg: u32,
+) -> Option<crate::vm::PyResult<Step>> {
+    // SAFETY: as for the slow paths.
+    unsafe {
+        let it = (*sp.sub(1)).view();
+        let ty = vm.type_of(&it);
+        let (of_sequence, of_class) = match it.downcast::<SequenceIterator>() {
+            Some(sequence) => (Some(sequence), false),
+            None => (None, ty.flag(TypeFlags::HEAPTYPE)),
+        };
+        // Watched code has all its events from the general way; the argument is read again at the end, without extension.
+        if of_sequence.is_none() && !of_class
+            || arg > 255
+            || vm.breaker.load(std::sync::atomic::Ordering::Relaxed) != 0
+        {
+            return None;
+        }
+        let current = match of_sequence {
+            Some(iterator) => Some(iterator.current()?),
+            None => None,
+        };
+        let method = match &current {
+            Some((sequence, _)) => {
+                let class = vm.type_of(sequence);
+                if !class.flag(TypeFlags::HEAPTYPE) {
+                    return None;
+                }
+                class.lookup(vm, &vm.names.__getitem__)?
+            }
+            None => ty.lookup(vm, &vm.names.__next__)?,
+        };
+        if !vm.type_of(&method).is(&vm.types.function) {
+            return None;
+        }
+        let function = method.downcast_into::<Function>().ok()?;
+        let count = 1 + u32::from(current.is_some());
+        if !function.code().is_simple() || function.code().argcount as u32 != count {
+            return None;
+        }
+        // The frame takes these references.
+        let mut args = match current {
+            Some((sequence, index)) => [Slot::new(sequence), Slot::new(index)],
+            None => [Slot::new((*it).clone()), Slot::EMPTY],
+        };
+        (*fp).return_offset = 2;
+        (*fp).pc = pc;
+        (*fp).sp = sp;
+        let step = super::call::push_exact(vm, fp, function, args.as_mut_ptr(), count as usize);
+        if let (Ok(_), Some(iterator)) = (&step, of_sequence) {
+            iterator.advance();
+        }
+        Some(step)
+    }
+}
+
+/// Whether an exception that leaves the frame of a method called by [`enter_next`] for `caller` ends the loop, and no more.
+///
+/// # Safety
+/// `caller` is live and has called a function's frame in the loop; its `pc` and `sp` are stored.
+pub(in crate::interpreter) unsafe fn is_end(
+    vm: &Vm,
+    caller: Fp,
+    exception: &Ref<BaseException>,
+) -> bool {
+    // SAFETY: by contract; a FOR_ITER's iterator is on top of the stack.
+    unsafe {
+        if !calls_next(caller) {
+            return false;
+        }
+        let class = vm.type_of(exception.as_value());
+        is_subtype(class, &vm.types.stop_iteration)
+            || is_subtype(class, &vm.types.index_error)
+                && (*(*caller).sp.sub(1))
+                    .view()
+                    .downcast::<SequenceIterator>()
+                    .is_some()
+    }
+}
+
+/// Whether the instruction that `caller` has come to is a loop's: functions are called by it for [`enter_next`] alone.
+#[inline]
+unsafe fn calls_next(caller: Fp) -> bool {
+    // SAFETY: a live frame's instruction.
+    unsafe {
+        monitor::base_at((*caller).code(), (*caller).instruction()) == op::FOR_ITER
+    }
+}
+
+/// The frame of a method called by [`enter_next`], if it was one, has raised the exception that is pending. Where that is
+/// the end, `caller` goes on behind its loop.
+///
+/// # Safety
+/// As for [`is_end`]; the method's frame has just been taken off.
+pub(in crate::interpreter) unsafe fn ends_loop(vm: &Vm, caller: Fp) -> bool {
+    // SAFETY: by contract.
+    unsafe {
+        if !calls_next(caller) {
+            return false;
+        }
+        let it = (*(*caller).sp.sub(1)).view();
+        let sequence = it.downcast::<SequenceIterator>();
+        let ended = match vm.pending_exception() {
+            Some(exception) => is_end(vm, caller, &exception),
+            None => false,
+        };
+        if let Some(sequence) = sequence {
+            match ended {
+                true => sequence.end(),
+                false => sequence.go_back(),
+            }
+        }
+        if ended {
+            vm.clear_exception();
+            let pc = (*caller).pc;
+            (*caller).pc = pc.add(3 + usize::from(*pc >> 8));
+        }
+        ended
+    }
+}
+
 /// The next pair of an iterator that makes pairs: `enumerate`, `zip` of two, `items()`. None for other iterators.
 #[inline]
 fn next_pair(vm: &Vm, it: &Value) -> Option<crate::vm::PyResult<Option<(Value, Value)>>> {
@@ -125,10 +256,6 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
     // SAFETY: as for the slow paths.
     unsafe {
         let it = (*sp.sub(1)).view();
-        if let Some(character) = next_ascii(vm, &it) {
-            *sp = Slot::new(character);
-            return Ok((pc.add(2), sp.add(1)));
-        }
         if let Some(it) = it.downcast::<SetIterator>() {
             return match it.next(vm)? {
                 Some(element) => {
@@ -137,6 +264,10 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
                 }
                 None => Ok((pc.add(3 + arg as usize), sp)),
             };
+        }
+        if let Some(character) = next_ascii(vm, &it) {
+            *sp = Slot::new(character);
+            return Ok((pc.add(2), sp.add(1)));
         }
         // A pair that is taken apart at once need not become a tuple.
         if *pc.add(2) as u8 == op::UNPACK_SEQUENCE_TWO_TUPLE
@@ -258,6 +389,9 @@ ops! {
     fn for_iter(pc, sp, fp, vm, arg) {
         if counter_due(pc) {
             specialize::for_iter(vm, pc, *sp.sub(1));
+        }
+        if let Some(step) = enter_next(pc, sp, fp, vm, arg) {
+            return step;
         }
         advance(pc, sp, vm, arg)
     }

@@ -181,8 +181,16 @@ ops! {
 
     fn store_global(pc, sp, fp, vm, arg) {
         let name = name(fp, arg);
-        let globals = (*fp).globals();
         let value = (*sp.sub(1)).view();
+        let table = &(*((*fp).globals as *const naja_heap::Obj<crate::objects::dict::Dict>)).payload.table;
+        // The old value leaves, and is dropped outside.
+        let old = table.with_mut_no_drop(|table| table.quick_set(name.as_value(), vm, || (*value).clone()));
+        if let Some(old) = old {
+            let sp = drop_top(fp, sp, 1);
+            drop(old);
+            return Ok((pc.add(1), sp));
+        }
+        let globals = (*fp).globals();
         globals.set_str(vm, name, (*value).clone())?;
         Ok((pc.add(1), drop_top(fp, sp, 1)))
     }

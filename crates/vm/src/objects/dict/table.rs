@@ -39,7 +39,7 @@ pub enum Place {
 pub enum Quick {
     At(usize),
     Absent,
-    /// The key is neither a small int nor an exact string, or one that is stored must be asked.
+    /// The key's class must be asked for a hash, or one that is stored whether it is equal.
     Unknown,
 }
 
@@ -285,15 +285,11 @@ impl Table {
         }
     }
 
-    /// A small int or an exact string, without asking anything.
+    /// A key whose class need not be asked for a hash, without asking anything.
     #[inline(always)]
     pub fn quick_find(&self, key: &Value, vm: &Vm) -> Quick {
-        let hash = match key.as_small_int() {
-            Some(n) => crate::protocols::hash::hash_int(n),
-            None => match super::exact_str(vm, key) {
-                Some(text) => text.hash(vm),
-                None => return Quick::Unknown,
-            },
+        let Some(hash) = crate::protocols::hash::quick(vm, key) else {
+            return Quick::Unknown;
         };
         if self.bits == 0 {
             return Quick::Absent;
@@ -315,8 +311,8 @@ impl Table {
         self.quick_find_on(key, hash, vm)
     }
 
-    /// Sets the value of a small int or an exact string, where that neither asks anything nor needs memory; `value` is called
-    /// then, and not otherwise. The old value is the caller's, None a new key's.
+    /// Sets the value of a key where that neither asks anything nor needs memory; `value` is called then, and not
+    /// otherwise. The old value is the caller's, None a new key's.
     #[inline]
     pub fn quick_set(
         &mut self,
@@ -324,10 +320,7 @@ impl Table {
         vm: &Vm,
         value: impl FnOnce() -> Value,
     ) -> Option<Option<Value>> {
-        let (hash, is_str) = match key.as_small_int() {
-            Some(n) => (crate::protocols::hash::hash_int(n), false),
-            None => (super::exact_str(vm, key)?.hash(vm), true),
-        };
+        let hash = crate::protocols::hash::quick(vm, key)?;
         let at = match self.locate(key, hash, vm) {
             Place::At(at) => at,
             Place::Free(place) => {
@@ -338,6 +331,7 @@ impl Table {
                 {
                     return None;
                 }
+                let is_str = super::exact_str(vm, key).is_some();
                 self.only_str = is_str && (self.only_str || self.len == 0);
                 self.filled += u32::from(self.place(place) == EMPTY);
                 self.put(place, key.clone(), hash, value());

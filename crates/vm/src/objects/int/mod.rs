@@ -136,6 +136,49 @@ fn machine(a: &Value, b: &Value) -> Option<(i64, i64)> {
     Some((as_i64(a)?, as_i64(b)?))
 }
 
+/// The value of what is exactly an int and fits a machine word.
+#[inline(always)]
+fn exact_word(vm: &Vm, value: &Value) -> Option<i64> {
+    if let Some(n) = value.as_small_int() {
+        return Some(n);
+    }
+    let int = value.downcast::<Int>()?;
+    match vm.type_of(value).is(&vm.types.int) {
+        true => bigint::to_i64(&int.value),
+        false => None,
+    }
+}
+
+/// `a op b` of ints of a machine word each, of which one is boxed, mostly; None for anything else, and for operations that
+/// may raise. `operation` is BINARY_OP's argument.
+#[inline(always)]
+pub(crate) fn arithmetic(vm: &Vm, operation: u32, a: &Value, b: &Value) -> Option<PyResult> {
+    if a.is_object() && a.downcast::<Int>().is_none() {
+        return None;
+    }
+    let (x, y) = (exact_word(vm, a)?, exact_word(vm, b)?);
+    let word = match operation {
+        1 | 14 => x & y,
+        7 | 20 => x | y,
+        12 | 25 => x ^ y,
+        9 | 22 if y >= 0 => x >> y.min(63),
+        0 | 13 => match x.checked_add(y) {
+            Some(sum) => sum,
+            None => return Some(vm.new_wide_int(x as i128 + y as i128)),
+        },
+        10 | 23 => match x.checked_sub(y) {
+            Some(difference) => difference,
+            None => return Some(vm.new_wide_int(x as i128 - y as i128)),
+        },
+        5 | 18 => match x.checked_mul(y) {
+            Some(product) => product,
+            None => return Some(vm.new_wide_int(x as i128 * y as i128)),
+        },
+        _ => return None,
+    };
+    Some(vm.new_int(word))
+}
+
 /// The value of an int or bool that fits 128 bits.
 #[inline]
 fn wide(value: &Value) -> Option<i128> {

@@ -428,8 +428,10 @@ impl Core {
     }
 
     /// Whether all elements are in another set; None where a comparison would have to be asked.
-    #[inline]
-    fn quick_subset(&self, vm: &Vm, other: &Core) -> Option<bool> {
+    pub(super) fn quick_subset(&self, vm: &Vm, other: &Core) -> Option<bool> {
+        if self.len() > other.len() {
+            return Some(false);
+        }
         self.table.with(|own| {
             other.table.with(|table| {
                 let (slots, mut left) = (table.slots(), own.len());
@@ -505,9 +507,6 @@ impl Core {
     }
 
     pub fn is_subset_of(&self, vm: &Vm, other: &Core) -> PyResult<bool> {
-        if self.len() > other.len() {
-            return Ok(false);
-        }
         if let Some(result) = self.quick_subset(vm, other) {
             return Ok(result);
         }

@@ -103,6 +103,14 @@ impl Set {
 }
 
 impl FrozenSet {
+    /// The hash, kept once computed.
+    pub(crate) fn own_hash(&self) -> i64 {
+        if self.hash.get() == -1 {
+            self.hash.set(self.core.hash())
+        }
+        self.hash.get()
+    }
+
     pub fn from_values(vm: &Vm, values: Vec<Value>) -> PyResult<Ref<FrozenSet>> {
         let core = Core::default();
         for value in values {
@@ -149,6 +157,41 @@ fn filled(vm: &Vm, like: &Value, fill: impl FnOnce(&Core) -> PyResult<()>) -> Py
         let new = vm.new_object(Set::default())?;
         fill(&new.core)?;
         Ok(new.into_value())
+    }
+}
+
+/// The table of what is exactly a set or frozenset.
+#[inline(always)]
+fn exact_core<'a>(vm: &Vm, value: &'a Value) -> Option<&'a Core> {
+    let ty = vm.type_of(value);
+    match ty.is(&vm.types.frozenset) || ty.is(&vm.types.set) {
+        true => core(value),
+        false => None,
+    }
+}
+
+/// Comparison of two sets proper, where no element's class need be asked; None for anything else.
+#[inline]
+pub(crate) fn quick_compare(vm: &Vm, a: &Value, b: &Value, op: CompareOp) -> Option<bool> {
+    let (x, y) = (exact_core(vm, a)?, exact_core(vm, b)?);
+    match op {
+        CompareOp::Le => x.quick_subset(vm, y),
+        CompareOp::Ge => y.quick_subset(vm, x),
+        CompareOp::Lt if x.len() == y.len() => Some(false),
+        CompareOp::Lt => x.quick_subset(vm, y),
+        CompareOp::Gt if x.len() == y.len() => Some(false),
+        CompareOp::Gt => y.quick_subset(vm, x),
+        CompareOp::Eq | CompareOp::Ne if x.len() != y.len() => Some(op == CompareOp::Ne),
+        CompareOp::Eq | CompareOp::Ne => {
+            if let (Some(a), Some(b)) = (a.downcast::<FrozenSet>(), b.downcast::<FrozenSet>())
+                && a.hash.get() != -1
+                && b.hash.get() != -1
+                && a.hash.get() != b.hash.get()
+            {
+                return Some(op == CompareOp::Ne);
+            }
+            Some(x.quick_subset(vm, y)? == (op == CompareOp::Eq))
+        }
     }
 }
 
@@ -619,10 +662,7 @@ impl FrozenSet {
 
     #[pyslot]
     fn hash(zelf: &Ref<Self>, _vm: &Vm) -> PyResult<i64> {
-        if zelf.hash.get() == -1 {
-            zelf.hash.set(zelf.core.hash())
-        }
-        Ok(zelf.hash.get())
+        Ok(zelf.own_hash())
     }
 }
 
@@ -644,7 +684,7 @@ impl Traverse for SetIterator {
 }
 
 impl SetIterator {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&self, vm: &Vm) -> PyResult<Option<Value>> {
         let next = self.set.with(|set| {
             let core = core(set.as_ref()?)?;

@@ -99,15 +99,31 @@ impl Tuple {
         self.compute_hash(vm)
     }
 
+    #[inline(never)]
     fn compute_hash(&self, vm: &Vm) -> PyResult<i64> {
+        vm.check_stack()?;
+        self.mix(|item| hash::hash(vm, item))
+    }
+
+    /// The hash, where `lane` knows the hashes of all items.
+    #[inline(always)]
+    pub(crate) fn quick_hash(&self, mut lane: impl FnMut(&Value) -> Option<i64>) -> Option<i64> {
+        if self.hash.get() != -1 {
+            return Some(self.hash.get());
+        }
+        self.mix(|item| lane(item).ok_or(())).ok()
+    }
+
+    /// Combines the hashes of the items, and keeps the result.
+    #[inline(always)]
+    fn mix<E>(&self, mut lane: impl FnMut(&Value) -> Result<i64, E>) -> Result<i64, E> {
         // xxHash as in Objects/tupleobject.c
         const P1: u64 = 11400714785074694791;
         const P2: u64 = 14029467366897019727;
         const P5: u64 = 2870177450012600261;
-        vm.check_stack()?;
         let mut acc = P5;
         for item in self.items() {
-            let lane = hash::hash(vm, item)? as u64;
+            let lane = lane(item)? as u64;
             acc = acc
                 .wrapping_add(lane.wrapping_mul(P2))
                 .rotate_left(31)

@@ -3,6 +3,7 @@
 //! Invariant: all `len` words are set before anybody else sees the tuple, and never change afterwards.
 //! CPython: Objects/tupleobject.c.
 
+mod getter;
 mod methods;
 
 use crate::objects::type_::Type;
@@ -247,6 +248,7 @@ impl Tuple {
     }
 }
 
+pub use getter::TupleGetter;
 pub use methods::TupleIterator;
 pub(crate) use methods::{compare_items, repeat_items, repr_items};
 

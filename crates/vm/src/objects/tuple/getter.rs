@@ -1,12 +1,16 @@
-//! `_tuplegetter`: the descriptor of a named tuple's field.
+//! `_collections._tuplegetter`: the descriptor of a named tuple's field.
+//!
+//! The evaluation loop takes the item without asking the descriptor's slot. No class can be derived from it.
+//! CPython: Modules/_collectionsmodule.c.
 
-use super::class_of;
+use super::Tuple;
+use crate::function::Args;
+use crate::objects::type_::Type;
+use crate::protocols::object;
+use crate::vm::{PyResult, Vm};
+use crate::{Traverse, Visitor};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
-use naja_vm::protocols::object;
-use naja_vm::tuple::Tuple;
-use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Traverse, Visitor, Vm};
 
 #[pyclass(name = "_tuplegetter", module = "collections", doc = "", gc)]
 pub struct TupleGetter {
@@ -23,6 +27,15 @@ impl Traverse for TupleGetter {
     }
 }
 
+impl TupleGetter {
+    /// The field of `object`, if it is a tuple that has one.
+    #[inline]
+    pub(crate) fn field<'a>(&self, object: &'a Value) -> Option<&'a Value> {
+        let tuple = object.downcast::<Tuple>()?;
+        tuple.items().get(usize::try_from(self.index).ok()?)
+    }
+}
+
 #[pymethods]
 impl TupleGetter {
     #[pyslot]
@@ -32,7 +45,7 @@ impl TupleGetter {
             let text = format!("_tuplegetter expected 2 arguments, got {given}");
             return Err(vm.type_error(text));
         };
-        let index = naja_vm::protocols::number::index_isize(vm, index)?;
+        let index = crate::protocols::number::index_isize(vm, index)?;
         let doc = MutCell::new(doc.clone());
         Ok(vm
             .new_object_of(cls, TupleGetter { index, doc })?
@@ -49,7 +62,7 @@ impl TupleGetter {
         let Some(object) = instance else {
             return Ok(zelf.to_value());
         };
-        let Some(tuple) = object.downcast::<Tuple>() else {
+        if object.downcast::<Tuple>().is_none() {
             if object.is_none() {
                 return Ok(zelf.to_value());
             }
@@ -58,9 +71,8 @@ impl TupleGetter {
                 zelf.index,
                 vm.type_of(object).full_name()
             )));
-        };
-        let index = usize::try_from(zelf.index).ok();
-        match index.and_then(|i| tuple.get(i)) {
+        }
+        match zelf.field(object) {
             Some(item) => Ok(item.clone()),
             None => Err(vm.index_error("tuple index out of range")),
         }
@@ -95,8 +107,7 @@ impl TupleGetter {
     fn __reduce__(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
         let args = vec![vm.new_int(zelf.index as i64)?, zelf.doc.get()];
         let args = vm.new_tuple(args)?.into_value();
-        Ok(vm
-            .new_tuple(vec![class_of(vm, zelf.as_value()), args])?
-            .into_value())
+        let class = vm.type_of(zelf.as_value()).to_ref().into_value();
+        Ok(vm.new_tuple(vec![class, args])?.into_value())
     }
 }
