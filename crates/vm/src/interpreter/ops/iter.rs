@@ -199,9 +199,7 @@ pub(in crate::interpreter) unsafe fn is_end(
 #[inline]
 unsafe fn calls_next(caller: Fp) -> bool {
     // SAFETY: a live frame's instruction.
-    unsafe {
-        monitor::base_at((*caller).code(), (*caller).instruction()) == op::FOR_ITER
-    }
+    unsafe { monitor::base_at((*caller).code(), (*caller).instruction()) == op::FOR_ITER }
 }
 
 /// The frame of a method called by [`enter_next`], if it was one, has raised the exception that is pending. Where that is
