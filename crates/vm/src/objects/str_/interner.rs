@@ -44,7 +44,8 @@ impl Interner {
     }
 
     pub fn intern_wtf8(&mut self, text: &[u8]) -> Ref<Str> {
-        if let Some(found) = self.find(text) {
+        let hash = hash(text);
+        if let Some(found) = self.find_hashed(text, hash) {
             return found;
         }
         // SAFETY: heap and type outlive the interner, by contract of `new`.
@@ -53,7 +54,7 @@ impl Interner {
             Some(new) => new,
             None => std::alloc::handle_alloc_error(std::alloc::Layout::new::<Str>()),
         };
-        self.insert(new.clone());
+        self.insert(new.clone(), hash);
         new
     }
 
@@ -62,26 +63,30 @@ impl Interner {
         if string.header().has_flag(INTERNED) {
             return string.clone();
         }
-        if let Some(found) = self.find(string.as_bytes()) {
+        let hash = hash(string.as_bytes());
+        if let Some(found) = self.find_hashed(string.as_bytes(), hash) {
             return found;
         }
         if !std::ptr::eq(string.header().layout_ptr(), self.str_layout) {
             return self.intern_wtf8(string.as_bytes());
         }
-        self.insert(string.clone());
+        self.insert(string.clone(), hash);
         string.clone()
     }
 
     /// The interned string of this text, if there is one.
     pub fn find(&self, text: &[u8]) -> Option<Ref<Str>> {
-        self.table
-            .find(hash(text), |s| s.as_bytes() == text)
-            .cloned()
+        self.find_hashed(text, hash(text))
     }
 
-    fn insert(&mut self, string: Ref<Str>) {
+    #[inline]
+    fn find_hashed(&self, text: &[u8], hash: u64) -> Option<Ref<Str>> {
+        self.table.find(hash, |s| s.as_bytes() == text).cloned()
+    }
+
+    fn insert(&mut self, string: Ref<Str>, of_text: u64) {
         string.header().set_flag(INTERNED, true);
         self.table
-            .insert_unique(hash(string.as_bytes()), string, |s| hash(s.as_bytes()));
+            .insert_unique(of_text, string, |s| hash(s.as_bytes()));
     }
 }

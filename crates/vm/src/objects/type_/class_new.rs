@@ -804,7 +804,18 @@ fn warn_of_odd_keys(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
 /// Calls `__set_name__` of everything in the class's namespace that has it.
 fn set_names(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
     let dict = ty.dict(vm)?;
+    // A type without such a method, until foreign code has run.
+    let mut plain: *const Type = std::ptr::null();
     for (name, value) in dict.items_vec() {
+        let class = vm.type_of(&value);
+        if std::ptr::eq(class, plain) {
+            continue;
+        }
+        if class.lookup(vm, &vm.names.__set_name__).is_none() {
+            plain = class;
+            continue;
+        }
+        plain = std::ptr::null();
         let called = vm.call_special(
             &value,
             &vm.names.__set_name__,

@@ -24,6 +24,8 @@ use smallvec::SmallVec;
 /// One special method.
 pub struct SlotDef {
     pub wrapper: SlotWrapper,
+    /// `mark_of` the method's name.
+    mark: u64,
     /// The slot's name: several methods can belong to one (`__add__` and `__radd__`).
     slot: &'static str,
     /// Whether the slot is filled.
@@ -529,6 +531,7 @@ macro_rules! def {
                 doc: $doc,
                 call: $wrapper,
             },
+            mark: mark_of($name.as_bytes()),
             slot: stringify!($slot),
             filled: |s| s.$slot.get().is_some(),
             set: |s| s.$slot.set(Some($trampoline)),
@@ -547,6 +550,7 @@ macro_rules! sequence_only {
                 doc: $doc,
                 call: $wrapper,
             },
+            mark: mark_of($name.as_bytes()),
             slot: stringify!($slot),
             filled: |s| s.$slot.get().is_some(),
             set: |s| s.$slot.set(None),
@@ -1100,7 +1104,7 @@ pub fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
             .fold(0, |marks, name| marks | mark_of(name.as_bytes()))
     });
     for slot in each() {
-        if marks & mark_of(slot.wrapper.name.as_bytes()) == 0 {
+        if marks & slot.mark == 0 {
             continue;
         }
         let own = own.as_ref().map(|names| {
@@ -1113,8 +1117,12 @@ pub fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
             None => update_one(vm, ty, slot, &vm.intern(slot.wrapper.name)),
         }
     }
-    fix_new(vm, ty);
-    fix_flags(vm, ty);
+    // What the base's slots say of these holds for the class too where it has no such names of its own.
+    if marks & mark_of(b"__new__") != 0 {
+        fix_new(vm, ty);
+    }
+    let access = mark_of(b"__getattr__") | mark_of(b"__getattribute__");
+    fix_flags(vm, ty, marks & access != 0);
     Ok(())
 }
 
@@ -1138,12 +1146,12 @@ fn names_beyond_base(vm: &Vm, ty: &Ref<Type>) -> PyResult<Option<SpecialNames>> 
 }
 
 /// One of 64 bits: names with different bits differ.
-#[inline(always)]
-fn mark_of(name: &[u8]) -> u64 {
-    let middle = name.get(name.len() / 2).copied().unwrap_or_default();
-    let third = name.get(2).copied().unwrap_or_default();
-    let mix = name.len() as u32 + 7 * middle as u32 + 13 * third as u32;
-    1 << (mix & 63)
+const fn mark_of(name: &[u8]) -> u64 {
+    let (middle, third) = match name {
+        [_, _, third, ..] => (name[name.len() / 2], *third),
+        _ => (0, 0),
+    };
+    1 << ((name.len() as u32 + 7 * middle as u32 + 13 * third as u32) & 63)
 }
 
 type SpecialNames = SmallVec<[Ref<Str>; 16]>;
@@ -1169,7 +1177,7 @@ pub fn update_slot(vm: &Vm, ty: &Ref<Type>, name: &Ref<Str>) -> PyResult<()> {
     if name.is(&vm.names.__new__) {
         fix_new(vm, ty);
     }
-    fix_flags(vm, ty);
+    fix_flags(vm, ty, true);
     for sub in ty.subclass_refs() {
         let overridden = sub.dict(vm)?.get_str(vm, name)?.is_some();
         if !overridden {
@@ -1241,7 +1249,8 @@ fn fix_new(vm: &Vm, ty: &Ref<Type>) {
 }
 
 /// Bits that hot paths test instead of comparing slots.
-fn fix_flags(vm: &Vm, ty: &Ref<Type>) {
+/// `fallback`: whether the class may have a `__getattr__` that its slots do not show yet.
+fn fix_flags(vm: &Vm, ty: &Ref<Type>, fallback: bool) {
     ty.set_flag(TypeLayout::HAS_FINALIZER, ty.slots.finalize.get().is_some());
     let object = &vm.types.object.slots;
     ty.set_flag(
@@ -1252,7 +1261,7 @@ fn fix_flags(vm: &Vm, ty: &Ref<Type>) {
         TypeFlags::CUSTOM_SETATTR,
         ty.slots.setattro.get() != object.setattro.get(),
     );
-    if ty.lookup(vm, &vm.names.__getattr__).is_some() {
+    if fallback && ty.lookup(vm, &vm.names.__getattr__).is_some() {
         ty.slots.getattro.set(Some(slot_getattro));
         ty.set_flag(TypeFlags::CUSTOM_GETATTR, true);
     }
