@@ -41,6 +41,8 @@ pub struct Directive {
     pub index: usize,
     /// A `(key)` was given: the value is the mapping's.
     pub has_key: bool,
+    /// Of a `bytes` format: its width and precision count bytes, not code points.
+    pub of_bytes: bool,
 }
 
 impl Directive {
@@ -50,6 +52,23 @@ impl Directive {
             .ok()
             .filter(u8::is_ascii)
             .unwrap_or(0)
+    }
+
+    /// The error of a conversion character that means nothing.
+    pub fn unsupported(&self) -> NumError {
+        let (kind, index) = (self.kind, self.index);
+        if self.of_bytes && kind >= 0x80 {
+            return NumError::overflow("character argument not in range(0x110000)");
+        }
+        let printable = self.of_bytes || (32..127).contains(&kind);
+        let shown = if printable {
+            char::from_u32(kind).unwrap_or('?')
+        } else {
+            '?'
+        };
+        NumError::Value(
+            format!("unsupported format character '{shown}' ({kind:#x}) at index {index}").into(),
+        )
     }
 }
 
@@ -156,6 +175,7 @@ impl<'a> Parser<'a> {
             kind: 0,
             index: 0,
             has_key: false,
+            of_bytes: self.is_bytes,
         };
         if self.rest.first() == Some(&b'(') {
             self.key(args)?;
@@ -249,23 +269,6 @@ impl<'a> Parser<'a> {
             *code = self.required()?;
         }
         Ok(value.map(|v| v as usize))
-    }
-
-    /// The error of a conversion character that means nothing.
-    pub fn unsupported(&self, directive: &Directive) -> NumError {
-        let (kind, index) = (directive.kind, directive.index);
-        if self.is_bytes && kind >= 0x80 {
-            return NumError::overflow("character argument not in range(0x110000)");
-        }
-        let printable = self.is_bytes || (32..127).contains(&kind);
-        let shown = if printable {
-            char::from_u32(kind).unwrap_or('?')
-        } else {
-            '?'
-        };
-        NumError::Value(
-            format!("unsupported format character '{shown}' ({kind:#x}) at index {index}").into(),
-        )
     }
 }
 
@@ -366,33 +369,23 @@ fn signed_field(text: &[u8], directive: &Directive, out: &mut Vec<u8>) -> Result
 }
 
 /// A text (`%s %r %a`, for bytes also `%b`), cut to the precision. Widths count code points, or bytes.
-pub fn format_text(
-    text: &[u8],
-    directive: &Directive,
-    is_bytes: bool,
-    out: &mut Vec<u8>,
-) -> Result<()> {
+pub fn format_text(text: &[u8], directive: &Directive, out: &mut Vec<u8>) -> Result<()> {
     let text = match directive.precision {
-        Some(precision) if is_bytes => text.get(..precision).unwrap_or(text),
+        Some(precision) if directive.of_bytes => text.get(..precision).unwrap_or(text),
         Some(precision) => wtf8::prefix(text, precision),
         None => text,
     };
-    format_character(text, directive, is_bytes, out)
+    format_character(text, directive, out)
 }
 
 /// The character of `%c`, which no precision cuts.
-pub fn format_character(
-    text: &[u8],
-    directive: &Directive,
-    is_bytes: bool,
-    out: &mut Vec<u8>,
-) -> Result<()> {
+pub fn format_character(text: &[u8], directive: &Directive, out: &mut Vec<u8>) -> Result<()> {
     let Some(field) = directive.width else {
         reserve(out, text.len(), 0)?;
         out.extend_from_slice(text);
         return Ok(());
     };
-    let width = if is_bytes {
+    let width = if directive.of_bytes {
         text.len()
     } else {
         wtf8::count(text)
@@ -484,9 +477,9 @@ mod tests {
                         format_int(&bigint::from_f64(value)?, &d, 4300, &mut out)?
                     }
                     b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => format_float(value, &d, &mut out)?,
-                    b's' => format_text(value.to_string().as_bytes(), &d, false, &mut out)?,
-                    b'c' => format_character("\u{e9}".as_bytes(), &d, false, &mut out)?,
-                    _ => return Err(parser.unsupported(&d)),
+                    b's' => format_text(value.to_string().as_bytes(), &d, &mut out)?,
+                    b'c' => format_character("\u{e9}".as_bytes(), &d, &mut out)?,
+                    _ => return Err(d.unsupported()),
                 },
             }
         }

@@ -4,33 +4,37 @@
 //! Invariant: `trust` is None or was made from the present `trusted` and `folders`. CPython: the PySSLContext part of
 //! Modules/_ssl.c.
 
+mod files;
+
 use super::bio::MemoryBio;
-use super::ciphers::{self, SUITES};
-use super::errors::{self, Kind, Report, plain};
-use super::pem::{self, Block};
+use super::ciphers::SUITES;
+use super::errors::{Kind, Report, plain};
 use super::socket::{SslSocket, Transport};
 use super::verify::{CERT_NONE, CERT_REQUIRED, Host, Trust, Verifier};
 use super::x509::X509;
+use super::{ciphers, errors, pem};
 use crate::posix::path;
 use crate::socket::Socket;
+use files::{
+    KeyFile, OTHER_FILES, hashed_files, key_of, path_argument, pem_blocks, pem_error, read_file,
+};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::buffer::Buffer;
 use naja_vm::protocols::number;
 use naja_vm::runtime::Access;
+use naja_vm::str_::Str;
 use naja_vm::str_::codecs::registry::is_callable;
-use naja_vm::str_::{self, Str};
 use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm};
+use naja_vm::{Args, PyResult, Raised, Traverse, Visitor, Vm, str_};
 use rustls::client::{ClientConnection, ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, KeyLog, ServerConfig, SignatureScheme, SupportedCipherSuite,
-    SupportedProtocolVersion,
+    ClientConfig, ServerConfig, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion,
 };
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -58,27 +62,6 @@ const V13: i32 = 772;
 /// The file and folder where trusted certificates are looked for.
 pub const DEFAULT_FILE: &str = "/usr/lib/ssl/cert.pem";
 pub const DEFAULT_FOLDER: &str = "/usr/lib/ssl/certs";
-
-/// Where other systems keep them, for when those are not there.
-const OTHER_FILES: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
-
-/// Writes secrets to a file, for debuggers.
-#[derive(Debug)]
-struct KeyFile(Mutex<std::fs::File>);
-
-impl KeyLog for KeyFile {
-    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-        if let Ok(mut file) = self.0.lock() {
-            let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
-            let _ = file.write_all(line.as_bytes()); // nobody could be told
-        }
-    }
-}
 
 /// The keys that a context has loaded.
 #[derive(Debug)]
@@ -162,65 +145,6 @@ impl Traverse for Context {
     fn clear(&self) {
         self.sni_callback.set(Value::NONE);
         self.message_callback.set(Value::NONE);
-    }
-}
-
-/// An argument that is a path. Raises TypeError in `_ssl`'s words.
-fn path_argument(vm: &Vm, value: &Value, name: &str) -> PyResult<PathBuf> {
-    match path::fs_bytes(vm, value) {
-        Ok(bytes) => Ok(PathBuf::from(OsStr::from_bytes(&bytes))),
-        Err(raised) => {
-            if vm.catch(&vm.types.type_error) {
-                let text = format!("{name} should be a valid filesystem path");
-                return Err(vm.type_error(text));
-            }
-            Err(raised)
-        }
-    }
-}
-
-/// Raises the OSError of an I/O error.
-fn io_error(vm: &Vm, error: &std::io::Error) -> Raised {
-    naja_vm::builtins::print::os_error(vm, error.raw_os_error().unwrap_or(libc::EIO))
-}
-
-/// A file's content, past the gate.
-fn read_file(vm: &Vm, path: &std::path::Path) -> PyResult<Vec<u8>> {
-    let name = vm.new_str(path.to_string_lossy())?.into_value();
-    let mode = vm.new_str("rb")?.into_value();
-    vm.permit(Access::Open(&name, &mode, 0))?;
-    let path = path.to_path_buf();
-    vm.without_gil(|| std::fs::read(path))
-        .map_err(|error| io_error(vm, &error))
-}
-
-/// "[SSL] PEM lib", for what is no certificate or key.
-fn pem_error(vm: &Vm) -> Raised {
-    Report {
-        kind: Kind::Ssl,
-        number: 524_297,
-        library: Some("SSL"),
-        reason: None,
-        text: "PEM lib",
-        line: 4291,
-        verify: None,
-    }
-    .raise(vm)
-}
-
-fn pem_blocks(vm: &Vm, path: &std::path::Path) -> PyResult<Vec<Block>> {
-    let bytes = read_file(vm, path)?;
-    pem::blocks(&String::from_utf8_lossy(&bytes)).ok_or_else(|| pem_error(vm))
-}
-
-/// The private key of a block, if it is one.
-fn key_of(block: &Block) -> Option<PrivateKeyDer<'static>> {
-    let der = block.der.clone();
-    match block.label.as_str() {
-        "PRIVATE KEY" => Some(PrivateKeyDer::Pkcs8(der.into())),
-        "RSA PRIVATE KEY" => Some(PrivateKeyDer::Pkcs1(der.into())),
-        "EC PRIVATE KEY" => Some(PrivateKeyDer::Sec1(der.into())),
-        _ => None,
     }
 }
 
@@ -584,31 +508,6 @@ impl Context {
 /// What a connection without a name is to: never sent nor checked.
 fn unnamed_server() -> ServerName<'static> {
     ServerName::IpAddress(IpAddr::from([0, 0, 0, 0]).into())
-}
-
-/// The files of a folder made by `c_rehash`: eight hexadecimal digits, a dot, a number.
-fn hashed_files(folder: &PathBuf) -> Vec<Vec<u8>> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let hashed = |name: &str| {
-        name.split_once('.').is_some_and(|(hash, number)| {
-            hash.len() == 8
-                && hash.bytes().all(|b| b.is_ascii_hexdigit())
-                && !number.is_empty()
-                && number.bytes().all(|b| b.is_ascii_digit())
-        })
-    };
-    let mut files: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_str().is_some_and(hashed))
-        .map(|entry| entry.path())
-        .collect();
-    files.sort();
-    files
-        .iter()
-        .filter_map(|path| std::fs::read(path).ok())
-        .collect()
 }
 
 #[pymethods]

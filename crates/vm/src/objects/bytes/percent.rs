@@ -3,41 +3,20 @@
 use super::Bytes;
 use super::methods::Part;
 use crate::objects::bytearray::ByteArray;
-use crate::objects::int::error;
-use crate::objects::str_::percent::{Failure, Source, integer};
+use crate::objects::str_::percent::{Failure, Source, fill, number_directive};
 use crate::protocols::{number, object};
 use crate::vm::{PyResult, Vm};
 use naja_heap::Value;
-use naja_numbers::percent::{self, Directive, Parser, Piece};
+use naja_numbers::percent::{self, Directive};
 
 /// The text of `format % args`.
 pub fn format(vm: &Vm, template: &[u8], args: &Value) -> PyResult<Vec<u8>> {
     let is_bytes = args.downcast::<Bytes>().is_some() || args.downcast::<ByteArray>().is_some();
-    let mut source = Source::new(vm, args, true, is_bytes);
-    let mut parser = Parser::of_bytes(template);
+    let source = Source::new(vm, args, true, is_bytes);
     let mut out = Vec::with_capacity(template.len());
-    loop {
-        let step = match parser.next_piece(&mut source) {
-            Ok(None) => break,
-            Ok(Some(Piece::Literal(text))) => {
-                out.extend_from_slice(text);
-                continue;
-            }
-            Ok(Some(Piece::Directive(directive))) => source
-                .next()
-                .map_err(Failure::from)
-                .and_then(|value| one(vm, &parser, &directive, &value, &mut out)),
-            Err(failure) => Err(failure),
-        };
-        match step {
-            Ok(()) => {}
-            Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
-            Err(Failure::Raised(raised)) => return Err(raised),
-        }
-    }
-    if source.has_unused() {
-        return Err(vm.type_error("not all arguments converted during bytes formatting"));
-    }
+    fill(template, source, &mut out, |directive, value, out| {
+        one(vm, directive, value, out)
+    })?;
     Ok(out)
 }
 
@@ -91,53 +70,18 @@ fn character(vm: &Vm, value: &Value) -> PyResult<u8> {
     }
 }
 
-fn one(
-    vm: &Vm,
-    parser: &Parser,
-    directive: &Directive,
-    value: &Value,
-    out: &mut Vec<u8>,
-) -> Result<(), Failure> {
-    let kind = directive.kind_byte();
-    let limit = vm.interp.state.int_max_str_digits.get();
-    match kind {
-        b's' | b'b' => Ok(percent::format_text(
-            &content(vm, value)?,
-            directive,
-            true,
-            out,
-        )?),
+/// Appends the text of one directive.
+fn one(vm: &Vm, directive: &Directive, value: &Value, out: &mut Vec<u8>) -> Result<(), Failure> {
+    match directive.kind_byte() {
+        b's' | b'b' => Ok(percent::format_text(&content(vm, value)?, directive, out)?),
         b'r' | b'a' => {
             let text = object::ascii(vm, value)?;
-            Ok(percent::format_text(text.as_bytes(), directive, true, out)?)
+            Ok(percent::format_text(text.as_bytes(), directive, out)?)
         }
-        b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Ok(percent::format_int(
-            &integer(vm, kind, value)?,
-            directive,
-            limit,
-            out,
-        )?),
-        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => {
-            let x = match number::as_f64(vm, value) {
-                Ok(x) => x,
-                Err(_) if vm.catch(&vm.types.type_error) => {
-                    return Err(vm
-                        .type_error(format!(
-                            "float argument required, not {}",
-                            vm.type_of(value).full_name()
-                        ))
-                        .into());
-                }
-                Err(raised) => return Err(raised.into()),
-            };
-            Ok(percent::format_float(x, directive, out)?)
+        b'c' => {
+            let byte = character(vm, value)?;
+            Ok(percent::format_character(&[byte], directive, out)?)
         }
-        b'c' => Ok(percent::format_character(
-            &[character(vm, value)?],
-            directive,
-            true,
-            out,
-        )?),
-        _ => Err(parser.unsupported(directive).into()),
+        _ => number_directive(vm, directive, value, out),
     }
 }

@@ -66,11 +66,11 @@ impl<'a> Source<'a> {
     }
 
     /// Whether arguments are left over, which is an error.
-    pub(crate) fn has_unused(&self) -> bool {
+    fn has_unused(&self) -> bool {
         self.next < self.values.len() && self.mapping.is_none() && !self.used_keys
     }
 
-    pub(crate) fn next(&mut self) -> Result<Value, Raised> {
+    fn next(&mut self) -> Result<Value, Raised> {
         if let Some(value) = self.selected.take() {
             return Ok(value);
         }
@@ -173,37 +173,59 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
     Ok(Some(vm.new_str_wtf8(&out)?.into_value()))
 }
 
+/// Appends the pieces of a format: literal text, and what `one` makes of each directive and its value.
+pub(crate) fn fill(
+    format: &[u8],
+    mut source: Source,
+    out: &mut Vec<u8>,
+    mut one: impl FnMut(&Directive, &Value, &mut Vec<u8>) -> Result<(), Failure>,
+) -> PyResult<()> {
+    let vm = source.vm;
+    let mut parser = match source.is_bytes {
+        true => Parser::of_bytes(format),
+        false => Parser::new(format),
+    };
+    let mut pieces = || -> Result<(), Failure> {
+        while let Some(piece) = parser.next_piece(&mut source)? {
+            match piece {
+                Piece::Literal(text) => out.extend_from_slice(text),
+                Piece::Directive(directive) => one(&directive, &source.next()?, out)?,
+            }
+        }
+        Ok(())
+    };
+    match pieces() {
+        Ok(()) => {}
+        Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
+        Err(Failure::Raised(raised)) => return Err(raised),
+    }
+    if source.has_unused() {
+        let kind = if source.is_bytes { "bytes" } else { "string" };
+        let message = format!("not all arguments converted during {kind} formatting");
+        return Err(vm.type_error(message));
+    }
+    Ok(())
+}
+
 /// `format % args`.
 pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
     if let Some(text) = format_plain(vm, template, args)? {
         return Ok(text);
     }
     let exact = |v: &Value| vm.type_of(v).is(&vm.types.str);
-    let mut source = Source::new(vm, args, false, false);
+    let source = Source::new(vm, args, false, false);
     // A string that may turn out to be the whole result, which it then is itself.
     let mut whole = exact(template.as_value()).then(|| template.to_value());
-    let mut parser = Parser::new(template.as_bytes());
     let mut out = Vec::with_capacity(template.byte_len() + 48);
-    loop {
-        match parser.next_piece(&mut source) {
-            Ok(None) => break,
-            Ok(Some(Piece::Literal(text))) => out.extend_from_slice(text),
-            Ok(Some(Piece::Directive(directive))) => {
-                let value = source.next()?;
-                whole = (out.is_empty() && exact(&value)).then(|| value.clone());
-                match one(vm, &parser, &directive, &value, &mut out) {
-                    Ok(()) => {}
-                    Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
-                    Err(Failure::Raised(raised)) => return Err(raised),
-                }
-            }
-            Err(Failure::Number(e)) => return Err(error::raise(vm, e)),
-            Err(Failure::Raised(raised)) => return Err(raised),
-        }
-    }
-    if source.has_unused() {
-        return Err(vm.type_error("not all arguments converted during string formatting"));
-    }
+    fill(
+        template.as_bytes(),
+        source,
+        &mut out,
+        |directive, value, out| {
+            whole = (out.is_empty() && exact(value)).then(|| value.clone());
+            one(vm, directive, value, out)
+        },
+    )?;
     if let Some(whole) = whole
         && super::of(&whole).is_some_and(|w| w.as_bytes() == out)
     {
@@ -213,15 +235,8 @@ pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
 }
 
 /// Appends the text of one directive.
-fn one(
-    vm: &Vm,
-    parser: &Parser,
-    directive: &Directive,
-    value: &Value,
-    out: &mut Vec<u8>,
-) -> Result<(), Failure> {
+fn one(vm: &Vm, directive: &Directive, value: &Value, out: &mut Vec<u8>) -> Result<(), Failure> {
     let kind = directive.kind_byte();
-    let limit = vm.interp.state.int_max_str_digits.get();
     let plain = directive.width.is_none() && directive.precision.is_none();
     match kind {
         b's' if plain => Ok(object::str_into(vm, value, out)?),
@@ -232,29 +247,8 @@ fn one(
                 b'r' => object::repr(vm, value)?,
                 _ => object::ascii(vm, value)?,
             };
-            Ok(percent::format_text(
-                text.as_bytes(),
-                directive,
-                false,
-                out,
-            )?)
+            Ok(percent::format_text(text.as_bytes(), directive, out)?)
         }
-        b'd' | b'i' | b'u' | b'x' | b'X' if value.is_small_int() => Ok(percent::format_i64(
-            value.as_small_int().unwrap_or_default(),
-            directive,
-            out,
-        )?),
-        b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => Ok(percent::format_int(
-            &integer(vm, kind, value)?,
-            directive,
-            limit,
-            out,
-        )?),
-        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => Ok(percent::format_float(
-            number::as_f64(vm, value)?,
-            directive,
-            out,
-        )?),
         b'c' => {
             if let Some(text) = super::of(value) {
                 if text.char_len() != 1 {
@@ -265,12 +259,7 @@ fn one(
                         ))
                         .into());
                 }
-                return Ok(percent::format_character(
-                    text.as_bytes(),
-                    directive,
-                    false,
-                    out,
-                )?);
+                return Ok(percent::format_character(text.as_bytes(), directive, out)?);
             }
             if !number::has_index(vm, value) {
                 return Err(vm
@@ -284,17 +273,49 @@ fn one(
                 Some(n) if (0..0x110000).contains(&n) => {
                     let mut text = Vec::new();
                     push_code_point(&mut text, n as u32);
-                    Ok(percent::format_character(&text, directive, false, out)?)
+                    Ok(percent::format_character(&text, directive, out)?)
                 }
                 _ => Err(vm.overflow_error("%c arg not in range(0x110000)").into()),
             }
         }
-        _ => Err(parser.unsupported(directive).into()),
+        _ => number_directive(vm, directive, value, out),
+    }
+}
+
+/// As `one`, for the directives that are the same in strings and bytes: those of numbers. All others are unknown.
+pub(crate) fn number_directive(
+    vm: &Vm,
+    directive: &Directive,
+    value: &Value,
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let kind = directive.kind_byte();
+    match kind {
+        b'd' | b'i' | b'u' | b'x' | b'X' if value.is_small_int() => Ok(percent::format_i64(
+            value.as_small_int().unwrap_or_default(),
+            directive,
+            out,
+        )?),
+        b'd' | b'i' | b'u' | b'o' | b'x' | b'X' => {
+            let limit = vm.interp.state.int_max_str_digits.get();
+            let number = integer(vm, kind, value)?;
+            Ok(percent::format_int(&number, directive, limit, out)?)
+        }
+        b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => match number::as_f64(vm, value) {
+            Ok(x) => Ok(percent::format_float(x, directive, out)?),
+            Err(_) if directive.of_bytes && vm.catch(&vm.types.type_error) => {
+                let name = vm.type_of(value).full_name();
+                let message = format!("float argument required, not {name}");
+                Err(vm.type_error(message).into())
+            }
+            Err(raised) => Err(raised.into()),
+        },
+        _ => Err(directive.unsupported().into()),
     }
 }
 
 /// The number of a `%d` and its like. Raises TypeError.
-pub(crate) fn integer(vm: &Vm, kind: u8, value: &Value) -> PyResult<IBig> {
+fn integer(vm: &Vm, kind: u8, value: &Value) -> PyResult<IBig> {
     let hexadecimal = matches!(kind, b'o' | b'x' | b'X');
     let number = if number::is_int(vm, value) {
         value.clone()

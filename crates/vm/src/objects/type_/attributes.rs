@@ -2,7 +2,7 @@
 //!
 //! CPython: Objects/typeobject.c (type_getattro, type_setattro, type_getsets, type_methods).
 
-use super::{Type, TypeFlags, class_new, is_subtype, slot_defs};
+use super::{Type, TypeFlags, class_new, class_slots, is_subtype};
 use crate::function::{Args, GetSetDef};
 use crate::interpreter::attr_cache;
 use crate::objects::dict::Dict;
@@ -240,7 +240,7 @@ pub fn type_setattro(
     };
     ty.modified();
     if is_special(&name) {
-        slot_defs::update_slot(vm, ty, &name)?;
+        class_slots::update_slot(vm, ty, &name)?;
         let names = vm.names;
         let protocol = [&names.__get__, &names.__set__, &names.__delete__];
         if protocol.iter().any(|n| n.is(&name)) {

@@ -1,6 +1,6 @@
 //! Assignment to `__bases__`. CPython: Objects/typeobject.c (type_set_bases).
 
-use super::{Type, TypeFlags, class_new, is_subtype, mro, slot_defs};
+use super::{Type, TypeFlags, class_new, class_slots, is_subtype, mro};
 use crate::objects::tuple::Tuple;
 use crate::vm::{PyResult, Vm};
 use naja_heap::{Ref, Value};
@@ -81,7 +81,7 @@ pub fn set_bases(vm: &Vm, ty: &Ref<Type>, value: &Value) -> PyResult<()> {
 }
 
 fn fix_slots(vm: &Vm, ty: &Ref<Type>) -> PyResult<()> {
-    slot_defs::fix_slots(vm, ty)?;
+    class_slots::fix_slots(vm, ty)?;
     for sub in ty.subclass_refs() {
         fix_slots(vm, &sub)?;
     }

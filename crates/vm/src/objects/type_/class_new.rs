@@ -2,7 +2,7 @@
 //!
 //! CPython: Objects/typeobject.c (PyType_Ready, type_new_impl).
 
-use super::{Slots, Type, TypeFlags, is_subtype, mro, slot_defs};
+use super::{Slots, Type, TypeFlags, class_slots, is_subtype, mro};
 use crate::function::{Args, TypeDef};
 use crate::objects::cell::CellVariable;
 use crate::objects::dict::Dict;
@@ -454,7 +454,7 @@ impl Builder<'_> {
         mro::set(vm, &ty)?;
         self.reserve_inline(&ty, &base)?;
         inherit_bits(&ty);
-        slot_defs::fix_slots(vm, &ty)?;
+        class_slots::fix_slots(vm, &ty)?;
         Ok(ty)
     }
 

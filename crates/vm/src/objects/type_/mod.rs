@@ -11,6 +11,7 @@ pub mod annotations;
 pub mod attributes;
 pub mod bases;
 pub mod class_new;
+mod class_slots;
 pub mod mro;
 pub mod slot_defs;
 pub mod slots;
@@ -274,7 +275,7 @@ impl Type {
             }
         };
         match self.def {
-            Some(def) => slot_defs::fill_native_dict(vm, self, def, &dict),
+            Some(def) => class_slots::fill_native_dict(vm, self, def, &dict),
             None => Ok(()),
         }
     }
