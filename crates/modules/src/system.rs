@@ -19,6 +19,9 @@ pub fn add_ints(vm: &Vm, module: &Ref<Module>, items: &[(&str, i64)]) -> PyResul
 
 /// The text of a file name: bytes that are not UTF-8 become lone surrogates.
 pub fn fs_decode(vm: &Vm, bytes: &[u8]) -> PyResult {
+    if bytes.is_ascii() {
+        return Ok(vm.new_ascii_str(bytes)?.into_value());
+    }
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(vm.new_str(text)?.into_value());
     }

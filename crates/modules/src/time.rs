@@ -214,9 +214,32 @@ fn directive_end(format: &[u8], at: usize) -> usize {
     end + format.get(end).is_some_and(u8::is_ascii) as usize
 }
 
+/// Appends what the usual directives for numbers give, which no locale changes. False: another directive, or an odd value.
+fn push_number(out: &mut Vec<u8>, directive: &[u8], tm: &libc::tm) -> bool {
+    let (number, digits) = match directive {
+        b"%Y" => (tm.tm_year.saturating_add(1900), 4),
+        b"%m" => (tm.tm_mon.saturating_add(1), 2),
+        b"%d" => (tm.tm_mday, 2),
+        b"%H" => (tm.tm_hour, 2),
+        b"%M" => (tm.tm_min, 2),
+        b"%S" => (tm.tm_sec, 2),
+        _ => return false,
+    };
+    let usual = if digits == 4 { 1000..=9999 } else { 0..=99 };
+    if !usual.contains(&number) {
+        return false;
+    }
+    let digit = |n: i32| b'0' + (n % 10) as u8;
+    if digits == 4 {
+        out.extend([digit(number / 1000), digit(number / 100)]);
+    }
+    out.extend([digit(number / 10), digit(number)]);
+    true
+}
+
 fn strftime_text(vm: &Vm, format: &Ref<Str>, tm: &libc::tm) -> PyResult {
     let format = format.as_bytes();
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(2 * format.len());
     let mut at = 0;
     while at < format.len() {
         let Some(skip) = memchr::memchr(b'%', &format[at..]) else {
@@ -230,6 +253,9 @@ fn strftime_text(vm: &Vm, format: &Ref<Str>, tm: &libc::tm) -> PyResult {
         at = end;
         if directive.contains(&0) || directive.len() == 1 {
             out.extend_from_slice(directive);
+            continue;
+        }
+        if push_number(&mut out, directive, tm) {
             continue;
         }
         // A space in front tells an empty result from a buffer too small.

@@ -103,6 +103,8 @@ pub struct State {
     /// Addresses of the definitions of `len`, `isinstance` and `list.append`, once seen.
     pub(crate) special_builtins: [Cell<usize>; 3],
     pub int_max_str_digits: Cell<usize>,
+    /// Where formatting writes text before it is a string's.
+    pub(crate) text_buffer: Cell<Vec<u8>>,
     /// 0.0 and -0.0, once somebody has wanted them.
     pub float_zeros: [MutCell<Option<Value>>; 2],
     pub recursion_limit: Cell<u32>,

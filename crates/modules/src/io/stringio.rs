@@ -80,7 +80,10 @@ impl Text {
         } else {
             let end = self.offset(self.position + new_chars);
             let old_chars = new_chars.min(self.chars - self.position);
-            self.bytes.splice(self.at..end, new.iter().copied());
+            match self.bytes.get_mut(self.at..end) {
+                Some(old) if old.len() == new.len() => old.copy_from_slice(new),
+                _ => drop(self.bytes.splice(self.at..end, new.iter().copied())),
+            }
             self.chars = self.chars - old_chars + new_chars;
         }
         self.at += new.len();

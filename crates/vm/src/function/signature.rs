@@ -10,7 +10,6 @@ use crate::objects::str_::Str;
 use crate::objects::type_::{Type, TypeFlags};
 use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{Payload, Ref, Value};
-use smallvec::SmallVec;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ParamKind {
@@ -528,27 +527,11 @@ pub fn attribute_receiver<'a, T: Payload>(vm: &Vm, value: &'a Value) -> PyResult
 #[inline]
 pub fn with_first<R>(first: &Value, args: Args, f: impl FnOnce(Args) -> R) -> R {
     let kwnames = args.kwnames;
-    match args.args {
-        [] => f(Args {
-            args: std::slice::from_ref(first),
-            kwnames,
-        }),
-        [one] => f(Args {
-            args: &[first.clone(), one.clone()],
-            kwnames,
-        }),
-        _ => with_several(first, args, f),
+    if args.args.is_empty() {
+        let args = std::slice::from_ref(first);
+        return f(Args { args, kwnames });
     }
-}
-
-fn with_several<R>(first: &Value, args: Args, f: impl FnOnce(Args) -> R) -> R {
-    let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
-    all.push(first.clone());
-    all.extend(args.args.iter().cloned());
-    f(Args {
-        args: &all,
-        kwnames: args.kwnames,
-    })
+    crate::interpreter::call::with_first(first, args.args, |args| f(Args { args, kwnames }))
 }
 
 /// Calls a native function with `receiver` before the arguments.

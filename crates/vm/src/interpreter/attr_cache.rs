@@ -547,6 +547,24 @@ pub(crate) fn super_found(
     }
 }
 
+/// Deletes an attribute of the instance's own, where the cache knows of storing it. False: the general path must decide.
+pub(crate) fn delete(vm: &Vm, owner: &Value, name: &Ref<Str>) -> bool {
+    let Some((header, word, version)) = identify(owner, name) else {
+        return false;
+    };
+    let key = name.as_ptr() as u64 | STORE;
+    let cache = &vm.interp.attr_cache;
+    let (kind, place) = match cache.find(key, word, version) {
+        Some(found) => found,
+        None => {
+            let found = resolve_store(vm, header, name);
+            cache.put(key, word, Type::of_header(header).version.get(), found);
+            found
+        }
+    };
+    kind == kind::INLINE && instance::delete_at(vm, header, place)
+}
+
 /// Sets the attribute; false where the general path must.
 #[inline]
 pub(crate) fn store(vm: &Vm, owner: &Value, name: &Ref<Str>, value: &Value) -> bool {

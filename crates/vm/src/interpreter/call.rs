@@ -247,16 +247,68 @@ pub(crate) fn call_with_receiver(
             return unsafe { super::eval::run(vm) };
         }
     }
-    let mut all: SmallVec<[Value; 8]> = SmallVec::with_capacity(args.args.len() + 1);
-    all.push(receiver.clone());
-    all.extend(args.args.iter().cloned());
-    vm.call_args(
-        callable,
-        Args {
-            args: &all,
-            kwnames: args.kwnames,
-        },
-    )
+    with_first(receiver, args.args, |all| {
+        call_native(
+            vm,
+            callable,
+            Args {
+                args: all,
+                kwnames: args.kwnames,
+            },
+        )
+    })
+}
+
+/// So many arguments need no memory of their own.
+const FEW: usize = 8;
+
+/// Calls `f` with `first` and what follows it as one slice.
+#[inline]
+pub(crate) fn with_first<R>(first: &Value, rest: &[Value], f: impl FnOnce(&[Value]) -> R) -> R {
+    let (mut few, mut many) = ([0; FEW], Vec::new());
+    let words = match few.get_mut(..=rest.len()) {
+        Some(words) => {
+            words[0] = first.bits();
+            for (word, value) in words[1..].iter_mut().zip(rest) {
+                *word = value.bits();
+            }
+            &*words
+        }
+        None => {
+            many.push(first.bits());
+            many.extend(rest.iter().map(Value::bits));
+            &*many
+        }
+    };
+    // SAFETY: a value is its word; the references are the caller's, who keeps them until this returns.
+    let all = unsafe { std::slice::from_raw_parts(words.as_ptr() as *const Value, words.len()) };
+    f(all)
+}
+
+/// Enters a function with arguments that the caller keeps.
+fn enter(vm: &Vm, function: &Ref<Function>, args: Args) -> PyResult {
+    let (mut few, mut many) = ([Slot::EMPTY; FEW], Vec::new());
+    let slots = match few.get_mut(..args.args.len()) {
+        Some(slots) => {
+            for (slot, value) in slots.iter_mut().zip(args.args) {
+                *slot = Slot(value.bits()).borrow();
+            }
+            slots
+        }
+        None => {
+            many.extend(args.args.iter().map(|v| Slot(v.bits()).borrow()));
+            &mut *many
+        }
+    };
+    let n = args.positional().len();
+    // SAFETY: the slots borrow the caller's values, which outlive the call.
+    unsafe {
+        let caller = vm.stack.current.get();
+        let slots = slots.as_mut_ptr() as Sp;
+        let frame = push_frame(vm, caller, function.clone(), slots, n, args.kwnames)?;
+        (*frame).entry = true;
+        super::eval::run(vm)
+    }
 }
 
 /// Calls a Python function from native code: an entry frame, and the loop.
@@ -268,23 +320,7 @@ pub(crate) fn call_function(vm: &Vm, function: &Ref<Function>, args: Args) -> Py
         // SAFETY: the frame just pushed is the current one, and an entry frame.
         return unsafe { super::eval::run(vm) };
     }
-    let mut slots: SmallVec<[Slot; 8]> =
-        args.args.iter().map(|v| Slot(v.bits()).borrow()).collect();
-    // SAFETY: the slots borrow the caller's values, which outlive the call.
-    unsafe {
-        let caller = vm.stack.current.get();
-        let n = args.args.len() - args.kwnames.map_or(0, |k| k.len());
-        let frame = push_frame(
-            vm,
-            caller,
-            function.clone(),
-            slots.as_mut_ptr() as Sp,
-            n,
-            args.kwnames,
-        )?;
-        (*frame).entry = true;
-        super::eval::run(vm)
-    }
+    enter(vm, function, args)
 }
 
 /// Calls anything.

@@ -11,10 +11,11 @@
 //! Shapes (hidden classes): Chambers, Ungar, Lee 1989; CPython's nearest relative is Objects/dictobject.c's inline values.
 
 use crate::objects::dict::Dict;
+use crate::objects::dict::table::{Layout, Table};
 use crate::objects::str_::Str;
 use crate::objects::type_::Type;
 use crate::vm::{PyResult, Vm};
-use naja_heap::{Header, MutCell, Ref, TypeLayout, Value, Visitor};
+use naja_heap::{AllocError, Header, MutCell, Ref, TypeLayout, Value, Visitor};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
 
@@ -45,6 +46,8 @@ struct Shape {
     without: Vec<(u32, u32)>,
     /// Name -> index, made when a shape with many attributes is searched.
     table: Option<FxHashMap<usize, u32>>,
+    /// The keys of the dict that an object of this shape gives away, made when the first one does.
+    layout: Option<Box<Layout>>,
 }
 
 /// All shapes of an interpreter.
@@ -59,6 +62,7 @@ impl Default for Shapes {
             next: FxHashMap::default(),
             without: Vec::new(),
             table: None,
+            layout: None,
         };
         Shapes(MutCell::new(vec![empty(), empty()]))
     }
@@ -127,6 +131,7 @@ impl Shapes {
                 next: FxHashMap::default(),
                 without: Vec::new(),
                 table: None,
+                layout: None,
             });
             shapes[id as usize].next.insert(address, new);
             Some(new)
@@ -155,6 +160,17 @@ impl Shapes {
         self.0
             .with_mut(|shapes| shapes[id as usize].without.push((index, next)));
         Some(next)
+    }
+
+    /// Sees to it that shape `id` has its layout.
+    fn prepare_layout(&self, vm: &Vm, id: u32) -> Result<(), AllocError> {
+        if self.0.with(|shapes| shapes[id as usize].layout.is_some()) {
+            return Ok(());
+        }
+        let layout = Box::new(Layout::new(self.names(id), vm)?);
+        self.0
+            .with_mut(|shapes| shapes[id as usize].layout = Some(layout));
+        Ok(())
     }
 
     #[inline]
@@ -384,6 +400,21 @@ pub fn set(vm: &Vm, object: &Value, name: &Ref<Str>, value: Option<&Value>) -> P
     }
 }
 
+/// As [`set`] to delete, where the value is known to be `offset` bytes behind the object's header. False: it is not one of the
+/// instance's own.
+pub(crate) fn delete_at(vm: &Vm, header: &Header, offset: u64) -> bool {
+    let first = u64::from(Type::of_header(header).inline_offset.get());
+    let Some(attrs) = attrs(header).filter(|_| first != 0 && offset >= first) else {
+        return false;
+    };
+    let (shape, index) = (attrs.shape.get(), (offset - first) / 8);
+    if shape == DICT || index >= u64::from(vm.interp.shapes.count(shape)) {
+        return false;
+    }
+    remove(vm, header, attrs, shape, index as u32);
+    true
+}
+
 /// Takes value `index` out: the later ones move up, and the shape becomes that of the remaining names.
 fn remove(vm: &Vm, header: &Header, attrs: &Attrs, shape: u32, index: u32) {
     let shapes = &vm.interp.shapes;
@@ -464,25 +495,38 @@ pub fn materialize(vm: &Vm, object: &Value) -> PyResult<Ref<Dict>> {
     if let Some(dict) = attrs.dict() {
         return Ok(dict);
     }
-    let names = vm.interp.shapes.names(attrs.shape.get());
-    let dict = Dict::with_capacity(vm, names.len())?;
-    for (i, name) in names.iter().enumerate() {
-        // SAFETY: an index of the shape.
-        if let Some(value) = unsafe { (*attrs.slot(header, i as u32)).clone() } {
-            // A shape has no name twice.
-            let hash = name.hash(vm);
-            dict.table
-                .with_mut(|t| t.insert(name.to_value(), hash, value, true))
-                .map_err(|e| vm.no_memory(e))?
+    loop {
+        // Making the dict may run Python, which may do what it likes with the object.
+        let dict = Dict::new(vm)?;
+        if let Some(dict) = attrs.dict() {
+            return Ok(dict);
         }
+        let shape = attrs.shape.get();
+        vm.interp
+            .shapes
+            .prepare_layout(vm, shape)
+            .map_err(|e| vm.no_memory(e))?;
+        let table = vm.interp.shapes.0.with(|shapes| {
+            let layout = shapes.get(shape as usize).and_then(|s| s.layout.as_deref());
+            let mut at = 0;
+            // SAFETY: a layout has as many keys as the shape has names.
+            let value = || unsafe {
+                at += 1;
+                (*attrs.slot(header, at - 1)).take()
+            };
+            layout.map(|layout| Table::of_layout(layout, value))
+        });
+        let Some(table) = table.transpose().map_err(|e| vm.no_memory(e))? else {
+            continue;
+        };
+        dict.put_table(table);
+        // SAFETY: the block is this object's own, or null; the values have left it.
+        unsafe { libc::free(attrs.storage.get().cast()) }
+        let word = dict.clone().into_value().into_bits();
+        attrs.storage.set(word as *mut u64);
+        attrs.shape.set(DICT);
+        return Ok(dict);
     }
-    let old = detach(header, attrs, names.len() as u32);
-    attrs
-        .storage
-        .set(dict.clone().into_value().into_bits() as *mut u64);
-    attrs.shape.set(DICT);
-    drop(old);
-    Ok(dict)
 }
 
 /// Takes all values and the storage block from the object, which then has no attributes.

@@ -3,6 +3,7 @@
 use crate::objects::bytes::Bytes;
 use crate::objects::float::Float;
 use crate::objects::int::{self, Int};
+use crate::objects::str_;
 use crate::objects::type_::slots::{BinaryFn, Slots};
 use crate::objects::type_::{Type, is_subtype};
 use crate::vm::{PyResult, Raised, Vm};
@@ -43,6 +44,7 @@ static OPERATORS: [Operator; 13] = operators! {
     "^" xor inplace_xor;
 };
 
+const REMAINDER: u32 = 6;
 const POWER: u32 = 8;
 const MULTIPLY: u32 = 5;
 const ADD: u32 = 0;
@@ -71,6 +73,14 @@ fn plain_op(vm: &Vm, which: u32, a: &Value, b: &Value) -> PyResult {
         return vm
             .new_bytes_joined(x.as_bytes(), y.as_bytes())
             .map(Ref::into_value);
+    }
+    // Nor does a template, unless the other is a string of a kind of its own.
+    if which == REMAINDER
+        && let Some(template) = str_::of(a)
+        && vm.type_of(a).is(&vm.types.str)
+        && (str_::of(b).is_none() || vm.type_of(b).is(&vm.types.str))
+    {
+        return str_::percent::format(vm, template, b);
     }
     let Some(operator) = OPERATORS.get(which as usize) else {
         return Err(vm.system_error("unknown operator"));

@@ -397,9 +397,11 @@ pub fn recursive_is_instance(vm: &Vm, value: &Value, class: &Value) -> PyResult<
 
 /// `issubclass(sub, class)`.
 pub fn is_subclass(vm: &Vm, sub: &Value, class: &Value) -> PyResult<bool> {
-    if class.downcast::<Type>().is_some() && vm.type_of(class).is(&vm.types.type_) {
-        if sub.is(class) {
-            return Ok(true);
+    if let Some(base) = class.downcast::<Type>()
+        && vm.type_of(class).is(&vm.types.type_)
+    {
+        if let Some(sub) = sub.downcast::<Type>() {
+            return Ok(is_subtype(sub, base));
         }
         return recursive_is_subclass(vm, sub, class);
     }

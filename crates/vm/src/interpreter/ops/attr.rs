@@ -382,7 +382,10 @@ ops! {
 
     fn delete_attr(pc, sp, fp, vm, arg) {
         let owner = (*sp.sub(1)).view();
-        attribute::set(vm, &owner, name(fp, arg), None)?;
+        let name = name(fp, arg);
+        if !attr_cache::delete(vm, &owner, name) {
+            attribute::set(vm, &owner, name, None)?;
+        }
         Ok((pc.add(1), drop_top(fp, sp, 1)))
     }
 

@@ -18,8 +18,8 @@ use crate::objects::range::RangeIterator;
 use crate::objects::set::Set;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::attributes::construct;
-use crate::objects::type_::slot_defs::slot_call;
-use crate::objects::type_::slots::CallFn;
+use crate::objects::type_::slot_defs::{slot_call, slot_init, slot_new};
+use crate::objects::type_::slots::{CallFn, InitFn, NewFn};
 use crate::objects::type_::{Type, TypeFlags};
 use crate::objects::weakref::WeakRef;
 use crate::protocols::{object, sequence};
@@ -366,6 +366,7 @@ unsafe fn call_with(
     // SAFETY: as in `with_values`.
     unsafe {
         match n {
+            0 => run(&[]),
             1 => with_array::<1, _>(fp, base, run),
             2 => with_array::<2, _>(fp, base, run),
             3 => with_array::<3, _>(fp, base, run),
@@ -405,9 +406,33 @@ unsafe fn range_iterator(from: Sp, n: usize) -> Option<RangeIterator> {
     RangeIterator::over(args)
 }
 
-/// `list(x)`, `tuple(x)`, `set(x)`; None for other classes.
+/// `str()`, `list()` and their like; None for other classes.
+#[inline]
+fn empty_of(vm: &Vm, class: &Ref<Type>) -> Option<PyResult> {
+    let types = &vm.types;
+    Some(if class.is(&types.list) {
+        vm.new_list(Vec::new()).map(Ref::into_value)
+    } else if class.is(&types.dict) {
+        Dict::new(vm).map(Ref::into_value)
+    } else if class.is(&types.set) {
+        Set::new(vm).map(Ref::into_value)
+    } else if class.is(&types.str) {
+        Ok(vm.interp.empty_str().into_value())
+    } else if class.is(&types.tuple) {
+        Ok(vm.interp.empty_tuple().into_value())
+    } else if class.is(&types.int) {
+        Ok(Value::small_int(0))
+    } else {
+        return None;
+    })
+}
+
+/// `list(x)`, `tuple(x)`, `set(x)`, `str(x)`, `bool(x)`; None for other classes.
 #[inline]
 fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult> {
+    if class.is(&vm.types.str) {
+        return Some(object::str(vm, iterable).map(Ref::into_value));
+    }
     if class.is(&vm.types.list) {
         let items = sequence::collect(vm, iterable);
         Some(items.and_then(|items| Ok(vm.new_list(items)?.into_value())))
@@ -431,6 +456,8 @@ fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult
             Ok(set.into_value())
         });
         Some(made)
+    } else if class.is(&vm.types.bool) {
+        Some(object::is_true(vm, iterable).map(Value::from_bool))
     } else if class.is(&vm.types.weakref) {
         Some(WeakRef::make(vm, class, iterable, None))
     } else {
@@ -459,6 +486,84 @@ unsafe fn unpack_callable(vm: &Vm, callable: *mut Slot, receiver: *mut Slot) {
     }
 }
 
+/// Whether calling the class means no more than its Python `__new__` and then its Python `__init__`.
+#[inline]
+fn has_python_new(vm: &Vm, class: &Ref<Type>) -> bool {
+    let slots = &class.slots;
+    class.flag(TypeFlags::HEAPTYPE)
+        && !class.flag(TypeFlags::NO_NEW)
+        && slots
+            .new
+            .get()
+            .is_some_and(|new| std::ptr::fn_addr_eq(new, slot_new as NewFn))
+        && slots
+            .init
+            .get()
+            .is_some_and(|init| std::ptr::fn_addr_eq(init, slot_init as InitFn))
+        && vm.type_of(class.as_value()).slots.call.get() == vm.types.type_.slots.call.get()
+}
+
+/// The object that such a class's `__new__` makes, and the `__init__` to be entered for it, if it has not been called here.
+fn make_by_python(
+    vm: &Vm,
+    class: &Ref<Type>,
+    args: &[Value],
+) -> PyResult<(Value, Option<Ref<Function>>)> {
+    let args = || Args::positional_only(args);
+    vm.check_stack()?;
+    let made = slot_new(vm, class, args())?;
+    let ty = vm.type_of(&made);
+    if ty.is(class)
+        && let Some(init) = class.lookup(vm, &vm.names.__init__)
+        && let Ok(init) = init.downcast_into::<Function>()
+    {
+        return Ok((made, Some(init)));
+    }
+    if crate::objects::type_::is_subtype(ty, class)
+        && let Some(init) = ty.slots.init.get()
+    {
+        init(vm, &made, args())?;
+    }
+    Ok((made, None))
+}
+
+/// A call of such a class with the `n` arguments behind `callable` and the empty slot that follows it.
+#[inline(never)]
+unsafe fn call_python_new(
+    pc: Pc,
+    fp: Fp,
+    vm: &Vm,
+    class: &Ref<Type>,
+    callable: Sp,
+    n: usize,
+) -> PyResult<Step> {
+    // SAFETY: the instruction's operands, which stay on the stack until `__init__` takes them.
+    unsafe {
+        let receiver = callable.add(1);
+        for i in 1..=n {
+            let slot = *receiver.add(i);
+            if slot.is_borrowed() {
+                *receiver.add(i) = Slot::new(slot.to_value());
+            }
+        }
+        let args = std::slice::from_raw_parts(receiver.add(1) as *const Value, n);
+        let (made, init) = make_by_python(vm, class, args)?;
+        let Some(init) = init else {
+            let sp = replace_top(fp, receiver.add(n + 1), n + 2, made);
+            after_call(vm, fp, sp)?;
+            return Ok((pc.add(4), sp));
+        };
+        *receiver = Slot::new(made.clone());
+        let class = std::ptr::replace(callable, Slot::new(made));
+        (*fp).sp = receiver;
+        class.release();
+        (*fp).return_offset = 4;
+        let new = push_frame(vm, fp, init, receiver, n + 1, None)?;
+        (*new).init_call = true;
+        Ok(((*new).pc, (*new).sp))
+    }
+}
+
 /// Any call without keywords.
 unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> {
     // SAFETY: as for the slow paths.
@@ -481,6 +586,12 @@ unsafe fn call_any(pc: Pc, sp: Sp, fp: Fp, vm: &Vm, arg: u32) -> PyResult<Step> 
                 }
                 Err(_) => Err(vm.system_error("a function's type without a function")),
             };
+        }
+        if has_self == 0
+            && let Some(class) = view.downcast::<Type>()
+            && has_python_new(vm, class)
+        {
+            return call_python_new(pc, fp, vm, class, callable, n);
         }
         let result = with_values(fp, sp.sub(n + has_self), n + has_self, |args| {
             crate::interpreter::call::call_native(
@@ -621,13 +732,16 @@ ops! {
             return Ok((pc.add(5), callable.add(1)));
         }
         let quick = match n {
+            0 => empty_of(vm, ty),
             1 => container_of(vm, ty, &(*sp.sub(1)).view()),
             _ => None,
         };
         let result = match quick {
             Some(result) => {
-                (*fp).sp = sp.sub(1);
-                (*sp.sub(1)).release();
+                (*fp).sp = sp.sub(n);
+                if n == 1 {
+                    (*sp.sub(1)).release();
+                }
                 result
             }
             None => with_values(fp, sp.sub(n), n, |args| construct(vm, ty, Args { args, kwnames: None })),
@@ -892,6 +1006,26 @@ ops! {
         }
         let positional = (*sp.sub(2)).view();
         let items = positional.downcast::<Tuple>().map_or(&[][..], |t| t.items());
+        if (*receiver).is_empty()
+            && (*sp.sub(1)).is_empty()
+            && let Some(class) = view.downcast::<Type>()
+            && has_python_new(vm, class)
+        {
+            let (made, init) = make_by_python(vm, class, items)?;
+            let Some(init) = init else {
+                let sp = replace_top(fp, sp, 4, made);
+                after_call(vm, fp, sp)?;
+                return Ok((pc.add(1), sp));
+            };
+            let (positional, keywords) = take_unpacked(sp);
+            let class = std::ptr::replace(callable, Slot::new(made.clone()));
+            (*fp).sp = receiver;
+            class.release();
+            (*fp).return_offset = 1;
+            let new = push_unpacked(vm, fp, init, Some(made), positional, keywords)?;
+            (*new).init_call = true;
+            return Ok(((*new).pc, (*new).sp));
+        }
         let keywords = *sp.sub(1);
         let keywords = if keywords.is_empty() { None } else { Some(keywords.to_value()) };
         let keywords = keywords.as_ref().and_then(|k| k.downcast::<Dict>());

@@ -63,6 +63,24 @@ pub struct Table {
     changes: u32,
 }
 
+/// The keys of a table, with its index, for the tables of many objects with the same attributes.
+pub struct Layout {
+    table: Table,
+}
+
+impl Layout {
+    /// The names must be different ones.
+    pub fn new(names: Vec<Ref<Str>>, vm: &Vm) -> Result<Layout, AllocError> {
+        let mut table = Table::default();
+        table.reserve(names.len())?;
+        for name in names {
+            let hash = name.hash(vm);
+            table.insert(name.into_value(), hash, Value::NONE, true)?
+        }
+        Ok(Layout { table })
+    }
+}
+
 const EMPTY: u32 = 0;
 const DELETED: u32 = 1;
 const MIN_BITS: u8 = 3;
@@ -581,6 +599,43 @@ impl Table {
         self.filled = self.entries.len() as u32;
         self.touch();
         Ok(())
+    }
+
+    /// A table of these keys; `value` gives the values one by one.
+    pub fn of_layout(
+        layout: &Layout,
+        mut value: impl FnMut() -> Option<Value>,
+    ) -> Result<Table, AllocError> {
+        let model = &layout.table;
+        let mut entries = Vec::new();
+        // Room for one key more, where the index has it: adding one is the usual thing.
+        let room = usable(model.bits).min(model.entries.len() + 2);
+        entries.try_reserve_exact(room).map_err(|_| AllocError)?;
+        let mut index = Vec::new();
+        if !model.index.is_empty() {
+            let length = model.index.len();
+            index.try_reserve_exact(length).map_err(|_| AllocError)?;
+            index.extend_from_slice(&model.index);
+        }
+        for entry in &model.entries {
+            entries.push(Entry {
+                hash: entry.hash,
+                key: entry.key.clone(),
+                value: value().unwrap_or(Value::NONE),
+            });
+        }
+        Ok(Table {
+            small: model.small,
+            index: index.into_boxed_slice(),
+            bits: model.bits,
+            width: model.width,
+            only_str: true,
+            len: entries.len() as u32,
+            filled: model.filled,
+            entries,
+            version: 0,
+            changes: 0,
+        })
     }
 
     /// A copy with the same order and no holes.

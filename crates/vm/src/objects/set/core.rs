@@ -9,7 +9,7 @@ use super::{FrozenSet, Set};
 use crate::objects::dict::Dict;
 use crate::objects::dict::methods::DictKeys;
 use crate::protocols::{compare, hash, iterator};
-use crate::vm::{PyResult, Vm};
+use crate::vm::{PyResult, Raised, Vm};
 use naja_heap::{MutCell, Value};
 
 /// The table of a set or frozenset.
@@ -133,6 +133,7 @@ impl Core {
         self.add_hashed(vm, key, hash)
     }
 
+    #[inline]
     pub fn contains(&self, vm: &Vm, key: &Value) -> PyResult<bool> {
         let hash = lookup_hash(vm, key)?;
         self.contains_hashed(vm, key, hash)
@@ -563,12 +564,18 @@ impl Core {
 }
 
 /// The hash to look `key` up by: a set, which has none, is found as the frozenset equal to it.
+#[inline]
 fn lookup_hash(vm: &Vm, key: &Value) -> PyResult<i64> {
     match hash::element_hash(vm, key) {
-        Err(raised) => match key.downcast::<Set>() {
-            Some(set) if vm.catch(&vm.types.type_error) => Ok(set.core.hash()),
-            _ => Err(raised),
-        },
+        Err(raised) => hash_of_set(vm, key, raised),
         hash => hash,
+    }
+}
+
+#[cold]
+fn hash_of_set(vm: &Vm, key: &Value, raised: Raised) -> PyResult<i64> {
+    match key.downcast::<Set>() {
+        Some(set) if vm.catch(&vm.types.type_error) => Ok(set.core.hash()),
+        _ => Err(raised),
     }
 }

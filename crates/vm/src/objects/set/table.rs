@@ -559,11 +559,31 @@ pub fn has(slots: &[Slot], key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
 
 #[inline(never)]
 fn has_elsewhere(slots: &[Slot], key: &Value, hash: i64, vm: &Vm) -> Option<bool> {
-    let mut probe = Probe::new(hash, slots.len() - 1);
-    match search(slots, &mut probe, key, hash, vm) {
-        Found::At(_) => Some(true),
-        Found::Absent(_) => Some(false),
-        Found::Ask(_) => None,
+    let mask = slots.len() - 1;
+    let mut start = hash as usize & mask;
+    let mut perturb = hash as u64;
+    loop {
+        for slot in slots.get(start..=start + row(start, mask))? {
+            match &slot.key {
+                None if slot.hash == UNUSED => return Some(false),
+                None => {}
+                Some(candidate) if candidate.is(key) => return Some(true),
+                Some(candidate) => {
+                    if slot.hash == hash
+                        && !(candidate.is_small_int() && key.is_small_int())
+                        && quick_eq(vm, candidate, key)?
+                    {
+                        return Some(true);
+                    }
+                }
+            }
+        }
+        perturb >>= 5;
+        start = start
+            .wrapping_mul(5)
+            .wrapping_add(1)
+            .wrapping_add(perturb as usize)
+            & mask;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The slots and methods of `str`: the most used ones.
 
+use super::scan::{find_byte, rfind_byte};
 use super::{CodePoints, Str, codecs, concat, count_chars, decode_at, eq, push_code_point};
 use crate::function::Args;
 use crate::objects::int::error::check;
@@ -191,7 +192,7 @@ fn exact(vm: &Vm, text: &Ref<Str>) -> PyResult {
 fn find_at(text: &Str, needle: &Str, from: usize, to: usize, last: bool) -> Option<usize> {
     let hay = &text.as_bytes()[from..to];
     let found = match needle.as_bytes() {
-        &[byte] if last => memchr::memrchr(byte, hay),
+        &[byte] if last => rfind_byte(byte, hay),
         needle if last => memchr::memmem::rfind(hay, needle),
         needle => search(hay, needle),
     };
@@ -285,13 +286,13 @@ pub(crate) fn search(hay: &[u8], needle: &[u8]) -> Option<usize> {
         return Some(0);
     };
     if rest.is_empty() {
-        return memchr::memchr(first, hay);
+        return find_byte(first, hay);
     }
     // A match begins before this.
     let end = hay.len().checked_sub(rest.len())?;
     let mut from = 0;
     for _ in 0..4 {
-        let at = from + memchr::memchr(first, &hay[from..end])?;
+        let at = from + find_byte(first, &hay[from..end])?;
         if hay[at + 1..].starts_with(rest) {
             return Some(at);
         }
@@ -387,18 +388,10 @@ const FEW: usize = 12;
 /// ASCII text split at a character.
 fn split_at_byte(vm: &Vm, zelf: &Ref<Str>, byte: u8, max: usize) -> PyResult<Vec<Value>> {
     let text = zelf.as_bytes();
-    // Setting up a search costs more than looking at a few bytes.
-    let find = |rest: &[u8]| match rest.len() {
-        0..16 => rest.iter().position(|&b| b == byte),
-        _ => match rest[..8].iter().position(|&b| b == byte) {
-            None => memchr::memchr(byte, &rest[8..]).map(|at| at + 8),
-            near => near,
-        },
-    };
     let mut parts = Vec::with_capacity(FEW.min(text.len() / 2 + 1));
     let mut rest = text;
     while parts.len() < max
-        && let Some(at) = find(rest)
+        && let Some(at) = find_byte(byte, rest)
     {
         parts.push(vm.new_ascii_str(&rest[..at])?.into_value());
         rest = &rest[at + 1..];
@@ -646,7 +639,7 @@ fn replace(vm: &Vm, text: &Str, old: &Str, new: &Str, max: usize) -> PyResult<Op
     if let ([from], [to]) = (old.as_bytes(), with)
         && max >= bytes.len()
     {
-        let Some(first) = memchr::memchr(*from, bytes) else {
+        let Some(first) = find_byte(*from, bytes) else {
             return Ok(None);
         };
         let swap = |out: &mut [u8]| {
@@ -1415,7 +1408,7 @@ impl Str {
         }
         let text = zelf.as_bytes();
         let found = match sep.as_bytes() {
-            &[byte] if last => memchr::memrchr(byte, text),
+            &[byte] if last => rfind_byte(byte, text),
             several if last => memchr::memmem::rfind(text, several),
             any => search(text, any),
         };

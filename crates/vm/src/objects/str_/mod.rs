@@ -13,6 +13,7 @@ pub mod interner;
 pub mod iterator;
 pub mod methods;
 pub mod percent;
+pub(crate) mod scan;
 pub mod translate;
 
 use crate::objects::type_::Type;

@@ -1,6 +1,8 @@
 //! `format % args`. CPython: Objects/unicodeobject.c (PyUnicode_Format).
 
+use super::scan::find_byte;
 use super::{Str, push_code_point};
+use crate::objects::dict::Dict;
 use crate::objects::int::{self, error};
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::TypeFlags;
@@ -113,7 +115,7 @@ impl Arguments for Source<'_> {
         let key = if self.is_bytes {
             self.vm.new_bytes(key)?.into_value()
         } else {
-            self.vm.new_str_wtf8(key)?.into_value()
+            name(self.vm, key)?
         };
         if let Some(mapping) = self.mapping {
             self.selected = Some(object::get_item(self.vm, mapping, &key)?);
@@ -144,7 +146,7 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
     }
     let mut values = args.iter();
     let mut rest = bytes;
-    while let Some(at) = memchr::memchr(b'%', rest) {
+    while let Some(at) = find_byte(b'%', rest) {
         let fits = match (rest.get(at + 1), values.next()) {
             (Some(b's' | b'r'), Some(_)) => true,
             (Some(b'd'), Some(value)) => value.is_small_int(),
@@ -158,19 +160,21 @@ fn format_plain(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>
     if values.next().is_some() {
         return Ok(None);
     }
-    let mut out = Vec::with_capacity(bytes.len() + 16 * args.len());
-    let (mut rest, mut index) = (bytes, 0);
-    while let Some(at) = memchr::memchr(b'%', rest) {
-        out.extend_from_slice(&rest[..at]);
-        match rest[at + 1] {
-            b'r' => object::repr_into(vm, &args[index], &mut out)?,
-            _ => object::str_into(vm, &args[index], &mut out)?,
+    let write = |out: &mut Vec<u8>| {
+        let (mut rest, mut index) = (bytes, 0);
+        while let Some(at) = find_byte(b'%', rest) {
+            out.extend_from_slice(&rest[..at]);
+            match rest[at + 1] {
+                b'r' => object::repr_into(vm, &args[index], out)?,
+                _ => object::str_into(vm, &args[index], out)?,
+            }
+            index += 1;
+            rest = &rest[at + 2..];
         }
-        index += 1;
-        rest = &rest[at + 2..];
-    }
-    out.extend_from_slice(rest);
-    Ok(Some(vm.new_str_wtf8(&out)?.into_value()))
+        out.extend_from_slice(rest);
+        Ok(())
+    };
+    vm.with_text(write).map(Some)
 }
 
 /// Appends the pieces of a format: literal text, and what `one` makes of each directive and its value.
@@ -207,9 +211,99 @@ pub(crate) fn fill(
     Ok(())
 }
 
+/// A `%(key)s` or `%(key)r` at the start of text: the key, and what follows. None for anything else.
+fn plain_key(text: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    let text = text.strip_prefix(b"%(")?;
+    let (key, behind) = text.split_at(find_byte(b')', text)?);
+    match behind {
+        [_, kind @ (b's' | b'r'), rest @ ..] if !key.contains(&b'(') => Some((key, *kind, rest)),
+        _ => None,
+    }
+}
+
+/// As [`format_plain`], for templates of plain `%(key)s` and `%(key)r`, and a dict.
+fn format_keys(vm: &Vm, template: &Str, args: &Value) -> PyResult<Option<Value>> {
+    let Some(dict) = args.downcast::<Dict>() else {
+        return Ok(None);
+    };
+    if !vm.type_of(args).is(&vm.types.dict) {
+        return Ok(None);
+    }
+    let bytes = template.as_bytes();
+    let mut rest = bytes;
+    let mut keys = 0;
+    while let Some(at) = find_byte(b'%', rest) {
+        let Some((_, _, behind)) = plain_key(&rest[at..]) else {
+            return Ok(None);
+        };
+        keys += 1;
+        rest = behind;
+    }
+    if keys == 0 {
+        return Ok(None);
+    }
+    let value_of = |key: &[u8]| {
+        let key = name(vm, key)?;
+        match dict.get(vm, &key)? {
+            Some(value) => Ok(value),
+            None => object::get_item(vm, args, &key),
+        }
+    };
+    if let Some((key, b's', b"")) = plain_key(bytes) {
+        return object::str(vm, &value_of(key)?).map(|text| Some(text.into_value()));
+    }
+    let write = |out: &mut Vec<u8>| {
+        let mut rest = bytes;
+        while let Some(at) = find_byte(b'%', rest) {
+            out.extend_from_slice(&rest[..at]);
+            let Some((key, kind, behind)) = plain_key(&rest[at..]) else {
+                break;
+            };
+            let value = value_of(key)?;
+            match kind {
+                b'r' => object::repr_into(vm, &value, out)?,
+                _ => object::str_into(vm, &value, out)?,
+            }
+            rest = behind;
+        }
+        out.extend_from_slice(rest);
+        Ok(())
+    };
+    vm.with_text(write).map(Some)
+}
+
+/// A key as a string: most are names that the program has too.
+fn name(vm: &Vm, key: &[u8]) -> PyResult {
+    match vm.interp.interner(|i| i.find(key)) {
+        Some(known) => Ok(known.into_value()),
+        None => vm.new_str_wtf8(key).map(Ref::into_value),
+    }
+}
+
+impl Vm {
+    /// The string that `write` writes, which is well-formed WTF-8. The memory it is written to is used again.
+    pub(crate) fn with_text(&self, write: impl FnOnce(&mut Vec<u8>) -> PyResult<()>) -> PyResult {
+        // Writing may come here again: that one makes a new buffer.
+        let mut out = self.interp.state.text_buffer.take();
+        out.clear();
+        write(&mut out)?;
+        let text = self.new_str_wtf8(&out)?;
+        if out.capacity() <= KEPT {
+            self.interp.state.text_buffer.set(out)
+        }
+        Ok(text.into_value())
+    }
+}
+
+/// The largest buffer that is kept.
+const KEPT: usize = 4096;
+
 /// `format % args`.
 pub fn format(vm: &Vm, template: &Ref<Str>, args: &Value) -> PyResult {
     if let Some(text) = format_plain(vm, template, args)? {
+        return Ok(text);
+    }
+    if let Some(text) = format_keys(vm, template, args)? {
         return Ok(text);
     }
     let exact = |v: &Value| vm.type_of(v).is(&vm.types.str);

@@ -259,7 +259,7 @@ fn call_args(vm: &Vm, v: &Value, name: &Ref<Str>, args: Args) -> PyResult {
     }
 }
 
-fn slot_init(vm: &Vm, v: &Value, args: Args) -> PyResult<()> {
+pub(crate) fn slot_init(vm: &Vm, v: &Value, args: Args) -> PyResult<()> {
     let result = call_args(vm, v, &vm.names.__init__, args)?;
     if !result.is_none() {
         return Err(vm.type_error(format!(
@@ -270,7 +270,7 @@ fn slot_init(vm: &Vm, v: &Value, args: Args) -> PyResult<()> {
     Ok(())
 }
 
-pub(super) fn slot_new(vm: &Vm, cls: &Ref<Type>, args: Args) -> PyResult {
+pub(crate) fn slot_new(vm: &Vm, cls: &Ref<Type>, args: Args) -> PyResult {
     let new = attributes::get(vm, cls.as_value(), &vm.names.__new__)?;
     call_with_receiver(vm, &new, cls.as_value(), args)
 }
