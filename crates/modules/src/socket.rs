@@ -12,7 +12,7 @@ use naja_macros::{pyclass, pymethods, pymodule};
 use naja_vm::buffer::{Buffer, WritableBuffer};
 use naja_vm::builtins::print::os_error;
 use naja_vm::bytes::Bytes;
-use naja_vm::bytes::methods::room;
+use naja_vm::bytes::parts::room;
 use naja_vm::module::Module;
 use naja_vm::protocols::{compare, number, object};
 use naja_vm::runtime::Access;

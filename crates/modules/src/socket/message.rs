@@ -303,7 +303,7 @@ pub fn receive_new(
         return Err(vm.value_error("negative buffer size in recvmsg()"));
     };
     let room = ancillary_size(vm, ancbufsize)?;
-    let mut data = naja_vm::bytes::methods::room(vm, size)?;
+    let mut data = naja_vm::bytes::parts::room(vm, size)?;
     let mut pieces = [libc::iovec {
         iov_base: data.as_mut_ptr().cast(),
         iov_len: size,

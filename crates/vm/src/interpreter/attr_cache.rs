@@ -20,7 +20,7 @@ use naja_heap::{Header, MutCell, Ref, Value};
 use std::cell::Cell;
 
 /// The number of entries at first, and once so many have made way for others: most programs touch few pages of the cache.
-const SIZES: [usize; 2] = [512, 2048];
+const SIZES: [usize; 2] = [1024, 2048];
 
 /// Attribute word of objects without a `__dict__`.
 const NO_ATTRS: u64 = u64::MAX;

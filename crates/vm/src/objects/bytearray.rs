@@ -5,7 +5,7 @@
 //! CPython: Objects/bytearrayobject.c.
 
 use crate::objects::buffer::{Buffer, BufferOps};
-use crate::objects::bytes::methods::{BytesLike, byte, room};
+use crate::objects::bytes::parts::{BytesLike, byte, room};
 use crate::objects::bytes::{self, Bytes, methods};
 use crate::objects::iterators::{reduce_empty, reduce_iter};
 use crate::objects::slice::{self, Slice};

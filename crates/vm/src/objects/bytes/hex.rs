@@ -1,6 +1,6 @@
 //! Bytes as hexadecimal text, and back. CPython: Python/pystrhex.c, Objects/bytesobject.c (_PyBytes_FromHex).
 
-use super::methods::Part;
+use super::parts::Part;
 use crate::objects::buffer::Buffer;
 use crate::objects::bytearray::ByteArray;
 use crate::objects::bytes::Bytes;

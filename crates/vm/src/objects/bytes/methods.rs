@@ -4,178 +4,25 @@
 //! between ([`BytesLike::view`]). Results are new objects of the same kind. CPython: Objects/bytes_methods.c,
 //! Objects/stringlib.
 
+use super::mapping::{all, capitalize, is_title, make_trans, mapped, swap_case, title, translate};
+use super::parts::{Bounds, BytesLike, Hold, Part, byte, room};
+use super::split::{lines, list_of, partition, split};
 use super::{Bytes, hex, percent};
 use crate::objects::buffer::Buffer;
 use crate::objects::bytearray::ByteArray;
 use crate::objects::list::List;
 use crate::objects::slice::Slice;
+use crate::objects::str_;
 use crate::objects::str_::translate::expand_tabs;
-use crate::objects::str_::{self, Str, codecs};
+use crate::objects::str_::{Str, codecs};
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::Type;
 use crate::protocols::compare::CompareOp;
 use crate::protocols::{number, sequence};
 use crate::vm::{PyResult, Vm};
 use memchr::memmem;
-use naja_heap::{Payload, Ref, Value};
+use naja_heap::{Ref, Value};
 use naja_macros::pymethods;
-use std::cell::Cell;
-use std::ops::Range;
-
-/// `bytes` or `bytearray`.
-pub trait BytesLike: Payload {
-    /// Lends the bytes. No Python code may run inside.
-    fn view<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
-    /// A new object of the built-in class itself.
-    fn make(vm: &Vm, data: Vec<u8>) -> PyResult;
-    /// A copy of a part, as far as it is there.
-    fn part(zelf: &Ref<Self>, vm: &Vm, range: Range<usize>) -> PyResult;
-    /// Two runs of bytes after each other.
-    fn joined(vm: &Vm, a: &Part, b: &Part) -> PyResult {
-        let mut out = room(vm, a.len().saturating_add(b.len()))?;
-        a.with(|a| out.extend_from_slice(a));
-        b.with(|b| out.extend_from_slice(b));
-        Self::make(vm, out)
-    }
-    /// What a method gives back that changes nothing: the object where it cannot change, else a copy.
-    fn unchanged(zelf: &Ref<Self>, vm: &Vm) -> PyResult;
-    /// The count of buffers lent, where there is one.
-    fn exports(&self) -> Option<&Cell<usize>> {
-        None
-    }
-    /// Bytes of an object without those it holds, as CPython counts them.
-    fn size(&self) -> usize;
-}
-
-/// As long as this lives the size of the bytes cannot change, whatever Python code runs meanwhile.
-pub struct Hold<'a>(Option<&'a Cell<usize>>);
-
-impl<'a> Hold<'a> {
-    pub fn of<T: BytesLike>(zelf: &'a T) -> Hold<'a> {
-        let exports = zelf.exports();
-        if let Some(n) = exports {
-            n.set(n.get() + 1)
-        }
-        Hold(exports)
-    }
-}
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        if let Some(n) = self.0 {
-            n.set(n.get().saturating_sub(1))
-        }
-    }
-}
-
-/// Bytes to look for, or to put in.
-pub enum Part {
-    Byte(u8),
-    Bytes(Ref<Bytes>),
-    Buffer(Buffer),
-}
-
-impl Part {
-    /// A bytes-like object. Raises TypeError.
-    pub fn of(vm: &Vm, value: &Value) -> PyResult<Part> {
-        match value.downcast::<Bytes>() {
-            Some(bytes) => Ok(Part::Bytes(bytes.clone())),
-            None => Buffer::of(vm, value).map(Part::Buffer),
-        }
-    }
-
-    /// A bytes-like object, or None where the value is none.
-    #[inline]
-    pub fn of_optional(vm: &Vm, value: &Value) -> PyResult<Option<Part>> {
-        if let Some(bytes) = value.downcast::<Bytes>() {
-            return Ok(Some(Part::Bytes(bytes.clone())));
-        }
-        if Buffer::supported(vm, value) {
-            Part::of(vm, value).map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-
-    /// A bytes-like object or an int.
-    fn needle(vm: &Vm, value: &Value) -> PyResult<Part> {
-        if Buffer::supported(vm, value) {
-            return Part::of(vm, value);
-        }
-        if !number::has_index(vm, value) {
-            return Err(vm.type_error(format!(
-                "argument should be integer or bytes-like object, not '{}'",
-                vm.type_of(value).full_name()
-            )));
-        }
-        byte(vm, value).map(Part::Byte)
-    }
-
-    pub fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
-        match self {
-            Part::Byte(byte) => f(std::slice::from_ref(byte)),
-            Part::Bytes(bytes) => f(bytes.as_bytes()),
-            Part::Buffer(buffer) => buffer.with(f),
-        }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub fn len(&self) -> usize {
-        match self {
-            Part::Byte(_) => 1,
-            Part::Bytes(bytes) => bytes.as_bytes().len(),
-            Part::Buffer(buffer) => buffer.len(),
-        }
-    }
-}
-
-/// An int as a byte. Raises TypeError, ValueError.
-pub fn byte(vm: &Vm, value: &Value) -> PyResult<u8> {
-    match number::index_i64(vm, value)?.map(u8::try_from) {
-        Some(Ok(byte)) => Ok(byte),
-        _ => Err(vm.value_error("byte must be in range(0, 256)")),
-    }
-}
-
-/// A vector for `size` bytes. Raises MemoryError.
-pub fn room(vm: &Vm, size: usize) -> PyResult<Vec<u8>> {
-    let mut out = Vec::new();
-    match out.try_reserve_exact(vm.check_size(Some(size))?) {
-        Ok(()) => Ok(out),
-        Err(_) => Err(vm.memory_error("")),
-    }
-}
-
-/// `start` and `end` of a search, not yet fitted to a length.
-pub struct Bounds(isize, isize);
-
-impl Bounds {
-    pub fn of(vm: &Vm, start: Option<&Value>, end: Option<&Value>) -> PyResult<Bounds> {
-        let bound = |v: Option<&Value>, default: isize| match v.filter(|v| !v.is_none()) {
-            Some(v) => {
-                if !number::has_index(vm, v) {
-                    return Err(vm.type_error(
-                        "slice indices must be integers or None or have an __index__ method",
-                    ));
-                }
-                number::index_clipped(vm, v)
-            }
-            None => Ok(default),
-        };
-        Ok(Bounds(bound(start, 0)?, bound(end, isize::MAX)?))
-    }
-
-    /// The part of `len` items meant; None where it starts behind its end.
-    pub fn fit(&self, len: usize) -> Option<Range<usize>> {
-        let len = len as isize;
-        let fit = |n: isize| if n < 0 { (n + len).max(0) } else { n };
-        let (start, end) = (fit(self.0), fit(self.1.min(len)));
-        (start <= end).then_some(start as usize..end as usize)
-    }
-}
 
 /// Where `needle` is in the part of the bytes that is meant.
 fn find<T: BytesLike>(
@@ -257,7 +104,12 @@ pub fn is_space(byte: u8) -> bool {
 }
 
 /// What is left between stripped ends.
-fn strip_range(data: &[u8], left: bool, right: bool, strip: impl Fn(u8) -> bool) -> (usize, usize) {
+pub(super) fn strip_range(
+    data: &[u8],
+    left: bool,
+    right: bool,
+    strip: impl Fn(u8) -> bool,
+) -> (usize, usize) {
     let (mut start, mut end) = (0, data.len());
     while left && start < end && strip(data[start]) {
         start += 1
@@ -290,151 +142,6 @@ fn strip<T: BytesLike>(
         Some(rest) => T::part(zelf, vm, rest),
         None => T::unchanged(zelf, vm),
     }
-}
-
-/// Words between white space, from the left or from the right.
-fn words(data: &[u8], max: usize, from_right: bool) -> Vec<Range<usize>> {
-    let mut out = Vec::new();
-    let (mut start, mut end) = strip_range(data, !from_right, from_right, is_space);
-    while start < end {
-        if out.len() == max {
-            out.push(start..end);
-            break;
-        }
-        let rest = &data[start..end];
-        if from_right {
-            let at = rest
-                .iter()
-                .rposition(|&b| is_space(b))
-                .map_or(start, |i| start + i + 1);
-            out.push(at..end);
-            end = start + strip_range(&data[start..at], false, true, is_space).1;
-        } else {
-            let at = rest
-                .iter()
-                .position(|&b| is_space(b))
-                .map_or(end, |i| start + i);
-            out.push(start..at);
-            start = at + strip_range(&data[at..end], true, false, is_space).0;
-        }
-    }
-    if from_right {
-        out.reverse()
-    }
-    out
-}
-
-/// The pieces between separators (at most `max` separators are used).
-fn pieces(data: &[u8], sep: &[u8], max: usize, from_right: bool) -> Vec<Range<usize>> {
-    let mut out = Vec::new();
-    if from_right {
-        let mut end = data.len();
-        for at in memmem::rfind_iter(data, sep).take(max) {
-            out.push(at + sep.len()..end);
-            end = at;
-        }
-        out.push(0..end);
-        out.reverse();
-        return out;
-    }
-    let mut start = 0;
-    let mut add = |at: usize| {
-        out.push(start..at);
-        start = at + sep.len();
-    };
-    match sep {
-        [byte] => memchr::memchr_iter(*byte, data)
-            .take(max)
-            .for_each(&mut add),
-        _ => memmem::find_iter(data, sep).take(max).for_each(&mut add),
-    }
-    out.push(start..data.len());
-    out
-}
-
-/// Copies of parts as a list.
-fn list_of<T: BytesLike>(
-    vm: &Vm,
-    zelf: &Ref<T>,
-    parts: impl FnOnce(&[u8]) -> Vec<Range<usize>>,
-) -> PyResult {
-    let _hold = Hold::of(&**zelf);
-    let (parts, len) = zelf.view(|data| (parts(data), data.len()));
-    let items = match parts.as_slice() {
-        [all] if all.len() == len => vec![T::unchanged(zelf, vm)?],
-        _ => parts
-            .into_iter()
-            .map(|range| T::part(zelf, vm, range))
-            .collect::<PyResult<_>>()?,
-    };
-    Ok(vm.new_list(items)?.into_value())
-}
-
-fn split<T: BytesLike>(
-    vm: &Vm,
-    zelf: &Ref<T>,
-    sep: Option<&Value>,
-    max: isize,
-    from_right: bool,
-) -> PyResult {
-    let max = usize::try_from(max).unwrap_or(usize::MAX);
-    let Some(sep) = sep.filter(|s| !s.is_none()) else {
-        return list_of(vm, zelf, |data| words(data, max, from_right));
-    };
-    let _hold = Hold::of(&**zelf);
-    let sep = Part::of(vm, sep)?;
-    if sep.is_empty() {
-        return Err(vm.value_error("empty separator"));
-    }
-    list_of(vm, zelf, |data| {
-        sep.with(|sep| pieces(data, sep, max, from_right))
-    })
-}
-
-fn lines(data: &[u8], keep: bool) -> Vec<Range<usize>> {
-    let (mut out, mut start) = (Vec::new(), 0);
-    while let Some(at) = memchr::memchr2(b'\n', b'\r', &data[start..]) {
-        let end = start + at;
-        let next = end + 1 + data[end..].starts_with(b"\r\n") as usize;
-        out.push(start..if keep { next } else { end });
-        start = next;
-    }
-    if start < data.len() {
-        out.push(start..data.len())
-    }
-    out
-}
-
-fn partition<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, sep: &Value, last: bool) -> PyResult {
-    let part = Part::of(vm, sep)?;
-    if part.is_empty() {
-        return Err(vm.value_error("empty separator"));
-    }
-    let _hold = Hold::of(&**zelf);
-    let found = zelf.view(|data| {
-        part.with(|sep| {
-            let at = search(data, sep, last)?;
-            Some((0..at, sep.to_vec(), at + sep.len()..data.len()))
-        })
-    });
-    let empty = || T::make(vm, Vec::new());
-    let parts = match found {
-        Some((before, middle, after)) => {
-            let middle = if T::NAME == Bytes::NAME {
-                sep.clone()
-            } else {
-                T::make(vm, middle)?
-            };
-            vec![
-                T::part(zelf, vm, before)?,
-                middle,
-                T::part(zelf, vm, after)?,
-            ]
-        }
-        None if last => vec![empty()?, empty()?, T::unchanged(zelf, vm)?],
-        None => vec![T::unchanged(zelf, vm)?, empty()?, empty()?],
-    };
-    Ok(vm.new_tuple(parts)?.into_value())
 }
 
 /// `data.replace(old, new, max)`. None where nothing changes; Err where the result would be too long.
@@ -602,116 +309,6 @@ fn join<T: BytesLike>(vm: &Vm, zelf: &T, iterable: &Value) -> PyResult {
     T::make(vm, out)
 }
 
-fn translate<T: BytesLike>(
-    vm: &Vm,
-    zelf: &Ref<T>,
-    table: &Value,
-    delete: Option<&Value>,
-) -> PyResult {
-    let table = match table.is_none() {
-        true => None,
-        false => {
-            let table = Part::of(vm, table)?;
-            if table.len() != 256 {
-                return Err(vm.value_error("translation table must be 256 characters long"));
-            }
-            Some(table)
-        }
-    };
-    if let (Some(table), None) = (&table, delete) {
-        let new = zelf.view(|data| {
-            let mut new = data.to_vec();
-            table.with(|table| {
-                if let Ok(table) = <&[u8; 256]>::try_from(table) {
-                    new.iter_mut().for_each(|b| *b = table[*b as usize]);
-                }
-            });
-            (new != data).then_some(new)
-        });
-        return match new {
-            Some(new) => T::make(vm, new),
-            None => T::unchanged(zelf, vm),
-        };
-    }
-    let mut keep = [true; 256];
-    if let Some(delete) = delete {
-        Part::of(vm, delete)?.with(|d| d.iter().for_each(|&b| keep[b as usize] = false))
-    }
-    let mut map: [u8; 256] = std::array::from_fn(|i| i as u8);
-    if let Some(table) = table {
-        table.with(|t| {
-            if let Ok(t) = <[u8; 256]>::try_from(t) {
-                map = t
-            }
-        })
-    }
-    let new = zelf.view(|data| {
-        let mut new = vec![0; data.len()];
-        let mut kept = 0;
-        for &byte in data {
-            // What is not kept is written over by the next, without a branch.
-            new[kept] = map[byte as usize];
-            kept += usize::from(keep[byte as usize]);
-        }
-        new.truncate(kept);
-        (new != data).then_some(new)
-    });
-    match new {
-        Some(new) => T::make(vm, new),
-        None => T::unchanged(zelf, vm),
-    }
-}
-
-fn title(data: &mut [u8]) {
-    let mut inside = false;
-    for byte in data {
-        *byte = if inside {
-            byte.to_ascii_lowercase()
-        } else {
-            byte.to_ascii_uppercase()
-        };
-        inside = byte.is_ascii_alphabetic();
-    }
-}
-
-fn swap_case(data: &mut [u8]) {
-    for byte in data {
-        if byte.is_ascii_alphabetic() {
-            *byte ^= 0x20
-        }
-    }
-}
-
-fn capitalize(data: &mut [u8]) {
-    data.make_ascii_lowercase();
-    if let Some(first) = data.first_mut() {
-        first.make_ascii_uppercase()
-    }
-}
-
-/// Title case: capitals only after uncased bytes, small letters only after cased ones, at least one letter.
-fn is_title(data: &[u8]) -> bool {
-    let (mut found, mut inside) = (false, false);
-    for byte in data {
-        match (byte.is_ascii_uppercase(), byte.is_ascii_lowercase(), inside) {
-            (true, _, true) | (_, true, false) => return false,
-            (true, _, _) | (_, true, _) => (found, inside) = (true, true),
-            _ => inside = false,
-        }
-    }
-    found
-}
-
-fn all<T: BytesLike>(zelf: &T, f: fn(&u8) -> bool) -> bool {
-    zelf.view(|data| !data.is_empty() && data.iter().all(f))
-}
-
-fn mapped<T: BytesLike>(vm: &Vm, zelf: &T, f: fn(&mut [u8])) -> PyResult {
-    let mut new = zelf.view(<[u8]>::to_vec);
-    f(&mut new);
-    T::make(vm, new)
-}
-
 fn zfill<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, width: isize) -> PyResult {
     let len = zelf.view(<[u8]>::len);
     let missing = (width.max(0) as usize).saturating_sub(len);
@@ -726,23 +323,6 @@ fn zfill<T: BytesLike>(vm: &Vm, zelf: &Ref<T>, width: isize) -> PyResult {
         out.extend_from_slice(&data[sign..]);
     });
     T::make(vm, out)
-}
-
-/// `bytes.maketrans`.
-fn make_trans(vm: &Vm, frm: &Value, to: &Value) -> PyResult {
-    let (frm, to) = (Part::of(vm, frm)?, Part::of(vm, to)?);
-    if frm.len() != to.len() {
-        return Err(vm.value_error("maketrans arguments must have same length"));
-    }
-    let mut map: [u8; 256] = std::array::from_fn(|i| i as u8);
-    frm.with(|frm| {
-        to.with(|to| {
-            for (&a, &b) in frm.iter().zip(to) {
-                map[a as usize] = b
-            }
-        })
-    });
-    Ok(vm.new_bytes(&map)?.into_value())
 }
 
 /// `data[key]`.

@@ -4,8 +4,11 @@
 //! computed yet). CPython: Objects/bytesobject.c.
 
 pub mod hex;
+mod mapping;
 pub mod methods;
+pub mod parts;
 pub mod percent;
+mod split;
 
 use crate::objects::buffer::{self, Buffer};
 use crate::objects::bytearray::ByteArray;
@@ -16,9 +19,9 @@ use crate::objects::type_::Type;
 use crate::protocols::{iterator, number};
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
-use methods::{BytesLike, Part, room};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
+use parts::{BytesLike, Part, room};
 use std::cell::Cell;
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! `bytes % args`. CPython: Objects/bytesobject.c (_PyBytes_FormatEx).
 
 use super::Bytes;
-use super::methods::Part;
+use super::parts::Part;
 use crate::objects::bytearray::ByteArray;
 use crate::objects::str_::percent::{Failure, Source, fill, number_directive};
 use crate::protocols::{number, object};

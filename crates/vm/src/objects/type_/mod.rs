@@ -469,7 +469,7 @@ pub(crate) fn descriptors_changed(vm: &Vm) {
 const CHANGES: u32 = 3;
 
 /// The method cache's size at first, and once so many entries have made way for others: most programs touch few pages of it.
-const CACHE_SIZES: [usize; 2] = [512, 4096];
+const CACHE_SIZES: [usize; 2] = [1024, 4096];
 
 /// Added to an entry's version: it gives the class that holds the value.
 const PLACE: u64 = 1 << 32;
