@@ -457,6 +457,23 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!($pushed)
                         }};
                     }
+                    // The end of a loop: its iterator, which nobody else knows, is given up along with it, and what that refers to.
+                    macro_rules! exhausted {
+                        ($otherwise:expr, $copy:lifetime) => {{
+                            let it = *sp.sub(1);
+                            let behind = pc.add(3 + arg!() as usize);
+                            if *behind as u8 != op::POP_ITER
+                                || it.0 & 8 != 0
+                                || (*(it.0 as *const Header)).refcount() != 1
+                            {
+                                $otherwise
+                            }
+                            pc = behind.add(1);
+                            sp = sp.sub(1);
+                            release!(it);
+                            next!($copy)
+                        }};
+                    }
                     // `container[key]`, the two on top of the stack, by a leaf function; `$otherwise` where that does not know.
                     macro_rules! subscript {
                         ($otherwise:expr, $copy:lifetime) => {{
@@ -1285,7 +1302,15 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::RESUME => slow!(ops::control::resume),
 
                         // ---- iteration ----
-                        op::GET_ITER => slow!(ops::iter::get_iter),
+                        op::GET_ITER => {
+                            let word = quick::iterator(vm, *sp.sub(1));
+                            if word == 0 {
+                                slow!(ops::iter::get_iter)
+                            }
+                            *sp.sub(1) = Slot(word);
+                            pc = pc.add(1);
+                            next!('d59)
+                        }
                         op::GET_YIELD_FROM_ITER => slow!(ops::iter::get_yield_from_iter),
                         op::FOR_ITER => switch!(ops::iter::for_iter),
                         op::FOR_ITER_LIST => {
@@ -1302,7 +1327,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     given!(Slot::new(item.clone()), 'd17, 'd18)
                                 }
                             }
-                            slow!(ops::iter::for_iter_end_list)
+                            exhausted!(slow!(ops::iter::for_iter_end_list), 'd56)
                         }
                         op::FOR_ITER_TUPLE => {
                             let it = *sp.sub(1);
@@ -1317,7 +1342,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     given!(Slot::new(item.clone()), 'd18, 'd19)
                                 }
                             }
-                            slow!(ops::iter::for_iter_end_tuple)
+                            exhausted!(slow!(ops::iter::for_iter_end_tuple), 'd56)
                         }
                         op::FOR_ITER_RANGE => {
                             let it = *sp.sub(1);
@@ -1332,8 +1357,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 it.next.set(value.wrapping_add(it.step));
                                 given!(Slot((value as u64) << 2 | 1), 'd19, 'd20)
                             }
-                            pc = pc.add(3 + arg!() as usize);
-                            next!('d20)
+                            exhausted!(
+                                {
+                                    pc = pc.add(3 + arg!() as usize);
+                                    next!('d20)
+                                },
+                                'd62
+                            )
                         }
                         op::FOR_ITER_GEN => {
                             let it = *sp.sub(1);

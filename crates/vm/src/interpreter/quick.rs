@@ -1,6 +1,6 @@
 //! What the evaluation loop can find out without leaving it: leaf functions for the usual operands of an instruction.
 //!
-//! None of them allocates, raises or runs Python, so that the frame's state need not be stored before. What they do not
+//! None of them raises or runs Python, so that the frame's state need not be stored before. What they do not
 //! know is told apart (`UNKNOWN`, a zero word, a negative length) and left to the slow paths, which decide everything
 //! anew: a quick answer must be exactly theirs. CPython has more specialised instructions for the same.
 
@@ -9,16 +9,17 @@ use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
 use crate::objects::dict::table::Quick;
 use crate::objects::float;
-use crate::objects::list::List;
+use crate::objects::list::{List, ListIterator};
 use crate::objects::set::{FrozenSet, Set};
 use crate::objects::str_::Str;
-use crate::objects::tuple::Tuple;
+use crate::objects::tuple::{Tuple, TupleIterator};
 use crate::objects::type_::{Type, is_subtype};
 use crate::protocols::compare::quick_eq;
 use crate::protocols::hash;
 use crate::vm::Vm;
 use naja_heap::slot::Slot;
-use naja_heap::{Header, Obj, Payload, Value};
+use naja_heap::{Header, MutCell, Obj, Payload, Ref, Value};
+use std::cell::Cell;
 
 /// Neither yes (1) nor no (0).
 pub(super) const UNKNOWN: u32 = 2;
@@ -79,6 +80,48 @@ pub(super) unsafe fn len(vm: &Vm, value: Slot) -> i64 {
             return -1;
         };
         len as i64
+    }
+}
+
+/// The iterator over a list or tuple, which takes the slot's reference over; zero where it cannot be made here, and nothing
+/// has been done.
+///
+/// # Safety
+/// The slot is not empty.
+#[inline(never)]
+pub(super) unsafe fn iterator(vm: &Vm, sequence: Slot) -> u64 {
+    if !sequence.is_pointer() {
+        return 0;
+    }
+    // SAFETY: as in `len`; an iterator is its payload and nothing else. It holds a reference of its own, so that giving up
+    // the slot's frees nothing.
+    unsafe {
+        let (ty, exact) = (type_ptr(sequence), &vm.exact);
+        let index = Cell::new(0);
+        let made = if ty == exact.list {
+            let list = MutCell::new(sequence.to_value().downcast_into::<List>().ok());
+            let layout = &(*exact.list_iterator).layout;
+            let made = vm
+                .heap()
+                .alloc_plain(layout, 0, ListIterator { list, index });
+            made.map(Ref::into_value)
+        } else if ty == exact.tuple {
+            let tuple = MutCell::new(sequence.to_value().downcast_into::<Tuple>().ok());
+            let layout = &(*exact.tuple_iterator).layout;
+            let made = vm
+                .heap()
+                .alloc_plain(layout, 0, TupleIterator { tuple, index });
+            made.map(Ref::into_value)
+        } else {
+            return 0;
+        };
+        match made {
+            Ok(iterator) => {
+                sequence.release();
+                iterator.into_bits()
+            }
+            Err(_) => 0,
+        }
     }
 }
 

@@ -8,18 +8,15 @@ use crate::objects::exception::BaseException;
 use crate::objects::function::Function;
 use crate::objects::generator::{self, Generator};
 use crate::objects::iterators::SequenceIterator;
-use crate::objects::list::{List, ListIterator};
 use crate::objects::set::SetIterator;
 use crate::objects::str_::iterator::next_ascii;
-use crate::objects::tuple::{Tuple, TupleIterator};
 use crate::objects::type_::slots::SendResult;
 use crate::objects::type_::{Type, TypeFlags, is_subtype};
 use crate::objects::zip::Zip;
 use crate::protocols::iterator;
 use naja_bytecode::code::flags;
 use naja_bytecode::opcode::op;
-use naja_heap::{Header, MutCell, Ref};
-use std::cell::Cell;
+use naja_heap::{Header, Ref};
 
 /// Takes the generator's frame off the stack of running frames after a yield; gives the frame that resumed it.
 pub(in crate::interpreter) unsafe fn leave_generator(vm: &Vm, fp: Fp) -> Fp {
@@ -346,24 +343,7 @@ unsafe fn watched_generator(
 
 ops! {
     fn get_iter(pc, sp, fp, vm, arg) {
-        let slot = *sp.sub(1);
-        let v = slot.view();
-        let ty = vm.type_of(&v);
-        // The iterators of lists and tuples take the stack's reference over.
-        if ty.is(&vm.types.list) {
-            (*fp).sp = sp.sub(1);
-            let list = slot.into_value().downcast_into::<List>().ok();
-            let iterator = vm.new_object(ListIterator { list: MutCell::new(list), index: Cell::new(0) })?;
-            *sp.sub(1) = Slot::new(iterator.into_value());
-            return Ok((pc.add(1), sp));
-        }
-        if ty.is(&vm.types.tuple) {
-            (*fp).sp = sp.sub(1);
-            let tuple = slot.into_value().downcast_into::<Tuple>().ok();
-            let iterator = vm.new_object(TupleIterator { tuple: MutCell::new(tuple), index: Cell::new(0) })?;
-            *sp.sub(1) = Slot::new(iterator.into_value());
-            return Ok((pc.add(1), sp));
-        }
+        let v = (*sp.sub(1)).view();
         let result = iterator::iter(vm, &v)?;
         Ok((pc.add(1), replace_top(fp, sp, 1, result)))
     }
