@@ -590,15 +590,22 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                     pc = pc.add(10);
                                     next!('d11)
                                 }
-                            } else if next as u8 == op::LOAD_ATTR_METHOD_WITH_VALUES
-                                && (*type_ptr(v)).version.get() == cache_u32(pc.add(2))
-                                && *((address - 32) as *const u32) == cache_u32(pc.add(4))
-                            {
-                                *sp = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
-                                *sp.add(1) = Slot(v.0 | 8);
-                                sp = sp.add(2);
-                                pc = pc.add(10);
-                                next!('d11)
+                                push!(Slot(v.0 | 8));
+                                w = next as u32;
+                                attr_miss!()
+                            } else if next as u8 == op::LOAD_ATTR_METHOD_WITH_VALUES {
+                                if (*type_ptr(v)).version.get() != cache_u32(pc.add(2)) {
+                                    push!(Slot(v.0 | 8));
+                                    w = next as u32;
+                                    attr_miss!()
+                                }
+                                if *((address - 32) as *const u32) == cache_u32(pc.add(4)) {
+                                    *sp = Slot::new(Slot(cache_u64(pc.add(6))).to_value());
+                                    *sp.add(1) = Slot(v.0 | 8);
+                                    sp = sp.add(2);
+                                    pc = pc.add(10);
+                                    next!('d11)
+                                }
                             }
                             push!(Slot(v.0 | 8));
                             next!('d0)
