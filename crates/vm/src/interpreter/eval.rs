@@ -2139,7 +2139,18 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         op::LIST_EXTEND => slow!(ops::build::list_extend),
                         op::SET_ADD => slow!(ops::build::set_add),
                         op::SET_UPDATE => slow!(ops::build::set_update),
-                        op::MAP_ADD => slow!(ops::build::map_add),
+                        op::MAP_ADD => {
+                            let (key, value) = (*sp.sub(2), *sp.sub(1));
+                            let old = quick::store_item(vm, *sp.sub(arg!() as usize + 2), key, value);
+                            if old == 0 {
+                                slow!(ops::build::map_add)
+                            }
+                            sp = sp.sub(2);
+                            pc = pc.add(1);
+                            release!(key);
+                            release!(Slot(old));
+                            next!('d58)
+                        }
                         op::DICT_MERGE => slow!(ops::build::dict_merge),
                         op::DICT_UPDATE => slow!(ops::build::dict_update),
                         op::UNPACK_SEQUENCE => slow!(ops::build::unpack_sequence),
