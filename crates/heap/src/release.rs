@@ -96,21 +96,23 @@ pub(crate) unsafe fn release(header: *mut Header) {
         let flags = object.all_flags();
         let pre = ty.pre.get();
         let special = ty.flags.get() & (TypeLayout::HAS_FINALIZER | TypeLayout::COUNTED);
-        let plain = pre & TypeLayout::PRE_ATTRS | ty.slot_count.get() == 0
-            && (special == 0
-                || special == TypeLayout::HAS_FINALIZER && flags & Flags::FINALIZED != 0)
+        let plain = ty.slot_count.get() == 0
+            && (special & TypeLayout::HAS_FINALIZER == 0 || flags & Flags::FINALIZED != 0)
             && flags & (Flags::HAS_WEAKREFS | Flags::DEFERRED | Flags::LARGE | Flags::TRACED) == 0;
         if !plain {
             return release_parts(local, heap, header);
         }
         if pre == 0 {
+            if special & TypeLayout::COUNTED != 0 {
+                return release_parts(local, heap, header);
+            }
             if !ty.payload.needs_drop {
                 return heap.free_small(header as *mut u8);
             }
         } else if local.guards.get() != 0 {
             return release_parts(local, heap, header);
         }
-        // An object that is its payload and nothing else: the usual case, of the steps below.
+        // An object that is its attributes and payload and nothing else: the usual case, of the steps below.
         let nesting = local.nesting.get();
         if nesting >= MAX_NESTING {
             return put_in_trash(local, heap, header);
@@ -120,12 +122,22 @@ pub(crate) unsafe fn release(header: *mut Header) {
             GcHead::remove(GcHead::of(header));
             object.set_all_flags(flags & !Flags::TRACKED);
         }
+        if pre & TypeLayout::PRE_ATTRS != 0 {
+            (heap.hooks.drop_attrs)(object);
+        }
         if ty.payload.needs_drop {
             (ty.payload.drop)(header.add(1) as *mut u8);
         }
         if pre != 0 {
-            heap.gc.count_freed();
-            heap.free_small((header as *mut u8).sub(16));
+            if pre & TypeLayout::PRE_GC != 0 {
+                heap.gc.count_freed();
+            }
+            // The object's reference keeps the type until the end.
+            let ty: *const TypeLayout = ty;
+            heap.free_small((header as *mut u8).sub((*ty).pre_size()));
+            if special & TypeLayout::COUNTED != 0 {
+                (*type_header(ty)).decref();
+            }
         } else {
             heap.free_small(header as *mut u8);
         }

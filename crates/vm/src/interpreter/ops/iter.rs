@@ -107,27 +107,15 @@ pub(in crate::interpreter) unsafe fn ascend(vm: &Vm, mut fp: Fp) -> (Fp, bool) {
 
 /// Where the next item comes from a `__next__` or `__getitem__` in Python: pushes that method's frame, whose result will stand
 /// behind the iterator. What it raises at the end comes to [`ends_loop`].
-#[inline(always)]
-unsafe fn enter_next(
-    pc: Pc,
-    sp: Sp,
-    fp: Fp,
-    vm: &Vm,
-    arg: u32,
-) -> Option<crate::vm::PyResult<Step>> {
+#[inline(never)]
+unsafe fn enter_next(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> Option<crate::vm::PyResult<Step>> {
     // SAFETY: as for the slow paths.
     unsafe {
         let it = (*sp.sub(1)).view();
         let ty = vm.type_of(&it);
-        let (of_sequence, of_class) = match it.downcast::<SequenceIterator>() {
-            Some(sequence) => (Some(sequence), false),
-            None => (None, ty.flag(TypeFlags::HEAPTYPE)),
-        };
+        let of_sequence = it.downcast::<SequenceIterator>();
         // Watched code has all its events from the general way; the argument is read again at the end, without extension.
-        if of_sequence.is_none() && !of_class
-            || arg > 255
-            || vm.breaker.load(std::sync::atomic::Ordering::Relaxed) != 0
-        {
+        if arg > 255 || vm.breaker.load(std::sync::atomic::Ordering::Relaxed) != 0 {
             return None;
         }
         let current = match of_sequence {
@@ -157,6 +145,7 @@ unsafe fn enter_next(
             Some((sequence, index)) => [Slot::new(sequence), Slot::new(index)],
             None => [Slot::new((*it).clone()), Slot::EMPTY],
         };
+        let fp = vm.stack.current.get();
         (*fp).return_offset = 2;
         (*fp).pc = pc;
         (*fp).sp = sp;
@@ -183,12 +172,12 @@ pub(in crate::interpreter) unsafe fn is_end(
             return false;
         }
         let class = vm.type_of(exception.as_value());
-        is_subtype(class, &vm.types.stop_iteration)
-            || is_subtype(class, &vm.types.index_error)
-                && (*(*caller).sp.sub(1))
-                    .view()
-                    .downcast::<SequenceIterator>()
-                    .is_some()
+        let it = (*(*caller).sp.sub(1)).view();
+        match it.downcast::<SequenceIterator>() {
+            Some(_) if class.is(&vm.types.index_error) => true,
+            Some(_) if is_subtype(class, &vm.types.index_error) => true,
+            _ => class.is(&vm.types.stop_iteration) || is_subtype(class, &vm.types.stop_iteration),
+        }
     }
 }
 
@@ -246,8 +235,14 @@ fn next_pair(vm: &Vm, it: &Value) -> Option<crate::vm::PyResult<Option<(Value, V
     it.downcast::<DictItemIterator>().map(|it| it.next_pair(vm))
 }
 
+/// The next step of a loop. `ENTERS`: a method in Python that gives the next item may be entered.
 #[inline(always)]
-unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step> {
+unsafe fn advance<const ENTERS: bool>(
+    pc: Pc,
+    sp: Sp,
+    vm: &Vm,
+    arg: u32,
+) -> crate::vm::PyResult<Step> {
     // SAFETY: as for the slow paths.
     unsafe {
         let it = (*sp.sub(1)).view();
@@ -276,6 +271,12 @@ unsafe fn advance(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> crate::vm::PyResult<Step
                 }
                 None => Ok((pc.add(3 + arg as usize), sp)),
             };
+        }
+        if ENTERS
+            && (vm.type_of(&it).flag(TypeFlags::HEAPTYPE) || it.downcast::<SequenceIterator>().is_some())
+            && let Some(step) = enter_next(pc, sp, vm, arg)
+        {
+            return step;
         }
         if vm.type_of(&it).is(&vm.types.generator)
             && vm.interp.state.monitoring.wants(monitor::event::RAISE)
@@ -368,19 +369,16 @@ ops! {
         if counter_due(pc) {
             specialize::for_iter(vm, pc, *sp.sub(1));
         }
-        if let Some(step) = enter_next(pc, sp, fp, vm, arg) {
-            return step;
-        }
-        advance(pc, sp, vm, arg)
+        advance::<true>(pc, sp, vm, arg)
     }
 
     fn for_iter_miss(pc, sp, fp, vm, arg) {
         missed(pc, op::FOR_ITER);
-        advance(pc, sp, vm, arg)
+        advance::<false>(pc, sp, vm, arg)
     }
 
     fn for_iter_again(pc, sp, fp, vm, arg) {
-        advance(pc, sp, vm, arg)
+        advance::<false>(pc, sp, vm, arg)
     }
 
     fn for_iter_end_list(pc, sp, fp, vm, arg) {

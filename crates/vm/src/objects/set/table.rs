@@ -10,6 +10,7 @@
 use crate::protocols::compare::quick_eq;
 use crate::vm::Vm;
 use naja_heap::{AllocError, Value};
+use std::mem::ManuallyDrop;
 
 /// A place: an element with its hash; unused (hash 0) or removed (hash -1, which no element has) without.
 #[derive(Default)]
@@ -35,8 +36,8 @@ pub const SMALLEST: usize = 8;
 
 #[derive(Default)]
 pub struct SetTable {
-    /// The places of a small table, which needs no memory of its own.
-    small: [Slot; SMALLEST],
+    /// The places of a small table, which needs no memory of its own. All without element while there are large ones.
+    small: ManuallyDrop<[Slot; SMALLEST]>,
     /// Those of a larger one, a power of two; none while the small ones serve.
     large: Vec<Slot>,
     /// Elements and marks of removed ones.
@@ -49,12 +50,9 @@ pub struct SetTable {
 
 impl Drop for SetTable {
     fn drop(&mut self) {
-        // As many as there are: not all places of a large table.
-        if self.large.is_empty() {
-            return;
-        }
+        // As many as there are: not all places.
         let mut left = self.used;
-        for slot in &self.large {
+        for slot in self.slots() {
             if left == 0 {
                 break;
             }
@@ -162,7 +160,7 @@ impl SetTable {
     #[inline(always)]
     pub fn slots(&self) -> &[Slot] {
         if self.large.is_empty() {
-            &self.small
+            &*self.small
         } else {
             &self.large
         }
@@ -171,7 +169,7 @@ impl SetTable {
     #[inline(always)]
     fn slots_mut(&mut self) -> &mut [Slot] {
         if self.large.is_empty() {
-            &mut self.small
+            &mut *self.small
         } else {
             &mut self.large
         }
@@ -356,7 +354,7 @@ impl SetTable {
                 }
             }
             forget_places(&mut self.large);
-            self.small = small;
+            *self.small = small;
             self.large = Vec::new();
         } else {
             let mut large = empty_slots(size)?;
@@ -367,7 +365,7 @@ impl SetTable {
                 }
             }
             if self.large.is_empty() {
-                std::mem::forget(std::mem::take(&mut self.small));
+                std::mem::forget(std::mem::take(&mut *self.small));
             }
             forget_places(&mut self.large);
             self.large = large;
@@ -454,7 +452,7 @@ impl SetTable {
                 large = empty_slots(size)?;
                 &mut large[..]
             } else {
-                &mut self.small
+                &mut *self.small
             };
             let mask = size - 1;
             let mut alone = true;
