@@ -112,9 +112,11 @@ pub fn unhashable(vm: &Vm, value: &Value) -> crate::vm::Raised {
     ))
 }
 
-/// The hash by address.
+/// The hash by address. Objects of a size lie at distances that are multiples of 32 and more: higher bits are mixed into
+/// those by which tables are searched first.
 pub fn hash_pointer(value: &Value) -> i64 {
-    match value.bits().rotate_right(4) as i64 {
+    let word = value.bits().rotate_right(4);
+    match (word ^ word >> 3) as i64 {
         -1 => -2,
         h => h,
     }

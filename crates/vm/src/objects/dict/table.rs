@@ -1,7 +1,8 @@
 //! The hash table under `dict`: an open-addressed index over entries in order of insertion.
 //!
 //! The index has a power of two of places, each an integer of 1, 2 or 4 bytes, wide enough for the number of entries: the
-//! entry's number plus 2, 0 for "never used", 1 for "deleted". Probing is CPython's: `i = 5*i + perturb + 1`.
+//! entry's number plus 2, 0 for "never used", 1 for "deleted". Probing is CPython's, `i = 5*i + perturb + 1`, but for the
+//! first place.
 //! Deleted entries stay as holes until the next rebuild. Nothing here runs Python: where two keys must be compared by
 //! their types' `__eq__` the search says so ([`Found::Ask`]) and the caller asks.
 
@@ -89,6 +90,13 @@ const MIN_BITS: u8 = 3;
 pub struct Probe {
     place: usize,
     perturb: u64,
+}
+
+/// Where a search begins (to be cut to the size of the index). The hash itself would do for strings and counted numbers, but
+/// `id()`s, which are keys too, have zeros in their low bits.
+#[inline(always)]
+const fn first(hash: i64) -> usize {
+    (hash ^ hash >> 5) as usize
 }
 
 /// How many entries an index of this many places may serve: two thirds.
@@ -185,7 +193,7 @@ impl Table {
             place: if self.bits == 0 {
                 0
             } else {
-                perturb as usize & self.mask()
+                first(hash) & self.mask()
             },
             perturb,
         }
@@ -270,7 +278,7 @@ impl Table {
             return Place::Free(0);
         }
         // The first place decides most often.
-        let at = hash as usize & self.mask();
+        let at = first(hash) & self.mask();
         let found = self.place(at);
         if found == EMPTY {
             return Place::Free(at);
@@ -313,7 +321,7 @@ impl Table {
             return Quick::Absent;
         }
         // Mostly the first place decides.
-        let found = self.place(hash as usize & self.mask());
+        let found = self.place(first(hash) & self.mask());
         if found == EMPTY {
             return Quick::Absent;
         }
@@ -721,7 +729,7 @@ fn lay<const BYTES: usize>(index: &mut [u8], entries: &[Entry]) {
     let mask = places.len() - 1;
     for (number, entry) in entries.iter().enumerate() {
         let mut perturb = entry.hash as u64;
-        let mut at = perturb as usize & mask;
+        let mut at = first(entry.hash) & mask;
         while places.get(at).is_some_and(|place| *place != [0; BYTES]) {
             perturb >>= 5;
             at = at
