@@ -273,7 +273,8 @@ unsafe fn advance<const ENTERS: bool>(
             };
         }
         if ENTERS
-            && (vm.type_of(&it).flag(TypeFlags::HEAPTYPE) || it.downcast::<SequenceIterator>().is_some())
+            && (vm.type_of(&it).flag(TypeFlags::HEAPTYPE)
+                || it.downcast::<SequenceIterator>().is_some())
             && let Some(step) = enter_next(pc, sp, vm, arg)
         {
             return step;
