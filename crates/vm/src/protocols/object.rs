@@ -102,7 +102,7 @@ pub(crate) fn repr_into(vm: &Vm, value: &Value, out: &mut Vec<u8>) -> PyResult<(
     } else if let Some(x) = value.as_small_float() {
         naja_numbers::float::with_repr(x, |text| out.extend_from_slice(text.as_bytes()));
     } else if let Some(text) = crate::objects::dict::exact_str(vm, value) {
-        str_::methods::push_repr(text, out);
+        str_::repr::push_repr(text, out);
     } else if value.is_none() {
         out.extend_from_slice(b"None");
     } else if value.is_bool() {

@@ -1,6 +1,8 @@
 //! The slots and methods of `str`: the most used ones.
 
+use super::repr::{quotes, repr_text};
 use super::scan::{find_byte, rfind_byte};
+use super::split::split;
 use super::{CodePoints, Str, codecs, concat, count_chars, decode_at, eq, push_code_point};
 use crate::function::Args;
 use crate::objects::int::error::check;
@@ -14,77 +16,6 @@ use crate::vm::{PyResult, Vm};
 use naja_heap::{Ref, Value};
 use naja_macros::pymethods;
 use naja_numbers::format_spec;
-
-/// `repr(str)`: quotes, escapes for what is not printable.
-pub fn repr_text(text: &Str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.byte_len() + 2);
-    push_repr(text, &mut out);
-    out
-}
-
-/// What the bytes of a text have in common.
-#[derive(Clone, Copy)]
-struct Traits {
-    /// None but printable ASCII, and no backslash.
-    plain: bool,
-    apostrophe: bool,
-    quotation_mark: bool,
-}
-
-/// Looks at all bytes of a text: without a branch, so that sixteen at a time are.
-fn traits(bytes: &[u8]) -> Traits {
-    let (mut odd, mut apostrophe, mut quotation_mark) = (0u8, 0u8, 0u8);
-    for &byte in bytes {
-        odd |= u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') | u8::from(byte == b'\\');
-        apostrophe |= u8::from(byte == b'\'');
-        quotation_mark |= u8::from(byte == b'"');
-    }
-    Traits {
-        plain: odd == 0,
-        apostrophe: apostrophe != 0,
-        quotation_mark: quotation_mark != 0,
-    }
-}
-
-/// The quotes that a text's repr stands in, and whether nothing in it needs a backslash.
-fn quotes(bytes: &[u8]) -> (u8, bool) {
-    let traits = traits(bytes);
-    match (traits.apostrophe, traits.quotation_mark) {
-        (true, false) => (b'"', traits.plain),
-        (both, _) => (b'\'', traits.plain && !both),
-    }
-}
-
-/// Appends [`repr_text`].
-pub(crate) fn push_repr(text: &Str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let (quote, plain) = quotes(bytes);
-    out.reserve(bytes.len() + 2);
-    out.push(quote);
-    if plain {
-        out.extend_from_slice(bytes);
-    } else {
-        push_escaped(text, quote, out);
-    }
-    out.push(quote);
-}
-
-fn push_escaped(text: &Str, quote: u8, out: &mut Vec<u8>) {
-    for c in text.code_points() {
-        match c {
-            0x5c => out.extend(b"\\\\"),
-            0x09 => out.extend(b"\\t"),
-            0x0a => out.extend(b"\\n"),
-            0x0d => out.extend(b"\\r"),
-            _ if c == quote as u32 => out.extend([b'\\', quote]),
-            0x20..=0x7e => out.push(c as u8),
-            _ if naja_unicode::is_printable(c) => push_code_point(out, c),
-            0..=0xff => out.extend(format!("\\x{c:02x}").bytes()),
-            0x100..=0xffff => out.extend(format!("\\u{c:04x}").bytes()),
-            _ => out.extend(format!("\\U{c:08x}").bytes()),
-        }
-    }
-}
 
 /// Start and end as byte offsets, from optional code point indices.
 #[inline]
@@ -137,7 +68,7 @@ fn range_of(
     ))
 }
 
-fn want_str<'a>(
+pub(super) fn want_str<'a>(
     vm: &Vm,
     value: &'a Value,
     message: impl FnOnce(&str) -> String,
@@ -171,7 +102,7 @@ fn any_affix(vm: &Vm, value: &Value, name: &str, fits: impl Fn(&[u8]) -> bool) -
 }
 
 /// A part of a string as a string, by byte offsets.
-fn part(vm: &Vm, text: &Str, start: usize, end: usize) -> PyResult {
+pub(super) fn part(vm: &Vm, text: &Str, start: usize, end: usize) -> PyResult {
     let bytes = &text.as_bytes()[start..end];
     Ok(if text.is_ascii() {
         vm.new_ascii_str(bytes)?
@@ -182,7 +113,7 @@ fn part(vm: &Vm, text: &Str, start: usize, end: usize) -> PyResult {
 }
 
 /// The string itself, or its text where it is of a subclass.
-fn exact(vm: &Vm, text: &Ref<Str>) -> PyResult {
+pub(super) fn exact(vm: &Vm, text: &Ref<Str>) -> PyResult {
     if vm.type_of(text.as_value()).is(&vm.types.str) {
         return Ok(text.to_value());
     }
@@ -199,12 +130,12 @@ fn find_at(text: &Str, needle: &Str, from: usize, to: usize, last: bool) -> Opti
     found.map(|at| text.char_index(from + at))
 }
 
-fn is_space(c: u32) -> bool {
+pub(super) fn is_space(c: u32) -> bool {
     naja_unicode::is_space(c)
 }
 
 /// Byte offsets of what is left between stripped ends.
-fn strip_range(
+pub(super) fn strip_range(
     text: &[u8],
     left: bool,
     right: bool,
@@ -320,200 +251,6 @@ pub(crate) fn occurrences(hay: &[u8], needle: &[u8], max: usize, mut tell: impl 
 
 /// In text up to this length a needle is found sooner than a searcher is made.
 const SHORT: usize = 64;
-
-/// Where the parts of a string stand that is split.
-type Pieces = smallvec::SmallVec<[(usize, usize); 16]>;
-
-/// Where the first white space of ASCII text stands, or its end.
-#[inline]
-fn word_end(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at = 0;
-    while let Some(Ok(word)) = text.get(at..at + 8).map(<[u8; 8]>::try_from) {
-        let word = u64::from_le_bytes(word);
-        // The high bit of each byte below 33; a borrow spoils only bytes behind the first of them.
-        let low = word.wrapping_sub(33 * ONES) & !word & (0x80 * ONES);
-        if low == 0 {
-            at += 8;
-            continue;
-        }
-        at += low.trailing_zeros() as usize / 8;
-        if is_ascii_space(text[at]) {
-            return at;
-        }
-        at += 1;
-    }
-    while at < text.len() && !is_ascii_space(text[at]) {
-        at += 1;
-    }
-    at
-}
-
-#[inline(always)]
-fn is_ascii_space(byte: u8) -> bool {
-    /// A bit for each white character.
-    const SPACES: u64 = 0x1F << 9 | 0x1F << 28;
-    byte <= 32 && SPACES >> byte & 1 != 0
-}
-
-/// The words of ASCII text: `split` by white space.
-fn split_words(vm: &Vm, zelf: &Ref<Str>, max: usize) -> PyResult<Vec<Value>> {
-    let text = zelf.as_bytes();
-    let mut words = Vec::with_capacity(FEW.min(text.len() / 2 + 1));
-    let mut rest = text;
-    loop {
-        while let [first, behind @ ..] = rest
-            && is_ascii_space(*first)
-        {
-            rest = behind;
-        }
-        if rest.is_empty() {
-            return Ok(words);
-        }
-        let end = match words.len() == max {
-            true => rest.len(),
-            false => word_end(rest),
-        };
-        if end == text.len() {
-            return Ok(vec![exact(vm, zelf)?]);
-        }
-        words.push(vm.new_ascii_str(&rest[..end])?.into_value());
-        rest = &rest[end..];
-    }
-}
-
-/// Items that a list of parts has room for before their number is known.
-const FEW: usize = 12;
-
-/// ASCII text split at a character.
-fn split_at_byte(vm: &Vm, zelf: &Ref<Str>, byte: u8, max: usize) -> PyResult<Vec<Value>> {
-    let text = zelf.as_bytes();
-    let mut parts = Vec::with_capacity(FEW.min(text.len() / 2 + 1));
-    let mut rest = text;
-    while parts.len() < max
-        && let Some(at) = find_byte(byte, rest)
-    {
-        parts.push(vm.new_ascii_str(&rest[..at])?.into_value());
-        rest = &rest[at + 1..];
-    }
-    parts.push(match parts.is_empty() {
-        true => exact(vm, zelf)?,
-        false => vm.new_ascii_str(rest)?.into_value(),
-    });
-    Ok(parts)
-}
-
-/// The pieces of `split`/`rsplit` by white space.
-fn split_space(text: &[u8], max: usize, from_right: bool) -> Pieces {
-    let mut words = Pieces::new();
-    let (mut start, mut end) = strip_range(text, !from_right, from_right, is_space);
-    while start < end {
-        if words.len() == max {
-            words.push((start, end));
-            break;
-        }
-        let piece = &text[start..end];
-        if from_right {
-            let mut points = CodePoints::new(piece);
-            let mut at = piece.len();
-            while let Some(c) = points.next_back() {
-                if is_space(c) {
-                    break;
-                }
-                at = points.rest.len();
-            }
-            words.push((start + at, end));
-            end = start + strip_range(&piece[..at], false, true, is_space).1;
-        } else {
-            let mut at = 0;
-            while at < piece.len() {
-                let (c, width) = decode_at(piece, at);
-                if is_space(c) {
-                    break;
-                }
-                at += width;
-            }
-            words.push((start, start + at));
-            start += at;
-            start += strip_range(&text[start..end], true, false, is_space).0;
-        }
-    }
-    if from_right {
-        words.reverse();
-    }
-    words
-}
-
-fn split(
-    vm: &Vm,
-    zelf: &Ref<Str>,
-    sep: Option<&Value>,
-    maxsplit: isize,
-    from_right: bool,
-) -> PyResult {
-    let text = zelf.as_bytes();
-    let max = if maxsplit < 0 {
-        usize::MAX
-    } else {
-        maxsplit as usize
-    };
-    let pieces = match sep.filter(|s| !s.is_none()) {
-        None if zelf.is_ascii() && !from_right => {
-            return Ok(vm.new_list(split_words(vm, zelf, max)?)?.into_value());
-        }
-        None => split_space(text, max, from_right),
-        Some(sep) => {
-            let sep = want_str(vm, sep, |t| format!("must be str or None, not {t}"))?;
-            let sep = sep.as_bytes();
-            if sep.is_empty() {
-                return Err(vm.value_error("empty separator"));
-            }
-            if let &[byte] = sep
-                && zelf.is_ascii()
-                && !from_right
-            {
-                return Ok(vm
-                    .new_list(split_at_byte(vm, zelf, byte, max)?)?
-                    .into_value());
-            }
-            let mut pieces = Pieces::new();
-            if from_right {
-                let mut end = text.len();
-                for at in memchr::memmem::rfind_iter(text, sep).take(max) {
-                    pieces.push((at + sep.len(), end));
-                    end = at;
-                }
-                pieces.push((0, end));
-                pieces.reverse();
-            } else {
-                let mut start = 0;
-                let mut add = |at: usize| {
-                    pieces.push((start, at));
-                    start = at + sep.len();
-                };
-                match sep {
-                    [byte] => memchr::memchr_iter(*byte, text)
-                        .take(max)
-                        .for_each(&mut add),
-                    _ => occurrences(text, sep, max, &mut add),
-                }
-                pieces.push((start, text.len()));
-            }
-            pieces
-        }
-    };
-    let items = match pieces.as_slice() {
-        [(0, end)] if *end == text.len() => vec![exact(vm, zelf)?],
-        _ => {
-            let mut items = Vec::with_capacity(pieces.len());
-            for (a, b) in pieces {
-                items.push(part(vm, zelf, a, b)?)
-            }
-            items
-        }
-    };
-    Ok(vm.new_list(items)?.into_value())
-}
 
 /// Pads to `width` code points.
 fn pad(

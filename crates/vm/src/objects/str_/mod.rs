@@ -13,7 +13,9 @@ pub mod interner;
 pub mod iterator;
 pub mod methods;
 pub mod percent;
+pub(crate) mod repr;
 pub(crate) mod scan;
+mod split;
 pub mod translate;
 
 use crate::objects::type_::Type;
