@@ -7,7 +7,7 @@
 use crate::binascii;
 use naja_heap::Value;
 use naja_macros::pymodule;
-use naja_vm::buffer::Buffer;
+use naja_vm::buffer::BytesLike;
 use naja_vm::protocols::{number, sequence};
 use naja_vm::{PyResult, Vm};
 
@@ -348,7 +348,7 @@ pub mod module {
     use super::*;
 
     /// Which of the library's two alphabets this is.
-    fn base32(vm: &Vm, alphabet: &Buffer) -> PyResult<&'static Base32> {
+    fn base32(vm: &Vm, alphabet: &BytesLike) -> PyResult<&'static Base32> {
         BASE32
             .iter()
             .find(|base| alphabet.with(|bytes| bytes == base.alphabet))
@@ -357,7 +357,7 @@ pub mod module {
 
     /// Encode the bytes in base 32, with padding.
     #[pyfunction(sig = "($module, data, alphabet, /)")]
-    fn b32encode(vm: &Vm, data: Buffer, alphabet: Buffer) -> PyResult {
+    fn b32encode(vm: &Vm, data: BytesLike, alphabet: BytesLike) -> PyResult {
         let digits = base32(vm, &alphabet)?;
         let out = data.with(|bytes| digits.encode(bytes));
         Ok(vm.new_bytes_of(out)?.into_value())
@@ -365,7 +365,7 @@ pub mod module {
 
     /// Decode base 32 with its padding.
     #[pyfunction(sig = "($module, text, alphabet, /)")]
-    fn b32decode(vm: &Vm, text: Buffer, alphabet: Buffer) -> PyResult {
+    fn b32decode(vm: &Vm, text: BytesLike, alphabet: BytesLike) -> PyResult {
         let digits = base32(vm, &alphabet)?;
         match text.with(|text| from_base32(digits, text)) {
             Ok(out) => Ok(vm.new_bytes_of(out)?.into_value()),
@@ -375,7 +375,7 @@ pub mod module {
 
     /// Whether all bytes are upper case hexadecimal digits.
     #[pyfunction(sig = "($module, text, /)")]
-    fn is_base16(text: Buffer) -> bool {
+    fn is_base16(text: BytesLike) -> bool {
         let is_digit = |byte: &u8| byte.is_ascii_digit() | (b'A'..=b'F').contains(byte);
         text.with(|text| {
             text.chunks(64)
@@ -394,7 +394,7 @@ pub mod module {
     #[pyfunction(sig = "($module, data, ascii85, pad, foldnuls, foldspaces, /)")]
     fn encode85(
         vm: &Vm,
-        data: Buffer,
+        data: BytesLike,
         ascii85: bool,
         pad: bool,
         foldnuls: bool,
@@ -407,7 +407,7 @@ pub mod module {
 
     /// Break the bytes into lines; with the last argument there is room for two bytes in the last line.
     #[pyfunction(sig = "($module, data, width, more, /)", name = "wrap")]
-    fn wrap_lines(vm: &Vm, data: Buffer, width: &Value, more: bool) -> PyResult {
+    fn wrap_lines(vm: &Vm, data: BytesLike, width: &Value, more: bool) -> PyResult {
         let width = number::index_clipped(vm, width)?.max(1) as usize;
         let out = data.with(|bytes| wrap(bytes, width, more));
         Ok(vm.new_bytes_of(out)?.into_value())
@@ -415,7 +415,7 @@ pub mod module {
 
     /// Decode base 85.
     #[pyfunction(sig = "($module, text, /)")]
-    fn b85decode(vm: &Vm, text: Buffer) -> PyResult {
+    fn b85decode(vm: &Vm, text: BytesLike) -> PyResult {
         static TABLE: [u8; 256] = values(BASE85);
         match text.with(|text| from_base85(text, &TABLE)) {
             Ok(out) => Ok(vm.new_bytes_of(out)?.into_value()),
@@ -425,9 +425,9 @@ pub mod module {
 
     /// Decode Ascii85; what is neither a digit nor a short form is passed over if it is in the last argument.
     #[pyfunction(sig = "($module, text, foldspaces, ignorechars, /)")]
-    fn a85decode(vm: &Vm, text: Buffer, foldspaces: bool, ignorechars: &Value) -> PyResult {
+    fn a85decode(vm: &Vm, text: BytesLike, foldspaces: bool, ignorechars: &Value) -> PyResult {
         let out = if vm.type_of(ignorechars).is(&vm.types.bytes) {
-            let ignored = Buffer::of(vm, ignorechars)?;
+            let ignored = BytesLike::of(vm, ignorechars)?;
             text.with(|text| {
                 from_ascii85(vm, text, foldspaces, |byte| {
                     Ok(ignored.with(|bytes| bytes.contains(&byte)))
@@ -435,7 +435,7 @@ pub mod module {
             })?
         } else {
             // A copy: asking `ignorechars` may run Python.
-            from_ascii85(vm, &text.to_vec(), foldspaces, |byte| {
+            from_ascii85(vm, &text.with(<[u8]>::to_vec), foldspaces, |byte| {
                 sequence::contains(vm, ignorechars, &vm.new_int(byte.into())?)
             })?
         };

@@ -5,7 +5,7 @@
 use crate::common;
 use naja_heap::{Ref, Value};
 use naja_macros::pymodule;
-use naja_vm::buffer::Buffer;
+use naja_vm::buffer::{Buffer, BytesLike};
 use naja_vm::bytes::hex;
 use naja_vm::str_;
 use naja_vm::type_::Type;
@@ -26,7 +26,7 @@ pub(crate) fn error(vm: &Vm, message: impl AsRef<str>) -> Raised {
 /// Text to decode: an ASCII string or a buffer.
 pub enum Ascii {
     Text(Ref<str_::Str>),
-    Bytes(Buffer),
+    Bytes(BytesLike),
 }
 
 impl Ascii {
@@ -60,7 +60,7 @@ impl FromArg<'_> for Ascii {
                 vm.type_name(value)
             )));
         }
-        Buffer::of(vm, value).map(Ascii::Bytes)
+        BytesLike::of(vm, value).map(Ascii::Bytes)
     }
 }
 
@@ -300,7 +300,7 @@ fn to_qp(data: &[u8], quote_tabs: bool, is_text: bool, header: bool) -> Vec<u8> 
     out
 }
 
-fn hexlify(vm: &Vm, data: &Buffer, sep: Option<&Value>, group: i32) -> PyResult {
+fn hexlify(vm: &Vm, data: &BytesLike, sep: Option<&Value>, group: i32) -> PyResult {
     let sep = hex::separator(vm, sep)?;
     let text = data.with(|bytes| hex::encode(bytes, sep, group));
     Ok(vm.new_bytes_of(text)?.into_value())
@@ -351,8 +351,8 @@ pub mod module {
 
     /// Uuencode line of data.
     #[pyfunction(sig = "($module, data, /, *, backtick=False)")]
-    fn b2a_uu(vm: &Vm, data: Buffer, #[default(false)] backtick: bool) -> PyResult {
-        if data.len() > 45 {
+    fn b2a_uu(vm: &Vm, data: BytesLike, #[default(false)] backtick: bool) -> PyResult {
+        if data.with(<[u8]>::len) > 45 {
             return Err(error(vm, "At most 45 bytes at once"));
         }
         let out = data.with(|bytes| to_uu(bytes, backtick));
@@ -374,7 +374,7 @@ pub mod module {
 
     /// Base64-code line of data.
     #[pyfunction(sig = "($module, data, /, *, newline=True)")]
-    fn b2a_base64(vm: &Vm, data: Buffer, #[default(true)] newline: bool) -> PyResult {
+    fn b2a_base64(vm: &Vm, data: BytesLike, #[default(true)] newline: bool) -> PyResult {
         let out = data.with(|bytes| to_base64(bytes, newline));
         Ok(vm.new_bytes_of(out)?.into_value())
     }
@@ -383,7 +383,7 @@ pub mod module {
     #[pyfunction(sig = "($module, /, data, sep=<unrepresentable>, bytes_per_sep=1)")]
     fn b2a_hex(
         vm: &Vm,
-        data: Buffer,
+        data: BytesLike,
         sep: Option<&Value>,
         #[default(1)] bytes_per_sep: i32,
     ) -> PyResult {
@@ -394,7 +394,7 @@ pub mod module {
     #[pyfunction(sig = "($module, /, data, sep=<unrepresentable>, bytes_per_sep=1)")]
     fn hexlify(
         vm: &Vm,
-        data: Buffer,
+        data: BytesLike,
         sep: Option<&Value>,
         #[default(1)] bytes_per_sep: i32,
     ) -> PyResult {
@@ -433,7 +433,7 @@ pub mod module {
     #[pyfunction(sig = "($module, /, data, quotetabs=False, istext=True, header=False)")]
     fn b2a_qp(
         vm: &Vm,
-        data: Buffer,
+        data: BytesLike,
         #[default(false)] quotetabs: bool,
         #[default(true)] istext: bool,
         #[default(false)] header: bool,
@@ -444,7 +444,7 @@ pub mod module {
 
     /// Compute CRC-32 incrementally.
     #[pyfunction(sig = "($module, data, crc=0, /)")]
-    fn crc32(vm: &Vm, data: Buffer, crc: Option<&Value>) -> PyResult<u32> {
+    fn crc32(vm: &Vm, data: BytesLike, crc: Option<&Value>) -> PyResult<u32> {
         let mut hasher = crc32fast::Hasher::new_with_initial(low_word(vm, crc)?);
         data.with(|bytes| hasher.update(bytes));
         Ok(hasher.finalize())
@@ -452,7 +452,7 @@ pub mod module {
 
     /// Compute CRC-CCITT incrementally.
     #[pyfunction(sig = "($module, data, crc, /)")]
-    fn crc_hqx(vm: &Vm, data: Buffer, crc: &Value) -> PyResult<u32> {
+    fn crc_hqx(vm: &Vm, data: BytesLike, crc: &Value) -> PyResult<u32> {
         let mut crc = low_word(vm, Some(crc))? & 0xffff;
         data.with(|bytes| {
             for byte in bytes {

@@ -326,6 +326,38 @@ impl FromArg<'_> for Buffer {
     }
 }
 
+/// An argument whose bytes are read: a plain `bytes` object as it is, which is quicker, and the buffer of anything else.
+pub enum BytesLike {
+    Bytes(Ref<Bytes>),
+    Buffer(Buffer),
+}
+
+impl BytesLike {
+    /// Lends the bytes. The closure must not run Python.
+    pub fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            BytesLike::Bytes(bytes) => f(bytes.as_bytes()),
+            BytesLike::Buffer(buffer) => buffer.with(f),
+        }
+    }
+
+    /// The bytes of any bytes-like object. Raises TypeError, BufferError.
+    pub fn of(vm: &Vm, value: &Value) -> PyResult<BytesLike> {
+        match value.downcast::<Bytes>() {
+            Some(bytes) if vm.type_of(value).is(&vm.types.bytes) => {
+                Ok(BytesLike::Bytes(bytes.clone()))
+            }
+            _ => Buffer::of(vm, value).map(BytesLike::Buffer),
+        }
+    }
+}
+
+impl FromArg<'_> for BytesLike {
+    fn from_arg(vm: &Vm, value: &Value, _: &Signature, _: usize) -> PyResult<Self> {
+        BytesLike::of(vm, value)
+    }
+}
+
 /// An argument that is written to.
 #[derive(Clone)]
 pub struct WritableBuffer(pub Buffer);
