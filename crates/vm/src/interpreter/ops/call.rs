@@ -427,7 +427,43 @@ fn empty_of(vm: &Vm, class: &Ref<Type>) -> Option<PyResult> {
     })
 }
 
-/// `list(x)`, `tuple(x)`, `set(x)`, `str(x)`, `bool(x)`; None for other classes.
+/// A dict of another one's items, with room for `more`.
+fn copy_of_dict(vm: &Vm, source: &Ref<Dict>, more: usize) -> PyResult<Ref<Dict>> {
+    let dict = Dict::new(vm)?;
+    crate::objects::dict::methods::merge(vm, &dict, source)?;
+    if more > 0 {
+        let items = source.len().saturating_add(more);
+        let reserved = dict.table.with_mut(|t| t.reserve(items));
+        reserved.map_err(|e| vm.no_memory(e))?;
+    }
+    Ok(dict)
+}
+
+/// `dict(source, name=value, ...)`, where the source is a plain dict or absent; None: not so.
+#[inline(never)]
+fn dict_of_keywords(vm: &Vm, args: &[Value], names: &Ref<Tuple>) -> Option<PyResult> {
+    let (positional, values) = args.split_at_checked(args.len().checked_sub(names.len())?)?;
+    let dict = match positional {
+        [] => Dict::with_capacity(vm, names.len()),
+        [source] if vm.type_of(source).is(&vm.types.dict) => {
+            copy_of_dict(vm, source.downcast::<Dict>()?, names.len())
+        }
+        _ => return None,
+    };
+    let dict = match dict {
+        Ok(dict) => dict,
+        Err(raised) => return Some(Err(raised)),
+    };
+    for (name, value) in names.items().iter().zip(values) {
+        let set = dict.set_str(vm, crate::objects::str_::of(name)?, value.clone());
+        if let Err(raised) = set {
+            return Some(Err(raised));
+        }
+    }
+    Some(Ok(dict.into_value()))
+}
+
+/// `list(x)`, `tuple(x)`, `set(x)`, `dict(x)`, `str(x)`, `bool(x)`; None for other classes, and dicts of no plain one.
 #[inline]
 fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult> {
     if class.is(&vm.types.str) {
@@ -456,6 +492,10 @@ fn container_of(vm: &Vm, class: &Ref<Type>, iterable: &Value) -> Option<PyResult
             Ok(set.into_value())
         });
         Some(made)
+    } else if class.is(&vm.types.dict) {
+        let source = iterable.downcast::<Dict>();
+        let source = source.filter(|_| vm.type_of(iterable).is(&vm.types.dict))?;
+        Some(copy_of_dict(vm, source, 0).map(Ref::into_value))
     } else if class.is(&vm.types.bool) {
         Some(object::is_true(vm, iterable).map(Value::from_bool))
     } else if class.is(&vm.types.weakref) {
@@ -942,7 +982,11 @@ ops! {
         {
             return enter_init(vm, fp, callable, class, init, n, Some(names));
         }
+        let makes_dict = has_self == 0 && view.is(vm.types.dict.as_value());
         let result = with_values(fp, sp.sub(n + has_self), n + has_self, |args| {
+            if makes_dict && let Some(made) = dict_of_keywords(vm, args, names) {
+                return made;
+            }
             crate::interpreter::call::call_native(vm, &view, Args { args, kwnames: Some(names) })
         });
         let callable_slot = *callable;
