@@ -213,7 +213,7 @@ impl Vm {
         if message.len() > LONGEST_MESSAGE {
             return self.new_str(message);
         }
-        let place = (message.as_ptr() as usize / 8 ^ message.len()) % MESSAGES;
+        let place = ((message.as_ptr() as usize / 8) ^ message.len()) % MESSAGES;
         let Some(kept) = self.messages.get(place) else {
             return self.new_str(message);
         };

@@ -137,7 +137,7 @@ unsafe fn enter_next(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> Option<crate::vm::PyR
         }
         let function = method.downcast_into::<Function>().ok()?;
         let count = 1 + u32::from(current.is_some());
-        if !function.code().is_simple() || function.code().argcount as u32 != count {
+        if !function.code().is_simple() || function.code().argcount != count {
             return None;
         }
         // The frame takes these references.

@@ -566,14 +566,14 @@ fn has_elsewhere(slots: &[Slot], key: &Value, hash: i64, vm: &Vm) -> Option<bool
                 None if slot.hash == UNUSED => return Some(false),
                 None => {}
                 Some(candidate) if candidate.is(key) => return Some(true),
-                Some(candidate) => {
+                Some(candidate)
                     if slot.hash == hash
                         && !(candidate.is_small_int() && key.is_small_int())
-                        && quick_eq(vm, candidate, key)?
-                    {
-                        return Some(true);
-                    }
+                        && quick_eq(vm, candidate, key)? =>
+                {
+                    return Some(true);
                 }
+                Some(_) => {}
             }
         }
         perturb >>= 5;
