@@ -27,6 +27,28 @@ unsafe fn take_top(fp: Fp, sp: Sp, n: usize) -> Vec<Value> {
     }
 }
 
+/// The items of a list of constants: `BUILD_LIST 0`, `LOAD_CONST` of a tuple, `LIST_EXTEND 1`, done in one step.
+#[inline(always)]
+unsafe fn constant_items(pc: Pc, fp: Fp, vm: &Vm) -> Option<Vec<Value>> {
+    const EXTEND: u16 = op::LIST_EXTEND as u16 | 1 << 8;
+    // SAFETY: instructions of the running code; something follows a LOAD_CONST.
+    unsafe {
+        let load = *pc.add(1);
+        if !matches!(
+            load as u8,
+            op::LOAD_CONST | op::LOAD_CONST_IMMORTAL | op::LOAD_CONST_MORTAL
+        ) || *pc.add(2) != EXTEND
+        {
+            return None;
+        }
+        let constant = &*(*(*fp).code).first_const().add(usize::from(load >> 8));
+        let tuple = constant.downcast::<Tuple>()?;
+        vm.type_of(constant)
+            .is(&vm.types.tuple)
+            .then(|| naja_heap::copies(tuple.items()))
+    }
+}
+
 ops! {
     fn build_tuple(pc, sp, fp, vm, arg) {
         let base = sp.sub(arg as usize);
@@ -37,6 +59,10 @@ ops! {
     }
 
     fn build_list(pc, sp, fp, vm, arg) {
+        if arg == 0 && let Some(items) = constant_items(pc, fp, vm) {
+            *sp = Slot::new(vm.new_list(items)?.into_value());
+            return Ok((pc.add(3), sp.add(1)));
+        }
         let values = take_top(fp, sp, arg as usize);
         let sp = (*fp).sp;
         *sp = Slot::new(vm.new_list(values)?.into_value());

@@ -156,7 +156,9 @@ pub(crate) fn arithmetic(vm: &Vm, operation: u32, a: &Value, b: &Value) -> Optio
     if a.is_object() && a.downcast::<Int>().is_none() {
         return None;
     }
-    let (x, y) = (exact_word(vm, a)?, exact_word(vm, b)?);
+    let (Some(x), Some(y)) = (exact_word(vm, a), exact_word(vm, b)) else {
+        return wide_arithmetic(vm, operation, a, b);
+    };
     let word = match operation {
         1 | 14 => x & y,
         7 | 20 => x | y,
@@ -177,6 +179,24 @@ pub(crate) fn arithmetic(vm: &Vm, operation: u32, a: &Value, b: &Value) -> Optio
         _ => return None,
     };
     Some(vm.new_int(word))
+}
+
+/// As [`arithmetic`], of up to 128 bits.
+#[inline(never)]
+fn wide_arithmetic(vm: &Vm, operation: u32, a: &Value, b: &Value) -> Option<PyResult> {
+    if !vm.type_of(a).is(&vm.types.int) || !vm.type_of(b).is(&vm.types.int) {
+        return None;
+    }
+    let (x, y) = wides(a, b)?;
+    let n = match operation {
+        1 | 14 => x & y,
+        7 | 20 => x | y,
+        12 | 25 => x ^ y,
+        0 | 13 => x.checked_add(y)?,
+        10 | 23 => x.checked_sub(y)?,
+        _ => return None,
+    };
+    Some(vm.new_wide_int(n))
 }
 
 /// The value of an int or bool that fits 128 bits.
