@@ -53,6 +53,8 @@ pub struct Frame {
     pub last_line: i32,
     /// What a call adds to `pc` when it returns to this frame; set by the call.
     pub return_offset: u16,
+    /// The argument of the loop's instruction that has called a method for its next item; set by the call.
+    pub loop_arg: u32,
 }
 
 /// Slots that a frame's head takes.

@@ -54,6 +54,7 @@ pub(in crate::interpreter) unsafe fn fill_frame(
             owner: Owner::ThreadStack,
             entry: false,
             return_offset: 0,
+            loop_arg: 0,
             init_call: false,
             chunk_start: vm.stack.starts_chunk(new),
             last_line: -1,

@@ -114,8 +114,8 @@ unsafe fn enter_next(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> Option<crate::vm::PyR
         let it = (*sp.sub(1)).view();
         let ty = vm.type_of(&it);
         let of_sequence = it.downcast::<SequenceIterator>();
-        // Watched code has all its events from the general way; the argument is read again at the end, without extension.
-        if arg > 255 || vm.breaker.load(std::sync::atomic::Ordering::Relaxed) != 0 {
+        // Watched code has all its events from the general way.
+        if vm.breaker.load(std::sync::atomic::Ordering::Relaxed) != 0 {
             return None;
         }
         let current = match of_sequence {
@@ -147,6 +147,7 @@ unsafe fn enter_next(pc: Pc, sp: Sp, vm: &Vm, arg: u32) -> Option<crate::vm::PyR
         };
         let fp = vm.stack.current.get();
         (*fp).return_offset = 2;
+        (*fp).loop_arg = arg;
         (*fp).pc = pc;
         (*fp).sp = sp;
         let step = super::call::push_exact(vm, fp, function, args.as_mut_ptr(), count as usize);
@@ -213,8 +214,7 @@ pub(in crate::interpreter) unsafe fn ends_loop(vm: &Vm, caller: Fp) -> bool {
         }
         if ended {
             vm.clear_exception();
-            let pc = (*caller).pc;
-            (*caller).pc = pc.add(3 + usize::from(*pc >> 8));
+            (*caller).pc = (*caller).pc.add(3 + (*caller).loop_arg as usize);
         }
         ended
     }
