@@ -246,7 +246,9 @@ fn build(vm: &Vm, ty: &Type, mut items: Vec<Value>, visible: usize) -> PyResult 
 pub fn make(vm: &Vm, def: &'static TypeDef, items: Vec<Value>) -> PyResult {
     let class = class(vm, def);
     let count = |i: usize| -> PyResult<usize> {
-        let value = match def.tables.first().and_then(|t| t.attrs.get(i)) {
+        // Tables of methods alone may stand before the one that counts the fields.
+        let counts = def.tables.iter().find(|table| !table.attrs.is_empty());
+        let value = match counts.and_then(|table| table.attrs.get(i)) {
             Some(attr) => (attr.value)(vm)?,
             None => Value::NONE,
         };
