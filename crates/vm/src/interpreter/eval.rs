@@ -864,10 +864,10 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 }
                             }
                             // `x[i] += y` copies both operands.
-                            if *pc == op::COPY as u16 | 2 << 8 && arg!() == 2 {
+                            if *pc == op::COPY as u16 | 2 << 8 && arg!() == 2 && !v.is_empty() {
                                 let second = *sp.sub(1);
-                                if (v.0 & 15 != 0) & (second.0 & 15 != 0) {
-                                    *sp = v;
+                                if second.0 & 15 != 0 {
+                                    *sp = if v.0 & 15 != 0 { v } else { Slot::new(v.to_value()) };
                                     *sp.add(1) = second;
                                     sp = sp.add(2);
                                     pc = pc.add(1);
@@ -2170,10 +2170,12 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let next = *pc as u32;
                             if next as u8 == op::STORE_FAST_STORE_FAST {
                                 pc = pc.add(1);
+                                // The end of a tuple whose items live on runs no Python.
+                                release_object!(top);
                                 let old = local!(next >> 12);
                                 local!(next >> 12) = first;
-                                // The second value stays on the stack while something is released.
-                                release_both!(old, top, pc);
+                                // The second value stays on the stack meanwhile.
+                                release!(old);
                                 let old = local!(next >> 8 & 15);
                                 local!(next >> 8 & 15) = second;
                                 sp = sp.sub(1);
