@@ -362,19 +362,49 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             *lp.add($n as usize)
                         };
                     }
+                    // The end of an operation on floats, `sp` below its operands and `pc` behind it. Often the result is stored into a
+                    // local variable that holds a number, which is done along with it.
+                    macro_rules! float_result {
+                        ($word:expr, $stored:lifetime, $pushed:lifetime) => {{
+                            let word: u64 = $word;
+                            let next = *pc as u32;
+                            if next as u8 == op::STORE_FAST && local!(next >> 8).0 & 7 != 0 {
+                                local!(next >> 8) = Slot(word);
+                                pc = pc.add(1);
+                                next!($stored)
+                            }
+                            push!(Slot(word));
+                            next!($pushed)
+                        }};
+                    }
                     macro_rules! float_op {
-                        ($op:tt, $copy:lifetime) => {{
+                        ($op:tt, $stored:lifetime, $pushed:lifetime) => {{
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
                             if both_floats(l, r)
                                 && let Some(word) = float_word(float_of(l) $op float_of(r))
                             {
-                                sp = sp.sub(1);
-                                *sp.sub(1) = Slot(word);
+                                sp = sp.sub(2);
                                 pc = pc.add(6);
-                                next!($copy)
+                                float_result!(word, $stored, $pushed)
                             }
                             w = w & !255 | FLOAT_OP_BOXED;
                             continue 'run;
+                        }};
+                    }
+                    // Where `$list[$index]` is, if that is an item of a list.
+                    macro_rules! list_place {
+                        ($list:expr, $index:expr) => {{
+                            let (list, index): (Slot, Slot) = ($list, $index);
+                            if index.0 & 3 == 1 && type_ptr_or_null(list) == vm.exact.list {
+                                let items = &mut *payload::<List>(list).items.as_ptr();
+                                let mut index = index.0 as i64 >> 2;
+                                if index < 0 {
+                                    index += items.len() as i64;
+                                }
+                                items.get_mut(index as usize)
+                            } else {
+                                None
+                            }
                         }};
                     }
                     // Behind a conditional jump that is not taken; the mark for that, which does nothing, is skipped.
@@ -563,7 +593,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             )
                         };
                     }
-                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] ['s6 'd46 'd47 'd48 'd49 'd50 'd51] ['s7 'd52 'd53 'd54 'd55 'd56 'd57] ['s8 'd58 'd59 'd60 'd61 'd62 'd63] => match w as u8 {
+                    copies! { ['s0 'd0 'd1 'd2 'd3 'd4 'd5 'd6 'd7] ['s1 'd8 'd9 'd10 'd11 'd12 'd13 'd14 'd15] ['s2 'd16 'd17 'd18 'd19 'd20 'd21 'd22 'd23] ['s3 'd24 'd25 'd26 'd27 'd28 'd29 'd30 'd31] ['s4 'd32 'd33 'd34 'd35 'd36 'd37 'd38 'd39] ['s5 'd40 'd41 'd42 'd43 'd44 'd45] ['s6 'd46 'd47 'd48 'd49 'd50 'd51] ['s7 'd52 'd53 'd54 'd55 'd56 'd57] ['s8 'd58 'd59 'd60 'd61 'd62 'd63] ['s9 'd64 'd65 'd66 'd67 'd68 'd69] ['s10 'd70 'd71 'd72 'd73 'd74 'd75] => match w as u8 {
                         // ---- locals and constants ----
                         op::LOAD_FAST => {
                             let v = local!(arg!());
@@ -575,6 +605,18 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let v = local!(arg!());
                             pc = pc.add(1);
                             if !v.is_pointer() {
+                                let next = *pc as u32;
+                                if next as u8 == op::LOAD_FAST_BORROW {
+                                    // Two numbers in variables whose places are too far for one instruction.
+                                    let second = local!(next >> 8);
+                                    if !second.is_pointer() {
+                                        *sp = v;
+                                        *sp.add(1) = second;
+                                        sp = sp.add(2);
+                                        pc = pc.add(1);
+                                        next!('d69)
+                                    }
+                                }
                                 push!(v);
                                 next!('d0)
                             }
@@ -612,8 +654,17 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::LOAD_FAST_BORROW_LOAD_FAST_BORROW => {
                             pc = pc.add(1);
-                            *sp = local!(w >> 12).borrow();
-                            *sp.add(1) = local!(w >> 8 & 15).borrow();
+                            let (first, second) = (local!(w >> 12), local!(w >> 8 & 15));
+                            // `a[i]`: neither is moved.
+                            if *pc as u8 == op::BINARY_OP_SUBSCR_LIST_INT
+                                && let Some(item) = list_place!(first, second)
+                            {
+                                push!(Slot::new(item.clone()));
+                                pc = pc.add(6);
+                                next!('d70)
+                            }
+                            *sp = first.borrow();
+                            *sp.add(1) = second.borrow();
                             sp = sp.add(2);
                             next!('d0)
                         }
@@ -674,6 +725,15 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             // Where more than a few are unpacked, others follow.
                             w = *pc as u32;
                             if w as u8 != op::STORE_FAST_STORE_FAST {
+                                // The last of an odd number.
+                                if w as u8 == op::STORE_FAST {
+                                    pc = pc.add(1);
+                                    sp = sp.sub(1);
+                                    let old = local!(w >> 8);
+                                    local!(w >> 8) = *sp;
+                                    release!(old);
+                                    next!('d75)
+                                }
                                 next!('d1)
                             }
                         },
@@ -701,7 +761,35 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::LOAD_SMALL_INT => {
                             pc = pc.add(1);
-                            push!(Slot((arg!() as u64) << 2 | 1));
+                            let top = *sp.sub(1);
+                            let number = (arg!() as u64) << 2;
+                            // `i + 1`, `i - 1` and `a[0]`.
+                            let next = *pc as u8;
+                            if next == op::BINARY_OP_ADD_INT {
+                                if top.0 & 3 == 1
+                                    && let Some(sum) = (top.0 as i64).checked_add(number as i64)
+                                {
+                                    *sp.sub(1) = Slot(sum as u64);
+                                    pc = pc.add(6);
+                                    next!('d71)
+                                }
+                            } else if next == op::BINARY_OP_SUBTRACT_INT {
+                                if top.0 & 3 == 1
+                                    && let Some(difference) = (top.0 as i64).checked_sub(number as i64)
+                                {
+                                    *sp.sub(1) = Slot(difference as u64);
+                                    pc = pc.add(6);
+                                    next!('d71)
+                                }
+                            } else if next == op::BINARY_OP_SUBSCR_LIST_INT
+                                && top.is_borrowed()
+                                && let Some(item) = list_place!(top, Slot(number | 1))
+                            {
+                                *sp.sub(1) = Slot::new(item.clone());
+                                pc = pc.add(6);
+                                next!('d72)
+                            }
+                            push!(Slot(number | 1));
                             next!('d2)
                         }
                         op::LOAD_COMMON_CONSTANT => slow!(ops::names::load_common_constant),
@@ -866,6 +954,13 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             // `x[i] += y` copies both operands.
                             if *pc == op::COPY as u16 | 2 << 8 && arg!() == 2 && !v.is_empty() {
                                 let second = *sp.sub(1);
+                                if *pc.add(1) as u8 == op::BINARY_OP_SUBSCR_LIST_INT
+                                    && let Some(item) = list_place!(v, second)
+                                {
+                                    push!(Slot::new(item.clone()));
+                                    pc = pc.add(7);
+                                    next!('d73)
+                                }
                                 if second.0 & 15 != 0 {
                                     *sp = if v.0 & 15 != 0 { v } else { Slot::new(v.to_value()) };
                                     *sp.add(1) = second;
@@ -883,6 +978,23 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                         }
                         op::SWAP => {
                             pc = pc.add(1);
+                            // `a[i] += y` of numbers stores from where all three are.
+                            if *pc == op::SWAP as u16 | 2 << 8
+                                && *pc.add(1) as u8 == op::STORE_SUBSCR_LIST_INT
+                                && arg!() == 3
+                            {
+                                let (v, l) = (*sp.sub(1), *sp.sub(3));
+                                if let Some(item) = list_place!(l, *sp.sub(2))
+                                    && item.bits() & 7 != 0
+                                    && v.0 & 7 != 0
+                                {
+                                    *(item as *mut Value as *mut u64) = v.0;
+                                    sp = sp.sub(3);
+                                    pc = pc.add(3);
+                                    release_object!(l);
+                                    next!('d74)
+                                }
+                            }
                             std::ptr::swap(sp.sub(1), sp.sub(arg!() as usize));
                             // The two in front of a store of `x[i] += y`.
                             if *pc == op::SWAP as u16 | 2 << 8 && arg!() == 3 {
@@ -952,9 +1064,35 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 None => slow!(ops::arith::binary_op_again),
                             }
                         }
-                        op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd5),
-                        op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd39),
-                        op::BINARY_OP_MULTIPLY_FLOAT => float_op!(*, 'd39),
+                        op::BINARY_OP_ADD_FLOAT => float_op!(+, 'd64, 'd64),
+                        op::BINARY_OP_SUBTRACT_FLOAT => float_op!(-, 'd65, 'd65),
+                        op::BINARY_OP_MULTIPLY_FLOAT => {
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            if both_floats(l, r) {
+                                let product = float_of(l) * float_of(r);
+                                // `a + b * c`, `a - b * c`: the product needs no word.
+                                let next = *pc.add(6) as u8;
+                                if next == op::BINARY_OP_ADD_FLOAT || next == op::BINARY_OP_SUBTRACT_FLOAT {
+                                    let first = *sp.sub(3);
+                                    let x = float_of(first);
+                                    let result = if next == op::BINARY_OP_ADD_FLOAT { x + product } else { x - product };
+                                    if first.0 & 2 != 0
+                                        && let Some(word) = float_word(result)
+                                    {
+                                        sp = sp.sub(3);
+                                        pc = pc.add(12);
+                                        float_result!(word, 'd66, 'd66)
+                                    }
+                                }
+                                if let Some(word) = float_word(product) {
+                                    sp = sp.sub(2);
+                                    pc = pc.add(6);
+                                    float_result!(word, 'd67, 'd67)
+                                }
+                            }
+                            w = w & !255 | FLOAT_OP_BOXED;
+                            continue 'run;
+                        }
                         // Of floats that are objects.
                         123 => {
                             if *pc as u8 == FLOAT_OP_BOXED as u8 {
@@ -972,7 +1110,17 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             next!('d48)
                         }
                         op::BINARY_OP_EXTEND => {
-                            let word = super::specialize::extended_word(arg!(), *sp.sub(2), *sp.sub(1));
+                            let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            // A quotient: no float that stands in the word itself is zero.
+                            if both_floats(l, r)
+                                && (arg!() == 11 || arg!() == 24)
+                                && let Some(word) = float_word(float_of(l) / float_of(r))
+                            {
+                                sp = sp.sub(2);
+                                pc = pc.add(6);
+                                float_result!(word, 'd68, 'd68)
+                            }
+                            let word = super::specialize::extended_word(arg!(), l, r);
                             if word == 0 {
                                 slow!(ops::arith::binary_op_extend)
                             }
