@@ -181,6 +181,8 @@ fn learn(vm: &Vm, header: &Header, name: &Ref<Str>, wants_method: bool) -> (u64,
         return GENERAL;
     }
     let mut found = resolve(vm, header, name, wants_method);
+    // For the inline caches, which may have been filled by another class.
+    Type::of_header(header).values_tag(vm);
     if let Some(attrs) = instance::attrs(header)
         && attrs.shape() == instance::DICT
         && !matches!(
@@ -611,6 +613,7 @@ fn resolve_store(vm: &Vm, header: &Header, name: &Ref<Str>) -> (u64, u64) {
     {
         return GENERAL;
     }
+    ty.values_tag(vm);
     if let Some(descriptor) = ty.lookup(vm, name) {
         let dty = vm.type_of(&descriptor);
         if dty.slots.descr_set.get().is_some() {

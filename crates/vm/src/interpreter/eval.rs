@@ -624,7 +624,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let next = *pc;
                             let address = v.0 & !15;
                             if next & 0x1ff == op::LOAD_ATTR_INSTANCE_VALUE as u16 {
-                                if (*type_ptr(v)).version.get() == cache_u32(pc.add(2))
+                                if (*type_ptr(v)).values_tag.get() == cache_u32(pc.add(2))
                                     && *((address - 32) as *const u64) == cache_u64(pc.add(6))
                                 {
                                     let found = Slot(*((address + *pc.add(4) as u64) as *const u64)).to_value();
@@ -1746,7 +1746,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 attr_miss!()
                             }
                             let address = address(owner);
-                            if (*type_ptr(owner)).version.get() != cache_u32(pc.add(2))
+                            if (*type_ptr(owner)).values_tag.get() != cache_u32(pc.add(2))
                                 || *((address - 32) as *const u64) != cache_u64(pc.add(6))
                             {
                                 attr_miss!()
@@ -1932,7 +1932,7 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             let (value, owner) = (*sp.sub(2), *sp.sub(1));
                             let cache = (*(*fp!()).code).store_cache(*pc.add(4));
                             if !owner.is_pointer()
-                                || (*type_ptr(owner)).version.get() != (*cache).type_version
+                                || (*type_ptr(owner)).values_tag.get() != (*cache).values_tag
                             {
                                 store_miss!()
                             }

@@ -546,10 +546,21 @@ unsafe fn load_attr_form(
         if offset > u16::MAX as u32 {
             return None;
         }
+        write_u32(pc, 2, values_tag(vm, ty, name)?);
         *(pc.add(4) as *mut u16) = offset as u16;
         write_u64(pc, 6, word);
         Some(op::LOAD_ATTR_INSTANCE_VALUE)
     }
+}
+
+/// What the caches of instances' values compare; None for the names that such classes may yet have descriptors for.
+fn values_tag(vm: &Vm, ty: &Type, name: &Ref<Str>) -> Option<u32> {
+    let names = vm.names;
+    let usual = [&names.__dict__, &names.__weakref__, &names.__class__];
+    if usual.iter().any(|usual| usual.is(name)) {
+        return None;
+    }
+    Some(ty.values_tag(vm)).filter(|&tag| tag != 0)
 }
 
 /// A class's own attribute that is no descriptor (or a function, which a class does not bind).
@@ -641,11 +652,12 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
             write_u32(pc, 2, version);
             return Some(op::STORE_ATTR_WITH_HINT);
         }
+        let tag = values_tag(vm, ty, name)?;
         let unit = (*(*fp).code).offset_of(pc) as u32;
         let cache = match instance::cacheable_offset(vm, owner, name) {
             Some((word, offset)) => StoreCache {
                 unit,
-                type_version: version,
+                values_tag: tag,
                 word,
                 new_word: word,
                 offset,
@@ -654,7 +666,7 @@ unsafe fn store_attr_form(vm: &Vm, fp: Fp, pc: Pc, owner: &Value, name: &Ref<Str
                 let (word, new_shape, offset) = instance::cacheable_growth(vm, owner, name)?;
                 StoreCache {
                     unit,
-                    type_version: version,
+                    values_tag: tag,
                     word,
                     new_word: word >> 32 << 32 | new_shape as u64,
                     offset,

@@ -28,7 +28,7 @@ pub use build::CodeParts;
 pub struct StoreCache {
     /// The instruction that the entry belongs to.
     pub unit: u32,
-    pub type_version: u32,
+    pub values_tag: u32,
     /// The attribute word (shape, inline capacity) before.
     pub word: u64,
     /// The word afterwards: of the same shape, or of one an attribute longer.

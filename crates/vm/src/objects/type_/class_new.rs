@@ -42,6 +42,7 @@ fn blank(
             flags: Cell::new(flags),
         },
         version: Cell::new(0),
+        values_tag: Cell::new(0),
         inline_offset: Cell::new(size),
         slots: Slots::default(),
         static_name: name,

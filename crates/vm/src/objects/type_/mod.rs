@@ -85,6 +85,8 @@ pub struct Type {
     pub layout: TypeLayout,
     /// Changes whenever a lookup in the type may give something else; 0: no lookup has been cached.
     pub version: Cell<u32>,
+    /// Stands for how instances' own attributes are found, see [`Type::values_tag`]; 0: not asked for yet.
+    pub(crate) values_tag: Cell<u32>,
     /// Where the inline attribute values of instances start (bytes from the header).
     pub inline_offset: Cell<u32>,
     pub slots: Slots,
@@ -137,6 +139,7 @@ impl Payload for Type {
     fn clear(&self) {
         if self.flag(TypeFlags::HEAPTYPE) {
             self.version.set(0);
+            self.values_tag.set(0);
             // The order is CPython's type_clear: the dictionary's contents go, the base stays, instances may still die.
             if let Some(dict) = self.dict.get() {
                 dict.clear_table()
@@ -397,12 +400,72 @@ impl Type {
         version
     }
 
+    /// A number for caches of instances' values to compare: classes with the same one store instances' attributes in the
+    /// same place if the attribute words are equal, and hide none of them by a descriptor. So one inline cache serves a
+    /// class and its subclasses, and all classes without properties. 0 where nothing may be cached; a class's own number
+    /// where the class decides about attributes itself.
+    pub(crate) fn values_tag(&self, vm: &Vm) -> u32 {
+        match self.values_tag.get() {
+            0 => self.assign_values_tag(vm),
+            tag => tag,
+        }
+    }
+
+    #[cold]
+    fn assign_values_tag(&self, vm: &Vm) -> u32 {
+        const OWN: u32 = 1 << 31;
+        let version = self.version_tag(vm);
+        if version == 0 || version >= OWN {
+            return 0;
+        }
+        let object = &vm.types.object.slots;
+        let generic = self.slots.getattro.get() == object.getattro.get()
+            && self.slots.setattro.get() == object.setattro.get()
+            && !self.flag(TypeFlags::CUSTOM_GETATTR)
+            && !self.flag(TypeFlags::CUSTOM_SETATTR)
+            && self.layout.pre.get() & TypeLayout::PRE_ATTRS != 0;
+        let offset = self.inline_offset.get();
+        let tag = if generic && 0 < offset && offset < OWN && !self.hides_values(vm) {
+            offset
+        } else {
+            OWN | version
+        };
+        self.values_tag.set(tag);
+        tag
+    }
+
+    /// Whether the class or an ancestor has a data descriptor besides those that every class has.
+    fn hides_values(&self, vm: &Vm) -> bool {
+        let usual = [vm.names.__dict__.as_value(), vm.names.__weakref__.as_value()];
+        let hides = |class: &Ref<Type>| {
+            let Ok(dict) = class.dict(vm) else {
+                vm.clear_exception();
+                return true;
+            };
+            dict.table.with(|table| {
+                table.entries().iter().any(|entry| {
+                    vm.type_of(&entry.value).slots.descr_set.get().is_some()
+                        && !entry
+                            .key
+                            .as_ref()
+                            .is_none_or(|key| usual.iter().any(|name| name.is(key)))
+                })
+            })
+        };
+        let Some(mro) = self.mro.get() else {
+            return true;
+        };
+        let mut classes = mro.items().iter().filter_map(|c| c.downcast::<Type>());
+        classes.any(|class| !class.is(&vm.types.object) && hides(class))
+    }
+
     /// Must be called after any change of what lookups in this class give.
     pub fn modified(&self) {
         if self.version.get() == 0 {
             return; // nobody has cached anything, of subclasses neither: they give their bases versions
         }
         self.version.set(0);
+        self.values_tag.set(0);
         drop(self.cached_init.take());
         drop(self.cached_getitem.take());
         for sub in self.subclass_refs() {
