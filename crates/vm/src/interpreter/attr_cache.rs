@@ -86,9 +86,10 @@ impl Default for AttrCache {
 
 #[inline(always)]
 fn place_of(key: u64, word: u64, version: u32) -> usize {
-    // Names, shapes and versions are each numbered densely: all their bits must count.
-    let mix = (key ^ (version as u64) << 32).wrapping_add(word.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    (mix.wrapping_mul(0xd6e8_feb8_6659_fd93) >> 48) as usize
+    // Names, shapes and versions are each numbered densely: all their bits must count. The products do not wait for each other.
+    let shape = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    let class = (version as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40;
+    ((key >> 4 ^ key << 9) ^ shape ^ class) as usize
 }
 
 /// What the object's attributes depend on: its attribute word and the version of its type. For a class: its metaclass's
@@ -125,20 +126,30 @@ impl AttrCache {
     #[inline(always)]
     fn find(&self, key: u64, word: u64, version: u32) -> Option<(u64, u64)> {
         self.entries.with(|entries| {
-            let entry = &entries[place_of(key, word, version) & (entries.len() - 1)];
-            (entry[0] == key && entry[1] == word && entry[2] as u32 == version && version != 0)
-                .then_some((entry[2] >> 32, entry[3]))
+            let at = place_of(key, word, version) & (entries.len() - 1);
+            let fits =
+                |entry: &Entry| entry[0] == key && entry[1] == word && entry[2] as u32 == version;
+            // SAFETY: the number of entries is a power of two of at least two. (An empty entry has no name.)
+            let (first, second) =
+                unsafe { (entries.get_unchecked(at), entries.get_unchecked(at ^ 1)) };
+            if fits(first) {
+                return Some((first[2] >> 32, first[3]));
+            }
+            fits(second).then_some((second[2] >> 32, second[3]))
         })
     }
 
+    /// A new entry takes its place; the one that stood there takes the neighbouring one, in the same line of the processor's
+    /// cache.
     fn put(&self, key: u64, word: u64, version: u32, (kind, place): (u64, u64)) {
         if version == 0 {
             return;
         }
         let at = place_of(key, word, version);
-        let crowded = self
-            .entries
-            .with(|entries| entries.len() < SIZES[1] && entries[at & (entries.len() - 1)][0] != 0);
+        let crowded = self.entries.with(|entries| {
+            let first = at & (entries.len() - 1);
+            entries.len() < SIZES[1] && entries[first][0] != 0 && entries[first ^ 1][0] != 0
+        });
         if crowded {
             self.crowded.set(self.crowded.get() + 1);
             if self.crowded.get() > SIZES[0] {
@@ -148,8 +159,9 @@ impl AttrCache {
         // SAFETY: plain words are written.
         unsafe {
             self.entries.with_mut_no_drop(|entries| {
-                let mask = entries.len() - 1;
-                entries[at & mask] = [key, word, version as u64 | kind << 32, place]
+                let first = at & (entries.len() - 1);
+                entries[first ^ 1] = entries[first];
+                entries[first] = [key, word, version as u64 | kind << 32, place];
             })
         }
     }
@@ -267,9 +279,12 @@ pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64,
     };
     // SAFETY: as in `value_of`.
     unsafe {
+        if kind == kind::METHOD {
+            return (Slot::new(Slot(place).to_value()).0, found::METHOD);
+        }
         let slot = match kind {
             kind::INLINE => Slot(*at(header, place)),
-            kind::METHOD | kind::CLASS => Slot(place),
+            kind::CLASS => Slot(place),
             kind::BLOCK => match instance::attrs(header) {
                 Some(attrs) => Slot(*attrs.block().add(place as usize)),
                 None => return NOTHING,
@@ -290,7 +305,7 @@ pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64,
         if slot.is_empty() {
             return NOTHING;
         }
-        (Slot::new(slot.to_value()).0, (kind == kind::METHOD) as u32)
+        (Slot::new(slot.to_value()).0, found::VALUE)
     }
 }
 
@@ -549,11 +564,10 @@ pub(crate) fn super_found(
     }
 }
 
-/// Deletes an attribute of the instance's own, where the cache knows of storing it. False: the general path must decide.
-pub(crate) fn delete(vm: &Vm, owner: &Value, name: &Ref<Str>) -> bool {
-    let Some((header, word, version)) = identify(owner, name) else {
-        return false;
-    };
+/// What is known of storing an attribute: the object's header, kind and place of an entry, which is made where there was none.
+#[inline(always)]
+fn find_store<'a>(vm: &Vm, owner: &'a Value, name: &Ref<Str>) -> Option<(&'a Header, u64, u64)> {
+    let (header, word, version) = identify(owner, name)?;
     let key = name.as_ptr() as u64 | STORE;
     let cache = &vm.interp.attr_cache;
     let (kind, place) = match cache.find(key, word, version) {
@@ -564,24 +578,21 @@ pub(crate) fn delete(vm: &Vm, owner: &Value, name: &Ref<Str>) -> bool {
             found
         }
     };
-    kind == kind::INLINE && instance::delete_at(vm, header, place)
+    Some((header, kind, place))
+}
+
+/// Deletes an attribute of the instance's own, where the cache knows of storing it. False: the general path must decide.
+pub(crate) fn delete(vm: &Vm, owner: &Value, name: &Ref<Str>) -> bool {
+    find_store(vm, owner, name).is_some_and(|(header, kind, place)| {
+        kind == kind::INLINE && instance::delete_at(vm, header, place)
+    })
 }
 
 /// Sets the attribute; false where the general path must.
 #[inline]
 pub(crate) fn store(vm: &Vm, owner: &Value, name: &Ref<Str>, value: &Value) -> bool {
-    let Some((header, word, version)) = identify(owner, name) else {
+    let Some((header, kind, place)) = find_store(vm, owner, name) else {
         return false;
-    };
-    let key = name.as_ptr() as u64 | STORE;
-    let cache = &vm.interp.attr_cache;
-    let (kind, place) = match cache.find(key, word, version) {
-        Some(found) => found,
-        None => {
-            let found = resolve_store(vm, header, name);
-            cache.put(key, word, Type::of_header(header).version.get(), found);
-            found
-        }
     };
     // SAFETY: as in `load`; the old value is dropped when the new one stands in its place.
     unsafe {

@@ -436,7 +436,10 @@ impl Type {
 
     /// Whether the class or an ancestor has a data descriptor besides those that every class has.
     fn hides_values(&self, vm: &Vm) -> bool {
-        let usual = [vm.names.__dict__.as_value(), vm.names.__weakref__.as_value()];
+        let usual = [
+            vm.names.__dict__.as_value(),
+            vm.names.__weakref__.as_value(),
+        ];
         let hides = |class: &Ref<Type>| {
             let Ok(dict) = class.dict(vm) else {
                 vm.clear_exception();
