@@ -336,6 +336,16 @@ impl Heap {
         }
     }
 
+    /// The memory of an arena for something else than objects; it does not count against the budget.
+    pub fn take_arena(&self) -> Option<pool::ArenaMemory> {
+        self.pools.take_arena()
+    }
+
+    /// Takes it back: it serves the next objects.
+    pub fn give_arena(&self, memory: pool::ArenaMemory) {
+        self.pools.give_arena(memory)
+    }
+
     /// Gives empty pools and arenas back.
     pub fn trim(&self) {
         self.give_back(self.pools.trim())

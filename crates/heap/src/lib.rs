@@ -30,5 +30,6 @@ pub use cell::MutCell;
 pub use gc::{Collection, GcState, Generation, Note, Phase};
 pub use header::{Flags, Header, TypeLayout};
 pub use object::{Obj, Payload, PayloadInfo, Ref, Visitor};
+pub use pool::ArenaMemory;
 pub use release::{DeferGuard, object_slot};
 pub use value::{Kind, Value, append_copies, append_repeated, copies, drop_values};

@@ -127,6 +127,26 @@ pub(crate) const fn pool_header_size() -> usize {
     POOL_HEADER
 }
 
+/// The memory of an arena that serves for something else. Dropped, it goes back to the system.
+pub struct ArenaMemory(*mut u8);
+
+impl ArenaMemory {
+    /// Its bytes.
+    pub const SIZE: usize = ARENA_SIZE;
+
+    /// Its first byte, aligned to 16 KiB.
+    pub fn start(&self) -> *mut u8 {
+        self.0
+    }
+}
+
+impl Drop for ArenaMemory {
+    fn drop(&mut self) {
+        // SAFETY: an arena's memory, which no heap knows.
+        unsafe { system::unmap(self.0) }
+    }
+}
+
 impl Pools {
     pub(crate) fn new() -> Pools {
         Pools {
@@ -345,10 +365,8 @@ impl Pools {
             self.pool_count.set(self.pool_count.get() - 1);
             let free = (*arena).free_count.get() + 1;
             self.move_arena(arena, free);
-            // A program that grew large once may do so again: part of the memory waits for that.
-            let keep = (self.arenas_most.get() * 3 / 4).clamp(1, IDLE_MOST);
-            if free == POOLS && self.idle_arenas.get() > keep {
-                self.unmap_arena(arena)
+            if free == POOLS {
+                self.keep_idle(arena)
             }
         }
     }
@@ -374,7 +392,17 @@ impl Pools {
     }
 
     fn map_arena(&self) -> Option<*mut Arena> {
-        let base = self.map_base()?;
+        let arena = self.adopt(self.map_base()?);
+        self.arenas_made.set(self.arenas_made.get() + 1);
+        self.arena_count.set(self.arena_count.get() + 1);
+        if self.arena_count.get() > self.arenas_most.get() {
+            self.arenas_most.set(self.arena_count.get());
+        }
+        Some(arena)
+    }
+
+    /// An arena without used pools, of memory for one.
+    fn adopt(&self, base: *mut u8) -> *mut Arena {
         let arena = Box::into_raw(Box::new(Arena {
             base,
             free: Cell::new(ptr::null_mut()),
@@ -384,12 +412,40 @@ impl Pools {
             prev: Cell::new(ptr::null_mut()),
         }));
         self.link_arena(arena);
-        self.arenas_made.set(self.arenas_made.get() + 1);
-        self.arena_count.set(self.arena_count.get() + 1);
-        if self.arena_count.get() > self.arenas_most.get() {
-            self.arenas_most.set(self.arena_count.get());
+        arena
+    }
+
+    /// An arena's memory for something else, still counted as an arena: an idle one's, or new.
+    pub(crate) fn take_arena(&self) -> Option<ArenaMemory> {
+        if self.arenas[POOLS].get().is_null() {
+            self.map_arena()?;
         }
-        Some(arena)
+        let arena = self.arenas[POOLS].get();
+        self.unlink_arena(arena);
+        // SAFETY: `adopt` made it, and it is on no list any more.
+        let arena = unsafe { Box::from_raw(arena) };
+        Some(ArenaMemory(arena.base))
+    }
+
+    /// Takes such memory back, to be used again soon.
+    pub(crate) fn give_arena(&self, memory: ArenaMemory) {
+        let arena = self.adopt(memory.0);
+        std::mem::forget(memory);
+        // SAFETY: none of its pools is used.
+        unsafe { self.keep_idle(arena) }
+    }
+
+    /// Unmaps an arena that is idle, unless few are.
+    ///
+    /// # Safety
+    /// None of its pools is used.
+    unsafe fn keep_idle(&self, arena: *mut Arena) {
+        // A program that grew large once may do so again: part of the memory waits for that.
+        let keep = (self.arenas_most.get() * 3 / 4).clamp(1, IDLE_MOST);
+        if self.idle_arenas.get() > keep {
+            // SAFETY: by contract.
+            unsafe { self.unmap_arena(arena) }
+        }
     }
 
     /// # Safety

@@ -172,7 +172,7 @@ fn call_trace(
     let callback = if what == "call" {
         vm.trace.function.get()
     } else {
-        frame.trace.get()
+        frame.trace()
     };
     let Some(callback) = callback else {
         return Ok(());
@@ -181,7 +181,7 @@ fn call_trace(
     match vm.trace.quietly(Some(event), || vm.call(&callback, &args)) {
         Ok(result) => {
             if !result.is_none() {
-                drop(frame.trace.replace(Some(result)));
+                frame.set_trace(Some(result));
             }
             Ok(())
         }
@@ -189,7 +189,7 @@ fn call_trace(
             let exception = vm.take_exception();
             drop(vm.trace.function.take());
             update(vm);
-            drop(frame.trace.take());
+            frame.set_trace(None);
             Err(vm.raise_value(exception))
         }
     }
@@ -343,12 +343,19 @@ pub(super) fn exception_handled(
     Ok(())
 }
 
-/// An exception, which is set, leaves a frame.
+/// An exception leaves a frame. What a tool raises replaces it.
 #[inline(always)]
-pub(super) fn unwinding(vm: &Vm, frame: *mut Frame) {
+pub(super) fn unwinding(
+    vm: &Vm,
+    frame: *mut Frame,
+    exception: Ref<BaseException>,
+) -> Ref<BaseException> {
     if vm.interp.state.monitoring.wants(event::PY_UNWIND) {
-        unwinding_event(vm, frame, event::PY_UNWIND)
+        vm.raise_value(exception);
+        unwinding_event(vm, frame, event::PY_UNWIND);
+        return vm.take_exception();
     }
+    exception
 }
 
 /// An exception, which is set, is thrown into a generator.

@@ -37,28 +37,28 @@ pub(crate) unsafe fn handle(vm: &Vm, fp: *mut Frame) -> Option<*mut Frame> {
 /// As for [`handle`].
 pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<*mut Frame> {
     let mut fp = fp;
-    let mut place = Some(place);
+    let mut lookup = place;
+    // On its way between frames the exception is held here, not in the thread's state.
+    let mut exception = vm.take_exception();
     // SAFETY: by contract, and each caller's frame was stored when it called.
     unsafe {
         loop {
-            let exception = vm.take_exception();
-            let lookup = place.take().unwrap_or_else(|| (*fp).instruction());
             let code = &*(*fp).code;
-            if exception.is_reraised() {
+            let again = exception.is_reraised();
+            if again {
                 restore_place(fp, lookup);
+                exception.set_reraised(false);
             }
             let offset = (*fp).instruction();
             set_context(vm, &exception);
             let handler = exception_table::lookup(code.exceptiontable(), lookup as u32);
-            if !exception.is_reraised()
+            if !again
                 && (*fp).is_complete()
                 && !(handler.is_none() && goes_unseen(vm, fp, &exception))
             {
                 add_traceback(vm, &exception, fp, offset);
             }
-            let again = exception.is_reraised();
-            exception.set_reraised(false);
-            let exception = match super::trace::exception_raised(vm, fp, exception, again) {
+            exception = match super::trace::exception_raised(vm, fp, exception, again) {
                 Ok(exception) => exception,
                 Err(Raised) => vm.take_exception(),
             };
@@ -77,22 +77,25 @@ pub(crate) unsafe fn handle_at(vm: &Vm, fp: *mut Frame, place: usize) -> Option<
                 (*fp).sp = sp.add(1);
                 (*fp).pc = code.first_unit().add(handler.target as usize);
                 if super::trace::exception_handled(vm, fp, &exception).is_err() {
+                    exception = vm.take_exception();
+                    lookup = (*fp).instruction();
                     continue;
                 }
                 return Some(fp);
             }
-            vm.raise_value(exception);
-            super::trace::unwinding(vm, fp);
+            exception = super::trace::unwinding(vm, fp, exception);
             let entry = (*fp).entry;
             let function = (*fp).owner == Owner::ThreadStack;
             // (An inlined constructor's half-made object is on the caller's stack, released with it.)
             fp = pop_frame(vm, fp);
             if entry {
+                vm.raise_value(exception);
                 return None;
             }
-            if function && ops::iter::ends_loop(vm, fp) {
+            if function && ops::iter::ends_loop(vm, fp, &exception) {
                 return Some(fp);
             }
+            lookup = (*fp).instruction();
         }
     }
 }
@@ -147,9 +150,8 @@ unsafe fn add_traceback(vm: &Vm, exception: &Ref<BaseException>, fp: *mut Frame,
         Ok(frame) => frame,
         Err(Raised) => return vm.clear_exception(),
     };
-    let next = exception.traceback();
-    match Traceback::make(vm, next, frame, offset as i32 * 2, None) {
-        Ok(traceback) => exception.set_traceback(Some(traceback)),
+    match Traceback::make(vm, None, frame, offset as i32 * 2, None) {
+        Ok(traceback) => exception.push_traceback(traceback),
         Err(Raised) => vm.clear_exception(),
     }
 }

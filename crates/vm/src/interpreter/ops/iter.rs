@@ -189,12 +189,17 @@ unsafe fn calls_next(caller: Fp) -> bool {
     unsafe { monitor::base_at((*caller).code(), (*caller).instruction()) == op::FOR_ITER }
 }
 
-/// The frame of a method called by [`enter_next`], if it was one, has raised the exception that is pending. Where that is
+/// The frame of a method called by [`enter_next`], if it was one, has raised the exception. Where that is
 /// the end, `caller` goes on behind its loop.
 ///
 /// # Safety
 /// As for [`is_end`]; the method's frame has just been taken off.
-pub(in crate::interpreter) unsafe fn ends_loop(vm: &Vm, caller: Fp) -> bool {
+#[inline]
+pub(in crate::interpreter) unsafe fn ends_loop(
+    vm: &Vm,
+    caller: Fp,
+    exception: &Ref<BaseException>,
+) -> bool {
     // SAFETY: by contract.
     unsafe {
         if !calls_next(caller) {
@@ -202,10 +207,7 @@ pub(in crate::interpreter) unsafe fn ends_loop(vm: &Vm, caller: Fp) -> bool {
         }
         let it = (*(*caller).sp.sub(1)).view();
         let sequence = it.downcast::<SequenceIterator>();
-        let ended = match vm.pending_exception() {
-            Some(exception) => is_end(vm, caller, &exception),
-            None => false,
-        };
+        let ended = is_end(vm, caller, exception);
         if let Some(sequence) = sequence {
             match ended {
                 true => sequence.end(),
@@ -213,7 +215,6 @@ pub(in crate::interpreter) unsafe fn ends_loop(vm: &Vm, caller: Fp) -> bool {
             }
         }
         if ended {
-            vm.clear_exception();
             (*caller).pc = (*caller).pc.add(3 + (*caller).loop_arg as usize);
         }
         ended

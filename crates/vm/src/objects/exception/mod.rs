@@ -94,6 +94,13 @@ impl BaseException {
         self.traceback.set(traceback)
     }
 
+    /// Puts a new entry, which nothing follows yet, before the traceback.
+    #[inline]
+    pub(crate) fn push_traceback(&self, entry: Ref<Traceback>) {
+        entry.set_next(self.traceback.take());
+        self.traceback.set(Some(entry))
+    }
+
     pub fn context(&self) -> Option<Value> {
         self.context.get()
     }

@@ -192,7 +192,7 @@ pub fn set_line(vm: &Vm, frame: &Ref<FrameObject>, value: Option<Value>) -> PyRe
         return Err(vm.value_error("lineno must be an integer"));
     }
     let pointer = frame.frame.get();
-    if frame.trace.with(Option::is_none) || pointer.is_null() {
+    if frame.trace().is_none() || pointer.is_null() {
         return Err(vm.value_error("f_lineno can only be set in a trace function"));
     }
     match vm.trace.what() {

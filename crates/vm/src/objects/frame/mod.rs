@@ -11,6 +11,7 @@ use crate::interpreter::frame::{Frame, locals};
 use crate::objects::cell::CellVariable;
 use crate::objects::code::CodeObject;
 use crate::objects::dict::Dict;
+use crate::objects::function::Function;
 use crate::objects::generator::Generator;
 use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
@@ -20,22 +21,28 @@ use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
-/// See the module's head.
+/// See the module's head. As many words as the code has variables follow the struct: what they held when the frame ended.
 #[pyclass(name = "frame", module = "builtins", gc, doc = "", flags(NO_NEW))]
 #[repr(C)]
 pub struct FrameObject {
+    /// Null after the frame's end.
     frame: Cell<*mut Frame>,
     code: Ref<CodeObject>,
-    globals: Ref<Dict>,
-    builtins: Value,
-    /// After the frame's end: its caller's object, its variables (cells as cells), namespace, instruction.
+    /// After the frame's end: the function that ran, which knows globals and builtins, its caller's object, and its instruction.
+    func: MutCell<Option<Value>>,
     back: MutCell<Option<Ref<FrameObject>>>,
-    saved: MutCell<Vec<Option<Value>>>,
-    namespace: MutCell<Option<Value>>,
-    instruction: Cell<usize>,
-    pub(crate) trace: MutCell<Option<Value>>,
+    rare: MutCell<Option<Box<Rare>>>,
+    instruction: Cell<u32>,
     pub(crate) trace_lines: Cell<bool>,
     pub(crate) trace_opcodes: Cell<bool>,
+}
+
+/// What few frame objects have.
+#[derive(Default)]
+struct Rare {
+    trace: MutCell<Option<Value>>,
+    /// After the frame's end: the namespace of a module's or class's code.
+    namespace: MutCell<Option<Value>>,
     /// Values overwritten by writes through `f_locals` while somebody may have borrowed them.
     overwritten: MutCell<Vec<Value>>,
     /// What was added through `f_locals` that is no variable.
@@ -45,51 +52,71 @@ pub struct FrameObject {
 impl Traverse for FrameObject {
     fn traverse(&self, v: &mut Visitor) {
         v.reference(&self.code);
-        v.reference(&self.globals);
-        v.value(&self.builtins);
+        self.func.with(|x| v.opt(x));
         self.back.with(|x| x.iter().for_each(|x| v.reference(x)));
-        self.saved.with(|s| s.iter().for_each(|x| v.opt(x)));
-        self.namespace.with(|x| v.opt(x));
-        self.trace.with(|x| v.opt(x));
-        self.overwritten.with(|s| s.iter().for_each(|x| v.value(x)));
-        self.extra.with(|x| x.iter().for_each(|x| v.reference(x)));
+        for place in self.saved() {
+            place.with(|x| v.opt(x));
+        }
+        if let Some(rare) = self.rare() {
+            rare.trace.with(|x| v.opt(x));
+            rare.namespace.with(|x| v.opt(x));
+            rare.overwritten.with(|s| s.iter().for_each(|x| v.value(x)));
+            rare.extra.with(|x| x.iter().for_each(|x| v.reference(x)));
+        }
     }
 
     fn clear(&self) {
-        drop(self.saved.take());
-        drop(self.namespace.take());
-        drop(self.trace.take());
-        drop(self.overwritten.take());
-        drop(self.extra.take());
+        for place in self.saved() {
+            drop(place.take());
+        }
+        if let Some(rare) = self.rare() {
+            drop(rare.trace.take());
+            drop(rare.namespace.take());
+            drop(rare.overwritten.take());
+            drop(rare.extra.take());
+        }
+    }
+}
+
+impl Drop for FrameObject {
+    fn drop(&mut self) {
+        for place in self.saved() {
+            drop(place.take());
+        }
     }
 }
 
 /// The object of a live frame, made on first use. Raises MemoryError.
+#[inline]
 pub fn frame_object(vm: &Vm, frame: *mut Frame) -> PyResult<Ref<FrameObject>> {
-    // SAFETY: callers pass live frames.
+    // SAFETY: callers pass live frames; the slot holds a frame object or nothing.
     unsafe {
-        if !(*frame).frame_object.is_empty() {
-            return (*frame)
-                .frame_object
+        let slot = (*frame).frame_object;
+        if !slot.is_empty() {
+            return slot
                 .to_value()
                 .downcast_into::<FrameObject>()
                 .map_err(|_| vm.system_error("not a frame object"));
         }
-        let object = vm.new_object(FrameObject {
+        let object = FrameObject {
             frame: Cell::new(frame),
             code: (*frame).code_ref(),
-            globals: (*frame).globals(),
-            builtins: (*frame).shown_builtins(),
+            func: MutCell::new(None),
             back: MutCell::new(None),
-            saved: MutCell::new(Vec::new()),
-            namespace: MutCell::new(None),
+            rare: MutCell::new(None),
             instruction: Cell::new(0),
-            trace: MutCell::new(None),
             trace_lines: Cell::new(true),
             trace_opcodes: Cell::new(false),
-            overwritten: MutCell::new(Vec::new()),
-            extra: MutCell::new(None),
-        })?;
+        };
+        let count = object.code.nlocalsplus as usize;
+        let ty = vm.class::<FrameObject>();
+        let object = vm
+            .heap()
+            .alloc_plain(&ty.layout, count * size_of::<Slot>(), object)
+            .map_err(|e| vm.no_memory(e))?;
+        for place in object.saved() {
+            std::ptr::write(place.as_ptr(), None);
+        }
         (*frame).frame_object = Slot::new(object.to_value());
         Ok(object)
     }
@@ -124,15 +151,22 @@ pub(crate) unsafe fn take_over(vm: &Vm, frame: *mut Frame) {
     }
 }
 
-/// Copies a frame's variables into its object.
+/// Moves a frame's variables into its object.
 unsafe fn keep(object: &Ref<FrameObject>, frame: *mut Frame) {
-    // SAFETY: the frame is live.
+    // SAFETY: the frame is live; emptied slots are for nobody to release.
     unsafe {
-        object.instruction.set((*frame).instruction());
-        object.namespace.set((*frame).locals_value());
-        let count = (*(*frame).code).nlocalsplus as usize;
-        let saved = (0..count).map(|i| (*frame).local_slot(i)).collect();
-        object.saved.set(saved);
+        object.instruction.set((*frame).instruction() as u32);
+        if !(*frame).locals.is_empty() {
+            object.rare_made().namespace.set((*frame).locals_value());
+        }
+        let mut slot = locals(frame);
+        for place in object.saved() {
+            if !(*slot).is_empty() {
+                place.set(Some(std::ptr::replace(slot, Slot::EMPTY).into_value()));
+            }
+            slot = slot.add(1);
+        }
+        object.func.set(Some((*frame).func.to_value()));
         object.frame.set(std::ptr::null_mut());
     }
 }
@@ -201,11 +235,55 @@ impl FrameObject {
         unsafe { self.frame.get().as_ref() }
     }
 
+    /// The words behind the struct.
+    #[inline]
+    fn saved(&self) -> &[MutCell<Option<Value>>] {
+        let first = std::ptr::from_ref(self).wrapping_add(1) as *const MutCell<Option<Value>>;
+        // SAFETY: frame objects are made with so many words behind them, each of the size of a value, unset or set.
+        unsafe { std::slice::from_raw_parts(first, self.code.nlocalsplus as usize) }
+    }
+
+    #[inline]
+    fn rare(&self) -> Option<&Rare> {
+        // SAFETY: once made it stays as long as the object.
+        unsafe { (*self.rare.as_ptr()).as_deref() }
+    }
+
+    fn rare_made(&self) -> &Rare {
+        // SAFETY: as above.
+        unsafe { (*self.rare.as_ptr()).get_or_insert_default() }
+    }
+
+    /// The frame's own trace function.
+    pub(crate) fn trace(&self) -> Option<Value> {
+        self.rare()?.trace.get()
+    }
+
+    pub(crate) fn set_trace(&self, function: Option<Value>) {
+        if function.is_some() || self.rare().is_some() {
+            self.rare_made().trace.set(function)
+        }
+    }
+
+    /// What was added through `f_locals` that is no variable.
+    fn extra(&self) -> Option<Ref<Dict>> {
+        self.rare()?.extra.get()
+    }
+
+    fn set_extra(&self, extra: Ref<Dict>) {
+        self.rare_made().extra.set(Some(extra))
+    }
+
     fn instruction(&self) -> usize {
         match self.live() {
             Some(frame) => frame.instruction(),
-            None => self.instruction.get(),
+            None => self.instruction.get() as usize,
         }
+    }
+
+    /// The function that ran, after the frame's end.
+    fn function(&self) -> Option<Ref<Function>> {
+        self.func.get()?.downcast_into::<Function>().ok()
     }
 
     pub fn line(&self) -> Option<i32> {
@@ -216,7 +294,7 @@ impl FrameObject {
     fn slot(&self, index: usize) -> Option<Value> {
         match self.live() {
             Some(frame) => frame.local_slot(index),
-            None => self.saved.with(|s| s.get(index).cloned().flatten()),
+            None => self.saved().get(index)?.get(),
         }
     }
 
@@ -288,10 +366,9 @@ impl FrameObject {
             return true;
         }
         if self.frame.get().is_null() {
-            let old = self
-                .saved
-                .with_mut(|s| s.get_mut(index).map(|place| place.replace(value)));
-            drop(old);
+            if let Some(place) = self.saved().get(index) {
+                place.set(Some(value))
+            }
             return true;
         }
         // SAFETY: a live frame's slot; the old value may be borrowed by calls under way, so it is kept.
@@ -300,7 +377,8 @@ impl FrameObject {
             let old = *place;
             *place = Slot::new(value);
             if !old.is_empty() && !old.is_borrowed() {
-                self.overwritten.with_mut(|o| o.push(old.into_value()));
+                let kept = &self.rare_made().overwritten;
+                kept.with_mut(|o| o.push(old.into_value()));
             }
         }
         true
@@ -349,14 +427,25 @@ impl FrameObject {
 
     /// Return the global variables in the frame.
     #[pygetter]
-    fn f_globals(&self) -> Value {
-        self.globals.to_value()
+    fn f_globals(&self, vm: &Vm) -> PyResult {
+        let globals = match self.live() {
+            Some(frame) => Some(frame.globals()),
+            None => self.function().map(|f| f.globals.clone()),
+        };
+        let globals = globals.ok_or_else(|| vm.system_error("a frame without function"))?;
+        Ok(globals.into_value())
     }
 
     /// Return the built-in variables in the frame.
     #[pygetter]
-    fn f_builtins(&self) -> Value {
-        self.builtins.clone()
+    fn f_builtins(&self, vm: &Vm) -> PyResult {
+        if let Some(frame) = self.live() {
+            return Ok(frame.shown_builtins());
+        }
+        let function = self.function();
+        let function = function.ok_or_else(|| vm.system_error("a frame without function"))?;
+        let odd = function.odd_builtins.clone();
+        Ok(odd.unwrap_or_else(|| function.builtins.to_value()))
     }
 
     /// Return the mapping used by the frame to look up local variables.
@@ -365,7 +454,7 @@ impl FrameObject {
         if zelf.code.flags & flags::OPTIMIZED == 0 && !zelf.has_hidden() {
             let namespace = match zelf.live() {
                 Some(frame) => frame.locals_value(),
-                None => zelf.namespace.get(),
+                None => zelf.rare().and_then(|r| r.namespace.get()),
             };
             if let Some(namespace) = namespace {
                 return Ok(namespace);
@@ -416,12 +505,12 @@ impl FrameObject {
     /// Return the trace function for this frame, or None if no trace function is set.
     #[pygetter]
     fn f_trace(&self) -> Option<Value> {
-        self.trace.get()
+        self.trace()
     }
 
     #[pysetter]
     fn set_f_trace(&self, _vm: &Vm, value: Option<Value>) -> PyResult<()> {
-        self.trace.set(value.filter(|v| !v.is_none()));
+        self.set_trace(value.filter(|v| !v.is_none()));
         Ok(())
     }
 

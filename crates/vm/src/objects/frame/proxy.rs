@@ -53,7 +53,7 @@ impl FrameLocalsProxy {
     /// All names and values: variables in order, then what was added.
     fn items_vec(&self) -> Vec<(Value, Value)> {
         let mut items = self.frame.variables();
-        if let Some(extra) = self.frame.extra.get() {
+        if let Some(extra) = self.frame.extra() {
             items.extend(extra.items_vec());
         }
         items
@@ -91,7 +91,7 @@ impl FrameLocalsProxy {
                 }
             }
         }
-        match self.frame.extra.get() {
+        match self.frame.extra() {
             Some(extra) => extra.get(vm, key),
             None => {
                 crate::protocols::hash::hash(vm, key)?;
@@ -118,18 +118,18 @@ impl FrameLocalsProxy {
         }
         match value {
             Some(value) => {
-                let extra = match self.frame.extra.get() {
+                let extra = match self.frame.extra() {
                     Some(extra) => extra,
                     None => {
                         let extra = vm.new_dict()?;
-                        self.frame.extra.set(Some(extra.clone()));
+                        self.frame.set_extra(extra.clone());
                         extra
                     }
                 };
                 extra.set(vm, key, value.clone())
             }
             None => {
-                let removed = match self.frame.extra.get() {
+                let removed = match self.frame.extra() {
                     Some(extra) => extra.remove(vm, key)?,
                     None => None,
                 };
@@ -344,7 +344,7 @@ impl FrameLocalsProxy {
         {
             return Err(vm.value_error("cannot remove local variables from FrameLocalsProxy"));
         }
-        let removed = match self.frame.extra.get() {
+        let removed = match self.frame.extra() {
             Some(extra) => extra.remove(vm, key)?,
             None => None,
         };
