@@ -86,10 +86,9 @@ impl Default for AttrCache {
 
 #[inline(always)]
 fn place_of(key: u64, word: u64, version: u32) -> usize {
-    // Names, shapes and versions are each numbered densely: all their bits must count. The products do not wait for each other.
-    let shape = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    let class = (version as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 40;
-    ((key >> 4 ^ key << 9) ^ shape ^ class) as usize
+    // Names, shapes and versions are each numbered densely: all their bits must count.
+    let owner = ((version as u64) << 20 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    (key >> 4 ^ key << 9 ^ owner) as usize
 }
 
 /// What the object's attributes depend on: its attribute word and the version of its type. For a class: its metaclass's
@@ -306,6 +305,27 @@ pub(crate) unsafe fn peek(cache: &AttrCache, header: &Header, key: u64) -> (u64,
             return NOTHING;
         }
         (Slot::new(slot.to_value()).0, found::VALUE)
+    }
+}
+
+/// The method to be called with an object: an owned word, or zero where the cache does not know or [`peek`] must decide.
+/// `key` is as there, of a method.
+///
+/// # Safety
+/// As for [`peek`].
+#[inline(always)]
+pub(crate) unsafe fn peek_method(cache: &AttrCache, header: &Header, key: u64) -> u64 {
+    let ty = Type::of_header(header);
+    if !ty.has_plain_values() {
+        return 0;
+    }
+    // SAFETY: objects of such classes have the word; a class in the MRO holds the method as long as the version is current.
+    unsafe {
+        let word = instance::word_of(header);
+        match cache.find(key, word, ty.version.get()) {
+            Some((kind::METHOD, place)) => Slot::new(Slot(place).to_value()).0,
+            _ => 0,
+        }
     }
 }
 

@@ -1721,7 +1721,17 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             }
                             let name = ops::name(fp!(), arg!() >> 1);
                             let header = &*(address(owner) as *const Header);
-                            let (word, found) = attr_cache::peek(&vm.interp.attr_cache, header, name.as_ptr() as u64 | (arg!() & 1) as u64);
+                            let key = name.as_ptr() as u64 | (arg!() & 1) as u64;
+                            if arg!() & 1 != 0 {
+                                let method = attr_cache::peek_method(&vm.interp.attr_cache, header, key);
+                                if method != 0 {
+                                    *sp.sub(1) = Slot(method);
+                                    push!(owner);
+                                    pc = pc.add(10);
+                                    next!('d22)
+                                }
+                            }
+                            let (word, found) = attr_cache::peek(&vm.interp.attr_cache, header, key);
                             if word == 0 {
                                 switch!(ops::attr::load_attr_again)
                             }

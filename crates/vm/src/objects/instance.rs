@@ -210,6 +210,16 @@ pub fn attrs(header: &Header) -> Option<&Attrs> {
     }
 }
 
+/// The attribute word of an object.
+///
+/// # Safety
+/// Its type's instances have attributes ([`attrs`] gives Some).
+#[inline(always)]
+pub(crate) unsafe fn word_of(header: &Header) -> u64 {
+    // SAFETY: by contract.
+    unsafe { *((header as *const Header as *const u8).sub(32) as *const u64) }
+}
+
 /// Notes how many values a fresh object holds inline.
 #[inline]
 pub fn init_attrs(header: &Header) {

@@ -411,6 +411,12 @@ impl Type {
         }
     }
 
+    /// Whether the class is known to store attributes as classes without descriptors do, and decides nothing about them itself.
+    #[inline(always)]
+    pub(crate) fn has_plain_values(&self) -> bool {
+        (self.values_tag.get() as i32) > 0
+    }
+
     #[cold]
     fn assign_values_tag(&self, vm: &Vm) -> u32 {
         const OWN: u32 = 1 << 31;
