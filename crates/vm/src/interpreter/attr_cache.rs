@@ -19,8 +19,9 @@ use naja_heap::slot::Slot;
 use naja_heap::{Header, MutCell, Ref, Value};
 use std::cell::Cell;
 
-/// The number of entries at first, and once so many have made way for others: most programs touch few pages of the cache.
+/// The number of entries at first, and once `CROWDED` have made way for others: most programs touch few pages of the cache.
 const SIZES: [usize; 2] = [1024, 2048];
+const CROWDED: usize = 256;
 
 /// Attribute word of objects without a `__dict__`.
 const NO_ATTRS: u64 = u64::MAX;
@@ -91,6 +92,27 @@ fn place_of(key: u64, word: u64, version: u32) -> usize {
     (key >> 4 ^ key << 9 ^ owner) as usize
 }
 
+/// Whether the entry is about that. (An empty one has no name.)
+#[inline(always)]
+fn fits(entry: &Entry, key: u64, word: u64, version: u32) -> bool {
+    entry[0] == key && entry[1] == word && entry[2] as u32 == version
+}
+
+/// Looks among the three entries beside the first.
+#[inline(never)]
+fn find_beside(
+    entries: &[Entry],
+    at: usize,
+    key: u64,
+    word: u64,
+    version: u32,
+) -> Option<(u64, u64)> {
+    let places = [at ^ 1, at ^ 2, at ^ 3];
+    let mut beside = places.iter().filter_map(|&place| entries.get(place));
+    let entry = beside.find(|entry| fits(entry, key, word, version))?;
+    Some((entry[2] >> 32, entry[3]))
+}
+
 /// What the object's attributes depend on: its attribute word and the version of its type. For a class: its metaclass's
 /// version and its own.
 #[inline(always)]
@@ -126,20 +148,16 @@ impl AttrCache {
     fn find(&self, key: u64, word: u64, version: u32) -> Option<(u64, u64)> {
         self.entries.with(|entries| {
             let at = place_of(key, word, version) & (entries.len() - 1);
-            let fits =
-                |entry: &Entry| entry[0] == key && entry[1] == word && entry[2] as u32 == version;
-            // SAFETY: the number of entries is a power of two of at least two. (An empty entry has no name.)
-            let (first, second) =
-                unsafe { (entries.get_unchecked(at), entries.get_unchecked(at ^ 1)) };
-            if fits(first) {
-                return Some((first[2] >> 32, first[3]));
+            // SAFETY: the number of entries is a power of two, of at least four.
+            let entry = unsafe { entries.get_unchecked(at) };
+            if fits(entry, key, word, version) {
+                return Some((entry[2] >> 32, entry[3]));
             }
-            fits(second).then_some((second[2] >> 32, second[3]))
+            find_beside(entries, at, key, word, version)
         })
     }
 
-    /// A new entry takes its place; the one that stood there takes the neighbouring one, in the same line of the processor's
-    /// cache.
+    /// A new entry takes its place; those that stood there and beside it move on by one, and the last one is lost.
     fn put(&self, key: u64, word: u64, version: u32, (kind, place): (u64, u64)) {
         if version == 0 {
             return;
@@ -147,11 +165,11 @@ impl AttrCache {
         let at = place_of(key, word, version);
         let crowded = self.entries.with(|entries| {
             let first = at & (entries.len() - 1);
-            entries.len() < SIZES[1] && entries[first][0] != 0 && entries[first ^ 1][0] != 0
+            entries.len() < SIZES[1] && entries[first ^ 3][0] != 0
         });
         if crowded {
             self.crowded.set(self.crowded.get() + 1);
-            if self.crowded.get() > SIZES[0] {
+            if self.crowded.get() > CROWDED {
                 self.entries.set(AttrCache::of_size(SIZES[1]));
             }
         }
@@ -159,7 +177,9 @@ impl AttrCache {
         unsafe {
             self.entries.with_mut_no_drop(|entries| {
                 let first = at & (entries.len() - 1);
-                entries[first ^ 1] = entries[first];
+                for beside in [3, 2, 1] {
+                    entries[first ^ beside] = entries[first ^ (beside - 1)];
+                }
                 entries[first] = [key, word, version as u64 | kind << 32, place];
             })
         }
