@@ -6,7 +6,7 @@
 //! Deleted entries stay as holes until the next rebuild. Nothing here runs Python: where two keys must be compared by
 //! their types' `__eq__` the search says so ([`Found::Ask`]) and the caller asks.
 
-use crate::objects::str_::{self, Str};
+use crate::objects::str_::Str;
 use crate::protocols::compare::quick_eq;
 use crate::vm::Vm;
 use naja_heap::{AllocError, Ref, Value};
@@ -238,39 +238,6 @@ impl Table {
         }
     }
 
-    /// The whole search for an exact string; asks only where another kind of key has the same hash.
-    #[inline]
-    pub fn find_str(&self, key: &Ref<Str>, hash: i64, vm: &Vm) -> Found {
-        if self.bits == 0 {
-            return Found::Absent;
-        }
-        let mut probe = self.probe(hash);
-        loop {
-            let place = self.place(probe.place);
-            match place {
-                EMPTY => return Found::Absent,
-                DELETED => {}
-                n => {
-                    let at = n as usize - 2;
-                    let entry = &self.entries[at];
-                    if let Some(candidate) = &entry.key {
-                        if candidate.is(key.as_value()) {
-                            return Found::At(at);
-                        }
-                        if entry.hash == hash {
-                            match super::exact_str(vm, candidate) {
-                                Some(text) if str_::eq(text, key) => return Found::At(at),
-                                Some(_) => {}
-                                None => return Found::Ask(at),
-                            }
-                        }
-                    }
-                }
-            }
-            self.step(&mut probe);
-        }
-    }
-
     /// The whole search for any key, as far as no class need be asked.
     #[inline(always)]
     pub fn locate(&self, key: &Value, hash: i64, vm: &Vm) -> Place {
@@ -317,24 +284,11 @@ impl Table {
         let Some(hash) = crate::protocols::hash::quick(vm, key) else {
             return Quick::Unknown;
         };
-        if self.bits == 0 {
-            return Quick::Absent;
+        match self.locate(key, hash, vm) {
+            Place::At(at) => Quick::At(at),
+            Place::Free(_) => Quick::Absent,
+            Place::Ask => Quick::Unknown,
         }
-        // Mostly the first place decides.
-        let found = self.place(first(hash) & self.mask());
-        if found == EMPTY {
-            return Quick::Absent;
-        }
-        let at = (found as usize).wrapping_sub(2);
-        if let Some(entry) = self.entries.get(at)
-            && entry
-                .key
-                .as_ref()
-                .is_some_and(|candidate| candidate.is(key))
-        {
-            return Quick::At(at);
-        }
-        self.quick_find_on(key, hash, vm)
     }
 
     /// Sets the value of a key where that neither asks anything nor needs memory; `value` is called then, and not
@@ -350,32 +304,17 @@ impl Table {
         let at = match self.locate(key, hash, vm) {
             Place::At(at) => at,
             Place::Free(place) => {
-                let most = usable(self.bits);
-                if self.entries.len() >= most
-                    || self.filled as usize >= most
-                    || self.entries.len() == self.entries.capacity()
-                {
+                if !self.has_room() {
                     return None;
                 }
                 let is_str = super::exact_str(vm, key).is_some();
-                self.only_str = is_str && (self.only_str || self.len == 0);
-                self.filled += u32::from(self.place(place) == EMPTY);
-                self.put(place, key.clone(), hash, value());
+                self.put_at(place, key.clone(), hash, value(), is_str);
                 return Some(None);
             }
             Place::Ask => return None,
         };
         let entry = self.entries.get_mut(at)?;
         Some(Some(std::mem::replace(&mut entry.value, value())))
-    }
-
-    #[inline(never)]
-    fn quick_find_on(&self, key: &Value, hash: i64, vm: &Vm) -> Quick {
-        match self.locate(key, hash, vm) {
-            Place::At(at) => Quick::At(at),
-            Place::Free(_) => Quick::Absent,
-            Place::Ask => Quick::Unknown,
-        }
     }
 
     #[inline(always)]
@@ -444,18 +383,11 @@ impl Table {
         if self.entries.len() == self.entries.capacity() {
             self.entries.try_reserve(1).map_err(|_| AllocError)?;
         }
-        if self.len == 0 {
-            self.only_str = true;
-        }
-        self.only_str &= is_str;
         let mut probe = self.probe(hash);
         while self.place(probe.place) > DELETED {
             self.step(&mut probe)
         }
-        if self.place(probe.place) == EMPTY {
-            self.filled += 1
-        }
-        self.put(probe.place, key, hash, value);
+        self.put_at(probe.place, key, hash, value, is_str);
         Ok(())
     }
 
@@ -469,21 +401,27 @@ impl Table {
         value: Value,
         is_str: bool,
     ) -> Result<(), AllocError> {
-        let most = usable(self.bits);
-        if self.entries.len() >= most
-            || self.filled as usize >= most
-            || self.entries.len() == self.entries.capacity()
-        {
+        if !self.has_room() {
             return self.insert(key, hash, value, is_str);
         }
-        self.only_str = is_str && (self.only_str || self.len == 0);
-        self.filled += u32::from(self.place(place) == EMPTY);
-        self.put(place, key, hash, value);
+        self.put_at(place, key, hash, value, is_str);
         Ok(())
     }
 
+    /// Whether one more entry needs neither a larger index nor memory.
     #[inline(always)]
-    fn put(&mut self, place: usize, key: Value, hash: i64, value: Value) {
+    fn has_room(&self) -> bool {
+        let most = usable(self.bits);
+        self.entries.len() < most
+            && (self.filled as usize) < most
+            && self.entries.len() < self.entries.capacity()
+    }
+
+    /// Adds an entry at a free place, where there is room for it.
+    #[inline(always)]
+    fn put_at(&mut self, place: usize, key: Value, hash: i64, value: Value, is_str: bool) {
+        self.only_str = is_str && (self.only_str || self.len == 0);
+        self.filled += u32::from(self.place(place) == EMPTY);
         self.set_place(place, self.entries.len() as u32 + 2);
         self.entries.push(Entry {
             hash,
