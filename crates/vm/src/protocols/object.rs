@@ -1,6 +1,7 @@
 //! Conversions, truth, length, subscripts, instance checks. CPython: Objects/object.c, Objects/abstract.c.
 
 use crate::objects::dict::Dict;
+use crate::objects::str_::codecs::escape::push_escape;
 use crate::objects::str_::{self, Str};
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, is_subtype};
@@ -156,16 +157,14 @@ pub fn ascii(vm: &Vm, value: &Value) -> PyResult<Ref<Str>> {
     if text.is_ascii() {
         return Ok(text);
     }
-    let mut out = String::with_capacity(text.byte_len());
+    let mut out = Vec::with_capacity(text.byte_len());
     for c in text.code_points() {
         match c {
-            0..=0x7f => out.push(c as u8 as char),
-            0x80..=0xff => out += &format!("\\x{c:02x}"),
-            0x100..=0xffff => out += &format!("\\u{c:04x}"),
-            _ => out += &format!("\\U{c:08x}"),
+            0..=0x7f => out.push(c as u8),
+            _ => push_escape(&mut out, c),
         }
     }
-    vm.new_str(out)
+    vm.new_str_wtf8(&out)
 }
 
 /// `format(value, spec)`.

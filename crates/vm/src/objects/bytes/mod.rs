@@ -14,6 +14,7 @@ use crate::objects::buffer::{self, Buffer};
 use crate::objects::bytearray::ByteArray;
 use crate::objects::iterators::{reduce_empty, reduce_iter};
 use crate::objects::memoryview::MemoryView;
+use crate::objects::str_::codecs::escape::{push_escape, push_inside};
 use crate::objects::str_::{self, Str};
 use crate::objects::type_::Type;
 use crate::protocols::{iterator, number};
@@ -295,26 +296,15 @@ pub fn repr_quoting(data: &[u8], always: bool) -> String {
     } else {
         b'\''
     };
-    let mut out = String::with_capacity(data.len() + 3);
-    out.push('b');
-    out.push(quote as char);
+    // Where the quotes are not apostrophes, none of their kind stand within.
+    let escaped = if always { b'\'' } else { quote };
+    let mut out = Vec::with_capacity(data.len() + 3);
+    out.extend([b'b', quote]);
     for &byte in data {
-        match byte {
-            b'\\' => out += "\\\\",
-            b'\t' => out += "\\t",
-            b'\n' => out += "\\n",
-            b'\r' => out += "\\r",
-            _ if byte == quote => {
-                out.push('\\');
-                out.push(quote as char);
-            }
-            b'\'' if always => out += "\\'",
-            b' '..=b'~' => out.push(byte as char),
-            _ => out += &format!("\\x{byte:02x}"),
-        }
+        push_inside(&mut out, byte.into(), Some(escaped), push_escape);
     }
-    out.push(quote as char);
-    out
+    out.push(quote);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 impl BytesLike for Bytes {

@@ -7,6 +7,7 @@ use super::{BaseException, base_def};
 use crate::function::{Args, DefId, GetSetDef, MethodTable, TypeDef};
 use crate::objects::dict::Dict;
 use crate::objects::str_;
+use crate::objects::str_::codecs::escape::push_escape;
 use crate::objects::tuple::Tuple;
 use crate::objects::type_::{Type, TypeFlags, class_new, is_subtype};
 use crate::protocols::object;
@@ -799,11 +800,9 @@ fn unicode_text(vm: &Vm, exception: &Ref<BaseException>, ty: &Type) -> PyResult 
             .map(|s| s.char_at(start.max(0) as usize));
         match c {
             Some(c) if single => {
-                let escaped = match c {
-                    0..=0xff => format!("\\x{c:02x}"),
-                    0x100..=0xffff => format!("\\u{c:04x}"),
-                    _ => format!("\\U{c:08x}"),
-                };
+                let mut escaped = Vec::new();
+                push_escape(&mut escaped, c);
+                let escaped = String::from_utf8_lossy(&escaped);
                 format!("character '{escaped}' in position {start}")
             }
             _ => format!("characters in position {start}-{}", end - 1),

@@ -1,6 +1,7 @@
 //! `repr(str)`: which quotes a text stands in, and what of it has to be escaped. CPython: `unicode_repr` in
 //! Objects/unicodeobject.c.
 
+use super::codecs::escape::{push_escape, push_inside};
 use super::{Str, push_code_point};
 
 /// `repr(str)`: quotes, escapes for what is not printable.
@@ -59,17 +60,12 @@ pub(crate) fn push_repr(text: &Str, out: &mut Vec<u8>) {
 
 fn push_escaped(text: &Str, quote: u8, out: &mut Vec<u8>) {
     for c in text.code_points() {
-        match c {
-            0x5c => out.extend(b"\\\\"),
-            0x09 => out.extend(b"\\t"),
-            0x0a => out.extend(b"\\n"),
-            0x0d => out.extend(b"\\r"),
-            _ if c == quote as u32 => out.extend([b'\\', quote]),
-            0x20..=0x7e => out.push(c as u8),
-            _ if naja_unicode::is_printable(c) => push_code_point(out, c),
-            0..=0xff => out.extend(format!("\\x{c:02x}").bytes()),
-            0x100..=0xffff => out.extend(format!("\\u{c:04x}").bytes()),
-            _ => out.extend(format!("\\U{c:08x}").bytes()),
-        }
+        push_inside(out, c, Some(quote), |out, c| {
+            if naja_unicode::is_printable(c) {
+                push_code_point(out, c)
+            } else {
+                push_escape(out, c)
+            }
+        });
     }
 }

@@ -6,6 +6,7 @@
 //! objects on this way. CPython: Python/codecs.c, Objects/unicodeobject.c (unicode_*_call_errorhandler).
 
 use super::super::{CodePoints, Str, count_chars, push_code_point};
+use super::escape::push_escape;
 use super::{of, registry};
 use crate::function::{Args, MethodDef, MethodKind};
 use crate::objects::bytes::Bytes;
@@ -64,19 +65,6 @@ impl Errors {
             Some(name) => registry::lookup_error(vm, name.as_bytes()),
             None => registry::lookup_error(vm, b"strict"),
         }
-    }
-}
-
-/// Appends `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
-pub fn push_escape(out: &mut Vec<u8>, c: u32) {
-    let (letter, digits) = match c {
-        0..=0xff => (b'x', 2),
-        0x100..=0xffff => (b'u', 4),
-        _ => (b'U', 8),
-    };
-    out.extend([b'\\', letter]);
-    for i in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(c >> (4 * i) & 15) as usize]);
     }
 }
 

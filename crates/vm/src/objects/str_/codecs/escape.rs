@@ -1,12 +1,51 @@
 //! The codecs of backslash escapes: `unicode_escape`, `raw_unicode_escape`, and `escape` of bytes.
 //!
+//! What is escaped when writing, and how, is said once, in [`push_inside`] and [`push_escape`]: the reprs of strings and
+//! bytes use them too.
+//!
 //! CPython: Objects/unicodeobject.c, Objects/bytesobject.c.
 
 use super::super::Str;
-use super::errors::push_escape;
 use super::{Decoding, Errors};
 use crate::vm::{PyResult, Vm};
 use naja_heap::Ref;
+
+/// Appends `\xNN`, `\uNNNN` or `\UNNNNNNNN`.
+pub(crate) fn push_escape(out: &mut Vec<u8>, c: u32) {
+    let (letter, digits) = match c {
+        0..=0xff => (b'x', 2),
+        0x100..=0xffff => (b'u', 4),
+        _ => (b'U', 8),
+    };
+    out.extend([b'\\', letter]);
+    for i in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[(c >> (4 * i) & 15) as usize]);
+    }
+}
+
+/// Appends a character of the inside of a literal: the backslash, `quote`, tab, line feed and carriage return with a
+/// backslash before, other printable ASCII as it is. What lies beyond that is left to `beyond`.
+#[inline(always)]
+pub(crate) fn push_inside(
+    out: &mut Vec<u8>,
+    c: u32,
+    quote: Option<u8>,
+    beyond: impl FnOnce(&mut Vec<u8>, u32),
+) {
+    match c {
+        0x5c => out.extend(b"\\\\"),
+        0x09 => out.extend(b"\\t"),
+        0x0a => out.extend(b"\\n"),
+        0x0d => out.extend(b"\\r"),
+        0x20..=0x7e => {
+            if quote == Some(c as u8) {
+                out.push(b'\\');
+            }
+            out.push(c as u8);
+        }
+        _ => beyond(out, c),
+    }
+}
 
 /// An escape that is none, for the warning.
 enum Invalid {
@@ -244,14 +283,7 @@ pub fn decode_raw(
 pub fn encode_unicode(text: &Str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.byte_len());
     for c in text.code_points() {
-        match c {
-            0x5c => out.extend(b"\\\\"),
-            0x09 => out.extend(b"\\t"),
-            0x0a => out.extend(b"\\n"),
-            0x0d => out.extend(b"\\r"),
-            0x20..0x7f => out.push(c as u8),
-            _ => push_escape(&mut out, c),
-        }
+        push_inside(&mut out, c, None, push_escape);
     }
     out
 }
@@ -340,14 +372,7 @@ pub fn decode_bytes(vm: &Vm, data: &[u8], errors: Option<&[u8]>) -> PyResult<Vec
 pub fn encode_bytes(data: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len());
     for &b in data {
-        match b {
-            b'\\' | b'\'' => out.extend([b'\\', b]),
-            b'\t' => out.extend(b"\\t"),
-            b'\n' => out.extend(b"\\n"),
-            b'\r' => out.extend(b"\\r"),
-            0x20..0x7f => out.push(b),
-            _ => push_escape(&mut out, b as u32),
-        }
+        push_inside(&mut out, b.into(), Some(b'\''), push_escape);
     }
     out
 }
