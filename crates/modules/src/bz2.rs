@@ -1,8 +1,9 @@
 //! `_bz2`: the two objects behind `bz2`, over the crate `bzip2`.
 //!
-//! Each call feeds all its input; what a limited decompression did not take waits in `pending`.
+//! What a limited decompression did not take waits in the object's [`Input`]; a decompressor that has failed stays failed.
 //! CPython: Modules/_bz2module.c.
 
+use crate::compression::{Decoded, Input, Stop, input_members, room};
 use bzip2::{Action, Compress, Compression, Decompress, Status};
 use naja_heap::{MutCell, Ref};
 use naja_macros::{pyclass, pymethods, pymodule};
@@ -10,7 +11,6 @@ use naja_vm::buffer::Buffer;
 use naja_vm::protocols::number;
 use naja_vm::type_::Type;
 use naja_vm::{Args, PyResult, Raised, Vm};
-use std::cell::Cell;
 
 const BLOCK: usize = 16 * 1024;
 
@@ -28,14 +28,6 @@ fn raise(vm: &Vm, error: bzip2::Error) -> Raised {
             vm.runtime_error("Internal error - Invalid sequence of commands sent to libbzip2")
         }
     }
-}
-
-/// Room for more output: what is left of `limit`, not more than doubles.
-fn room(out: &mut Vec<u8>, limit: usize) -> usize {
-    let start = out.len();
-    let more = (limit - start).min(start.clamp(BLOCK, 1 << 24));
-    out.resize(start + more, 0);
-    start
 }
 
 /// Create a compressor object for compressing data incrementally.
@@ -59,7 +51,7 @@ impl Compressor {
     ) -> PyResult<Vec<u8>> {
         let (mut out, mut at) = (Vec::new(), 0);
         while at < input.len() || action == Action::Finish {
-            let start = room(&mut out, usize::MAX);
+            let start = room(&mut out, usize::MAX, BLOCK);
             let (before_in, before_out) = (stream.total_in(), stream.total_out());
             let status = stream
                 .compress(&input[at..], &mut out[start..], action)
@@ -132,11 +124,6 @@ impl Compressor {
         let out = self.run(vm, &mut stream, b"", Action::Finish)?;
         Ok(vm.new_bytes_of(out)?.into_value())
     }
-
-    #[pymethod(raw)]
-    fn __reduce__(vm: &Vm, _args: Args) -> PyResult {
-        Err(vm.type_error("cannot pickle 'BZ2Compressor' object"))
-    }
 }
 
 /// Create a decompressor object for decompressing data incrementally.
@@ -145,13 +132,40 @@ impl Compressor {
 #[pyclass(name = "BZ2Decompressor", module = "_bz2")]
 pub struct Decompressor {
     stream: MutCell<Option<Decompress>>,
-    pending: MutCell<Vec<u8>>,
-    unused: MutCell<Vec<u8>>,
-    eof: Cell<bool>,
-    needs_input: Cell<bool>,
+    input: Input,
 }
 
-#[pymethods]
+impl Decompressor {
+    fn run(&self, vm: &Vm, input: &[u8], limit: usize) -> PyResult<Decoded> {
+        let Some(mut stream) = self.stream.take() else {
+            return Err(vm.value_error("the decompressor is in use or has failed"));
+        };
+        let (mut out, mut taken) = (Vec::new(), 0);
+        let stop = loop {
+            let start = room(&mut out, limit, BLOCK);
+            let full = out.len();
+            let (before_in, before_out) = (stream.total_in(), stream.total_out());
+            let status = stream.decompress(&input[taken..], &mut out[start..]);
+            taken += (stream.total_in() - before_in) as usize;
+            out.truncate(start + (stream.total_out() - before_out) as usize);
+            match status.map_err(|e| raise(vm, e))? {
+                Status::StreamEnd => break Stop::End,
+                Status::MemNeeded => return Err(vm.memory_error("")),
+                _ => {}
+            }
+            if out.len() >= limit {
+                break Stop::Limit;
+            }
+            if taken == input.len() && out.len() < full {
+                break Stop::Empty;
+            }
+        };
+        self.stream.set(Some(stream));
+        Ok(Decoded { out, taken, stop })
+    }
+}
+
+#[pymethods(with(INPUT))]
 impl Decompressor {
     #[pyslot(sig = "()")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
@@ -163,10 +177,7 @@ impl Decompressor {
         }
         let made = Decompressor {
             stream: MutCell::new(Some(Decompress::new(false))),
-            pending: MutCell::new(Vec::new()),
-            unused: MutCell::new(Vec::new()),
-            eof: Cell::new(false),
-            needs_input: Cell::new(true),
+            input: Input::default(),
         };
         Ok(vm.new_object_of(cls, made)?.into_value())
     }
@@ -187,70 +198,15 @@ impl Decompressor {
     /// the unused_data attribute.
     #[pymethod(sig = "($self, /, data, max_length=-1)")]
     fn decompress(&self, vm: &Vm, data: Buffer, #[default(-1)] max_length: isize) -> PyResult {
-        if self.eof.get() {
-            return Err(vm.eof_error("End of stream already reached"));
-        }
-        let Some(mut stream) = self.stream.take() else {
-            return Err(vm.value_error("the decompressor is in use or has failed"));
-        };
-        let mut input = self.pending.take();
-        data.with(|bytes| input.extend_from_slice(bytes));
-        let limit = usize::try_from(max_length).unwrap_or(usize::MAX);
-        let (mut out, mut at) = (Vec::new(), 0);
-        loop {
-            let start = room(&mut out, limit);
-            let full = out.len();
-            let (before_in, before_out) = (stream.total_in(), stream.total_out());
-            let status = stream.decompress(&input[at..], &mut out[start..]);
-            at += (stream.total_in() - before_in) as usize;
-            out.truncate(start + (stream.total_out() - before_out) as usize);
-            match status.map_err(|e| raise(vm, e))? {
-                Status::StreamEnd => {
-                    self.eof.set(true);
-                    break;
-                }
-                Status::MemNeeded => return Err(vm.memory_error("")),
-                _ => {}
-            }
-            if out.len() >= limit || (at == input.len() && out.len() < full) {
-                break;
-            }
-        }
-        self.stream.set(Some(stream));
-        let rest = input.split_off(at);
-        if self.eof.get() {
-            self.needs_input.set(false);
-            self.unused.set(rest);
-        } else {
-            self.needs_input.set(rest.is_empty() && out.len() < limit);
-            self.pending.set(rest);
-        }
-        Ok(vm.new_bytes_of(out)?.into_value())
-    }
-
-    #[pymethod(raw)]
-    fn __reduce__(vm: &Vm, _args: Args) -> PyResult {
-        Err(vm.type_error("cannot pickle 'BZ2Decompressor' object"))
-    }
-
-    /// True if the end-of-stream marker has been reached.
-    #[pymember]
-    fn eof(&self) -> bool {
-        self.eof.get()
-    }
-
-    /// Data found after the end of the compressed stream.
-    #[pymember]
-    fn unused_data(&self, vm: &Vm) -> PyResult {
-        Ok(vm.new_bytes_of(self.unused.get())?.into_value())
-    }
-
-    /// True if more input is needed before more decompressed data can be produced.
-    #[pymember]
-    fn needs_input(&self) -> bool {
-        self.needs_input.get()
+        let over = "End of stream already reached";
+        self.input
+            .decompress(vm, &data, max_length, over, |input, limit| {
+                self.run(vm, input, limit)
+            })
     }
 }
+
+input_members!(Decompressor);
 
 #[pymodule(name = "_bz2", doc = "", classes(Compressor, Decompressor))]
 pub mod module {

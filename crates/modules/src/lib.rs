@@ -13,6 +13,7 @@ pub mod cmath;
 pub mod codecs;
 pub mod collections;
 pub mod common;
+pub mod compression;
 pub mod contextvars;
 pub mod csv;
 pub mod datetime;

@@ -4,6 +4,7 @@
 //! reads ([`Filters`]), and are only needed while a coder is being made. CPython: Modules/_lzmamodule.c.
 
 use crate::common;
+use crate::compression::{Decoded, Input, Stop, input_members, room};
 use dashu_int::IBig;
 use liblzma_sys as ffi;
 use naja_heap::{MutCell, Ref, Value};
@@ -14,7 +15,7 @@ use naja_vm::module::Module;
 use naja_vm::protocols::{number, object, sequence};
 use naja_vm::str_;
 use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Raised, Vm};
+use naja_vm::{PyResult, Raised, Vm};
 use std::cell::Cell;
 
 const FORMAT_AUTO: i32 = 0;
@@ -388,7 +389,7 @@ impl Compressor {
         };
         let (mut out, mut at) = (Vec::new(), 0);
         loop {
-            let start = room(&mut out, usize::MAX);
+            let start = room(&mut out, usize::MAX, BLOCK);
             let (mut code, taken, made) = stream.code(&input[at..], &mut out[start..], action);
             at += taken;
             let full = start + made == out.len();
@@ -402,22 +403,6 @@ impl Compressor {
             }
         }
     }
-}
-
-/// Room for more output: what is left of `limit`, not more than doubles. Gives where it starts.
-fn room(out: &mut Vec<u8>, limit: usize) -> usize {
-    let start = out.len();
-    let more = (limit - start).min(start.clamp(BLOCK, 1 << 26));
-    out.resize(start + more, 0);
-    start
-}
-
-fn cannot_pickle(vm: &Vm, args: &Args) -> PyResult {
-    let name = args
-        .args
-        .first()
-        .map_or(String::new(), |v| vm.type_of(v).full_name());
-    Err(vm.type_error(format!("cannot pickle '{name}' object")))
 }
 
 #[pymethods]
@@ -493,11 +478,6 @@ impl Compressor {
         let out = Compressor::run(vm, &mut stream, b"", true)?;
         Ok(vm.new_bytes_of(out)?.into_value())
     }
-
-    #[pymethod(raw)]
-    fn __reduce__(vm: &Vm, args: Args) -> PyResult {
-        cannot_pickle(vm, &args)
-    }
 }
 
 /// Create a decompressor object for decompressing data incrementally.
@@ -521,32 +501,22 @@ impl Compressor {
 #[pyclass(name = "LZMADecompressor", module = "_lzma", flags(IMMUTABLE))]
 pub struct Decompressor {
     stream: MutCell<Option<Stream>>,
-    pending: MutCell<Vec<u8>>,
-    unused: MutCell<Vec<u8>>,
+    input: Input,
     check: Cell<u32>,
-    eof: Cell<bool>,
-    needs_input: Cell<bool>,
 }
 
 impl Decompressor {
-    /// Decodes until the input is used up, the stream ends or `limit` bytes are there. Gives the output, how much input
-    /// was taken, and whether more output may be waiting.
-    fn run(
-        &self,
-        vm: &Vm,
-        stream: &mut Stream,
-        input: &[u8],
-        limit: usize,
-    ) -> PyResult<(Vec<u8>, usize, bool)> {
-        let (mut out, mut at) = (Vec::new(), 0);
+    /// Decodes until the input is used up, the stream ends or `limit` bytes are there.
+    fn run(&self, vm: &Vm, stream: &mut Stream, input: &[u8], limit: usize) -> PyResult<Decoded> {
+        let (mut out, mut taken) = (Vec::new(), 0);
         loop {
-            let start = room(&mut out, limit);
-            let (mut code, taken, made) =
-                stream.code(&input[at..], &mut out[start..], ffi::LZMA_RUN);
-            at += taken;
+            let start = room(&mut out, limit, BLOCK);
+            let (mut code, used, made) =
+                stream.code(&input[taken..], &mut out[start..], ffi::LZMA_RUN);
+            taken += used;
             let full = start + made == out.len();
             out.truncate(start + made);
-            if code == ffi::LZMA_BUF_ERROR && at == input.len() && !full {
+            if code == ffi::LZMA_BUF_ERROR && taken == input.len() && !full {
                 code = ffi::LZMA_OK; // it only wants more input
             }
             check(vm, code)?;
@@ -555,23 +525,21 @@ impl Decompressor {
                 self.check
                     .set(unsafe { ffi::lzma_get_check(stream.as_mut()) } as u32);
             }
-            if code == ffi::LZMA_STREAM_END {
-                self.eof.set(true);
-                return Ok((out, at, false));
-            }
-            if full {
-                // Some output may still be inside, whether or not there is input.
-                if out.len() >= limit {
-                    return Ok((out, at, true));
-                }
-            } else if at == input.len() {
-                return Ok((out, at, false));
-            }
+            let stop = if code == ffi::LZMA_STREAM_END {
+                Stop::End
+            } else if full && out.len() >= limit {
+                Stop::Limit
+            } else if !full && taken == input.len() {
+                Stop::Empty
+            } else {
+                continue;
+            };
+            return Ok(Decoded { out, taken, stop });
         }
     }
 }
 
-#[pymethods]
+#[pymethods(with(INPUT))]
 impl Decompressor {
     #[pyslot(sig = "(format=FORMAT_AUTO, memlimit=None, filters=None)")]
     fn new(
@@ -619,11 +587,8 @@ impl Decompressor {
         check(vm, code)?;
         let made = Decompressor {
             stream: MutCell::new(Some(stream)),
-            pending: MutCell::new(Vec::new()),
-            unused: MutCell::new(Vec::new()),
+            input: Input::default(),
             check: Cell::new(check_id),
-            eof: Cell::new(false),
-            needs_input: Cell::new(true),
         };
         Ok(vm.new_object_of(cls, made)?.into_value())
     }
@@ -645,39 +610,16 @@ impl Decompressor {
     /// ignored and saved in the unused_data attribute.
     #[pymethod(sig = "($self, /, data, max_length=-1)")]
     fn decompress(&self, vm: &Vm, data: Buffer, #[default(-1)] max_length: isize) -> PyResult {
-        if self.eof.get() {
-            return Err(vm.eof_error("Already at end of stream"));
-        }
-        let Some(mut stream) = self.stream.take() else {
-            return Err(error(vm, "Internal error"));
-        };
-        let limit = usize::try_from(max_length).unwrap_or(usize::MAX);
-        let mut input = self.pending.take();
-        let result = if input.is_empty() {
-            data.with(|bytes| {
-                self.run(vm, &mut stream, bytes, limit)
-                    .map(|(out, taken, more)| (out, bytes[taken..].to_vec(), more))
+        let over = "Already at end of stream";
+        self.input
+            .decompress(vm, &data, max_length, over, |input, limit| {
+                let Some(mut stream) = self.stream.take() else {
+                    return Err(error(vm, "Internal error"));
+                };
+                let decoded = self.run(vm, &mut stream, input, limit);
+                self.stream.set(Some(stream));
+                decoded
             })
-        } else {
-            data.with(|bytes| input.extend_from_slice(bytes));
-            self.run(vm, &mut stream, &input, limit)
-                .map(|(out, taken, more)| (out, input.split_off(taken), more))
-        };
-        self.stream.set(Some(stream));
-        let (out, rest, more) = result?;
-        if self.eof.get() {
-            self.needs_input.set(false);
-            self.unused.set(rest);
-        } else {
-            self.needs_input.set(rest.is_empty() && !more);
-            self.pending.set(rest);
-        }
-        Ok(vm.new_bytes_of(out)?.into_value())
-    }
-
-    #[pymethod(raw)]
-    fn __reduce__(vm: &Vm, args: Args) -> PyResult {
-        cannot_pickle(vm, &args)
     }
 
     /// ID of the integrity check used by the input stream.
@@ -685,25 +627,9 @@ impl Decompressor {
     fn check(&self) -> u32 {
         self.check.get()
     }
-
-    /// True if the end-of-stream marker has been reached.
-    #[pymember]
-    fn eof(&self) -> bool {
-        self.eof.get()
-    }
-
-    /// True if more input is needed before more decompressed data can be produced.
-    #[pymember]
-    fn needs_input(&self) -> bool {
-        self.needs_input.get()
-    }
-
-    /// Data found after the end of the compressed stream.
-    #[pymember]
-    fn unused_data(&self, vm: &Vm) -> PyResult {
-        Ok(vm.new_bytes_of(self.unused.get())?.into_value())
-    }
 }
+
+input_members!(Decompressor);
 
 /// A filter as the dict that describes it.
 ///

@@ -4,6 +4,7 @@
 //! differ from the C library's at the same level, but mean the same. CPython: Modules/zlibmodule.c.
 
 use crate::common;
+use crate::compression::{Decoded, Input, Stop, input_members, room};
 use libz_rs_sys as z;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
@@ -146,13 +147,11 @@ impl Stream {
         loop {
             let part = &input[consumed..input.len().min(consumed + (1 << 30))];
             let last = consumed + part.len() == input.len();
-            let room = (limit - out.len()).min(out.len().clamp(DEF_BUF_SIZE as usize, 1 << 24));
-            let start = out.len();
-            out.resize(start + room, 0);
+            let start = room(out, limit, DEF_BUF_SIZE as usize);
             self.raw.next_in = part.as_ptr().cast_mut();
             self.raw.avail_in = part.len() as u32;
             self.raw.next_out = out[start..].as_mut_ptr();
-            self.raw.avail_out = room as u32;
+            self.raw.avail_out = (out.len() - start) as u32;
             let mode = if last { flush } else { Z_NO_FLUSH };
             // SAFETY: the stream is live; input and output are lent for the call with their true lengths.
             status = unsafe {
@@ -164,7 +163,7 @@ impl Stream {
             };
             let left = self.raw.avail_out as usize;
             consumed += part.len() - self.raw.avail_in as usize;
-            out.truncate(start + room - left);
+            out.truncate(out.len() - left);
             let go_on = matches!(status, Z_OK | Z_BUF_ERROR) && out.len() < limit;
             if !go_on || (left > 0 && last) {
                 break;
@@ -515,13 +514,39 @@ impl Decompress {
 pub struct ZlibDecompressor {
     stream: MutCell<Option<Stream>>,
     dictionary: Option<Vec<u8>>,
-    pending: MutCell<Vec<u8>>,
-    unused: MutCell<Vec<u8>>,
-    eof: Cell<bool>,
-    needs_input: Cell<bool>,
+    input: Input,
 }
 
-#[pymethods]
+impl ZlibDecompressor {
+    fn run(&self, vm: &Vm, input: &[u8], limit: usize) -> PyResult<Decoded> {
+        let Some(mut stream) = self.stream.take() else {
+            return Err(status_error(
+                vm,
+                Z_STREAM_ERROR,
+                "while decompressing data",
+                None,
+            ));
+        };
+        let dictionary = self.dictionary.as_deref();
+        let result = inflate(vm, &mut stream, dictionary, input, Z_SYNC_FLUSH, limit);
+        self.stream.set(Some(stream));
+        let (out, done) = result?;
+        let stop = if done.status == Z_STREAM_END {
+            Stop::End
+        } else if out.len() >= limit {
+            Stop::Limit
+        } else {
+            Stop::Empty
+        };
+        Ok(Decoded {
+            out,
+            taken: done.consumed.min(input.len()),
+            stop,
+        })
+    }
+}
+
+#[pymethods(with(INPUT))]
 impl ZlibDecompressor {
     #[pyslot(sig = "(wbits=15, zdict=b'')")]
     fn new(cls: &Ref<Type>, vm: &Vm, args: Args) -> PyResult {
@@ -552,10 +577,7 @@ impl ZlibDecompressor {
         let made = ZlibDecompressor {
             stream: MutCell::new(Some(stream)),
             dictionary,
-            pending: MutCell::new(Vec::new()),
-            unused: MutCell::new(Vec::new()),
-            eof: Cell::new(false),
-            needs_input: Cell::new(true),
+            input: Input::default(),
         };
         Ok(vm.new_object_of(cls, made)?.into_value())
     }
@@ -568,60 +590,15 @@ impl ZlibDecompressor {
     /// call to *decompress()* may provide *data* as b'' to obtain more of the output.
     #[pymethod(sig = "($self, /, data, max_length=-1)")]
     fn decompress(&self, vm: &Vm, data: Buffer, #[default(-1)] max_length: isize) -> PyResult {
-        if self.eof.get() {
-            return Err(vm.eof_error("End of stream already reached"));
-        }
-        let Some(mut stream) = self.stream.take() else {
-            return Err(status_error(
-                vm,
-                Z_STREAM_ERROR,
-                "while decompressing data",
-                None,
-            ));
-        };
-        let mut input = self.pending.take();
-        data.with(|bytes| input.extend_from_slice(bytes));
-        let limit = usize::try_from(max_length).unwrap_or(usize::MAX);
-        let result = inflate(
-            vm,
-            &mut stream,
-            self.dictionary.as_deref(),
-            &input,
-            Z_SYNC_FLUSH,
-            limit,
-        );
-        self.stream.set(Some(stream));
-        let (out, done) = result?;
-        let rest = input.split_off(done.consumed.min(input.len()));
-        if done.status == Z_STREAM_END {
-            self.eof.set(true);
-            self.needs_input.set(false);
-            self.unused.set(rest);
-        } else {
-            self.needs_input.set(rest.is_empty() && out.len() < limit);
-            self.pending.set(rest);
-        }
-        Ok(vm.new_bytes_of(out)?.into_value())
-    }
-
-    /// True if the end-of-stream marker has been reached.
-    #[pymember]
-    fn eof(&self) -> bool {
-        self.eof.get()
-    }
-
-    /// Data found after the end of the compressed stream.
-    #[pymember]
-    fn unused_data(&self, vm: &Vm) -> PyResult {
-        Ok(vm.new_bytes_of(self.unused.get())?.into_value())
-    }
-
-    /// True if more input is needed before more decompressed data can be produced.
-    #[pymember]
-    fn needs_input(&self) -> bool {
-        self.needs_input.get()
+        let over = "End of stream already reached";
+        self.input
+            .decompress(vm, &data, max_length, over, |input, limit| {
+                self.run(vm, input, limit)
+            })
     }
 }
+
+input_members!(ZlibDecompressor);
 
 /// The low 32 bits of an int argument.
 fn low_word(vm: &Vm, value: Option<&Value>, default: u32) -> PyResult<u32> {

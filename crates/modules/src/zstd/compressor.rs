@@ -3,15 +3,16 @@
 
 use super::dict::{ZstdDict, dict_argument};
 use super::{
-    DIGESTED, LEVEL, State, UNDIGESTED, WORKERS, ZSTD_CCtx_setParameter, cannot_pickle, check,
-    error, failed, options_of, parameter_error, room,
+    BLOCK, DIGESTED, LEVEL, State, UNDIGESTED, WORKERS, ZSTD_CCtx_setParameter, check, error,
+    failed, options_of, parameter_error,
 };
+use crate::compression::room;
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::buffer::Buffer;
 use naja_vm::protocols::number;
 use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Vm, int};
+use naja_vm::{PyResult, Vm, int};
 use std::cell::Cell;
 use std::ffi::c_int;
 use zstd_safe::zstd_sys as ffi;
@@ -167,7 +168,7 @@ impl Compressor {
         };
         let mut out = Vec::new();
         loop {
-            let start = room(&mut out, usize::MAX, data.len() / 4);
+            let start = room(&mut out, usize::MAX, BLOCK.max(data.len() / 4));
             let mut output = ffi::ZSTD_outBuffer {
                 dst: out[start..].as_mut_ptr().cast(),
                 size: out.len() - start,
@@ -323,11 +324,6 @@ impl Compressor {
         let code = unsafe { ffi::ZSTD_CCtx_setPledgedSrcSize(self.context, size) };
         let what = "Unable to set pledged uncompressed content size";
         check(vm, code, what).map(|_| ())
-    }
-
-    #[pymethod(raw)]
-    fn __reduce__(vm: &Vm, args: Args) -> PyResult {
-        cannot_pickle(vm, &args)
     }
 
     /// The last mode used to this compressor object, its value can be .CONTINUE,

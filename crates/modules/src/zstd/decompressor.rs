@@ -3,15 +3,15 @@
 
 use super::dict::{ZstdDict, dict_argument};
 use super::{
-    DIGESTED, State, UNDIGESTED, ZSTD_DCtx_setParameter, cannot_pickle, check, error, failed,
-    options_of, parameter_error, room,
+    BLOCK, DIGESTED, State, UNDIGESTED, ZSTD_DCtx_setParameter, check, error, failed, options_of,
+    parameter_error,
 };
+use crate::compression::{Decoded, Input, Stop, room};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::buffer::Buffer;
 use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Vm};
-use std::cell::Cell;
+use naja_vm::{PyResult, Vm};
 use zstd_safe::zstd_sys as ffi;
 
 /// Create a decompressor object for decompressing data incrementally.
@@ -32,9 +32,7 @@ pub struct Decompressor {
     context: *mut ffi::ZSTD_DCtx,
     /// Keeps what the context refers to.
     dict: MutCell<Option<Ref<ZstdDict>>>,
-    pending: MutCell<Vec<u8>>,
-    eof: Cell<bool>,
-    needs_input: Cell<bool>,
+    input: Input,
 }
 
 impl Drop for Decompressor {
@@ -73,9 +71,8 @@ impl Decompressor {
         Ok(())
     }
 
-    /// Decodes until the frame ends, the input is used up or `limit` bytes are there. Gives the output and how much input
-    /// was taken.
-    fn run(&self, vm: &Vm, data: &[u8], limit: usize) -> PyResult<(Vec<u8>, usize)> {
+    /// Decodes until the frame ends, the input is used up or `limit` bytes are there.
+    fn run(&self, vm: &Vm, data: &[u8], limit: usize) -> PyResult<Decoded> {
         let mut input = ffi::ZSTD_inBuffer {
             src: data.as_ptr().cast(),
             size: data.len(),
@@ -83,7 +80,7 @@ impl Decompressor {
         };
         let mut out = Vec::new();
         loop {
-            let start = room(&mut out, limit, data.len());
+            let start = room(&mut out, limit, BLOCK.max(data.len()));
             let mut output = ffi::ZSTD_outBuffer {
                 dst: out[start..].as_mut_ptr().cast(),
                 size: out.len() - start,
@@ -93,25 +90,23 @@ impl Decompressor {
             let code = unsafe { ffi::ZSTD_decompressStream(self.context, &mut output, &mut input) };
             let (made, full) = (output.pos, output.pos == output.size);
             out.truncate(start + made);
-            if check(vm, code, "Unable to decompress Zstandard data")? == 0 {
-                self.eof.set(true);
-                return Ok((out, input.pos));
-            }
-            if full {
-                // Some output may still be inside, whether or not there is input.
-                if out.len() >= limit {
-                    return Ok((out, input.pos));
-                }
-            } else if input.pos == input.size {
-                return Ok((out, input.pos));
-            }
+            let left = check(vm, code, "Unable to decompress Zstandard data")?;
+            let stop = if left == 0 {
+                Stop::End
+            } else if full && out.len() >= limit {
+                Stop::Limit
+            } else if !full && input.pos == input.size {
+                Stop::Empty
+            } else {
+                continue;
+            };
+            let taken = input.pos;
+            return Ok(Decoded { out, taken, stop });
         }
     }
 
     fn reset(&self) {
-        drop(self.pending.take());
-        self.needs_input.set(true);
-        self.eof.set(false);
+        self.input.reset();
         // SAFETY: a live context; resetting a session cannot fail.
         unsafe {
             let session = ffi::ZSTD_ResetDirective::ZSTD_reset_session_only;
@@ -137,9 +132,7 @@ impl Decompressor {
         let made = Decompressor {
             context,
             dict: MutCell::new(None),
-            pending: MutCell::new(Vec::new()),
-            eof: Cell::new(false),
-            needs_input: Cell::new(true),
+            input: Input::default(),
         };
         if let Some(dict) = zstd_dict.filter(|d| !d.is_none()) {
             made.load(vm, dict)?;
@@ -174,45 +167,18 @@ impl Decompressor {
     /// ignored and saved in the self.unused_data attribute.
     #[pymethod(sig = "($self, /, data, max_length=-1)")]
     fn decompress(&self, vm: &Vm, data: Buffer, #[default(-1)] max_length: isize) -> PyResult {
-        if self.eof.get() {
-            return Err(vm.eof_error("Already at the end of a Zstandard frame."));
-        }
-        let limit = usize::try_from(max_length).unwrap_or(usize::MAX);
-        let mut input = self.pending.take();
-        let result = if input.is_empty() {
-            data.with(|bytes| {
-                self.run(vm, bytes, limit)
-                    .map(|(out, taken)| (out, bytes[taken..].to_vec()))
+        let over = "Already at the end of a Zstandard frame.";
+        self.input
+            .decompress(vm, &data, max_length, over, |input, limit| {
+                self.run(vm, input, limit).inspect_err(|_| self.reset())
             })
-        } else {
-            data.with(|bytes| input.extend_from_slice(bytes));
-            self.run(vm, &input, limit)
-                .map(|(out, taken)| (out, input.split_off(taken)))
-        };
-        match result {
-            Ok((out, rest)) => {
-                let more = out.len() == limit || self.eof.get();
-                self.needs_input.set(rest.is_empty() && !more);
-                self.pending.set(rest);
-                Ok(vm.new_bytes_of(out)?.into_value())
-            }
-            Err(raised) => {
-                self.reset();
-                Err(raised)
-            }
-        }
-    }
-
-    #[pymethod(raw)]
-    fn __reduce__(vm: &Vm, args: Args) -> PyResult {
-        cannot_pickle(vm, &args)
     }
 
     /// True means the end of the first frame has been reached. If decompress data
     /// after that, an EOFError exception will be raised.
     #[pymember]
     fn eof(&self) -> bool {
-        self.eof.get()
+        self.input.eof()
     }
 
     /// If the max_length output limit in .decompress() method has been reached,
@@ -221,7 +187,7 @@ impl Decompressor {
     /// further data.
     #[pymember]
     fn needs_input(&self) -> bool {
-        self.needs_input.get()
+        self.input.needs_input()
     }
 
     /// A bytes object of un-consumed input data.
@@ -231,11 +197,6 @@ impl Decompressor {
     /// will be b''.
     #[pygetter]
     fn unused_data(&self, vm: &Vm) -> PyResult {
-        let rest = if self.eof.get() {
-            self.pending.get()
-        } else {
-            Vec::new()
-        };
-        Ok(vm.new_bytes_of(rest)?.into_value())
+        self.input.unused_data(vm)
     }
 }

@@ -1,7 +1,7 @@
 //! `ZstdDict`, and how an argument names one. What is made of a dictionary for a level, or for decompression, is kept with
 //! it. CPython: Modules/_zstd/zstddict.c.
 
-use super::{DIGESTED, PREFIX, UNDIGESTED, c_int_of, cannot_pickle, error};
+use super::{DIGESTED, PREFIX, UNDIGESTED, c_int_of, error};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use naja_vm::buffer::Buffer;
@@ -9,7 +9,7 @@ use naja_vm::bytes::Bytes;
 use naja_vm::protocols::number;
 use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Vm};
+use naja_vm::{PyResult, Vm};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -139,11 +139,6 @@ impl ZstdDict {
     #[pyslot]
     fn sq_len(&self, _vm: &Vm) -> PyResult<usize> {
         Ok(self.content.as_bytes().len())
-    }
-
-    #[pymethod(raw)]
-    fn __reduce__(vm: &Vm, args: Args) -> PyResult {
-        cannot_pickle(vm, &args)
     }
 
     /// The Zstandard dictionary, an int between 0 and 2**32.

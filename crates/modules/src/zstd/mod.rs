@@ -20,7 +20,7 @@ use naja_vm::module::Module;
 use naja_vm::protocols::{attributes, number};
 use naja_vm::tuple::Tuple;
 use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Raised, Vm, int};
+use naja_vm::{PyResult, Raised, Vm, int};
 use std::ffi::{CStr, c_int};
 use zstd_safe::zstd_sys as ffi;
 
@@ -197,22 +197,6 @@ fn options_of(
         items.push((c_int_of(vm, &key)?, c_int_of(vm, &value)?));
     }
     Ok(items)
-}
-
-/// Room for more output: what is left of `limit`, not more than doubles. Gives where it starts.
-fn room(out: &mut Vec<u8>, limit: usize, least: usize) -> usize {
-    let start = out.len();
-    let more = (limit - start).min(start.clamp(BLOCK.max(least), 1 << 26));
-    out.resize(start + more, 0);
-    start
-}
-
-fn cannot_pickle(vm: &Vm, args: &Args) -> PyResult {
-    let name = args
-        .args
-        .first()
-        .map_or(String::new(), |v| vm.type_of(v).full_name());
-    Err(vm.type_error(format!("cannot pickle '{name}' object")))
 }
 
 /// The sizes of samples, which must add up to their length.
