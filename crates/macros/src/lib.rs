@@ -45,6 +45,9 @@ pub fn pymethods(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// A Rust module as a Python module: `#[pymodule(name = "math", doc = "...", classes(Foo))] pub mod math { ... }`.
+///
+/// Further modules of this kind that `with(path::part, ...)` names are parts of it, for functions that stand in other files or
+/// come out of a `macro_rules!`: what they define is found here, under this module's name.
 #[proc_macro_attribute]
 pub fn pymodule(args: TokenStream, item: TokenStream) -> TokenStream {
     let args = parse_macro_input!(args as module::ModuleArgs);

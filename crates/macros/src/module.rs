@@ -13,6 +13,7 @@ pub struct ModuleArgs {
     name: Option<LitStr>,
     doc: Option<LitStr>,
     classes: Vec<Path>,
+    with: Vec<Path>,
 }
 
 impl Parse for ModuleArgs {
@@ -29,17 +30,12 @@ impl Parse for ModuleArgs {
                     input.parse::<Token![=]>()?;
                     args.doc = Some(input.parse()?);
                 }
-                "classes" => {
-                    let inner;
-                    syn::parenthesized!(inner in input);
-                    args.classes = Punctuated::<Path, Token![,]>::parse_terminated(&inner)?
-                        .into_iter()
-                        .collect();
-                }
+                "classes" => args.classes = paths(input)?,
+                "with" => args.with = paths(input)?,
                 other => {
                     return Err(Error::new(
                         key.span(),
-                        format!("no such option: {other} (name, doc, classes)"),
+                        format!("no such option: {other} (name, doc, classes, with)"),
                     ));
                 }
             }
@@ -49,6 +45,14 @@ impl Parse for ModuleArgs {
         }
         Ok(args)
     }
+}
+
+/// Paths in parentheses.
+fn paths(input: ParseStream) -> Result<Vec<Path>> {
+    let inner;
+    syn::parenthesized!(inner in input);
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated(&inner)?;
+    Ok(paths.into_iter().collect())
 }
 
 pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
@@ -117,6 +121,7 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
         .classes
         .iter()
         .map(|c| quote!(|vm| vm.class::<#c>().clone()));
+    let with = &args.with;
     let generated = quote! {
         #(#wrappers)*
         #[doc = "The module's definition."]
@@ -126,6 +131,7 @@ pub fn pymodule(args: ModuleArgs, mut item: ItemMod) -> Result<TokenStream> {
             functions: &[#(#functions),*],
             attrs: &[#(#attrs),*],
             classes: &[#(#classes),*],
+            with: &[#(&#with::MODULE),*],
             exec: #exec,
         };
     };

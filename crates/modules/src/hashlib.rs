@@ -4,7 +4,10 @@
 //! copy of it. Keys are derived without the interpreter's lock, on copies of the arguments. CPython: Modules/_hashopenssl.c.
 
 use crate::common;
-use crate::hashes::{FUNCTIONS, Function, Hash, Keyed, data_buffer, first_data, hex, keyed_class};
+use crate::hashes::{
+    FUNCTIONS, Function, Hash, Keyed, constructors, data_buffer, first_data, hex, keyed_class,
+    shared,
+};
 use digest::{Digest, ExtendableOutput, Update, XofReader};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
@@ -518,13 +521,41 @@ fn made(vm: &Vm, name: &str, data: Option<&Value>, string: Option<&Value>) -> Py
     hash.into_object(vm)
 }
 
+constructors! { "_hashlib", |vm, data, string|
+    /// Returns a md5 hash object; optionally initialized with a string.
+    openssl_md5 = made(vm, "md5", data, string);
+    /// Returns a sha1 hash object; optionally initialized with a string.
+    openssl_sha1 = made(vm, "sha1", data, string);
+    /// Returns a sha224 hash object; optionally initialized with a string.
+    openssl_sha224 = made(vm, "sha224", data, string);
+    /// Returns a sha256 hash object; optionally initialized with a string.
+    openssl_sha256 = made(vm, "sha256", data, string);
+    /// Returns a sha384 hash object; optionally initialized with a string.
+    openssl_sha384 = made(vm, "sha384", data, string);
+    /// Returns a sha512 hash object; optionally initialized with a string.
+    openssl_sha512 = made(vm, "sha512", data, string);
+    /// Returns a sha3-224 hash object; optionally initialized with a string.
+    openssl_sha3_224 = made(vm, "sha3_224", data, string);
+    /// Returns a sha3-256 hash object; optionally initialized with a string.
+    openssl_sha3_256 = made(vm, "sha3_256", data, string);
+    /// Returns a sha3-384 hash object; optionally initialized with a string.
+    openssl_sha3_384 = made(vm, "sha3_384", data, string);
+    /// Returns a sha3-512 hash object; optionally initialized with a string.
+    openssl_sha3_512 = made(vm, "sha3_512", data, string);
+    /// Returns a shake-128 variable hash object; optionally initialized with a string.
+    openssl_shake_128 = made(vm, "shake_128", data, string);
+    /// Returns a shake-256 variable hash object; optionally initialized with a string.
+    openssl_shake_256 = made(vm, "shake_256", data, string);
+}
+
 /// The limits of OpenSSL's integers.
 const INT_MAX: i64 = i32::MAX as i64;
 
 #[pymodule(
     name = "_hashlib",
     doc = "OpenSSL interface for hashlib module",
-    classes(HashObject, HashXof, HmacObject)
+    classes(HashObject, HashXof, HmacObject),
+    with(constructors, shared)
 )]
 pub mod module {
     use super::*;
@@ -532,11 +563,6 @@ pub mod module {
     #[pyattr(name = "UnsupportedDigestmodError")]
     fn unsupported_attr(vm: &Vm) -> PyResult {
         Ok(unsupported_digestmod(vm)?.into_value())
-    }
-
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
     }
 
     #[pyattr]
@@ -586,10 +612,9 @@ pub mod module {
         vm: &Vm,
         name: &Ref<Str>,
         data: Option<&Value>,
-        usedforsecurity: Option<bool>,
+        _usedforsecurity: Option<bool>,
         string: Option<&Value>,
     ) -> PyResult {
-        let _ = usedforsecurity;
         made(vm, &name.to_string_lossy(), data, string)
     }
 
@@ -717,149 +742,5 @@ pub mod module {
             keyed.update(vm, msg)?
         }
         Ok(vm.new_object(HmacObject { keyed })?.into_value())
-    }
-
-    /// Returns a md5 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_md5(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "md5", data, string)
-    }
-
-    /// Returns a sha1 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha1(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha1", data, string)
-    }
-
-    /// Returns a sha224 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha224(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha224", data, string)
-    }
-
-    /// Returns a sha256 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha256(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha256", data, string)
-    }
-
-    /// Returns a sha384 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha384(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha384", data, string)
-    }
-
-    /// Returns a sha512 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha512(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha512", data, string)
-    }
-
-    /// Returns a sha3-224 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha3_224(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha3_224", data, string)
-    }
-
-    /// Returns a sha3-256 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha3_256(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha3_256", data, string)
-    }
-
-    /// Returns a sha3-384 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha3_384(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha3_384", data, string)
-    }
-
-    /// Returns a sha3-512 hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_sha3_512(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "sha3_512", data, string)
-    }
-
-    /// Returns a shake-128 variable hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_shake_128(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "shake_128", data, string)
-    }
-
-    /// Returns a shake-256 variable hash object; optionally initialized with a string.
-    #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
-    fn openssl_shake_256(
-        vm: &Vm,
-        data: Option<&Value>,
-        usedforsecurity: Option<bool>,
-        string: Option<&Value>,
-    ) -> PyResult {
-        let _ = usedforsecurity;
-        made(vm, "shake_256", data, string)
     }
 }

@@ -3,7 +3,7 @@
 //! The work is [`Keyed`]'s; here are the names that Python sees. CPython: Modules/hmacmodule.c.
 
 use crate::common;
-use crate::hashes::{FUNCTIONS, Function, Keyed, data_buffer, hex, keyed_class};
+use crate::hashes::{FUNCTIONS, Function, Keyed, data_buffer, hex, keyed_class, shared};
 use naja_heap::{Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
 use naja_vm::protocols::object;
@@ -44,45 +44,43 @@ fn compute(vm: &Vm, function: &'static Function, key: &Value, msg: &Value) -> Py
 keyed_class!(Hmac, "_hmac",);
 
 macro_rules! computers {
-    ($($name:ident $function:literal;)*) => { $(
-        pub(super) fn $name(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-            compute(vm, find(vm, vm.intern($function).as_value())?, key, msg)
+    ($($name:ident $function:literal;)*) => {
+        /// One function of the module for each hash function.
+        #[pymodule(name = "_hmac", doc = "")]
+        mod computers {
+            use super::*;
+            $(
+                #[pyfunction(sig = "($module, key, msg, /)")]
+                fn $name(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
+                    compute(vm, find(vm, vm.intern($function).as_value())?, key, msg)
+                }
+            )*
         }
-    )* };
+    };
 }
 
-/// One function for each hash function.
-mod each {
-    use super::*;
-
-    computers! {
-        md5 "md5";
-        sha1 "sha1";
-        sha224 "sha224";
-        sha256 "sha256";
-        sha384 "sha384";
-        sha512 "sha512";
-        sha3_224 "sha3_224";
-        sha3_256 "sha3_256";
-        sha3_384 "sha3_384";
-        sha3_512 "sha3_512";
-        blake2s "blake2s";
-        blake2b "blake2b";
-    }
+computers! {
+    compute_md5 "md5";
+    compute_sha1 "sha1";
+    compute_sha224 "sha224";
+    compute_sha256 "sha256";
+    compute_sha384 "sha384";
+    compute_sha512 "sha512";
+    compute_sha3_224 "sha3_224";
+    compute_sha3_256 "sha3_256";
+    compute_sha3_384 "sha3_384";
+    compute_sha3_512 "sha3_512";
+    compute_blake2s_32 "blake2s";
+    compute_blake2b_32 "blake2b";
 }
 
-#[pymodule(name = "_hmac", doc = "", classes(Hmac))]
+#[pymodule(name = "_hmac", doc = "", classes(Hmac), with(computers, shared))]
 pub mod module {
     use super::*;
 
     #[pyattr(name = "UnknownHashError")]
     fn unknown_hash_error_attr(vm: &Vm) -> PyResult {
         Ok(unknown_hash_error(vm)?.into_value())
-    }
-
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
     }
 
     /// Return a new HMAC object.
@@ -103,65 +101,5 @@ pub mod module {
     #[pyfunction(sig = "($module, /, key, msg, digest)")]
     fn compute_digest(vm: &Vm, key: &Value, msg: &Value, digest: &Value) -> PyResult {
         compute(vm, find(vm, digest)?, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_md5(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::md5(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha1(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha1(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha224(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha224(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha256(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha256(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha384(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha384(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha512(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha512(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha3_224(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha3_224(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha3_256(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha3_256(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha3_384(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha3_384(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_sha3_512(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::sha3_512(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_blake2s_32(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::blake2s(vm, key, msg)
-    }
-
-    #[pyfunction(sig = "($module, key, msg, /)")]
-    fn compute_blake2b_32(vm: &Vm, key: &Value, msg: &Value) -> PyResult {
-        each::blake2b(vm, key, msg)
     }
 }

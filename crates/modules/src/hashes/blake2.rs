@@ -1,6 +1,6 @@
 //! `_blake2`: BLAKE2b and BLAKE2s (RFC 7693) with all their parameters.
 
-use super::{data_buffer, first_data, hex};
+use super::{data_buffer, first_data, hex, shared};
 use naja_heap::{MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods, pymodule};
 use naja_vm::buffer::Buffer;
@@ -267,12 +267,7 @@ blake2_hash!(
     "(data=b'', *, digest_size=32, key=b'', salt=b'', person=b'', fanout=1, depth=1, leaf_size=0, node_offset=0, node_depth=0, inner_size=0, last_node=False, usedforsecurity=True, string=None)"
 );
 
-#[pymodule(name = "_blake2", doc = "", classes(Blake2b, Blake2s))]
+#[pymodule(name = "_blake2", doc = "", classes(Blake2b, Blake2s), with(shared))]
 pub mod module {
     use super::*;
-
-    #[pyattr(name = "_GIL_MINSIZE")]
-    fn gil_minsize(vm: &Vm) -> PyResult {
-        vm.new_int(2048)
-    }
 }

@@ -11,6 +11,7 @@ pub mod sha3;
 
 use digest::DynDigest;
 use naja_heap::{MutCell, Value};
+use naja_macros::pymodule;
 use naja_vm::buffer::{self, Buffer};
 use naja_vm::{PyResult, Vm};
 
@@ -48,6 +49,42 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|b| [b >> 4, b & 15]);
     digits.map(|d| DIGITS[usize::from(d)] as char).collect()
 }
+
+/// What all modules of hash functions have.
+#[pymodule(name = "hashes", doc = "")]
+pub(crate) mod shared {
+    use super::*;
+
+    #[pyattr(name = "_GIL_MINSIZE")]
+    fn gil_minsize(vm: &Vm) -> PyResult {
+        vm.new_int(2048)
+    }
+}
+
+/// A part of a Python module, `constructors`: functions that make a hash object of what is to be hashed first. Of each its
+/// docstring, its name and the object.
+macro_rules! constructors {
+    ($module:literal, |$vm:ident, $data:ident, $string:ident| $($(#[$doc:meta])* $name:ident = $object:expr;)*) => {
+        #[pymodule(name = $module, doc = "")]
+        mod constructors {
+            use super::*;
+            $(
+                $(#[$doc])*
+                #[pyfunction(sig = "($module, /, data=b'', *, usedforsecurity=True, string=None)")]
+                fn $name(
+                    $vm: &Vm,
+                    $data: Option<&Value>,
+                    _usedforsecurity: Option<bool>,
+                    $string: Option<&Value>,
+                ) -> PyResult {
+                    $object
+                }
+            )*
+        }
+    };
+}
+
+pub(crate) use constructors;
 
 /// A running hash of fixed length.
 pub(crate) enum Hash {

@@ -14,7 +14,6 @@ pub mod system_;
 pub mod tables;
 
 use naja_heap::{Ref, Value};
-use naja_vm::function::native::NativeFunction;
 use naja_vm::module::Module;
 use naja_vm::{PyResult, Vm, struct_sequence, structseq};
 
@@ -122,23 +121,16 @@ struct_sequence! { new pub TERMINAL_SIZE = "terminal_size" in "os", "A tuple of 
 /// standardized by the C Standard and the POSIX standard (a thinly
 /// disguised Unix interface).  Refer to the library manual and
 /// corresponding Unix manual entries for more information on calls.
-#[naja_macros::pymodule(name = "posix", classes(scandir::DirEntry))]
+#[naja_macros::pymodule(
+    name = "posix",
+    classes(scandir::DirEntry),
+    with(fs::module, files::module, process::module, system_::module)
+)]
 pub mod module {
     use super::*;
 
     #[pyexec]
     fn exec(vm: &Vm, module: &Ref<Module>) -> PyResult<()> {
-        let name = vm.intern("posix");
-        let parts = [
-            &fs::module::MODULE,
-            &files::module::MODULE,
-            &process::module::MODULE,
-            &system_::module::MODULE,
-        ];
-        for function in parts.iter().flat_map(|part| part.functions) {
-            let value = NativeFunction::of_module(vm, function, module.as_value(), &name)?;
-            module.set(vm, function.name, value.into_value())?;
-        }
         for (name, value) in tables::CONSTANTS {
             module.set(vm, name, vm.new_int(*value)?)?;
         }

@@ -34,16 +34,18 @@ pub fn make_module(vm: &Vm, def: &'static ModuleDef) -> PyResult<Ref<Module>> {
 pub fn build_module(vm: &Vm, def: &'static ModuleDef) -> PyResult<Ref<Module>> {
     let module = Module::make(vm, def.name, (!def.doc.is_empty()).then_some(def.doc))?;
     let name = vm.intern(def.name);
-    for function in def.functions {
-        let value = NativeFunction::of_module(vm, function, module.as_value(), &name)?;
-        module.set(vm, function.name, value.into_value())?;
-    }
-    for class in def.classes {
-        let class = class(vm);
-        module.set(vm, &class.name(), class.to_value())?;
-    }
-    for attr in def.attrs {
-        module.set(vm, attr.name, (attr.value)(vm)?)?;
+    for part in std::iter::once(&def).chain(def.with) {
+        for function in part.functions {
+            let value = NativeFunction::of_module(vm, function, module.as_value(), &name)?;
+            module.set(vm, function.name, value.into_value())?;
+        }
+        for class in part.classes {
+            let class = class(vm);
+            module.set(vm, &class.name(), class.to_value())?;
+        }
+        for attr in part.attrs {
+            module.set(vm, attr.name, (attr.value)(vm)?)?;
+        }
     }
     if let Some(exec) = def.exec {
         exec(vm, &module)?;

@@ -105,6 +105,8 @@ pub struct ModuleDef {
     pub functions: &'static [MethodDef],
     pub attrs: &'static [AttrDef],
     pub classes: &'static [fn(&Vm) -> Ref<Type>],
+    /// Parts: what they define stands in this module too.
+    pub with: &'static [&'static ModuleDef],
     pub exec: Option<fn(&Vm, &Ref<Module>) -> PyResult<()>>,
 }
 
