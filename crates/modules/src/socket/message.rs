@@ -4,8 +4,10 @@
 //! system stay good while other threads run. Descriptors that arrive by SCM_RIGHTS and cannot be handed on, because making
 //! the answer fails, are closed. CPython: sock_sendmsg, sock_recvmsg_guts in Modules/socketmodule.c.
 
-use super::{Address, Socket, address_of};
+use super::Socket;
+use super::address::{Address, address_of};
 use naja_heap::{Ref, Value};
+use naja_macros::pymodule;
 use naja_vm::buffer::Buffer;
 use naja_vm::protocols::{iterator, number};
 use naja_vm::runtime::Access;
@@ -338,4 +340,27 @@ pub fn receive_into(
     drop(lent);
     let count = vm.new_int(received.0 as i64)?;
     answer(vm, count, received)
+}
+
+/// The functions of the module about the sizes of ancillary data.
+#[pymodule(name = "_socket", doc = "")]
+pub mod module {
+    use super::*;
+
+    /// CMSG_LEN(length) -> control message length
+    ///
+    /// Return the total length, without trailing padding, of an ancillary data item with data of the given length.
+    #[pyfunction(name = "CMSG_LEN", sig = "(length, /)")]
+    fn cmsg_len(vm: &Vm, length: isize) -> PyResult<usize> {
+        super::cmsg_len(vm, length)
+    }
+
+    /// CMSG_SPACE(length) -> buffer size
+    ///
+    /// Return the buffer size needed for recvmsg() to receive an ancillary data item with data of the given length, with
+    /// its padding.
+    #[pyfunction(name = "CMSG_SPACE", sig = "(length, /)")]
+    fn cmsg_space(vm: &Vm, length: isize) -> PyResult<usize> {
+        super::cmsg_space(vm, length)
+    }
 }

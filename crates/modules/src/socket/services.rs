@@ -4,6 +4,7 @@
 //! lock held and are copied at once.
 
 use naja_heap::Value;
+use naja_macros::pymodule;
 use naja_vm::builtins::print::os_error;
 use naja_vm::protocols::number;
 use naja_vm::runtime::Access;
@@ -69,7 +70,7 @@ pub fn service_by_port(vm: &Vm, port: &Value, proto: Option<&Value>) -> PyResult
     unsafe extern "C" {
         fn getservbyport(port: libc::c_int, proto: *const libc::c_char) -> *mut libc::servent;
     }
-    let number = super::port_of(vm, port, "getservbyport").map_err(|raised| {
+    let number = super::address::port_of(vm, port, "getservbyport").map_err(|raised| {
         if vm.catch(&vm.types.overflow_error) {
             vm.overflow_error("getservbyport: port must be 0-65535.")
         } else {
@@ -168,4 +169,56 @@ pub fn interface_by_index(vm: &Vm, index: &Value) -> PyResult {
         .map(|&c| c as u8)
         .collect();
     interface_name(vm, &bytes)
+}
+
+/// The functions of the module about services, protocols and interfaces.
+#[pymodule(name = "_socket", doc = "")]
+pub mod module {
+    use super::*;
+
+    /// getservbyname(servicename[, protocolname]) -> integer
+    ///
+    /// Return a port number from a service name and protocol name.
+    /// The optional protocol name, if given, should be 'tcp' or 'udp',
+    /// otherwise any protocol will match.
+    #[pyfunction(sig = "(servicename, protocolname=None, /)")]
+    fn getservbyname(vm: &Vm, servicename: &Value, protocolname: Option<&Value>) -> PyResult<i64> {
+        service_by_name(vm, servicename, protocolname)
+    }
+
+    /// getservbyport(port[, protocolname]) -> string
+    ///
+    /// Return the service name from a port number and protocol name.
+    /// The optional protocol name, if given, should be 'tcp' or 'udp',
+    /// otherwise any protocol will match.
+    #[pyfunction(sig = "(port, protocolname=None, /)")]
+    fn getservbyport(vm: &Vm, port: &Value, protocolname: Option<&Value>) -> PyResult {
+        service_by_port(vm, port, protocolname)
+    }
+
+    /// Return the protocol number for the named protocol.  (Rarely used.)
+    #[pyfunction(sig = "(name, /)")]
+    fn getprotobyname(vm: &Vm, name: &Value) -> PyResult<i64> {
+        protocol_by_name(vm, name)
+    }
+
+    /// Returns a list of network interface information (index, name) tuples.
+    #[pyfunction(sig = "($self, /)")]
+    fn if_nameindex(vm: &Vm) -> PyResult {
+        interfaces(vm)
+    }
+
+    /// Returns the interface index corresponding to the interface name if_name.
+    #[pyfunction(sig = "($module, oname, /)")]
+    fn if_nametoindex(vm: &Vm, oname: &Value) -> PyResult<i64> {
+        let name = crate::posix::path::fs_bytes(vm, oname)?;
+        let name = CString::new(name).map_err(|_| vm.value_error("embedded null byte"))?;
+        interface_index(vm, &name)
+    }
+
+    /// Returns the interface name corresponding to the interface index if_index.
+    #[pyfunction(sig = "($module, if_index, /)")]
+    fn if_indextoname(vm: &Vm, if_index: &Value) -> PyResult {
+        interface_by_index(vm, if_index)
+    }
 }
