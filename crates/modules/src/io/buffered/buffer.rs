@@ -1,21 +1,17 @@
-//! Buffers over raw streams: `BufferedReader`, `BufferedWriter`, `BufferedRandom`, `BufferedRWPair`.
-//! CPython: Modules/_io/bufferedio.c, Lib/_pyio.py.
+//! The buffer of a buffered stream, without the class around it. CPython: Modules/_io/bufferedio.c, Lib/_pyio.py.
 //!
-//! All of them are a [`Core`]: bytes read ahead, and bytes not yet written. Never both: before reading what is to be
+//! Invariant of a [`Core`]: there are bytes read ahead or bytes not yet written, never both. Before reading what is to be
 //! written is flushed, before writing the raw stream goes back to where the reader is. A lock makes each operation whole
 //! among threads; the same thread coming back inside one (from a signal handler) gets RuntimeError.
 
-use super::base::BufferedIoBase;
-use super::fileio::FileIo;
-use super::{ask, unsupported};
+use crate::io::fileio::FileIo;
+use crate::io::{ask, unsupported};
 use naja_heap::{MutCell, Ref, Value, Visitor};
-use naja_macros::{pyclass, pymethods};
-use naja_vm::buffer::{Buffer, WritableBuffer};
+use naja_vm::buffer::Buffer;
 use naja_vm::bytes::Bytes;
 use naja_vm::protocols::{attributes, number, object};
 use naja_vm::runtime::lock::{RawLock, Waited};
-use naja_vm::type_::Type;
-use naja_vm::{Args, PyResult, Raised, Traverse, Vm};
+use naja_vm::{PyResult, Raised, Vm};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -35,7 +31,7 @@ fn ident() -> u64 {
 /// What every buffered stream is.
 #[derive(Default)]
 pub struct Core {
-    raw: MutCell<Option<Value>>,
+    pub(super) raw: MutCell<Option<Value>>,
     detached: Cell<bool>,
     size: Cell<usize>,
     ahead: MutCell<Ahead>,
@@ -45,11 +41,11 @@ pub struct Core {
     /// The raw stream is a `FileIO` itself, whose functions are called directly.
     direct: Cell<bool>,
     /// A `BufferedReader`: flushing leaves what was read ahead alone.
-    reading_only: Cell<bool>,
+    pub(super) reading_only: Cell<bool>,
 }
 
 /// Holds a stream's lock.
-struct Inside<'a>(&'a Core);
+pub(super) struct Inside<'a>(&'a Core);
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
@@ -76,11 +72,11 @@ fn would_block(vm: &Vm, written: usize) -> Raised {
 }
 
 impl Core {
-    fn traverse(&self, v: &mut Visitor) {
+    pub(super) fn traverse(&self, v: &mut Visitor) {
         self.raw.with(|r| v.opt(r))
     }
 
-    fn init(&self, vm: &Vm, raw: Value, size: isize) -> PyResult<()> {
+    pub(super) fn init(&self, vm: &Vm, raw: Value, size: isize) -> PyResult<()> {
         let size = match usize::try_from(size) {
             Ok(size) if size > 0 => vm.check_size(Some(size))?,
             _ => return Err(vm.value_error("buffer size must be strictly positive")),
@@ -95,7 +91,7 @@ impl Core {
     }
 
     /// The raw stream. Raises ValueError without one.
-    fn raw(&self, vm: &Vm) -> PyResult {
+    pub(super) fn raw(&self, vm: &Vm) -> PyResult {
         self.raw.get().ok_or_else(|| {
             vm.value_error(if self.detached.get() {
                 "raw stream has been detached"
@@ -113,7 +109,7 @@ impl Core {
         }
     }
 
-    fn enter(&self, vm: &Vm, zelf: &Value) -> PyResult<Inside<'_>> {
+    pub(super) fn enter(&self, vm: &Vm, zelf: &Value) -> PyResult<Inside<'_>> {
         if self.owner.get() == ident() {
             let shown = object::repr(vm, zelf)?;
             return Err(
@@ -141,15 +137,15 @@ impl Core {
         open && self.owner.get() == 0
     }
 
-    fn is_closed(&self, vm: &Vm) -> PyResult<bool> {
+    pub(super) fn is_closed(&self, vm: &Vm) -> PyResult<bool> {
         let raw = self.raw(vm)?;
         match self.file(&raw) {
             Some(file) => Ok(!file.is_open()),
-            None => super::is_closed(vm, &raw),
+            None => crate::io::is_closed(vm, &raw),
         }
     }
 
-    fn check_open(&self, vm: &Vm, doing: &str) -> PyResult<()> {
+    pub(super) fn check_open(&self, vm: &Vm, doing: &str) -> PyResult<()> {
         let open = match self.raw.get() {
             Some(raw) if self.file(&raw).is_some_and(|f| f.is_open()) => true,
             _ => !self.is_closed(vm)?,
@@ -373,7 +369,7 @@ impl Core {
         }
     }
 
-    fn read(&self, vm: &Vm, size: Option<&Value>) -> PyResult {
+    pub(super) fn read(&self, vm: &Vm, size: Option<&Value>) -> PyResult {
         let count = match size.filter(|s| !s.is_none()) {
             None => None,
             Some(size) => match number::index_isize(vm, size)? {
@@ -428,7 +424,7 @@ impl Core {
         Ok(Some(out))
     }
 
-    fn peek(&self, vm: &Vm) -> PyResult<Vec<u8>> {
+    pub(super) fn peek(&self, vm: &Vm) -> PyResult<Vec<u8>> {
         if self.available() == 0 {
             self.flush_behind(vm)?;
             self.fill(vm)?;
@@ -436,7 +432,12 @@ impl Core {
         Ok(self.ahead.with(|a| a.data[a.at..].to_vec()))
     }
 
-    fn read_into(&self, vm: &Vm, buffer: &Buffer, once: bool) -> PyResult<Option<usize>> {
+    pub(super) fn read_into(
+        &self,
+        vm: &Vm,
+        buffer: &Buffer,
+        once: bool,
+    ) -> PyResult<Option<usize>> {
         let data = if once {
             self.read_once(vm, buffer.len())?
         } else {
@@ -448,7 +449,7 @@ impl Core {
         }))
     }
 
-    fn read_line(&self, vm: &Vm, limit: Option<usize>) -> PyResult<Vec<u8>> {
+    pub(super) fn read_line(&self, vm: &Vm, limit: Option<usize>) -> PyResult<Vec<u8>> {
         let mut line = Vec::new();
         loop {
             let most = limit.map_or(usize::MAX / 2, |limit| limit - line.len());
@@ -570,7 +571,7 @@ impl Core {
 
     // ---- both ----
 
-    fn flush(&self, vm: &Vm) -> PyResult<()> {
+    pub(super) fn flush(&self, vm: &Vm) -> PyResult<()> {
         self.flush_behind(vm)?;
         if self.available() > 0 {
             self.forget_ahead(vm)?;
@@ -578,12 +579,12 @@ impl Core {
         Ok(())
     }
 
-    fn tell(&self, vm: &Vm) -> PyResult<i64> {
+    pub(super) fn tell(&self, vm: &Vm) -> PyResult<i64> {
         let raw = self.raw_tell(vm)?;
         Ok((raw - self.available() as i64 + self.behind.with(Vec::len) as i64).max(0))
     }
 
-    fn seek(&self, vm: &Vm, target: i64, whence: i32) -> PyResult<i64> {
+    pub(super) fn seek(&self, vm: &Vm, target: i64, whence: i32) -> PyResult<i64> {
         if !matches!(whence, 0..=2) && whence != libc::SEEK_DATA && whence != libc::SEEK_HOLE {
             return Err(vm.value_error(format!("whence value {whence} unsupported")));
         }
@@ -610,7 +611,7 @@ impl Core {
         Ok(new)
     }
 
-    fn truncate(&self, vm: &Vm, size: Option<&Value>) -> PyResult {
+    pub(super) fn truncate(&self, vm: &Vm, size: Option<&Value>) -> PyResult {
         self.flush(vm)?;
         let size = match size.filter(|s| !s.is_none()) {
             Some(size) => size.clone(),
@@ -620,7 +621,7 @@ impl Core {
         vm.call_method_str(&raw, "truncate", &[size])
     }
 
-    fn close(&self, vm: &Vm, zelf: &Value) -> PyResult<()> {
+    pub(super) fn close(&self, vm: &Vm, zelf: &Value) -> PyResult<()> {
         let raw = match self.raw.get() {
             Some(raw) => raw,
             None => return self.raw(vm).map(drop),
@@ -639,9 +640,9 @@ impl Core {
         // Others that write meanwhile wait, and find the stream closed.
         let inside = match self.enter(vm, zelf) {
             Ok(inside) => inside,
-            Err(raised) => return super::chain(vm, flushed, || Err(raised)),
+            Err(raised) => return crate::io::chain(vm, flushed, || Err(raised)),
         };
-        let closed = super::chain(vm, flushed, || {
+        let closed = crate::io::chain(vm, flushed, || {
             vm.call_method_str(&raw, "close", &[]).map(drop)
         });
         drop(inside);
@@ -650,7 +651,7 @@ impl Core {
         closed
     }
 
-    fn detach(&self, vm: &Vm, zelf: &Value) -> PyResult {
+    pub(super) fn detach(&self, vm: &Vm, zelf: &Value) -> PyResult {
         self.raw(vm)?;
         vm.call_method_str(zelf, "flush", &[])?;
         let raw = self.raw(vm)?;
@@ -659,7 +660,7 @@ impl Core {
         Ok(raw)
     }
 
-    fn repr(&self, vm: &Vm, zelf: &Value) -> PyResult {
+    pub(super) fn repr(&self, vm: &Vm, zelf: &Value) -> PyResult {
         let class = vm.type_of(zelf).full_name();
         let text = match attributes::get_optional(vm, zelf, &vm.intern("name")) {
             Err(raised) if !vm.exception_matches(&vm.types.value_error) => return Err(raised),
@@ -678,560 +679,5 @@ impl Core {
             }
         };
         Ok(vm.new_str(text)?.into_value())
-    }
-}
-
-/// What all buffered streams over one raw stream have.
-macro_rules! common_methods {
-    ($type:ident, $table:literal) => {
-        impl Traverse for $type {
-            fn traverse(&self, v: &mut Visitor) {
-                self.core.traverse(v)
-            }
-            fn clear(&self) {}
-        }
-
-        impl $type {
-            /// A stream of class `cls` over `raw`, which has been checked.
-            pub fn make(vm: &Vm, cls: &Ref<Type>, raw: Value, size: usize) -> PyResult {
-                let new = vm.new_object_of(cls, $type::default())?;
-                new.core
-                    .reading_only
-                    .set(stringify!($type) == "BufferedReader");
-                new.core.init(vm, raw, size as isize)?;
-                Ok(new.into_value())
-            }
-
-            pub fn core(&self) -> &Core {
-                &self.core
-            }
-        }
-
-        #[pymethods(extra = $table)]
-        impl $type {
-            #[pyslot]
-            fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-                Ok(vm.new_object_of(cls, $type::default())?.into_value())
-            }
-
-            #[pyslot]
-            fn finalize(zelf: &Value, vm: &Vm) {
-                super::base::finalize(vm, zelf)
-            }
-
-            #[pyslot]
-            fn repr(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-                zelf.core.repr(vm, zelf.as_value())
-            }
-
-            /// Disconnect this buffer from its underlying raw stream and return it.
-            #[pymethod(sig = "($self, /)")]
-            fn detach(zelf: &Ref<Self>, vm: &Vm) -> PyResult {
-                zelf.core.detach(vm, zelf.as_value())
-            }
-
-            /// Flush write buffers, if applicable.
-            #[pymethod(sig = "($self, /)")]
-            fn flush(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
-                if zelf.core.reading_only.get() {
-                    let raw = zelf.core.raw(vm)?;
-                    return vm.call_method_str(&raw, "flush", &[]).map(drop);
-                }
-                zelf.core.check_open(vm, "flush of")?;
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.flush(vm)
-            }
-
-            /// Flush and close the IO object.
-            #[pymethod(sig = "($self, /)")]
-            fn close(zelf: &Ref<Self>, vm: &Vm) -> PyResult<()> {
-                zelf.core.close(vm, zelf.as_value())
-            }
-
-            #[pygetter]
-            fn closed(&self, vm: &Vm) -> PyResult<bool> {
-                self.core.is_closed(vm)
-            }
-
-            #[pygetter]
-            fn raw(&self) -> Option<Value> {
-                self.core.raw.get()
-            }
-
-            #[pygetter]
-            fn name(&self, vm: &Vm) -> PyResult {
-                attributes::get_by(vm, &self.core.raw(vm)?, "name")
-            }
-
-            #[pygetter]
-            fn mode(&self, vm: &Vm) -> PyResult {
-                attributes::get_by(vm, &self.core.raw(vm)?, "mode")
-            }
-
-            #[pymethod(sig = "($self, /)")]
-            fn seekable(&self, vm: &Vm) -> PyResult {
-                vm.call_method_str(&self.core.raw(vm)?, "seekable", &[])
-            }
-
-            #[pymethod(sig = "($self, /)")]
-            fn fileno(&self, vm: &Vm) -> PyResult {
-                vm.call_method_str(&self.core.raw(vm)?, "fileno", &[])
-            }
-
-            #[pymethod(sig = "($self, /)")]
-            fn isatty(&self, vm: &Vm) -> PyResult {
-                vm.call_method_str(&self.core.raw(vm)?, "isatty", &[])
-            }
-
-            #[pymethod(sig = "($self, source, /)")]
-            fn _dealloc_warn(&self, vm: &Vm, source: &Value) -> PyResult<()> {
-                if let Some(raw) = self.core.raw.get() {
-                    vm.call_method_str(&raw, "_dealloc_warn", std::slice::from_ref(source))?;
-                }
-                Ok(())
-            }
-
-            /// Return current stream position.
-            #[pymethod(sig = "($self, /)")]
-            fn tell(zelf: &Ref<Self>, vm: &Vm) -> PyResult<i64> {
-                zelf.core.raw(vm)?;
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.tell(vm)
-            }
-
-            /// Change the stream position to the given byte offset.
-            #[pymethod(sig = "($self, target, whence=0, /)")]
-            fn seek(
-                zelf: &Ref<Self>,
-                vm: &Vm,
-                target: &Value,
-                whence: Option<i32>,
-            ) -> PyResult<i64> {
-                zelf.core.raw(vm)?;
-                zelf.core.check_open(vm, "seek of")?;
-                let Some(target) = number::index_i64(vm, target)? else {
-                    return Err(vm.overflow_error("Python int too large to convert to C long"));
-                };
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.seek(vm, target, whence.unwrap_or(0))
-            }
-
-            #[pymethod(sig = "($self, /)")]
-            fn __getstate__(zelf: &Value, vm: &Vm) -> PyResult {
-                Err(vm.type_error(format!("cannot pickle '{}' instances", vm.type_name(zelf))))
-            }
-        }
-    };
-}
-
-macro_rules! reading_methods {
-    ($type:ident, $table:literal) => {
-        #[pymethods(extra = $table)]
-        impl $type {
-            #[pymethod(sig = "($self, /)")]
-            fn readable(&self, vm: &Vm) -> PyResult {
-                vm.call_method_str(&self.core.raw(vm)?, "readable", &[])
-            }
-
-            /// Return bytes that are buffered, with at most one read of the raw stream; the position does not move.
-            #[pymethod(sig = "($self, size=0, /)")]
-            fn peek(zelf: &Ref<Self>, vm: &Vm, size: Option<&Value>) -> PyResult {
-                let _ = size;
-                zelf.core.check_open(vm, "peek of")?;
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                Ok(vm.new_bytes_of(zelf.core.peek(vm)?)?.into_value())
-            }
-
-            /// Read and return up to size bytes; all until the end where it is omitted, None or negative.
-            #[pymethod(sig = "($self, size=-1, /)")]
-            fn read(zelf: &Ref<Self>, vm: &Vm, size: Option<&Value>) -> PyResult {
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.read(vm, size)
-            }
-
-            /// Read and return up to size bytes, with at most one read() call to the underlying raw stream.
-            #[pymethod(sig = "($self, size=-1, /)")]
-            fn read1(zelf: &Ref<Self>, vm: &Vm, size: Option<isize>) -> PyResult {
-                zelf.core.check_open(vm, "read of")?;
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                let count = usize::try_from(size.unwrap_or(-1)).ok();
-                Ok(vm
-                    .new_bytes_of(zelf.core.read_some(vm, count)?)?
-                    .into_value())
-            }
-
-            #[pymethod(sig = "($self, buffer, /)")]
-            fn readinto(
-                zelf: &Ref<Self>,
-                vm: &Vm,
-                buffer: WritableBuffer,
-            ) -> PyResult<Option<usize>> {
-                zelf.core.check_open(vm, "readinto of")?;
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.read_into(vm, &buffer, false)
-            }
-
-            #[pymethod(sig = "($self, buffer, /)")]
-            fn readinto1(
-                zelf: &Ref<Self>,
-                vm: &Vm,
-                buffer: WritableBuffer,
-            ) -> PyResult<Option<usize>> {
-                zelf.core.check_open(vm, "readinto of")?;
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.read_into(vm, &buffer, true)
-            }
-
-            /// Read and return a line from the stream.
-            #[pymethod(sig = "($self, size=-1, /)")]
-            fn readline(zelf: &Ref<Self>, vm: &Vm, size: Option<&Value>) -> PyResult {
-                let limit = super::size(vm, size)?;
-                zelf.core.check_open(vm, "readline of")?;
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                Ok(vm
-                    .new_bytes_of(zelf.core.read_line(vm, limit)?)?
-                    .into_value())
-            }
-
-            #[pyslot]
-            fn iternext(zelf: &Ref<Self>, vm: &Vm) -> PyResult<Option<Value>> {
-                let line = if vm.type_of(zelf.as_value()).is(&vm.class::<$type>()) {
-                    zelf.core.check_open(vm, "readline of")?;
-                    let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                    let line = zelf.core.read_line(vm, None)?;
-                    if line.is_empty() {
-                        return Ok(None);
-                    }
-                    vm.new_bytes_of(line)?.into_value()
-                } else {
-                    vm.call_method_str(zelf.as_value(), "readline", &[])?
-                };
-                Ok((object::len(vm, &line)? > 0).then_some(line))
-            }
-        }
-    };
-}
-
-macro_rules! writing_methods {
-    ($type:ident, $table:literal) => {
-        #[pymethods(extra = $table)]
-        impl $type {
-            #[pymethod(sig = "($self, /)")]
-            fn writable(&self, vm: &Vm) -> PyResult {
-                vm.call_method_str(&self.core.raw(vm)?, "writable", &[])
-            }
-
-            /// Write the given buffer to the IO stream; return the number of bytes written.
-            #[pymethod(sig = "($self, buffer, /)")]
-            fn write(zelf: &Ref<Self>, vm: &Vm, buffer: &Value) -> PyResult<usize> {
-                zelf.core.raw(vm)?;
-                if let Some(bytes) = buffer.downcast::<Bytes>() {
-                    let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                    zelf.core.check_open(vm, "write to")?;
-                    zelf.core.write(vm, bytes.as_bytes())?;
-                    return Ok(bytes.as_bytes().len());
-                }
-                let data = Buffer::of(vm, buffer)?.to_vec();
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.check_open(vm, "write to")?;
-                zelf.core.write(vm, &data)?;
-                Ok(data.len())
-            }
-
-            /// Truncate the file to size, the position unless given.
-            #[pymethod(sig = "($self, pos=None, /)")]
-            fn truncate(zelf: &Ref<Self>, vm: &Vm, pos: Option<&Value>) -> PyResult {
-                zelf.core.raw(vm)?;
-                zelf.core.check_open(vm, "truncate of")?;
-                if !ask(vm, zelf.as_value(), "writable")? {
-                    return Err(unsupported(vm, "truncate"));
-                }
-                let _inside = zelf.core.enter(vm, zelf.as_value())?;
-                zelf.core.truncate(vm, pos)
-            }
-        }
-    };
-}
-
-fn check_able(vm: &Vm, raw: &Value, method: &str, problem: &str) -> PyResult<()> {
-    if ask(vm, raw, method)? {
-        Ok(())
-    } else {
-        Err(unsupported(vm, problem))
-    }
-}
-
-/// Create a new buffered reader using the given readable raw IO object.
-#[pyclass(
-    name = "BufferedReader",
-    module = "_io",
-    extends = "BufferedIoBase",
-    gc,
-    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
-)]
-#[repr(C)]
-#[derive(Default)]
-pub struct BufferedReader {
-    base: BufferedIoBase,
-    core: Core,
-}
-
-common_methods!(BufferedReader, "READER_COMMON");
-reading_methods!(BufferedReader, "READER_READING");
-
-#[pymethods(with(READER_COMMON, READER_READING))]
-impl BufferedReader {
-    #[pyslot(sig = "(raw, buffer_size=DEFAULT_BUFFER_SIZE)")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
-        drop(zelf.core.raw.take());
-        zelf.core.reading_only.set(true);
-        check_able(vm, &raw, "readable", "File or stream is not readable.")?;
-        zelf.core.init(
-            vm,
-            raw,
-            buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize),
-        )
-    }
-
-    #[pymethod(sig = "($self, pos=None, /)")]
-    fn truncate(&self, vm: &Vm, pos: Option<&Value>) -> PyResult {
-        let _ = pos;
-        self.core.raw(vm)?;
-        Err(unsupported(vm, "truncate"))
-    }
-}
-
-/// A buffer for a writeable sequential RawIO object.
-///
-/// The constructor creates a BufferedWriter for the given writeable raw
-/// stream. If the buffer_size is not given, it defaults to
-/// DEFAULT_BUFFER_SIZE.
-#[pyclass(
-    name = "BufferedWriter",
-    module = "_io",
-    extends = "BufferedIoBase",
-    gc,
-    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
-)]
-#[repr(C)]
-#[derive(Default)]
-pub struct BufferedWriter {
-    base: BufferedIoBase,
-    core: Core,
-}
-
-common_methods!(BufferedWriter, "WRITER_COMMON");
-writing_methods!(BufferedWriter, "WRITER_WRITING");
-
-#[pymethods(with(WRITER_COMMON, WRITER_WRITING))]
-impl BufferedWriter {
-    #[pyslot(sig = "(raw, buffer_size=DEFAULT_BUFFER_SIZE)")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
-        drop(zelf.core.raw.take());
-        check_able(vm, &raw, "writable", "File or stream is not writable.")?;
-        zelf.core.init(
-            vm,
-            raw,
-            buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize),
-        )
-    }
-}
-
-/// A buffered interface to random access streams.
-///
-/// The constructor creates a reader and writer for a seekable stream,
-/// raw, given in the first argument. If the buffer_size is omitted it
-/// defaults to DEFAULT_BUFFER_SIZE.
-#[pyclass(
-    name = "BufferedRandom",
-    module = "_io",
-    extends = "BufferedIoBase",
-    gc,
-    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
-)]
-#[repr(C)]
-#[derive(Default)]
-pub struct BufferedRandom {
-    base: BufferedIoBase,
-    core: Core,
-}
-
-common_methods!(BufferedRandom, "RANDOM_COMMON");
-reading_methods!(BufferedRandom, "RANDOM_READING");
-writing_methods!(BufferedRandom, "RANDOM_WRITING");
-
-#[pymethods(with(RANDOM_COMMON, RANDOM_READING, RANDOM_WRITING))]
-impl BufferedRandom {
-    #[pyslot(sig = "(raw, buffer_size=DEFAULT_BUFFER_SIZE)")]
-    fn init(zelf: &Ref<Self>, vm: &Vm, raw: Value, buffer_size: Option<isize>) -> PyResult<()> {
-        drop(zelf.core.raw.take());
-        check_able(vm, &raw, "seekable", "File or stream is not seekable.")?;
-        check_able(vm, &raw, "readable", "File or stream is not readable.")?;
-        check_able(vm, &raw, "writable", "File or stream is not writable.")?;
-        zelf.core.init(
-            vm,
-            raw,
-            buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize),
-        )
-    }
-}
-
-/// A buffered reader and writer object together.
-///
-/// A buffered reader object and buffered writer object put together to
-/// form a sequential IO object that can read and write. This is typically
-/// used with a socket or two-way pipe.
-///
-/// reader and writer are RawIOBase objects that are readable and
-/// writeable respectively. If the buffer_size is omitted it defaults to
-/// DEFAULT_BUFFER_SIZE.
-#[pyclass(
-    name = "BufferedRWPair",
-    module = "_io",
-    extends = "BufferedIoBase",
-    gc,
-    flags(BASETYPE, HAS_DICT, HAS_WEAKREF)
-)]
-#[repr(C)]
-#[derive(Default)]
-pub struct BufferedRwPair {
-    base: BufferedIoBase,
-    reader: MutCell<Option<Value>>,
-    writer: MutCell<Option<Value>>,
-}
-
-impl Traverse for BufferedRwPair {
-    fn traverse(&self, v: &mut Visitor) {
-        self.reader.with(|r| v.opt(r));
-        self.writer.with(|w| v.opt(w));
-    }
-    fn clear(&self) {}
-}
-
-impl BufferedRwPair {
-    fn part(&self, vm: &Vm, part: &MutCell<Option<Value>>) -> PyResult {
-        part.get()
-            .ok_or_else(|| vm.value_error("I/O operation on uninitialized object"))
-    }
-
-    fn to_reader(&self, vm: &Vm, method: &str, args: &[Value]) -> PyResult {
-        vm.call_method_str(&self.part(vm, &self.reader)?, method, args)
-    }
-
-    fn to_writer(&self, vm: &Vm, method: &str, args: &[Value]) -> PyResult {
-        vm.call_method_str(&self.part(vm, &self.writer)?, method, args)
-    }
-}
-
-#[pymethods]
-impl BufferedRwPair {
-    #[pyslot]
-    fn new(cls: &Ref<Type>, vm: &Vm, _args: Args) -> PyResult {
-        Ok(vm
-            .new_object_of(cls, BufferedRwPair::default())?
-            .into_value())
-    }
-
-    #[pyslot(sig = "(reader, writer, buffer_size=DEFAULT_BUFFER_SIZE, /)")]
-    fn init(
-        zelf: &Ref<Self>,
-        vm: &Vm,
-        reader: Value,
-        writer: Value,
-        buffer_size: Option<isize>,
-    ) -> PyResult<()> {
-        check_able(vm, &reader, "readable", "File or stream is not readable.")?;
-        check_able(vm, &writer, "writable", "File or stream is not writable.")?;
-        let size = vm.new_int(buffer_size.unwrap_or(super::DEFAULT_BUFFER_SIZE as isize) as i64)?;
-        let reader = vm.call(
-            vm.class::<BufferedReader>().as_value(),
-            &[reader, size.clone()],
-        )?;
-        let writer = vm.call(vm.class::<BufferedWriter>().as_value(), &[writer, size])?;
-        zelf.reader.set(Some(reader));
-        zelf.writer.set(Some(writer));
-        Ok(())
-    }
-
-    #[pyslot]
-    fn finalize(zelf: &Value, vm: &Vm) {
-        super::base::finalize(vm, zelf)
-    }
-
-    #[pymethod(raw, sig = "($self, size=-1, /)")]
-    fn read(vm: &Vm, args: Args) -> PyResult {
-        pair(vm, &args)?.to_reader(vm, "read", &args.args[1..])
-    }
-
-    #[pymethod(raw, sig = "($self, size=0, /)")]
-    fn peek(vm: &Vm, args: Args) -> PyResult {
-        pair(vm, &args)?.to_reader(vm, "peek", &args.args[1..])
-    }
-
-    #[pymethod(raw, sig = "($self, size=-1, /)")]
-    fn read1(vm: &Vm, args: Args) -> PyResult {
-        pair(vm, &args)?.to_reader(vm, "read1", &args.args[1..])
-    }
-
-    #[pymethod(raw, sig = "($self, buffer, /)")]
-    fn readinto(vm: &Vm, args: Args) -> PyResult {
-        pair(vm, &args)?.to_reader(vm, "readinto", &args.args[1..])
-    }
-
-    #[pymethod(raw, sig = "($self, buffer, /)")]
-    fn readinto1(vm: &Vm, args: Args) -> PyResult {
-        pair(vm, &args)?.to_reader(vm, "readinto1", &args.args[1..])
-    }
-
-    #[pymethod(raw, sig = "($self, buffer, /)")]
-    fn write(vm: &Vm, args: Args) -> PyResult {
-        pair(vm, &args)?.to_writer(vm, "write", &args.args[1..])
-    }
-
-    #[pymethod(sig = "($self, /)")]
-    fn flush(&self, vm: &Vm) -> PyResult {
-        self.to_writer(vm, "flush", &[])
-    }
-
-    #[pymethod(sig = "($self, /)")]
-    fn readable(&self, vm: &Vm) -> PyResult {
-        self.to_reader(vm, "readable", &[])
-    }
-
-    #[pymethod(sig = "($self, /)")]
-    fn writable(&self, vm: &Vm) -> PyResult {
-        self.to_writer(vm, "writable", &[])
-    }
-
-    #[pymethod(sig = "($self, /)")]
-    fn close(&self, vm: &Vm) -> PyResult<()> {
-        let closed = self.to_writer(vm, "close", &[]).map(drop);
-        super::chain(vm, closed, || self.to_reader(vm, "close", &[]).map(drop))
-    }
-
-    #[pymethod(sig = "($self, /)")]
-    fn isatty(&self, vm: &Vm) -> PyResult<bool> {
-        let writer = self.to_writer(vm, "isatty", &[])?;
-        if object::is_true(vm, &writer)? {
-            return Ok(true);
-        }
-        let reader = self.to_reader(vm, "isatty", &[])?;
-        object::is_true(vm, &reader)
-    }
-
-    #[pygetter]
-    fn closed(&self, vm: &Vm) -> PyResult {
-        attributes::get_by(vm, &self.part(vm, &self.writer)?, "closed")
-    }
-}
-
-fn pair<'a>(vm: &Vm, args: &Args<'a>) -> PyResult<&'a Ref<BufferedRwPair>> {
-    match args
-        .args
-        .first()
-        .and_then(Value::downcast::<BufferedRwPair>)
-    {
-        Some(pair) => Ok(pair),
-        None => Err(vm.type_error("a BufferedRWPair is required")),
     }
 }
