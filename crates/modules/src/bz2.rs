@@ -138,7 +138,7 @@ pub struct Decompressor {
 impl Decompressor {
     fn run(&self, vm: &Vm, input: &[u8], limit: usize) -> PyResult<Decoded> {
         let Some(mut stream) = self.stream.take() else {
-            return Err(vm.value_error("the decompressor is in use or has failed"));
+            return Err(vm.value_error("Decompressor is unusable after a previous error"));
         };
         let (mut out, mut taken) = (Vec::new(), 0);
         let stop = loop {
@@ -202,6 +202,7 @@ impl Decompressor {
         self.input
             .decompress(vm, &data, max_length, over, |input, limit| {
                 self.run(vm, input, limit)
+                    .inspect_err(|_| self.input.fail())
             })
     }
 }

@@ -94,6 +94,11 @@ impl Input {
         Ok(vm.new_bytes_of(decoded.out)?.into_value())
     }
 
+    /// Wants no more input, after an error of a decoder that cannot go on.
+    pub fn fail(&self) {
+        self.needs_input.set(false);
+    }
+
     /// Forgets everything, for another stream.
     pub fn reset(&self) {
         drop(self.rest.take());
