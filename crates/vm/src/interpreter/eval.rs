@@ -1099,6 +1099,19 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                                 slow!(ops::control::bad_opcode)
                             }
                             let (l, r) = (*sp.sub(2), *sp.sub(1));
+                            let next = *pc.add(6) as u8;
+                            if (arg!() == 5 || arg!() == 18)
+                                && (next == op::BINARY_OP_ADD_FLOAT || next == op::BINARY_OP_SUBTRACT_FLOAT)
+                            {
+                                let subtract = next == op::BINARY_OP_SUBTRACT_FLOAT;
+                                let word = quick::multiply_add(vm, *sp.sub(3), l, r, subtract);
+                                if word != 0 {
+                                    sp = sp.sub(2);
+                                    *sp.sub(1) = Slot(word);
+                                    pc = pc.add(12);
+                                    next!('d48)
+                                }
+                            }
                             let word = quick::float_op(vm, l, r, arg!());
                             if word == 0 {
                                 slow!(ops::arith::float_op)
@@ -1106,7 +1119,6 @@ pub(crate) unsafe fn run(vm: &Vm) -> PyResult {
                             sp = sp.sub(1);
                             *sp.sub(1) = Slot(word);
                             pc = pc.add(6);
-                            release_both!(r, l, pc);
                             next!('d48)
                         }
                         op::BINARY_OP_EXTEND => {

@@ -8,7 +8,7 @@ use crate::objects::bytearray::ByteArray;
 use crate::objects::bytes::Bytes;
 use crate::objects::dict::Dict;
 use crate::objects::dict::table::Quick;
-use crate::objects::float;
+use crate::objects::float::Float;
 use crate::objects::list::{List, ListIterator};
 use crate::objects::set::{FrozenSet, Set};
 use crate::objects::str_::Str;
@@ -194,6 +194,8 @@ pub(super) unsafe fn item(vm: &Vm, container: Slot, key: Slot) -> u64 {
             of(&*payload::<List>(container).items.as_ptr())
         } else if ty == exact.tuple {
             of(payload::<Tuple>(container).items())
+        } else if let Some(item) = (*ty).slots.leaf_item.get() {
+            item(vm, &container.view(), index).map_or(0, Value::into_bits)
         } else if ty == exact.str {
             let text = payload::<Str>(container);
             if !text.is_ascii() {
@@ -208,32 +210,78 @@ pub(super) unsafe fn item(vm: &Vm, container: Slot, key: Slot) -> u64 {
             byte(bytes.get(place(index, bytes.len())))
         } else if ty == exact.bytearray {
             byte(payload::<ByteArray>(container).byte_at(index).as_ref())
-        } else if let Some(item) = (*ty).slots.leaf_item.get() {
-            item(vm, &container.view(), index).map_or(0, Value::into_bits)
         } else {
             0
         }
     }
 }
 
+/// The number in a slot that holds a float, boxed or not.
+#[inline(always)]
+unsafe fn float_value(vm: &Vm, slot: Slot) -> Option<f64> {
+    if slot.0 & 2 != 0 {
+        return Some(f64::from_bits(
+            slot.0.rotate_right(3).wrapping_sub(0x200 << 52),
+        ));
+    }
+    // SAFETY: as in `len`.
+    unsafe {
+        (slot.is_pointer() && std::ptr::eq(type_ptr(slot), &raw const *vm.types.float))
+            .then(|| payload::<Float>(slot).value)
+    }
+}
+
 /// A sum, difference or product of floats of which one is an object, or the result may be: a zero, mostly. `operation` is the
-/// oparg of a BINARY_OP. Zero where a float would have to be made, or the operands are others.
+/// oparg of a BINARY_OP. Zero where a float would have to be made, or the operands are others; otherwise the operands have been
+/// released, which runs nothing for floats.
 ///
 /// # Safety
-/// The slots are not empty.
+/// The slots are not empty, and are not used afterwards unless the answer is zero.
 #[inline(never)]
 pub(super) unsafe fn float_op(vm: &Vm, l: Slot, r: Slot, operation: u32) -> u64 {
     // SAFETY: as in `len`.
-    let (l, r) = unsafe { (l.view(), r.view()) };
-    let (Some(x), Some(y)) = (float::exact(vm, &l), float::exact(vm, &r)) else {
-        return 0;
-    };
-    let result = match operation {
-        0 | 13 => x + y,
-        10 | 23 => x - y,
-        _ => x * y,
-    };
-    vm.ready_float(result).map_or(0, Value::into_bits)
+    unsafe {
+        let (Some(x), Some(y)) = (float_value(vm, l), float_value(vm, r)) else {
+            return 0;
+        };
+        let result = match operation {
+            0 | 13 => x + y,
+            10 | 23 => x - y,
+            _ => x * y,
+        };
+        let Some(result) = vm.ready_float(result) else {
+            return 0;
+        };
+        l.release();
+        r.release();
+        result.into_bits()
+    }
+}
+
+/// `first + l * r`, or `first - l * r`, in two roundings, as [`float_op`] for both operations: the product is never made.
+///
+/// # Safety
+/// As for `float_op`.
+#[inline(never)]
+pub(super) unsafe fn multiply_add(vm: &Vm, first: Slot, l: Slot, r: Slot, subtract: bool) -> u64 {
+    // SAFETY: as in `len`.
+    unsafe {
+        let (Some(a), Some(x), Some(y)) = (
+            float_value(vm, first),
+            float_value(vm, l),
+            float_value(vm, r),
+        ) else {
+            return 0;
+        };
+        let result = if subtract { a - x * y } else { a + x * y };
+        let Some(result) = vm.ready_float(result) else {
+            return 0;
+        };
+        first.release();
+        l.release();
+        r.release();
+        result.into_bits()
+    }
 }
 
 /// `container[key] = value`: an owned word to be released, what stood there or what is not kept, or zero where nothing has been
