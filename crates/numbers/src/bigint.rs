@@ -10,6 +10,9 @@
 mod bytes;
 mod combinatorics;
 mod convert;
+pub(crate) mod division;
+pub(crate) mod ntt;
+mod radix;
 pub(crate) mod text;
 
 pub use bytes::{ByteOrder, from_bytes, to_bytes, to_bytes_wrapping};
@@ -139,7 +142,26 @@ pub fn mul_bits(a: &IBig, b: &IBig) -> usize {
 /// The product, refused beyond `limit` bits.
 pub fn mul(a: &IBig, b: &IBig, limit: usize) -> Result<IBig> {
     check_bits(mul_bits(a, b), limit)?;
-    Ok(a * b)
+    let ((sign_a, x), (sign_b, y)) = (a.as_sign_words(), b.as_sign_words());
+    if x.len().min(y.len()) < ntt::LEAST_WORDS {
+        return Ok(a * b);
+    }
+    match ntt::mul_words(x, y) {
+        Some(product) => Ok(IBig::from_parts(sign_a * sign_b, product)),
+        None => Ok(a * b),
+    }
+}
+
+/// Quotient, rounded to zero, and remainder, for `b` other than zero.
+fn truncated(a: &IBig, b: &IBig) -> (IBig, IBig) {
+    if !division::is_long(a, b) {
+        return a.div_rem(b);
+    }
+    let (q, r) = division::div_rem(&a.unsigned_abs(), &b.unsigned_abs());
+    (
+        IBig::from_parts(a.sign() * b.sign(), q),
+        IBig::from_parts(a.sign(), r),
+    )
 }
 
 /// `a // b` and `a % b`, the remainder with the sign of `b`. `ZeroDivisionError` for `b == 0`.
@@ -147,7 +169,7 @@ pub fn divmod(a: &IBig, b: &IBig) -> Result<(IBig, IBig)> {
     if b.is_zero() {
         return Err(NumError::ZeroDivision("division by zero"));
     }
-    let (q, r) = a.div_rem(b);
+    let (q, r) = truncated(a, b);
     if !r.is_zero() && is_negative(&r) != is_negative(b) {
         Ok((q - IBig::ONE, r + b))
     } else {
@@ -165,7 +187,11 @@ pub fn floor_mod(a: &IBig, b: &IBig) -> Result<IBig> {
     if b.is_zero() {
         return Err(NumError::ZeroDivision("division by zero"));
     }
-    let r = a % b;
+    let r = if division::is_long(a, b) {
+        truncated(a, b).1
+    } else {
+        a % b
+    };
     if !r.is_zero() && is_negative(&r) != is_negative(b) {
         Ok(r + b)
     } else {
@@ -244,12 +270,21 @@ fn pow_magnitude(base: &UBig, exponent: usize, stop: Stop) -> Result<UBig> {
         if result.bit_len() > 1 << 16 && stop() {
             return Err(NumError::Cancelled);
         }
-        result = result.sqr();
+        result = ntt::sqr(&result);
         if exponent >> bit & 1 == 1 {
-            result *= base;
+            result = ntt::mul(&result, base);
         }
     }
     Ok(result)
+}
+
+/// `5^n`
+pub(crate) fn power_of_five(n: usize) -> UBig {
+    let mut go_on = crate::error::never;
+    if n < 100_000 {
+        return UBig::from(5u8).pow(n);
+    }
+    pow_magnitude(&UBig::from(5u8), n, &mut go_on).unwrap_or_default()
 }
 
 /// `pow(base, exponent, modulus)`: negative exponents by the inverse, the result with the modulus' sign.

@@ -1,13 +1,13 @@
 //! Ints as text: `int()`, `str()`, literals, `bin`/`oct`/`hex` and every base between.
 //!
-//! Large decimal numbers are split by powers of ten on both ways, so the work grows like a multiplication's, and the
+//! Large numbers are joined from pieces, and split into digits (`radix`), so that the work is that of a few products, and the
 //! caller's check runs between the pieces. The digit limit (`sys.set_int_max_str_digits`) is compared with the digits
 //! as written, leading zeros counted, and does not hold for bases that are powers of two.
 //! CPython: `PyLong_FromString`, `long_to_decimal_string_internal` in Objects/longobject.c, Lib/_pylong.py.
 
-use super::is_negative;
+use super::{is_negative, ntt};
 use crate::error::{NumError, Result, Stop, never};
-use dashu_int::ops::{BitTest, DivRem, UnsignedAbs};
+use dashu_int::ops::{BitTest, UnsignedAbs};
 use dashu_int::{IBig, Sign, UBig};
 use std::borrow::Cow;
 use std::f64::consts::LOG10_2;
@@ -25,7 +25,7 @@ pub enum ParseIntError {
 }
 
 /// Digits of the pieces that are handed to the library's own conversion.
-const LEAF_DIGITS: usize = 150_000;
+const LEAF_DIGITS: usize = 25_000;
 
 /// The ValueError of `int(text)` beyond the digit limit.
 pub fn digit_limit_parse_error(limit: usize, digits: usize) -> NumError {
@@ -70,10 +70,15 @@ pub fn to_decimal_checked(value: &IBig, limit: usize, stop: Stop) -> Result<Stri
     let (sign, words) = value.as_sign_words();
     let text = if words.len() <= SHORT_WORDS {
         short_to_decimal(words, sign == Sign::Negative)
-    } else if value.bit_len() <= 1 << 20 {
+    } else if words.len() <= LIBRARY_WORDS {
         value.to_string()
     } else {
-        long_to_decimal(value, stop)?
+        let mut text = String::new();
+        if sign == Sign::Negative {
+            text.push('-');
+        }
+        super::radix::write_decimal(&value.unsigned_abs(), &mut text, stop)?;
+        text
     };
     if limit > 0 && text.len() - usize::from(is_negative(value)) > limit {
         return Err(digit_limit_str_error(limit));
@@ -83,6 +88,8 @@ pub fn to_decimal_checked(value: &IBig, limit: usize, stop: Stop) -> Result<Stri
 
 /// Up to so many words digits are taken off by plain division, nineteen at a time.
 const SHORT_WORDS: usize = 24;
+/// Up to so many words the library's conversion, by divisions, is the quicker one.
+const LIBRARY_WORDS: usize = 2000;
 /// The largest power of ten in a word.
 const NINETEEN: u64 = 10_000_000_000_000_000_000;
 
@@ -146,58 +153,6 @@ fn short_from_decimal(digits: &[u8]) -> UBig {
         }
     }
     UBig::from_words(&words[..length])
-}
-
-fn long_to_decimal(value: &IBig, stop: Stop) -> Result<String> {
-    let magnitude = value.unsigned_abs();
-    let mut powers = vec![UBig::from(10u8).pow(LEAF_DIGITS)];
-    while let Some(last) = powers.last() {
-        if last.bit_len() * 2 > magnitude.bit_len() + 1 {
-            break;
-        }
-        if stop() {
-            return Err(NumError::Cancelled);
-        }
-        let next = last.sqr();
-        powers.push(next);
-    }
-    let mut out = String::new();
-    out.try_reserve((magnitude.bit_len() as f64 * LOG10_2) as usize + 3)
-        .map_err(|_| NumError::Memory)?;
-    if is_negative(value) {
-        out.push('-');
-    }
-    write_decimal(magnitude, &powers, None, &mut out, stop)?;
-    Ok(out)
-}
-
-/// Writes `value`, with leading zeros up to `width`. It is below the square of the last power.
-fn write_decimal(
-    value: UBig,
-    powers: &[UBig],
-    width: Option<usize>,
-    out: &mut String,
-    stop: Stop,
-) -> Result<()> {
-    let Some((power, lower)) = powers.split_last() else {
-        let text = value.to_string();
-        out.extend(std::iter::repeat_n(
-            '0',
-            width.unwrap_or(0).saturating_sub(text.len()),
-        ));
-        out.push_str(&text);
-        return Ok(());
-    };
-    if stop() {
-        return Err(NumError::Cancelled);
-    }
-    let low_digits = LEAF_DIGITS << lower.len();
-    if width.is_none() && value < *power {
-        return write_decimal(value, lower, None, out, stop);
-    }
-    let (high, low) = value.div_rem(power);
-    write_decimal(high, lower, width.map(|w| w - low_digits), out, stop)?;
-    write_decimal(low, lower, Some(low_digits), out, stop)
 }
 
 /// The value in a base from 2 to 36, lower case, without a prefix.
@@ -345,7 +300,9 @@ fn magnitude(digits: &str, base: u32, stop: Stop) -> std::result::Result<UBig, P
     if base.is_power_of_two() || digits.len() <= 2 * LEAF_DIGITS {
         return UBig::from_str_radix(digits, base).map_err(|_| ParseIntError::Invalid);
     }
-    let mut powers = vec![UBig::from(base).pow(LEAF_DIGITS)];
+    // The twos of the base are shifts.
+    let twos = base.trailing_zeros();
+    let mut powers = vec![UBig::from(base >> twos).pow(LEAF_DIGITS)];
     while let Some(last) = powers.last() {
         if LEAF_DIGITS << powers.len() >= digits.len() {
             break;
@@ -353,7 +310,7 @@ fn magnitude(digits: &str, base: u32, stop: Stop) -> std::result::Result<UBig, P
         if stop() {
             return Err(ParseIntError::Cancelled);
         }
-        let next = last.sqr();
+        let next = ntt::sqr(last);
         powers.push(next);
     }
     join_pieces(digits, base, &powers, stop)
@@ -376,5 +333,7 @@ fn join_pieces(
         return Err(ParseIntError::Cancelled);
     }
     let (high, low) = digits.split_at(digits.len() - low_digits);
-    Ok(join_pieces(high, base, lower, stop)? * power + join_pieces(low, base, lower, stop)?)
+    let high = ntt::mul(&join_pieces(high, base, lower, stop)?, power);
+    let twos = base.trailing_zeros() as usize;
+    Ok((high << (twos * low_digits)) + join_pieces(low, base, lower, stop)?)
 }

@@ -6,7 +6,7 @@
 //! digits instead (basearith.c, mpdecimal.c).
 
 use crate::bigint;
-use dashu_int::ops::{BitTest, DivRem, SquareRoot};
+use dashu_int::ops::{BitTest, SquareRoot};
 use dashu_int::{IBig, UBig};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -150,6 +150,14 @@ thread_local! {
     static POWERS: RefCell<Vec<(u64, Rc<UBig>)>> = const { RefCell::new(Vec::new()) };
 }
 
+/// `value * 10^n`
+fn times_pow10(value: UBig, n: u64) -> UBig {
+    if n > KEPT_MAX {
+        return bigint::ntt::mul(&value, &bigint::power_of_five(n as usize)) << n as usize;
+    }
+    value * &*pow10(n)
+}
+
 /// Powers kept beyond the table, and the largest one worth keeping.
 const KEPT: usize = 64;
 const KEPT_MAX: u64 = 200_000;
@@ -159,7 +167,7 @@ pub fn pow10(n: u64) -> Rc<UBig> {
     let compute = || {
         Rc::new(match POW10.get(n as usize) {
             Some(p) => UBig::from(*p),
-            None => UBig::from(5u8).pow(n as usize) << n as usize,
+            None => bigint::power_of_five(n as usize) << n as usize,
         })
     };
     if n > KEPT_MAX {
@@ -348,7 +356,7 @@ impl Coeff {
         if n.saturating_add(self.digits()) > MAX_DIGITS {
             return None;
         }
-        Some(Coeff::from(self.to_ubig() * &*pow10(n)))
+        Some(Coeff::from(times_pow10(self.to_ubig(), n)))
     }
 
     /// `self / 10^n` and what that discards.
@@ -367,7 +375,7 @@ impl Coeff {
                     return (Coeff::ZERO, Rest::Less);
                 }
                 let p = pow10(n);
-                let (q, r) = v.div_rem(&*p);
+                let (q, r) = bigint::division::div_rem(v, &p);
                 let rest = Rest::of_big(&r, &p);
                 (Coeff::from(q), rest)
             }
@@ -382,7 +390,7 @@ impl Coeff {
         match self {
             Coeff::Small(_) if n == 0 => Coeff::ZERO,
             Coeff::Small(v) => Coeff::Small(div_pow10(*v, n.min(38) as usize).1),
-            Coeff::Big(v) => Coeff::from(v % &*pow10(n)),
+            Coeff::Big(v) => Coeff::from(bigint::division::div_rem(v, &pow10(n)).1),
         }
     }
 
@@ -414,7 +422,10 @@ impl Coeff {
         } else if self.digits().saturating_add(other.digits()) > MAX_DIGITS {
             return None;
         }
-        Some(Coeff::from(self.to_ubig() * other.to_ubig()))
+        match (self, other) {
+            (Coeff::Big(a), Coeff::Big(b)) => Some(Coeff::from(bigint::ntt::mul(a, b))),
+            _ => Some(Coeff::from(self.to_ubig() * other.to_ubig())),
+        }
     }
 
     /// Quotient and remainder; a zero divisor counts as one.
@@ -432,7 +443,7 @@ impl Coeff {
             }
             (Coeff::Small(_), Coeff::Big(_)) => (Coeff::ZERO, self.clone()),
             _ => {
-                let (q, r) = self.to_ubig().div_rem(other.to_ubig());
+                let (q, r) = bigint::division::div_rem(&self.to_ubig(), &other.to_ubig());
                 (Coeff::from(q), Coeff::from(r))
             }
         }
@@ -474,7 +485,7 @@ impl Coeff {
                 let mut step = bound.max(1).next_power_of_two();
                 while step > 0 {
                     if count + step <= bound {
-                        let (q, r) = (&value).div_rem(&*pow10(step));
+                        let (q, r) = bigint::division::div_rem(&value, &pow10(step));
                         if r.is_zero() {
                             value = q;
                             count += step;
@@ -563,7 +574,55 @@ fn big_digits(v: &UBig) -> u64 {
     if low == high {
         return low as u64 + 1;
     }
-    low as u64 + 1 + u64::from(*v >= *pow10(low as u64 + 1))
+    let power = low as u64 + 1;
+    let reached = match cmp_leading(v, power) {
+        Ordering::Equal => *v >= *pow10(power),
+        different => different == Ordering::Greater,
+    };
+    power + u64::from(reached)
+}
+
+/// How a number compares with 10^n as far as the leading bits tell: `Equal` if they do not.
+fn cmp_leading(v: &UBig, n: u64) -> Ordering {
+    /// Factors below 2^31 of a power are wrong by less than this many units of its leading 128 bits.
+    const WRONG: u128 = 1 << 40;
+    if n >= 1 << 31 {
+        return Ordering::Equal;
+    }
+    // 10^n, rounded down, is mantissa * 2^exponent with the mantissa's first bit set.
+    let (mut mantissa, mut exponent) = (1u128 << 127, -127i64);
+    let (ten, ten_exponent) = (10u128 << 124, -124i64);
+    let product = |(a, e): (u128, i64), (b, f): (u128, i64)| {
+        let (low, high) = mul_wide(a, b);
+        let shift = high.leading_zeros();
+        let fill = low.checked_shr(128 - shift).unwrap_or(0);
+        (high << shift | fill, e + f + 128 - i64::from(shift))
+    };
+    for bit in (0..64 - n.leading_zeros()).rev() {
+        (mantissa, exponent) = product((mantissa, exponent), (mantissa, exponent));
+        if n >> bit & 1 == 1 {
+            (mantissa, exponent) = product((mantissa, exponent), (ten, ten_exponent));
+        }
+    }
+    let bits = v.bit_len() as i64;
+    let by_bits = bits.cmp(&(exponent + 128));
+    if by_bits != Ordering::Equal || bits < 128 {
+        // A mantissa of ones only could be the next power of two.
+        return if mantissa > u128::MAX - WRONG || bits < 128 {
+            Ordering::Equal
+        } else {
+            by_bits
+        };
+    }
+    let top = v >> (bits - 128) as usize;
+    let Ok(top) = u128::try_from(&top) else {
+        return Ordering::Equal;
+    };
+    if top.abs_diff(mantissa) <= WRONG {
+        Ordering::Equal
+    } else {
+        top.cmp(&mantissa)
+    }
 }
 
 /// The number of digits of an integer (1 for zero).
