@@ -49,8 +49,8 @@ pub struct Str {
 /// For long non-ASCII text in which a code point was looked for by its number.
 struct Index {
     char_len: usize,
-    /// Offsets of every 64th code point (`INDEX_STEP`).
-    offsets: Vec<usize>,
+    /// Offsets of every 64th code point (`INDEX_STEP`), and what the 16th, 32nd and 48th behind are farther.
+    offsets: Vec<Crumb>,
     /// The code point found last, and its offset: the next search is often for the one behind.
     last: Cell<(usize, usize)>,
 }
@@ -70,6 +70,35 @@ impl Drop for Str {
 /// Set on strings that are in the interner.
 pub const INTERNED: u32 = Flags::USER_0;
 const INDEX_STEP: usize = 64;
+/// Code points between those whose offsets a `Crumb` holds.
+const CRUMB_STEP: usize = 16;
+
+/// An offset in 40 bits, and three distances from it, below 256, in a byte each.
+#[derive(Clone, Copy)]
+struct Crumb(u64);
+
+impl Crumb {
+    const OFFSET_BITS: u32 = 40;
+
+    #[inline(always)]
+    fn offset(self) -> usize {
+        (self.0 & ((1 << Self::OFFSET_BITS) - 1)) as usize
+    }
+
+    /// The offset of the code point `part` times 16 behind, `part` below 4.
+    #[inline(always)]
+    fn near(self, part: usize) -> usize {
+        // The distances, with a zero for the first below them.
+        let distances = (self.0 >> Self::OFFSET_BITS) << 8;
+        self.offset() + (distances >> (8 * part) & 0xff) as usize
+    }
+
+    /// Adds the distance of code point `part` times 16, `part` from 1 to 3.
+    fn add(&mut self, part: usize, offset: usize) {
+        let distance = (offset - self.offset()) as u64 & 0xff;
+        self.0 |= distance << (Self::OFFSET_BITS as usize + 8 * (part - 1));
+    }
+}
 
 impl Str {
     /// Makes a string of class `ty` from well-formed WTF-8 bytes, given in parts (the parts are joined as they are).
@@ -283,10 +312,11 @@ impl Str {
         let known = self.known_offsets();
         let (last, offset) = known.last.get();
         let at = match index.checked_sub(last) {
-            Some(steps) if steps <= index % INDEX_STEP => walk(offset, steps),
+            Some(steps) if steps <= index % CRUMB_STEP => walk(offset, steps),
             _ => {
+                let part = index % INDEX_STEP / CRUMB_STEP;
                 let start = known.offsets.get(index / INDEX_STEP);
-                walk(start.copied().unwrap_or(0), index % INDEX_STEP)
+                walk(start.map_or(0, |c| c.near(part)), index % CRUMB_STEP)
             }
         };
         known.last.set((index, at));
@@ -301,8 +331,9 @@ impl Str {
             count_chars(&self.as_bytes()[..offset])
         } else {
             let offsets = &self.known_offsets().offsets;
-            let before = offsets.partition_point(|&o| o <= offset).saturating_sub(1);
-            let start = offsets.get(before).copied().unwrap_or(0);
+            let before = offsets.partition_point(|c| c.offset() <= offset);
+            let before = before.saturating_sub(1);
+            let start = offsets.get(before).map_or(0, |c| c.offset());
             before * INDEX_STEP + count_chars(&self.as_bytes()[start..offset])
         }
     }
@@ -325,7 +356,11 @@ impl Str {
         for (offset, &byte) in self.as_bytes().iter().enumerate() {
             if byte & 0xC0 != 0x80 {
                 if seen % INDEX_STEP == 0 {
-                    offsets.push(offset)
+                    offsets.push(Crumb(offset as u64))
+                } else if seen % CRUMB_STEP == 0
+                    && let Some(crumb) = offsets.last_mut()
+                {
+                    crumb.add(seen % INDEX_STEP / CRUMB_STEP, offset)
                 }
                 seen += 1;
             }
@@ -605,21 +640,31 @@ fn encoded(c: u32) -> ([u8; 4], usize) {
 /// The offset of the code point that is `steps` behind the one at `at`.
 #[inline]
 fn skip_chars(bytes: &[u8], mut at: usize, mut steps: usize) -> usize {
+    const LOWEST: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Code points that begin in the next eight bytes: all bytes but those of the form 10xxxxxx.
-    while steps >= 8
-        && let Some(Ok(word)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from)
-    {
+    while let Some(Ok(word)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
         let word = u64::from_le_bytes(word);
-        let inside = word & HIGH & !(word << 1);
-        steps -= 8 - inside.count_ones() as usize;
+        // The bytes that begin code points, all but those of the form 10xxxxxx, and how many up to each byte.
+        let begins = !(word >> 7 & !word >> 6) & LOWEST;
+        let counts = begins.wrapping_mul(LOWEST);
+        if steps < 8 {
+            // The first byte whose count is above the steps begins the code point that is looked for.
+            let reached = ((counts | HIGH) - (steps as u64 + 1) * LOWEST) & HIGH;
+            if reached != 0 {
+                return at + (reached.trailing_zeros() / 8) as usize;
+            }
+        }
+        steps -= (counts >> 56) as usize;
         at += 8;
     }
-    while bytes.get(at).is_some_and(|byte| byte & 0xC0 == 0x80) {
+    while let Some(byte) = bytes.get(at) {
+        if byte & 0xC0 != 0x80 {
+            if steps == 0 {
+                return at;
+            }
+            steps -= 1;
+        }
         at += 1;
-    }
-    for _ in 0..steps {
-        at += utf8_width(bytes[at]);
     }
     at
 }
