@@ -102,8 +102,27 @@ mod tests {
     #[test]
     fn quotients_agree_with_the_library() {
         let seed = UBig::from(3u8).pow(70_000);
-        for (x, y) in [(7_000, 3_100), (6_200, 3_001), (9_001, 4_500), (20_000, 3_333), (16_000, 8_000), (8_000, 4_999)] {
-            let a = (&seed * &seed * &seed * &seed * &seed * &seed * &seed * &seed * &seed * &seed * &seed * &seed) >> 7usize;
+        for (x, y) in [
+            (7_000, 3_100),
+            (6_200, 3_001),
+            (9_001, 4_500),
+            (20_000, 3_333),
+            (16_000, 8_000),
+            (8_000, 4_999),
+        ] {
+            let a = (&seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed
+                * &seed)
+                >> 7usize;
             let a = &a >> (a.bit_len().saturating_sub(64 * x));
             let b = UBig::from(7u8).pow(200_000);
             let b = &b >> (b.bit_len().saturating_sub(64 * y));

@@ -8,8 +8,8 @@
 //! 2^(80n)-1; for a whole product n is chosen large enough.
 //! CPython has Karatsuba's method only (`k_mul` in Objects/longobject.c), and transforms in libmpdec.
 
-use dashu_int::ops::BitTest;
 use dashu_int::UBig;
+use dashu_int::ops::BitTest;
 
 /// Words of the shorter operand from which on transforms are the quicker way.
 pub(super) const LEAST_WORDS: usize = 1000;
@@ -385,7 +385,8 @@ impl Length {
             let shift = ((1u128 << 64) % u128::from(p)) as u64;
             P[i].twiddle((u128::from(by_steps) * u128::from(shift) % u128::from(p)) as u64)
         });
-        let inverse = |i: usize, value: u64| P[i].twiddle(power_mod(value % P[i].p, P[i].p - 2, P[i].p));
+        let inverse =
+            |i: usize, value: u64| P[i].twiddle(power_mod(value % P[i].p, P[i].p - 2, P[i].p));
         let (p1_mod_2, p1_mod_3, p2_mod_3) = (inverse(1, p1), inverse(2, p1), inverse(2, p2));
         let both = u128::from(p1) * u128::from(p2);
         let (both_low, both_high) = (u128::from(both as u64), both >> 64);
@@ -408,7 +409,11 @@ impl Length {
             (sum, middle as u64 & 0xffff)
         };
         let [x, y, z] = residues;
-        for ((x, y), z) in x.chunks_exact(4).zip(y.chunks_exact(4)).zip(z.chunks_exact(4)) {
+        for ((x, y), z) in x
+            .chunks_exact(4)
+            .zip(y.chunks_exact(4))
+            .zip(z.chunks_exact(4))
+        {
             let d = [0, 1, 2, 3].map(|i: usize| digit(x[i], y[i], z[i]));
             words.extend([
                 d[0].0,
@@ -455,7 +460,8 @@ impl Transformed {
         let residues = [0, 1, 2].map(|i: usize| {
             let table = self.length.table(&P[i]);
             let mut x = self.length.transform(words, &table, &P[i]);
-            self.length.product(&mut x, Some(&self.residues[i]), &table, &P[i]);
+            self.length
+                .product(&mut x, Some(&self.residues[i]), &table, &P[i]);
             x
         });
         self.length.join(&residues)
@@ -509,7 +515,8 @@ fn mul_pieces(x: &[u64], y: &[u64]) -> Option<UBig> {
             if next.is_none() && carry == 0 {
                 break;
             }
-            let sum = u128::from(*word) + u128::from(next.copied().unwrap_or(0)) + u128::from(carry);
+            let sum =
+                u128::from(*word) + u128::from(next.copied().unwrap_or(0)) + u128::from(carry);
             (*word, carry) = (sum as u64, (sum >> 64) as u64);
         }
     }
@@ -535,7 +542,9 @@ mod tests {
         let mut state = seed;
         let words: Vec<u64> = (0..words)
             .map(|_| {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                state = state
+                    .wrapping_mul(6364136223846793005)
+                    .wrapping_add(1442695040888963407);
                 // Runs of ones and zeros too: the longest carries.
                 match state >> 61 {
                     0 => 0,
@@ -549,7 +558,15 @@ mod tests {
 
     #[test]
     fn products_agree_with_the_library() {
-        for (x, y) in [(1000, 1000), (1023, 1001), (1500, 1400), (2600, 1100), (9000, 1001), (4001, 3999), (20011, 5003)] {
+        for (x, y) in [
+            (1000, 1000),
+            (1023, 1001),
+            (1500, 1400),
+            (2600, 1100),
+            (9000, 1001),
+            (4001, 3999),
+            (20011, 5003),
+        ] {
             for seed in 1..4 {
                 let (a, b) = (number(x, seed), number(y, seed + 99));
                 assert_eq!(mul(&a, &b), &a * &b, "{x} {y}");

@@ -12,8 +12,8 @@
 use super::division::{corrected, reciprocal};
 use super::ntt::{self, Length, Transformed};
 use crate::error::{NumError, Result, Stop};
-use dashu_int::ops::BitTest;
 use dashu_int::UBig;
+use dashu_int::ops::BitTest;
 
 /// The most digits that are taken from a fraction one word at a time.
 const LEAF_DIGITS: usize = 1100;
@@ -322,7 +322,11 @@ mod tests {
         let expected = value.to_string();
         if text != expected {
             let at = text.bytes().zip(expected.bytes()).position(|(a, b)| a != b);
-            panic!("{} and {} digits, differ at {at:?}", text.len(), expected.len());
+            panic!(
+                "{} and {} digits, differ at {at:?}",
+                text.len(),
+                expected.len()
+            );
         }
     }
 
@@ -330,10 +334,14 @@ mod tests {
     fn digits_agree_with_the_library() {
         let mut state = 7u64;
         let mut random = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             state ^ state >> 31
         };
-        for bits in [3_700, 7_300, 10_000, 20_000, 64_000, 100_000, 130_000, 260_000, 300_000, 520_000] {
+        for bits in [
+            3_700, 7_300, 10_000, 20_000, 64_000, 100_000, 130_000, 260_000, 300_000, 520_000,
+        ] {
             for i in 0..6 {
                 let bits = bits + bits * i / 7 + random() as usize % 200;
                 let words: Vec<u64> = (0..bits / 64).map(|_| random()).collect();
@@ -362,7 +370,17 @@ mod tests {
     #[test]
     #[ignore = "prints times"]
     fn times() {
-        for digits in [1_000, 2_000, 4_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 10_000_000usize] {
+        for digits in [
+            1_000,
+            2_000,
+            4_000,
+            10_000,
+            30_000,
+            100_000,
+            300_000,
+            1_000_000,
+            10_000_000usize,
+        ] {
             let value = (UBig::from(3u8) << (digits * 33219 / 10000)) / UBig::from(7u8);
             let repeat = (1_000_000 / digits).max(1);
             let timed = |f: &dyn Fn() -> usize| {
@@ -384,10 +402,16 @@ mod tests {
                 write_decimal(&value, &mut text, &mut stop).unwrap();
                 text.len()
             });
-            let old = if digits <= 1_000_000 { timed(&|| value.to_string().len()) } else { 0.0 };
+            let old = if digits <= 1_000_000 {
+                timed(&|| value.to_string().len())
+            } else {
+                0.0
+            };
             let product = timed(&|| ntt::mul(&value, &(&value + UBig::ONE)).bit_len());
             let library = timed(&|| (&value * (&value + UBig::ONE)).bit_len());
-            println!("{digits}: text {new:.2} library {old:.2}  product {product:.2} library {library:.2}");
+            println!(
+                "{digits}: text {new:.2} library {old:.2}  product {product:.2} library {library:.2}"
+            );
         }
     }
 }
