@@ -27,7 +27,9 @@ const BATCH: usize = 4096;
 /// From so many arenas on they are mapped in groups of so many.
 const GROUPS_FROM: usize = 32;
 const GROUP: usize = 8;
-/// So many arenas without a used block are kept at most.
+/// So many arenas without a used block are kept if there were ever as many.
+const IDLE_ALL: usize = 24;
+/// So many are kept at most.
 const IDLE_MOST: usize = 96;
 /// `Pool::class` of a pool that its arena holds.
 const FREE: u16 = u16::MAX;
@@ -440,8 +442,9 @@ impl Pools {
     /// # Safety
     /// None of its pools is used.
     unsafe fn keep_idle(&self, arena: *mut Arena) {
-        // A program that grew large once may do so again: part of the memory waits for that.
-        let keep = (self.arenas_most.get() * 3 / 4).clamp(1, IDLE_MOST);
+        // A program that grew large once may do so again: all of a little memory, or part of much, waits for that.
+        let most = self.arenas_most.get();
+        let keep = (most * 3 / 4).max(most.min(IDLE_ALL)).clamp(1, IDLE_MOST);
         if self.idle_arenas.get() > keep {
             // SAFETY: by contract.
             unsafe { self.unmap_arena(arena) }

@@ -253,3 +253,25 @@ fn raw_blocks_count_as_blocks() {
         }
     });
 }
+
+#[test]
+fn memory_of_arenas_is_lent_and_serves_objects_afterwards() {
+    with_heap(Hooks::default(), |heap| {
+        let lent: Vec<ArenaMemory> = (0..3).filter_map(|_| heap.take_arena()).collect();
+        assert_eq!(lent.len(), 3);
+        assert_eq!(heap.stats().arenas, 3);
+        for memory in &lent {
+            // SAFETY: the memory is ours.
+            unsafe { memory.start().write_bytes(0xff, ArenaMemory::SIZE) }
+        }
+        lent.into_iter().for_each(|memory| heap.give_arena(memory));
+        let blocks: Vec<_> = (0..5000)
+            .filter_map(|_| heap.alloc_bytes(512).ok())
+            .collect();
+        assert_eq!(heap.stats().arenas, 3);
+        // SAFETY: each is freed once.
+        blocks
+            .into_iter()
+            .for_each(|block| unsafe { heap.free_bytes(block, 512) });
+    });
+}

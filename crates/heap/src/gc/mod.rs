@@ -307,7 +307,11 @@ impl GcState {
         if due && self.is_automatic() {
             // SAFETY: `set_breaker`'s contract.
             if let Some(word) = unsafe { self.breaker.get().as_ref() } {
-                word.fetch_or(self.breaker_bit.get(), Ordering::Relaxed);
+                // Native code that makes many objects comes here for each of them.
+                let bit = self.breaker_bit.get();
+                if word.load(Ordering::Relaxed) & bit == 0 {
+                    word.fetch_or(bit, Ordering::Relaxed);
+                }
             }
         }
     }

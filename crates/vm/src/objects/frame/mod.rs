@@ -17,7 +17,7 @@ use crate::vm::{PyResult, Vm};
 use crate::{Traverse, Visitor};
 use naja_bytecode::code::{flags, kind};
 use naja_heap::slot::Slot;
-use naja_heap::{MutCell, Ref, Value};
+use naja_heap::{Header, MutCell, Ref, Value};
 use naja_macros::{pyclass, pymethods};
 use std::cell::Cell;
 
@@ -25,7 +25,7 @@ use std::cell::Cell;
 #[pyclass(name = "frame", module = "builtins", gc, doc = "", flags(NO_NEW))]
 #[repr(C)]
 pub struct FrameObject {
-    /// Null after the frame's end.
+    /// Null after the frame's end: only then the words behind the struct are filled.
     frame: Cell<*mut Frame>,
     code: Ref<CodeObject>,
     /// After the frame's end: the function that ran, which knows globals and builtins, its caller's object, and its instruction.
@@ -89,14 +89,14 @@ impl Drop for FrameObject {
 /// The object of a live frame, made on first use. Raises MemoryError.
 #[inline]
 pub fn frame_object(vm: &Vm, frame: *mut Frame) -> PyResult<Ref<FrameObject>> {
-    // SAFETY: callers pass live frames; the slot holds a frame object or nothing.
+    // SAFETY: callers pass live frames; the slot holds a frame object, which only this function makes, or nothing. The words
+    // behind the object are not looked at before they are filled.
     unsafe {
         let slot = (*frame).frame_object;
         if !slot.is_empty() {
-            return slot
-                .to_value()
-                .downcast_into::<FrameObject>()
-                .map_err(|_| vm.system_error("not a frame object"));
+            let header = slot.0 as *mut Header;
+            (*header).incref();
+            return Ok(Ref::from_raw(header));
         }
         let object = FrameObject {
             frame: Cell::new(frame),
@@ -114,9 +114,6 @@ pub fn frame_object(vm: &Vm, frame: *mut Frame) -> PyResult<Ref<FrameObject>> {
             .heap()
             .alloc_plain(&ty.layout, count * size_of::<Slot>(), object)
             .map_err(|e| vm.no_memory(e))?;
-        for place in object.saved() {
-            std::ptr::write(place.as_ptr(), None);
-        }
         (*frame).frame_object = Slot::new(object.to_value());
         Ok(object)
     }
@@ -136,7 +133,6 @@ pub(crate) unsafe fn take_over(vm: &Vm, frame: *mut Frame) {
             return;
         };
         if object.header().refcount() == 1 {
-            object.frame.set(std::ptr::null_mut());
             return; // nobody else looks at it
         }
         keep(object, frame);
@@ -152,19 +148,22 @@ pub(crate) unsafe fn take_over(vm: &Vm, frame: *mut Frame) {
 }
 
 /// Moves a frame's variables into its object.
+#[inline]
 unsafe fn keep(object: &Ref<FrameObject>, frame: *mut Frame) {
-    // SAFETY: the frame is live; emptied slots are for nobody to release.
+    // SAFETY: the frame is live; emptied slots are for nobody to release. The object's words were never filled.
     unsafe {
         object.instruction.set((*frame).instruction() as u32);
         if !(*frame).locals.is_empty() {
             object.rare_made().namespace.set((*frame).locals_value());
         }
-        let mut slot = locals(frame);
-        for place in object.saved() {
-            if !(*slot).is_empty() {
-                place.set(Some(std::ptr::replace(slot, Slot::EMPTY).into_value()));
-            }
-            slot = slot.add(1);
+        let (mut slot, mut place) = (locals(frame), object.words());
+        for _ in 0..object.code.nlocalsplus {
+            let value = match (*slot).is_empty() {
+                true => None,
+                false => Some(std::ptr::replace(slot, Slot::EMPTY).into_value()),
+            };
+            place.write(MutCell::new(value));
+            (slot, place) = (slot.add(1), place.add(1));
         }
         object.func.set(Some((*frame).func.to_value()));
         object.frame.set(std::ptr::null_mut());
@@ -199,8 +198,6 @@ pub(crate) unsafe fn detach(frame: *mut Frame) {
         if let Some(object) = value.downcast::<FrameObject>() {
             if object.header().refcount() > 1 {
                 keep(object, frame)
-            } else {
-                object.frame.set(std::ptr::null_mut())
             }
         }
     }
@@ -237,10 +234,18 @@ impl FrameObject {
 
     /// The words behind the struct.
     #[inline]
+    fn words(&self) -> *mut MutCell<Option<Value>> {
+        std::ptr::from_ref(self).wrapping_add(1) as *mut MutCell<Option<Value>>
+    }
+
+    /// What the variables held when the frame ended; nothing before.
+    #[inline]
     fn saved(&self) -> &[MutCell<Option<Value>>] {
-        let first = std::ptr::from_ref(self).wrapping_add(1) as *const MutCell<Option<Value>>;
-        // SAFETY: frame objects are made with so many words behind them, each of the size of a value, unset or set.
-        unsafe { std::slice::from_raw_parts(first, self.code.nlocalsplus as usize) }
+        if !self.frame.get().is_null() {
+            return &[];
+        }
+        // SAFETY: frame objects are made with so many words behind them, which are filled when the frame ends.
+        unsafe { std::slice::from_raw_parts(self.words(), self.code.nlocalsplus as usize) }
     }
 
     #[inline]
