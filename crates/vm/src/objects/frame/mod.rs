@@ -43,7 +43,7 @@ struct Rare {
     trace: MutCell<Option<Value>>,
     /// After the frame's end: the namespace of a module's or class's code.
     namespace: MutCell<Option<Value>>,
-    /// Values overwritten by writes through `f_locals` while somebody may have borrowed them.
+    /// Values overwritten by writes through `f_locals`: somebody may have borrowed them.
     overwritten: MutCell<Vec<Value>>,
     /// What was added through `f_locals` that is no variable.
     extra: MutCell<Option<Ref<Dict>>>,
@@ -371,8 +371,9 @@ impl FrameObject {
             return true;
         }
         if self.frame.get().is_null() {
-            if let Some(place) = self.saved().get(index) {
-                place.set(Some(value))
+            let old = self.saved().get(index).and_then(|p| p.replace(Some(value)));
+            if let Some(old) = old {
+                self.rare_made().overwritten.with_mut(|o| o.push(old));
             }
             return true;
         }
