@@ -424,7 +424,6 @@ impl Length {
             ]);
         }
         // 2^(80n) is one.
-        let mut carry = carry;
         while carry > 0 {
             for word in &mut words {
                 let sum = u128::from(*word) + u128::from(carry as u64);
