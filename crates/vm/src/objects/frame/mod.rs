@@ -195,10 +195,10 @@ pub(crate) unsafe fn detach(frame: *mut Frame) {
         let slot = (*frame).frame_object;
         (*frame).frame_object = Slot::EMPTY;
         let value = slot.into_value();
-        if let Some(object) = value.downcast::<FrameObject>() {
-            if object.header().refcount() > 1 {
-                keep(object, frame)
-            }
+        if let Some(object) = value.downcast::<FrameObject>()
+            && object.header().refcount() > 1
+        {
+            keep(object, frame)
         }
     }
 }
